@@ -1,0 +1,349 @@
+// A member's account in a batch: its leaf before and after, its keys, its solvency, its ciphertext.
+//
+//  1. LeafMustBeEmptyBeforeRegistration
+//  2. BalancesMustBeWellFormed
+//  3. KeyMustBeInSubgroup
+//  4. OwnerKeyMustChangeByRule
+//  5. ViewKeyMustBeHeld
+//  6. HeadMustChangeByRule
+//  7. SignatureMustMatch
+//  8. CipherMustMatchLeaf
+//  9. AccountMustBeSolvent
+pragma circom 2.2.0;
+
+include "lib/bits.circom";
+include "lib/eddsa.circom";
+include "lib/poseidon.circom";
+include "generated/params.circom";
+
+// A list of balances as numbers and as the words of a leaf. size = |quantity|.
+template Balances() {
+    signal input id[SLOT_COUNT() - 1];
+    signal input quantity[SLOT_COUNT()];
+    signal output word[BALANCE_WORD_COUNT()];
+    signal output size[SLOT_COUNT() - 1];
+    signal output isHeld[SLOT_COUNT() - 1];
+
+    // 2. BalancesMustBeWellFormed: -2^55 <= quantity < 2^55, id 0 iff quantity 0, cash first
+    component bits[SLOT_COUNT()];
+    component isZero[SLOT_COUNT() - 1];
+    for (var i = 0; i < SLOT_COUNT(); i++) {
+        bits[i] = Bits(QUANTITY_BITS());
+        bits[i].in <== quantity[i] + QUANTITY_OFFSET();
+        if (i > 0) {
+            size[i - 1] <== quantity[i] * (2 * bits[i].out[QUANTITY_BITS() - 1] - 1);
+            isZero[i - 1] = EqualsZero();
+            isZero[i - 1].in <== quantity[i];
+            isHeld[i - 1] <== 1 - isZero[i - 1].out;
+            isZero[i - 1].out * id[i - 1] === 0;
+        }
+    }
+    for (var w = 0; w < BALANCE_WORD_COUNT(); w++) {
+        var sum = 0;
+        for (var k = 0; k < 3; k++) {
+            var slot = 3 * w + k;
+            var number = slot == 0 ? CASH_ID() : id[slot - 1];
+            sum += (number + (quantity[slot] + QUANTITY_OFFSET()) * (1 << INSTRUMENT_BITS()))
+                * (1 << (84 * k));
+        }
+        word[w] <== sum;
+    }
+}
+
+// Ids ascend and empties come last, so that a balance has one place only. A quantity in two slots
+// could be converted or forced out by halves.
+template AssertAscending() {
+    signal input id[SLOT_COUNT() - 1];
+    signal input isHeld[SLOT_COUNT() - 1];
+
+    // 2. BalancesMustBeWellFormed: ids ascend, empties last
+    component gap[SLOT_COUNT() - 1];
+    for (var i = 0; i < SLOT_COUNT() - 1; i++) {
+        if (i > 0) {
+            isHeld[i] * (1 - isHeld[i - 1]) === 0;
+        }
+        gap[i] = AssertInRange(INSTRUMENT_BITS());
+        gap[i].in <== isHeld[i] * (id[i] - (i == 0 ? CASH_ID() : id[i - 1]) - 1);
+    }
+}
+
+template Leaf() {
+    signal input ownerKeyHash;
+    signal input viewKeyHash;
+    signal input head;
+    signal input meta;
+    signal input word[BALANCE_WORD_COUNT()];
+    signal input salt;
+    signal output out;
+    component hash = Hash(TAG_LEAF(), 8 + BALANCE_WORD_COUNT());
+    hash.in[0] <== ownerKeyHash;
+    hash.in[1] <== viewKeyHash;
+    hash.in[2] <== head;
+    hash.in[3] <== meta;
+    for (var w = 0; w < BALANCE_WORD_COUNT(); w++) {
+        hash.in[4 + w] <== word[w];
+    }
+    hash.in[4 + BALANCE_WORD_COUNT()] <== salt;
+    for (var r = 0; r < 3; r++) {
+        hash.in[5 + BALANCE_WORD_COUNT() + r] <== 0;
+    }
+    out <== hash.out;
+}
+
+// Salt and keystream of one account in one batch, from the view key whose hash the new leaf holds.
+template Veil() {
+    signal input viewKey;
+    signal input index;
+    signal input batchNumber;
+    signal input batchNonce;
+    signal output viewKeyHash;
+    signal output salt;
+    signal output stream[CIPHER_WORD_COUNT()];
+
+    component keyHash = Hash(TAG_VIEW_KEY(), 1);
+    keyHash.in <== [viewKey];
+    viewKeyHash <== keyHash.out;
+    component batchKey = Hash(TAG_BATCH_KEY(), 4);
+    batchKey.in <== [viewKey, index, batchNumber, batchNonce];
+    component saltHash = Hash(TAG_SALT(), 1);
+    saltHash.in <== [batchKey.out];
+    salt <== saltHash.out;
+    component squeeze = Permute(CIPHER_WORD_COUNT(), CIPHER_WORD_COUNT() + 1);
+    squeeze.capacity <== TAG_KEYSTREAM();
+    squeeze.in[0] <== batchKey.out;
+    for (var i = 1; i < CIPHER_WORD_COUNT(); i++) {
+        squeeze.in[i] <== 0;
+    }
+    for (var i = 0; i < CIPHER_WORD_COUNT(); i++) {
+        stream[i] <== squeeze.out[i + 1];
+    }
+}
+
+template Member() {
+    // Public words.
+    signal input domain;
+    signal input time;
+    signal input batchNumber;
+    signal input batchNonce;
+    signal input index;
+    signal input leaf;
+    signal input cipher[CIPHER_WORD_COUNT()];
+    // Which named steps change this account.
+    signal input isEmpty;
+    signal input isRegistered;
+    signal input isRotatedByL1;
+    signal input isRotatedByPage;
+    signal input isSigned;
+    // The leaf before.
+    signal input oldOwnerKeyHash;
+    signal input oldViewKeyHash;
+    signal input oldHead;
+    signal input oldMeta;
+    signal input oldSalt;
+    signal input oldId[SLOT_COUNT() - 1];
+    signal input oldQuantity[SLOT_COUNT()];
+    // The leaf after.
+    signal input newHead;
+    signal input viewKey;
+    signal input newId[SLOT_COUNT() - 1];
+    signal input newQuantity[SLOT_COUNT()];
+    // 8 * (keyX, keyY) is the key that a registration or a rotation installs.
+    signal input keyX;
+    signal input keyY;
+    signal input signerX;
+    signal input signerY;
+    signal input signatureX;
+    signal input signatureY;
+    signal input signatureS;
+
+    signal output oldLeaf;
+    signal output newOwnerKeyHash;
+    signal output newViewKeyHash;
+    signal output oldSize[SLOT_COUNT() - 1];
+    signal output newSize[SLOT_COUNT() - 1];
+    signal output isPadding;
+
+    // Steps exclude each other where the protocol says so.
+    component flag[5];
+    var flags[5] = [isEmpty, isRegistered, isRotatedByL1, isRotatedByPage, isSigned];
+    for (var i = 0; i < 5; i++) {
+        flag[i] = AssertBoolean();
+        flag[i].in <== flags[i];
+    }
+
+    // 1. LeafMustBeEmptyBeforeRegistration: register into an empty leaf; nothing else touches one
+    isRegistered * (1 - isEmpty) === 0;
+    isEmpty * (isRotatedByL1 + isRotatedByPage + isSigned) === 0;
+    isPadding <== isEmpty - isRegistered;
+
+    component old = Balances();
+    old.id <== oldId;
+    old.quantity <== oldQuantity;
+    component next = Balances();
+    next.id <== newId;
+    next.quantity <== newQuantity;
+    component ascending = AssertAscending();
+    ascending.id <== newId;
+    ascending.isHeld <== next.isHeld;
+    oldSize <== old.size;
+    newSize <== next.size;
+    // 2. BalancesMustBeWellFormed: an empty leaf holds nothing, before and as padding after
+    var EMPTY = QUANTITY_OFFSET() * (1 << INSTRUMENT_BITS()) * (1 + (1 << 84) + (1 << 168));
+    for (var w = 0; w < BALANCE_WORD_COUNT(); w++) {
+        var empty = EMPTY + (w == 0 ? CASH_ID() : 0);
+        isEmpty * (old.word[w] - empty) === 0;
+        isPadding * (next.word[w] - empty) === 0;
+    }
+
+    // 3. KeyMustBeInSubgroup: the installed key is eight times a point of the curve, not the identity
+    component onCurve = BabyCheck();
+    onCurve.x <== keyX;
+    onCurve.y <== keyY;
+    component installed = TimesEight();
+    installed.x <== keyX;
+    installed.y <== keyY;
+    component notIdentity = AssertNonZero();
+    notIdentity.in <== installed.xOut;
+
+    // 4. OwnerKeyMustChangeByRule: by registration, L1 rotation or rotation page, one at most
+    signal changesKey <== isRegistered + isRotatedByL1 + isRotatedByPage;
+    changesKey * (changesKey - 1) === 0;
+    component installedHash = Hash(TAG_OWNER_KEY(), 3);
+    installedHash.in <== [1, installed.xOut, installed.yOut];
+    newOwnerKeyHash <== oldOwnerKeyHash + changesKey * (installedHash.out - oldOwnerKeyHash);
+    // An L1 rotation wins: no page of that account in its batch.
+    isRotatedByL1 * isSigned === 0;
+
+    // 5. ViewKeyMustBeHeld: the new leaf's view key is opened; it changes by registration or page only
+    component veil = Veil();
+    veil.viewKey <== viewKey;
+    veil.index <== index;
+    veil.batchNumber <== batchNumber;
+    veil.batchNonce <== batchNonce;
+    newViewKeyHash <== veil.viewKeyHash;
+    signal keepsView <== 1 - isRegistered - isRotatedByPage;
+    signal viewDrift <== (1 - isPadding) * (newViewKeyHash - oldViewKeyHash);
+    keepsView * viewDrift === 0;
+
+    // 6. HeadMustChangeByRule: genesis at registration, signed pages later, else as it was
+    component genesis = Hash(TAG_GENESIS(), 3);
+    genesis.in <== [domain, index, newOwnerKeyHash];
+    isRegistered * (newHead - genesis.out) === 0;
+    signal headDrift <== (1 - isRegistered) * (newHead - oldHead);
+    headDrift * (1 - isSigned) === 0;
+    signal newMeta <== oldMeta + isRegistered * (ACTIVE() + time * 8 - oldMeta);
+
+    // 7. SignatureMustMatch: the last head is signed under the owner key of the old leaf
+    component signerHash = Hash(TAG_OWNER_KEY(), 3);
+    signerHash.in <== [1, signerX, signerY];
+    isSigned * (signerHash.out - oldOwnerKeyHash) === 0;
+    component signature = AssertSignature();
+    signature.enabled <== isSigned;
+    signature.ax <== signerX;
+    signature.ay <== signerY;
+    signature.rx <== signatureX;
+    signature.ry <== signatureY;
+    signature.s <== signatureS;
+    signature.message <== newHead;
+
+    component before = Leaf();
+    before.ownerKeyHash <== oldOwnerKeyHash;
+    before.viewKeyHash <== oldViewKeyHash;
+    before.head <== oldHead;
+    before.meta <== oldMeta;
+    before.word <== old.word;
+    before.salt <== oldSalt;
+    oldLeaf <== (1 - isEmpty) * before.out;
+
+    component after = Leaf();
+    after.ownerKeyHash <== newOwnerKeyHash;
+    after.viewKeyHash <== newViewKeyHash;
+    after.head <== newHead;
+    after.meta <== newMeta;
+    after.word <== next.word;
+    after.salt <== veil.salt;
+    // 8. CipherMustMatchLeaf: the published leaf and ciphertext are of the same new account
+    leaf === (1 - isPadding) * after.out;
+    for (var i = 0; i < CIPHER_WORD_COUNT(); i++) {
+        var plain = i == 0 ? newHead : (i == 1 ? newMeta : next.word[i < 2 ? 0 : i - 2]);
+        cipher[i] === (1 - isPadding) * (plain + veil.stream[i]);
+    }
+}
+
+// difference[s] = new value - isWorse[s] * old value in world s.
+template Solvency() {
+    signal input difference[WORLD_COUNT()];
+    signal input isWorse[WORLD_COUNT()];
+    signal input isRescue;
+
+    // 9. AccountMustBeSolvent: in every world worth at least zero, or (a rescue) no less than before
+    component notNegative[WORLD_COUNT()];
+    component flag[WORLD_COUNT()];
+    var worse = 0;
+    for (var s = 0; s < WORLD_COUNT(); s++) {
+        notNegative[s] = AssertInRange(WORLD_BITS());
+        notNegative[s].in <== difference[s];
+        flag[s] = AssertBoolean();
+        flag[s].in <== isWorse[s];
+        worse += isWorse[s];
+    }
+    component rescue = AssertBoolean();
+    rescue.in <== isRescue;
+    worse * (1 - isRescue) === 0;
+}
+
+// The account that receives the fees: cash only, no owner key, no journal.
+template FeeAccount() {
+    signal input batchNumber;
+    signal input batchNonce;
+    signal input leaf;
+    signal input cipher[CIPHER_WORD_COUNT()];
+    signal input oldViewKeyHash;
+    signal input oldMeta;
+    signal input oldSalt;
+    signal input oldCash;
+    signal input fees;
+    signal input viewKey;
+    signal output oldLeaf;
+
+    component old = Balances();
+    component next = Balances();
+    for (var i = 1; i < SLOT_COUNT(); i++) {
+        old.id[i - 1] <== 0;
+        next.id[i - 1] <== 0;
+        old.quantity[i] <== 0;
+        next.quantity[i] <== 0;
+    }
+    old.quantity[0] <== oldCash;
+    next.quantity[0] <== oldCash + fees;
+
+    component veil = Veil();
+    veil.viewKey <== viewKey;
+    veil.index <== FEE_ACCOUNT_INDEX();
+    veil.batchNumber <== batchNumber;
+    veil.batchNonce <== batchNonce;
+    // 5. ViewKeyMustBeHeld: the fee account keeps its view key
+    veil.viewKeyHash === oldViewKeyHash;
+
+    component before = Leaf();
+    component after = Leaf();
+    before.ownerKeyHash <== 0;
+    after.ownerKeyHash <== 0;
+    before.viewKeyHash <== oldViewKeyHash;
+    after.viewKeyHash <== oldViewKeyHash;
+    before.head <== 0;
+    after.head <== 0;
+    before.meta <== oldMeta;
+    after.meta <== oldMeta;
+    before.word <== old.word;
+    after.word <== next.word;
+    before.salt <== oldSalt;
+    after.salt <== veil.salt;
+    oldLeaf <== before.out;
+    // 8. CipherMustMatchLeaf: as for a member
+    leaf === after.out;
+    for (var i = 0; i < CIPHER_WORD_COUNT(); i++) {
+        var plain = i == 0 ? 0 : (i == 1 ? oldMeta : next.word[i < 2 ? 0 : i - 2]);
+        cipher[i] === plain + veil.stream[i];
+    }
+}

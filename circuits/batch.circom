@@ -1,0 +1,625 @@
+// A batch: pages are netted, accounts move from old leaves to new ones, L1 learns words only.
+//
+//  1. CommitmentMustMatch
+//  2. WordsMustMatchChallenge
+//  3. ModeMustBeKnown
+//  4. AccountsMustAscend
+//  5. LeafMustBeInTree
+//  6. RowMustBeInTable
+//  7. BalanceMustFollowPages
+//  8. TradeMustMatch
+//  9. JournalMustContinue
+// 10. PagesMustBeCounted
+// 11. RotationMustEndItsJournal
+// 12. InstrumentMustBeListed
+// 13. WorthMustFollowTable
+// 14. ConversionMustBeExact
+// 15. CountMustFollowRegistrations
+pragma circom 2.2.0;
+
+include "account.circom";
+include "edges.circom";
+include "member-terms.circom";
+include "page.circom";
+include "row.circom";
+include "lib/tree.circom";
+
+template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
+    // Public: commitment, challenge, evaluation of the words at the challenge.
+    signal input C;
+    signal input x;
+    signal input y;
+    signal input commitmentSalt;
+
+    // The public words.
+    signal input header[HEADER_WORD_COUNT()];
+    signal input depositWord[DEPOSITS][4];
+    signal input requestWord[REQUESTS][6];
+    signal input withdrawalWord[WITHDRAWALS][3];
+    signal input accountWord[MEMBERS + 1][2 + CIPHER_WORD_COUNT()];
+
+    // Pages.
+    signal input isLive[PAGES];
+    signal input isSkipped[PAGES];
+    signal input kindBit[PAGES][2];
+    signal input account[PAGES];
+    signal input counterparty[PAGES];
+    signal input stamp[PAGES];
+    signal input maxFee[PAGES];
+    signal input previousHead[PAGES];
+    signal input payload[PAGES];
+    signal input instrument[PAGES][3];
+    signal input quantity[PAGES][3];
+    signal input price[PAGES][3];
+
+    // Accounts.
+    signal input isEmpty[MEMBERS];
+    signal input isRegistered[MEMBERS];
+    signal input isRotatedByL1[MEMBERS];
+    signal input isRotatedByPage[MEMBERS];
+    signal input isSigned[MEMBERS];
+    signal input oldOwnerKeyHash[MEMBERS];
+    signal input oldViewKeyHash[MEMBERS];
+    signal input oldHead[MEMBERS];
+    signal input oldMeta[MEMBERS];
+    signal input oldSalt[MEMBERS];
+    signal input oldId[MEMBERS][SLOT_COUNT() - 1];
+    signal input oldQuantity[MEMBERS][SLOT_COUNT()];
+    signal input newHead[MEMBERS];
+    signal input viewKey[MEMBERS];
+    signal input newId[MEMBERS][SLOT_COUNT() - 1];
+    signal input newQuantity[MEMBERS][SLOT_COUNT()];
+    signal input keyX[MEMBERS];
+    signal input keyY[MEMBERS];
+    signal input signerX[MEMBERS];
+    signal input signerY[MEMBERS];
+    signal input signatureX[MEMBERS];
+    signal input signatureY[MEMBERS];
+    signal input signatureS[MEMBERS];
+    signal input isConverted[MEMBERS][SLOT_COUNT() - 1];
+    signal input conversionCash[MEMBERS];
+    signal input liveCount[MEMBERS];
+    signal input difference[MEMBERS][WORLD_COUNT()];
+    signal input isWorse[MEMBERS][WORLD_COUNT()];
+    signal input oldWorth[MEMBERS][WORLD_COUNT()];
+    signal input isRescue[MEMBERS];
+    signal input feeAccountViewKeyHash;
+    signal input feeAccountMeta;
+    signal input feeAccountSalt;
+    signal input feeAccountCash;
+    signal input feeAccountViewKey;
+
+    // The tree.
+    signal input child[MEMBERS + 1][TREE_DEPTH() - 1][8];
+    signal input topNode[8];
+
+    // Rows.
+    signal input marksRoot;
+    signal input tableFlags;
+    signal input rowIsUsed[ROWS];
+    signal input rowPosition[ROWS][10];
+    signal input rowId[ROWS];
+    signal input rowStatus[ROWS];
+    signal input rowAddOn[ROWS];
+    signal input rowValue[ROWS][ROW_VALUE_COUNT()];
+    signal input rowSibling[ROWS][8];
+    signal input tableNode[64];
+    signal input settledNode[64];
+    signal input windowBit[3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
+    signal input windowChild[SETTLEMENT_DEPTH() - WINDOW_DEPTH()][8];
+    signal input rowQuantity[ROWS];
+    signal input rowSize[ROWS];
+
+    // Edges.
+    signal input depositSecret[DEPOSITS];
+    signal input depositChoice[DEPOSITS][MEMBERS];
+    signal input withdrawalStamp[WITHDRAWALS];
+    signal input withdrawalChoice[WITHDRAWALS][MEMBERS];
+    signal input requestSerial[REQUESTS];
+    signal input requestChoice[REQUESTS][MEMBERS];
+
+    var domain = header[0];
+    var batchNumber = header[1];
+    var time = header[2];
+    var fee = header[10];
+    var batchNonce = header[13];
+
+    // 3. ModeMustBeKnown: normal mode only, reserved words zero, time within its width
+    header[3] === 0;
+    header[14] === 0;
+    header[15] === 0;
+    component timeRange = AssertInRange(TIME_BITS());
+    timeRange.in <== time;
+    component feeRange = AssertInRange(FEE_BITS());
+    feeRange.in <== fee;
+
+    component page[PAGES];
+    for (var i = 0; i < PAGES; i++) {
+        page[i] = Page();
+        page[i].time <== time;
+        page[i].fee <== fee;
+        page[i].isLive <== isLive[i];
+        page[i].isSkipped <== isSkipped[i];
+        page[i].kindBit <== kindBit[i];
+        page[i].account <== account[i];
+        page[i].counterparty <== counterparty[i];
+        page[i].stamp <== stamp[i];
+        page[i].maxFee <== maxFee[i];
+        page[i].previousHead <== previousHead[i];
+        page[i].payload <== payload[i];
+        page[i].instrument <== instrument[i];
+        page[i].quantity <== quantity[i];
+        page[i].price <== price[i];
+    }
+
+    component member[MEMBERS];
+    component solvency[MEMBERS];
+    component liveBits[MEMBERS];
+    signal feeCount[MEMBERS];
+    signal feePaid[MEMBERS];
+    var fees = 0;
+    for (var a = 0; a < MEMBERS; a++) {
+        member[a] = Member();
+        member[a].domain <== domain;
+        member[a].time <== time;
+        member[a].batchNumber <== batchNumber;
+        member[a].batchNonce <== batchNonce;
+        member[a].index <== accountWord[a + 1][0];
+        member[a].leaf <== accountWord[a + 1][1];
+        for (var i = 0; i < CIPHER_WORD_COUNT(); i++) {
+            member[a].cipher[i] <== accountWord[a + 1][2 + i];
+        }
+        member[a].isEmpty <== isEmpty[a];
+        member[a].isRegistered <== isRegistered[a];
+        member[a].isRotatedByL1 <== isRotatedByL1[a];
+        member[a].isRotatedByPage <== isRotatedByPage[a];
+        member[a].isSigned <== isSigned[a];
+        member[a].oldOwnerKeyHash <== oldOwnerKeyHash[a];
+        member[a].oldViewKeyHash <== oldViewKeyHash[a];
+        member[a].oldHead <== oldHead[a];
+        member[a].oldMeta <== oldMeta[a];
+        member[a].oldSalt <== oldSalt[a];
+        member[a].oldId <== oldId[a];
+        member[a].oldQuantity <== oldQuantity[a];
+        member[a].newHead <== newHead[a];
+        member[a].viewKey <== viewKey[a];
+        member[a].newId <== newId[a];
+        member[a].newQuantity <== newQuantity[a];
+        member[a].keyX <== keyX[a];
+        member[a].keyY <== keyY[a];
+        member[a].signerX <== signerX[a];
+        member[a].signerY <== signerY[a];
+        member[a].signatureX <== signatureX[a];
+        member[a].signatureY <== signatureY[a];
+        member[a].signatureS <== signatureS[a];
+
+        solvency[a] = Solvency();
+        solvency[a].difference <== difference[a];
+        solvency[a].isWorse <== isWorse[a];
+        solvency[a].isRescue <== isRescue[a];
+
+        // An account that is rescued pays no fee, which could make a negative world worse.
+        liveBits[a] = Bits(LIVE_COUNT_BITS());
+        liveBits[a].in <== liveCount[a];
+        feeCount[a] <== liveCount[a] * (1 - isRescue[a]);
+        feePaid[a] <== feeCount[a] * fee;
+        fees += feePaid[a];
+    }
+    component feeAccount = FeeAccount();
+    feeAccount.batchNumber <== batchNumber;
+    feeAccount.batchNonce <== batchNonce;
+    feeAccount.leaf <== accountWord[0][1];
+    for (var i = 0; i < CIPHER_WORD_COUNT(); i++) {
+        feeAccount.cipher[i] <== accountWord[0][2 + i];
+    }
+    feeAccount.oldViewKeyHash <== feeAccountViewKeyHash;
+    feeAccount.oldMeta <== feeAccountMeta;
+    feeAccount.oldSalt <== feeAccountSalt;
+    feeAccount.oldCash <== feeAccountCash;
+    feeAccount.fees <== fees;
+    feeAccount.viewKey <== feeAccountViewKey;
+
+    // 4. AccountsMustAscend: the fee account first, then strictly ascending indices
+    accountWord[0][0] === FEE_ACCOUNT_INDEX();
+    component indexBits[MEMBERS + 1];
+    component indexGap[MEMBERS];
+    for (var a = 0; a < MEMBERS + 1; a++) {
+        indexBits[a] = Bits(INDEX_BITS());
+        indexBits[a].in <== accountWord[a][0];
+        if (a > 0) {
+            indexGap[a - 1] = AssertInRange(INDEX_BITS());
+            indexGap[a - 1].in <== accountWord[a][0] - accountWord[a - 1][0] - 1;
+        }
+    }
+
+    // 5. LeafMustBeInTree: old leaves stand in the old root, new leaves take their places. The eight
+    // nodes under the root are carried along, so that the root is hashed twice in all.
+    component path[MEMBERS + 1];
+    component top[MEMBERS + 1];
+    signal topPicked[MEMBERS + 1][8];
+    signal topAfter[MEMBERS + 2][8];
+    topAfter[0] <== topNode;
+    for (var a = 0; a < MEMBERS + 1; a++) {
+        path[a] = UpdatePath(TREE_DEPTH() - 1);
+        for (var i = 0; i < INDEX_BITS() - 3; i++) {
+            path[a].bit[i] <== indexBits[a].out[i];
+        }
+        path[a].child <== child[a];
+        path[a].oldLeaf <== a == 0 ? feeAccount.oldLeaf : member[a == 0 ? 0 : a - 1].oldLeaf;
+        path[a].newLeaf <== accountWord[a][1];
+        top[a] = OneHot8();
+        for (var i = 0; i < 3; i++) {
+            top[a].bit[i] <== indexBits[a].out[INDEX_BITS() - 3 + i];
+        }
+        var found = 0;
+        for (var i = 0; i < 8; i++) {
+            topPicked[a][i] <== top[a].out[i] * topAfter[a][i];
+            found += topPicked[a][i];
+            topAfter[a + 1][i] <== topAfter[a][i] + top[a].out[i] * (path[a].newTop - path[a].oldTop);
+        }
+        found === path[a].oldTop;
+    }
+    component oldRoot = Hash(TAG_NODE(), 8);
+    component newRoot = Hash(TAG_NODE(), 8);
+    oldRoot.in <== topNode;
+    newRoot.in <== topAfter[MEMBERS + 1];
+    oldRoot.out === header[4];
+    newRoot.out === header[5];
+
+    // 6. RowMustBeInTable: the nodes that rows are read from are those of the table and the register
+    component worldsRoot = RootOf64();
+    worldsRoot.node <== tableNode;
+    component tableRoot = Hash(TAG_TABLE(), 3);
+    tableRoot.in <== [marksRoot, worldsRoot.out, tableFlags];
+    tableRoot.out === header[7];
+    component windowRoot = RootOf64();
+    windowRoot.node <== settledNode;
+    var above = SETTLEMENT_DEPTH() - WINDOW_DEPTH();
+    component windowStep[above];
+    component windowFlag[3 * above];
+    for (var l = 0; l < above; l++) {
+        windowStep[l] = ReadUp();
+        for (var i = 0; i < 3; i++) {
+            windowFlag[3 * l + i] = AssertBoolean();
+            windowFlag[3 * l + i].in <== windowBit[3 * l + i];
+            windowStep[l].bit[i] <== windowBit[3 * l + i];
+        }
+        windowStep[l].child <== windowChild[l];
+        windowStep[l].node <== l == 0 ? windowRoot.out : windowStep[l - 1].parent;
+    }
+    windowStep[above - 1].parent === header[9];
+    component row[ROWS];
+    for (var r = 0; r < ROWS; r++) {
+        row[r] = Row();
+        row[r].isUsed <== rowIsUsed[r];
+        row[r].position <== rowPosition[r];
+        row[r].id <== rowId[r];
+        row[r].status <== rowStatus[r];
+        row[r].addOn <== rowAddOn[r];
+        row[r].value <== rowValue[r];
+        row[r].sibling <== rowSibling[r];
+        row[r].tableNode <== tableNode;
+        row[r].settledNode <== settledNode;
+    }
+    component rowsAscend = AssertRowsAscend(ROWS);
+    rowsAscend.isUsed <== rowIsUsed;
+    rowsAscend.id <== rowId;
+
+    // Edges.
+    component deposit[DEPOSITS];
+    for (var d = 0; d < DEPOSITS; d++) {
+        deposit[d] = Deposit(MEMBERS);
+        deposit[d].commitment <== depositWord[d][1];
+        deposit[d].token <== depositWord[d][2];
+        deposit[d].amount <== depositWord[d][3];
+        deposit[d].secret <== depositSecret[d];
+        deposit[d].choice <== depositChoice[d];
+        for (var a = 0; a < MEMBERS; a++) {
+            deposit[d].index[a] <== accountWord[a + 1][0];
+        }
+    }
+    component withdrawal[WITHDRAWALS];
+    for (var w = 0; w < WITHDRAWALS; w++) {
+        withdrawal[w] = Withdrawal(MEMBERS);
+        withdrawal[w].token <== withdrawalWord[w][0];
+        withdrawal[w].amount <== withdrawalWord[w][1];
+        withdrawal[w].to <== withdrawalWord[w][2];
+        withdrawal[w].stamp <== withdrawalStamp[w];
+        withdrawal[w].choice <== withdrawalChoice[w];
+        for (var a = 0; a < MEMBERS; a++) {
+            withdrawal[w].index[a] <== accountWord[a + 1][0];
+        }
+        withdrawal[w].isRescue <== isRescue;
+    }
+    component request[REQUESTS];
+    var registrations = 0;
+    var registered[MEMBERS];
+    var rotated[MEMBERS];
+    for (var a = 0; a < MEMBERS; a++) {
+        registered[a] = 0;
+        rotated[a] = 0;
+    }
+    signal rotates[REQUESTS][MEMBERS];
+    for (var q = 0; q < REQUESTS; q++) {
+        request[q] = Request(MEMBERS);
+        request[q].word <== requestWord[q];
+        request[q].serial <== requestSerial[q];
+        request[q].choice <== requestChoice[q];
+        for (var a = 0; a < MEMBERS; a++) {
+            request[q].index[a] <== accountWord[a + 1][0];
+            request[q].keyX[a] <== keyX[a];
+            request[q].keyY[a] <== keyY[a];
+            request[q].newViewKeyHash[a] <== member[a].newViewKeyHash;
+        }
+        for (var a = 0; a < MEMBERS; a++) {
+            rotates[q][a] <== requestChoice[q][a] * request[q].isRotate;
+            rotated[a] += rotates[q][a];
+            registered[a] += requestChoice[q][a] - rotates[q][a];
+        }
+        registrations += request[q].isRegister;
+    }
+    for (var a = 0; a < MEMBERS; a++) {
+        registered[a] === isRegistered[a];
+        rotated[a] === isRotatedByL1[a];
+    }
+    // 15. CountMustFollowRegistrations
+    header[12] === header[11] + registrations;
+
+    // 1. CommitmentMustMatch: all that a challenge ranges over is fixed by C
+    var words = HEADER_WORD_COUNT() + 4 * DEPOSITS + 6 * REQUESTS + 3 * WITHDRAWALS
+        + (2 + CIPHER_WORD_COUNT()) * (MEMBERS + 1);
+    var flagBits = 2 * PAGES + ROWS * 11 + MEMBERS * (DEPOSITS + WITHDRAWALS)
+        + MEMBERS * (WORLD_COUNT() + 1 + SLOT_COUNT() - 1 + LIVE_COUNT_BITS() + 2);
+    var flagWords = (flagBits + 249) \ 250;
+    component flags = PackBits(flagBits);
+    var f = 0;
+    for (var i = 0; i < PAGES; i++) {
+        flags.in[f] <== isLive[i];
+        flags.in[f + 1] <== isSkipped[i];
+        f += 2;
+    }
+    for (var r = 0; r < ROWS; r++) {
+        flags.in[f] <== rowIsUsed[r];
+        for (var i = 0; i < 10; i++) {
+            flags.in[f + 1 + i] <== rowPosition[r][i];
+        }
+        f += 11;
+    }
+    component isConvertedFlag[MEMBERS][SLOT_COUNT() - 1];
+    for (var a = 0; a < MEMBERS; a++) {
+        for (var d = 0; d < DEPOSITS; d++) {
+            flags.in[f + d] <== depositChoice[d][a];
+        }
+        f += DEPOSITS;
+        for (var w = 0; w < WITHDRAWALS; w++) {
+            flags.in[f + w] <== withdrawalChoice[w][a];
+        }
+        f += WITHDRAWALS;
+        for (var s = 0; s < WORLD_COUNT(); s++) {
+            flags.in[f + s] <== isWorse[a][s];
+        }
+        f += WORLD_COUNT();
+        for (var i = 0; i < SLOT_COUNT() - 1; i++) {
+            isConvertedFlag[a][i] = AssertBoolean();
+            isConvertedFlag[a][i].in <== isConverted[a][i];
+            flags.in[f + i] <== isConverted[a][i];
+        }
+        f += SLOT_COUNT() - 1;
+        for (var i = 0; i < LIVE_COUNT_BITS(); i++) {
+            flags.in[f + i] <== liveBits[a].out[i];
+        }
+        f += LIVE_COUNT_BITS();
+        flags.in[f] <== isRescue[a];
+        flags.in[f + 1] <== isSigned[a];
+        flags.in[f + 2] <== isRotatedByPage[a];
+        f += 3;
+    }
+    var pairs = WORLD_COUNT() \ 2;
+    var privates = PAGES + WITHDRAWALS + flagWords + MEMBERS * (pairs + WORLD_COUNT() + 1);
+    component commitment = Hash(TAG_COMMITMENT(), 1 + words + privates);
+    commitment.in[0] <== commitmentSalt;
+    var word[words];
+    var n = 0;
+    for (var i = 0; i < HEADER_WORD_COUNT(); i++) { word[n] = header[i]; n++; }
+    for (var d = 0; d < DEPOSITS; d++) {
+        for (var i = 0; i < 4; i++) { word[n] = depositWord[d][i]; n++; }
+    }
+    for (var q = 0; q < REQUESTS; q++) {
+        for (var i = 0; i < 6; i++) { word[n] = requestWord[q][i]; n++; }
+    }
+    for (var w = 0; w < WITHDRAWALS; w++) {
+        for (var i = 0; i < 3; i++) { word[n] = withdrawalWord[w][i]; n++; }
+    }
+    for (var a = 0; a < MEMBERS + 1; a++) {
+        for (var i = 0; i < 2 + CIPHER_WORD_COUNT(); i++) { word[n] = accountWord[a][i]; n++; }
+    }
+    for (var i = 0; i < words; i++) {
+        commitment.in[1 + i] <== word[i];
+    }
+    n = 1 + words;
+    for (var i = 0; i < PAGES; i++) { commitment.in[n] <== page[i].head; n++; }
+    for (var w = 0; w < WITHDRAWALS; w++) { commitment.in[n] <== withdrawalStamp[w]; n++; }
+    for (var i = 0; i < flagWords; i++) { commitment.in[n] <== flags.out[i]; n++; }
+    for (var a = 0; a < MEMBERS; a++) {
+        for (var i = 0; i < pairs; i++) {
+            commitment.in[n] <== difference[a][2 * i] + difference[a][2 * i + 1] * (1 << WORLD_BITS());
+            n++;
+        }
+        for (var s = 0; s < WORLD_COUNT(); s++) { commitment.in[n] <== oldWorth[a][s]; n++; }
+        commitment.in[n] <== conversionCash[a];
+        n++;
+    }
+    commitment.out === C;
+
+    // 2. WordsMustMatchChallenge: y is the polynomial of the words at x
+    signal partial[words];
+    partial[words - 1] <== word[words - 1];
+    for (var i = words - 2; i >= 0; i--) {
+        partial[i] <== partial[i + 1] * x + word[i];
+    }
+    partial[0] === y;
+
+    // Challenges, and the sums per row fixed before the second ones.
+    component draw = Permute(16, 17);
+    draw.capacity <== TAG_CHALLENGE();
+    draw.in[0] <== x;
+    for (var i = 1; i < 16; i++) {
+        draw.in[i] <== 0;
+    }
+    component fixRows = Hash(TAG_SECOND_CHALLENGE(), 1 + 2 * ROWS);
+    fixRows.in[0] <== x;
+    for (var r = 0; r < ROWS; r++) {
+        fixRows.in[1 + r] <== rowQuantity[r];
+        fixRows.in[1 + ROWS + r] <== rowSize[r];
+    }
+    component drawSecond = Permute(2, 3);
+    drawSecond.capacity <== TAG_CHALLENGE();
+    drawSecond.in <== [fixRows.out, 1];
+
+    signal worldWeight[WORLD_COUNT()];
+    worldWeight[0] <== draw.out[CH_WORLD_WEIGHT()];
+    for (var s = 1; s < WORLD_COUNT(); s++) {
+        worldWeight[s] <== worldWeight[s - 1] * draw.out[CH_WORLD_WEIGHT()];
+    }
+    var stress = 0;
+    for (var s = 1; s < WORLD_COUNT() - 1; s++) {
+        stress += worldWeight[s];
+    }
+    signal stressWeight <== stress;
+    signal accountWeight[MEMBERS];
+    accountWeight[0] <== draw.out[CH_ACCOUNT_WEIGHT()];
+    for (var a = 1; a < MEMBERS; a++) {
+        accountWeight[a] <== accountWeight[a - 1] * draw.out[CH_ACCOUNT_WEIGHT()];
+    }
+
+    // Terms of pages, accounts, rows and edges.
+    var balance = 0;
+    var pair = 0;
+    var journal = 0;
+    var count = 0;
+    var rotation = 0;
+    var lookup = 0;
+    var worth = 0;
+    var conversion = 0;
+    component pageTerms[PAGES];
+    for (var i = 0; i < PAGES; i++) {
+        pageTerms[i] = PageTerms();
+        pageTerms[i].challenge <== draw.out;
+        pageTerms[i].isLive <== isLive[i];
+        pageTerms[i].isSkipped <== isSkipped[i];
+        pageTerms[i].isRotation <== page[i].isRotation;
+        pageTerms[i].kind <== kindBit[i][0] + 2 * kindBit[i][1];
+        pageTerms[i].account <== account[i];
+        pageTerms[i].counterparty <== counterparty[i];
+        pageTerms[i].stamp <== stamp[i];
+        pageTerms[i].previousHead <== previousHead[i];
+        pageTerms[i].head <== page[i].head;
+        pageTerms[i].payload <== payload[i];
+        pageTerms[i].instrument <== instrument[i];
+        pageTerms[i].quantity <== quantity[i];
+        pageTerms[i].price <== price[i];
+        balance -= pageTerms[i].balance;
+        pair += pageTerms[i].pair;
+        journal += pageTerms[i].journal;
+        count -= pageTerms[i].count;
+        rotation -= pageTerms[i].rotation;
+    }
+    component memberTerms[MEMBERS];
+    component rotationPayload[MEMBERS];
+    signal memberLookup[MEMBERS];
+    signal memberWorth[MEMBERS];
+    signal memberConversion[MEMBERS];
+    for (var a = 0; a < MEMBERS; a++) {
+        rotationPayload[a] = Hash(TAG_ROTATION(), 2);
+        rotationPayload[a].in <== [member[a].newOwnerKeyHash, member[a].newViewKeyHash];
+        memberTerms[a] = MemberTerms();
+        memberTerms[a].challenge <== draw.out;
+        memberTerms[a].second <== drawSecond.out;
+        memberTerms[a].worldWeight <== worldWeight;
+        memberTerms[a].index <== accountWord[a + 1][0];
+        memberTerms[a].isSigned <== isSigned[a];
+        memberTerms[a].isRotatedByPage <== isRotatedByPage[a];
+        memberTerms[a].oldHead <== oldHead[a];
+        memberTerms[a].newHead <== newHead[a];
+        memberTerms[a].rotationPayload <== rotationPayload[a].out;
+        memberTerms[a].oldId <== oldId[a];
+        memberTerms[a].oldQuantity <== oldQuantity[a];
+        memberTerms[a].oldSize <== member[a].oldSize;
+        memberTerms[a].newId <== newId[a];
+        memberTerms[a].newQuantity <== newQuantity[a];
+        memberTerms[a].newSize <== member[a].newSize;
+        memberTerms[a].isConverted <== isConverted[a];
+        memberTerms[a].conversionCash <== conversionCash[a];
+        memberTerms[a].feePaid <== feePaid[a];
+        memberTerms[a].liveCount <== liveCount[a];
+        memberTerms[a].difference <== difference[a];
+        memberTerms[a].isWorse <== isWorse[a];
+        memberTerms[a].oldWorth <== oldWorth[a];
+        balance += memberTerms[a].balance;
+        journal += memberTerms[a].journal;
+        count += memberTerms[a].count;
+        rotation += memberTerms[a].rotation;
+        memberLookup[a] <== accountWeight[a] * memberTerms[a].lookup;
+        lookup += memberLookup[a];
+        memberWorth[a] <== accountWeight[a] * memberTerms[a].worth;
+        worth += memberWorth[a];
+        memberConversion[a] <== accountWeight[a] * conversionCash[a];
+        conversion += memberConversion[a];
+    }
+    component rowTerms[ROWS];
+    for (var r = 0; r < ROWS; r++) {
+        rowTerms[r] = RowTerms();
+        rowTerms[r].challenge <== draw.out;
+        rowTerms[r].second <== drawSecond.out;
+        rowTerms[r].worldWeight <== worldWeight;
+        rowTerms[r].stressWeight <== stressWeight;
+        rowTerms[r].isUsed <== rowIsUsed[r];
+        rowTerms[r].isSettled <== rowPosition[r][9];
+        rowTerms[r].isToken <== row[r].isToken;
+        rowTerms[r].id <== rowId[r];
+        rowTerms[r].addOn <== rowAddOn[r];
+        rowTerms[r].value <== rowValue[r];
+        rowTerms[r].rowQuantity <== rowQuantity[r];
+        rowTerms[r].rowSize <== rowSize[r];
+        lookup -= rowTerms[r].lookup;
+        worth -= rowTerms[r].worth;
+        conversion -= rowTerms[r].conversion;
+    }
+    signal creditKey[DEPOSITS];
+    signal credit[DEPOSITS];
+    for (var d = 0; d < DEPOSITS; d++) {
+        creditKey[d] <== draw.out[CH_INSTRUMENT()] * depositWord[d][2];
+        credit[d] <-- depositWord[d][3] / (draw.out[CH_POINT()] - deposit[d].account - creditKey[d]);
+        credit[d] * (draw.out[CH_POINT()] - deposit[d].account - creditKey[d]) === depositWord[d][3];
+        balance -= credit[d];
+    }
+    component withdrawalTerms[WITHDRAWALS];
+    for (var w = 0; w < WITHDRAWALS; w++) {
+        withdrawalTerms[w] = WithdrawalTerms();
+        withdrawalTerms[w].challenge <== draw.out;
+        withdrawalTerms[w].isUsed <== withdrawal[w].isUsed;
+        withdrawalTerms[w].account <== withdrawal[w].account;
+        withdrawalTerms[w].token <== withdrawalWord[w][0];
+        withdrawalTerms[w].amount <== withdrawalWord[w][1];
+        withdrawalTerms[w].to <== withdrawalWord[w][2];
+        withdrawalTerms[w].stamp <== withdrawalStamp[w];
+        pair += withdrawalTerms[w].pair;
+    }
+
+    // 7. BalanceMustFollowPages: entries + deposits - fees + conversions = change of every balance
+    balance === 0;
+    // 8. TradeMustMatch: both sides of each trade, or neither; withdrawals one to one
+    pair === 0;
+    // 9. JournalMustContinue: old heads + produced heads = consumed heads + new heads
+    journal === 0;
+    // 10. PagesMustBeCounted: each account pays for the pages it has live
+    count === 0;
+    // 11. RotationMustEndItsJournal: a live rotation page is its account's last, with the new keys
+    rotation === 0;
+    // 12. InstrumentMustBeListed: every balance, old and new, stands in a row
+    lookup === 0;
+    // 13. WorthMustFollowTable: the worth claimed per world is balances times values
+    worth === 0;
+    // 14. ConversionMustBeExact: cash for a settled balance is the old balance times its value
+    conversion === 0;
+}

@@ -1,0 +1,74 @@
+// The only users of `<--`: bits, tests for zero, one-hot digits. Each hint is pinned in the line after it.
+pragma circom 2.2.0;
+
+// in = sum of N bits; fails unless 0 <= in < 2^N. N stays below 254, so the decomposition is unique.
+template Bits(N) {
+    signal input in;
+    signal output out[N];
+    assert(N < 254);
+    var sum = 0;
+    for (var i = 0; i < N; i++) {
+        out[i] <-- (in >> i) & 1;
+        out[i] * (out[i] - 1) === 0;
+        sum += out[i] * (1 << i);
+    }
+    sum === in;
+}
+
+template AssertInRange(N) {
+    signal input in;
+    component bits = Bits(N);
+    bits.in <== in;
+}
+
+template AssertBoolean() {
+    signal input in;
+    in * (in - 1) === 0;
+}
+
+// out = 1 if in = 0, else 0.
+template EqualsZero() {
+    signal input in;
+    signal output out;
+    signal inverse <-- in != 0 ? 1 / in : 0;
+    out <== 1 - in * inverse;
+    in * out === 0;
+}
+
+// Fails if in = 0.
+template AssertNonZero() {
+    signal input in;
+    signal inverse <-- in != 0 ? 1 / in : 0;
+    in * inverse === 1;
+}
+
+// Eight indicators of a three-bit digit, given its bits.
+template OneHot8() {
+    signal input bit[3];
+    signal output out[8];
+    signal b01 <== bit[0] * bit[1];
+    signal b12 <== bit[1] * bit[2];
+    signal b02 <== bit[0] * bit[2];
+    signal b012 <== b01 * bit[2];
+    out[7] <== b012;
+    out[6] <== b12 - b012;
+    out[5] <== b02 - b012;
+    out[4] <== bit[2] - b12 - b02 + b012;
+    out[3] <== b01 - b012;
+    out[2] <== bit[1] - b01 - b12 + b012;
+    out[1] <== bit[0] - b01 - b02 + b012;
+    out[0] <== 1 - bit[0] - bit[1] - bit[2] + b01 + b12 + b02 - b012;
+}
+
+// Packs booleans 250 to a word, lowest first; callers prove that they are booleans.
+template PackBits(N) {
+    signal input in[N];
+    signal output out[(N + 249) \ 250];
+    for (var w = 0; w < (N + 249) \ 250; w++) {
+        var sum = 0;
+        for (var i = 250 * w; i < N && i < 250 * w + 250; i++) {
+            sum += in[i] * (1 << (i - 250 * w));
+        }
+        out[w] <== sum;
+    }
+}

@@ -1,0 +1,113 @@
+// What a member's account adds to the identities, at the challenges.
+pragma circom 2.2.0;
+
+include "generated/params.circom";
+
+template MemberTerms() {
+    signal input challenge[17];
+    signal input second[3];
+    signal input worldWeight[WORLD_COUNT()];
+    signal input index;
+    signal input isSigned;
+    signal input isRotatedByPage;
+    signal input oldHead;
+    signal input newHead;
+    signal input rotationPayload;
+    signal input oldId[SLOT_COUNT() - 1];
+    signal input oldQuantity[SLOT_COUNT()];
+    signal input oldSize[SLOT_COUNT() - 1];
+    signal input newId[SLOT_COUNT() - 1];
+    signal input newQuantity[SLOT_COUNT()];
+    signal input newSize[SLOT_COUNT() - 1];
+    signal input isConverted[SLOT_COUNT() - 1];
+    signal input conversionCash;
+    signal input feePaid;
+    signal input liveCount;
+    signal input difference[WORLD_COUNT()];
+    signal input isWorse[WORLD_COUNT()];
+    signal input oldWorth[WORLD_COUNT()];
+    signal output balance;
+    signal output journal;
+    signal output count;
+    signal output rotation;
+    signal output lookup;
+    signal output worth;
+
+    var point = challenge[CH_POINT()];
+    var n = SLOT_COUNT() - 1;
+
+    // Change of balances, converted ones left out on the old side: their cash comes as conversionCash.
+    signal converted[n];
+    signal oldKey[n];
+    signal newKey[n];
+    signal oldTerm[n];
+    signal newTerm[n];
+    signal oldSizePart[n];
+    signal newSizePart[n];
+    signal convertedPart[n];
+    signal oldPart[n];
+    signal oldLookup[n];
+    signal newLookup[n];
+    var balances = 0;
+    var lookups = 0;
+    for (var i = 0; i < n; i++) {
+        converted[i] <== isConverted[i] * oldQuantity[i + 1];
+        oldKey[i] <== challenge[CH_INSTRUMENT()] * oldId[i];
+        oldTerm[i] <-- (oldQuantity[i + 1] - converted[i]) / (point - index - oldKey[i]);
+        oldTerm[i] * (point - index - oldKey[i]) === oldQuantity[i + 1] - converted[i];
+        newKey[i] <== challenge[CH_INSTRUMENT()] * newId[i];
+        newTerm[i] <-- newQuantity[i + 1] / (point - index - newKey[i]);
+        newTerm[i] * (point - index - newKey[i]) === newQuantity[i + 1];
+        balances += newTerm[i] - oldTerm[i];
+
+        newSizePart[i] <== second[1] * newSize[i];
+        newLookup[i] <-- (newQuantity[i + 1] + newSizePart[i]) / (second[0] - newId[i]);
+        newLookup[i] * (second[0] - newId[i]) === newQuantity[i + 1] + newSizePart[i];
+        oldSizePart[i] <== second[1] * oldSize[i];
+        convertedPart[i] <== second[2] * converted[i];
+        oldPart[i] <== challenge[CH_MU()] * (oldQuantity[i + 1] + oldSizePart[i]);
+        oldLookup[i] <-- (oldPart[i] + convertedPart[i]) / (second[0] - oldId[i]);
+        oldLookup[i] * (second[0] - oldId[i]) === oldPart[i] + convertedPart[i];
+        lookups += newLookup[i] + oldLookup[i];
+    }
+    var cashKey = point - index - challenge[CH_INSTRUMENT()] * CASH_ID();
+    var cashMoved = newQuantity[0] - oldQuantity[0] - conversionCash + feePaid;
+    signal cashTerm <-- cashMoved / cashKey;
+    cashTerm * cashKey === cashMoved;
+    balance <== balances + cashTerm;
+    lookup <== lookups;
+
+    signal oldHeadKey <== challenge[CH_HEAD()] * oldHead;
+    signal newHeadKey <== challenge[CH_HEAD()] * newHead;
+    signal before <-- isSigned / (point - index - oldHeadKey);
+    before * (point - index - oldHeadKey) === isSigned;
+    signal after <-- isSigned / (point - index - newHeadKey);
+    after * (point - index - newHeadKey) === isSigned;
+    journal <== before - after;
+
+    signal counted <-- liveCount / (point - index);
+    counted * (point - index) === liveCount;
+    count <== counted;
+
+    signal payloadKey <== challenge[CH_ROTATION()] * rotationPayload;
+    signal rotated <-- isRotatedByPage / (point - index - newHeadKey - payloadKey);
+    rotated * (point - index - newHeadKey - payloadKey) === isRotatedByPage;
+    rotation <== rotated;
+
+    // Claimed worth of new + mu * old in all worlds, less the cash, which counts 1 in every world.
+    signal worseOld[WORLD_COUNT()];
+    signal claimed[WORLD_COUNT()];
+    signal oldShare[WORLD_COUNT()];
+    var weights = 0;
+    var claims = 0;
+    for (var s = 0; s < WORLD_COUNT(); s++) {
+        worseOld[s] <== isWorse[s] * oldWorth[s];
+        oldShare[s] <== challenge[CH_MU()] * oldWorth[s];
+        claimed[s] <== worldWeight[s] * (difference[s] + worseOld[s] + oldShare[s]);
+        claims += claimed[s];
+        weights += worldWeight[s];
+    }
+    signal oldCashShare <== challenge[CH_MU()] * oldQuantity[0];
+    signal cashWorth <== weights * (newQuantity[0] + oldCashShare);
+    worth <== claims - cashWorth;
+}

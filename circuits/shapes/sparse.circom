@@ -1,0 +1,6 @@
+// Shape sparse. Generated from circuits/params.ts and circuits/encodings.ts by `npm run generate`.
+pragma circom 2.2.0;
+
+include "../batch.circom";
+
+component main {public [C, x, y]} = Batch(16, 16, 16, 4, 4, 2);

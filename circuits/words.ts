@@ -1,0 +1,55 @@
+/** The public words of a batch: their order, and how they are evaluated at the challenge. */
+import { CIPHER_WORD_COUNT, FIELD_MODULUS, type Shape } from './params.ts'
+import { mod } from './field.ts'
+
+export const headerWords = [
+  'domain', 'batchNumber', 'time', 'mode', 'oldRoot', 'newRoot', 'tableNumber', 'tableRoot',
+  'confirmedTableRoot', 'settlementRoot', 'fee', 'accountCountBefore', 'accountCountAfter',
+  'batchNonce', 'reserved0', 'reserved1',
+] as const
+export type HeaderWord = (typeof headerWords)[number]
+
+export const DEPOSIT_WORDS = ['id', 'commitment', 'token', 'amount'] as const
+export const REQUEST_WORDS = ['kindAndSerial', 'account', 'data0', 'data1', 'data2', 'data3'] as const
+export const WITHDRAWAL_WORDS = ['token', 'amount', 'to'] as const
+export const ACCOUNT_WORDS = 2 + CIPHER_WORD_COUNT
+
+export type WordPart = {
+  readonly first: number
+  readonly name: string
+  readonly count: number
+  readonly filledBy: 'L1' | 'prover' | 'both'
+}
+
+/**
+ * Section one: header, deposits, requests, withdrawals. Section two: per touched account (the fee
+ * account first) its index, leaf and ciphertext; it can move to a blob without changing section one.
+ */
+export function wordLayout(shape: Shape): readonly WordPart[] {
+  const parts: WordPart[] = []
+  let first = 0
+  const add = (name: string, count: number, filledBy: WordPart['filledBy']): void => {
+    parts.push({ first, name, count, filledBy })
+    first += count
+  }
+  add('header', headerWords.length, 'both')
+  add('deposits', shape.deposits * DEPOSIT_WORDS.length, 'L1')
+  add('requests', shape.requests * REQUEST_WORDS.length, 'L1')
+  add('withdrawals', shape.withdrawals * WITHDRAWAL_WORDS.length, 'prover')
+  add('accounts', (shape.members + 1) * ACCOUNT_WORDS, 'prover')
+  return parts
+}
+
+export function wordCount(shape: Shape): number {
+  return wordLayout(shape).reduce((sum, part) => sum + part.count, 0)
+}
+
+/** y = sum of words[i] * x^i mod p, by Horner's rule. */
+export function evaluateWords(words: readonly bigint[], x: bigint): bigint {
+  return words.reduceRight((sum, word) => (sum * x + word) % FIELD_MODULUS, 0n)
+}
+
+/** A signed number as a word. */
+export function toWord(value: bigint): bigint {
+  return mod(value)
+}

@@ -1,0 +1,150 @@
+/**
+ * The market of 12 March 2020, the day on which bitcoin lost two fifths: prices as facts, the rest
+ * as stated assumptions.
+ */
+
+import type { InstrumentSpec, OptionSpec, PerUnderlying, Underlying } from './instruments.ts'
+import { ln } from './elementary.ts'
+import type { Market } from './worlds.ts'
+
+const DAY_START = Date.UTC(2020, 2, 12) / 1000
+const CANDLE_SECONDS = 4 * 3600
+const EXPIRY_13MAR20 = Date.UTC(2020, 2, 13, 8) / 1000
+const EXPIRY_27MAR20 = Date.UTC(2020, 2, 27, 8) / 1000
+const EXPIRY_26JUN20 = Date.UTC(2020, 5, 26, 8) / 1000
+
+/** Closes of the six candles that open at 00, 04, 08, 12, 16 and 20 h. */
+// 4-hour candles of a public exchange (BTC and ETH against USDT), 2020-03-12 UTC.
+const CLOSES: PerUnderlying<readonly number[]> = {
+  BTC: [7662.73, 7392.13, 6067.01, 6132.13, 6037.45, 4800.0],
+  ETH: [183.08, 171.61, 136.59, 141.1, 138.37, 107.82],
+}
+export const STEP_COUNT = 6
+
+/** The whole day of both, for the telling. */
+// The same candles: open of the first, extremes, close of the last; volume in units of the
+// underlying.
+export const DAY_FIGURES: PerUnderlying<{
+  readonly open: number
+  readonly high: number
+  readonly low: number
+  readonly close: number
+  readonly volume: number
+}> = {
+  BTC: { open: 7934.58, high: 7966.17, low: 4410.0, close: 4800.0, volume: 261505.608653 },
+  ETH: { open: 194.61, high: 195.55, low: 101.2, close: 107.82, volume: 3814533.14046 },
+}
+
+/** Spot at 13 March 08:00, when the same-day instruments expire. */
+// 4-hour candles of a public exchange, close of 2020-03-13 04:00 UTC.
+export const EXPIRY_SPOT: PerUnderlying<number> = { BTC: 5385.87, ETH: 127.28 }
+
+/** Daily close of 11 March, and the deviation of daily log returns up to it (EWMA, lambda 0.94). */
+// Daily candles of the same exchange since 2017-08-17.
+const PREVIOUS_CLOSE: PerUnderlying<number> = { BTC: 7934.52, ETH: 194.61 }
+const PREVIOUS_DEVIATION: PerUnderlying<number> = { BTC: 0.03301, ETH: 0.05705 }
+
+/** Assumption: one volatility per underlying and step, rising as the day goes wrong. */
+const VOLS: PerUnderlying<readonly number[]> = {
+  BTC: [0.75, 0.9, 1.6, 1.5, 1.5, 2.0],
+  ETH: [0.9, 1.1, 1.9, 1.8, 1.8, 2.3],
+}
+/** Assumption: what it cost to finance dollars, all day. */
+const RATE = 0.05
+/** Assumption: the cost of closing out, 5 and 10 basis points. */
+const LIQUIDITY: PerUnderlying<number> = { BTC: 0.0005, ETH: 0.001 }
+
+/** Which candle's close each of the day's four rounds of trading takes its table from. */
+export const ROUND_STEPS: readonly number[] = [0, 1, 2, 5]
+
+/** The market at the close of candle `step`: 0 is 04:00, 5 is midnight. */
+export function marketAt(step: number): Market {
+  if (!Number.isInteger(step) || step < 0 || step >= STEP_COUNT) {
+    throw new RangeError(`the day has candles 0 to ${STEP_COUNT - 1}, not ${step}`)
+  }
+  const spot = perUnderlying((name) => at(CLOSES[name], step))
+  return {
+    time: DAY_START + (step + 1) * CANDLE_SECONDS,
+    rate: RATE,
+    spot,
+    vol: perUnderlying((name) => at(VOLS[name], step)),
+    scanRange: perUnderlying((name) => scanRange(name, spot[name])),
+    liquidity: LIQUIDITY,
+  }
+}
+
+/** The market of a round of trading, counted from 1. */
+export function marketOfRound(round: number): Market {
+  return marketAt(at(ROUND_STEPS, round - 1))
+}
+
+/**
+ * The market at 13 March 08:00, when the same-day instruments have just expired; vols are the day's
+ * last.
+ */
+export function marketAtExpiry(): Market {
+  return { ...marketAt(STEP_COUNT - 1), time: EXPIRY_13MAR20, spot: EXPIRY_SPOT }
+}
+
+/**
+ * 0.75 * max(10 %, 3 * sigma * sqrt(2)) + 0.25 * 30 %: two days at three deviations, held up by a
+ * floor and damped by a constant so that margins do not chase the market. The day so far counts as
+ * one return.
+ */
+function scanRange(name: Underlying, spot: number): number {
+  const dayReturn = ln(spot / PREVIOUS_CLOSE[name])
+  const deviation = PREVIOUS_DEVIATION[name]
+  const variance = 0.94 * deviation * deviation + 0.06 * dayReturn * dayReturn
+  return 0.75 * Math.max(0.1, 3 * Math.sqrt(2 * variance)) + 0.25 * 0.3
+}
+
+function perUnderlying<T>(value: (name: Underlying) => T): PerUnderlying<T> {
+  return { BTC: value('BTC'), ETH: value('ETH') }
+}
+
+function at(values: readonly number[], index: number): number {
+  const value = values[index]
+  if (value === undefined) throw new RangeError(`no entry ${index} among ${values.length}`)
+  return value
+}
+
+const BTC = { underlying: 'BTC', lot: '0.01' } as const
+const ETH = { underlying: 'ETH', lot: '0.1' } as const
+const MICRO = 1_000_000n
+
+function option27Mar(
+  id: number,
+  of: typeof BTC | typeof ETH,
+  dollars: bigint,
+  kind: OptionSpec['kind'],
+): OptionSpec {
+  const name = `${of.underlying}-27MAR20-${dollars}-${kind === 'call' ? 'C' : 'P'}`
+  return { ...of, kind, id, name, strike: dollars * MICRO, expiry: EXPIRY_27MAR20 }
+}
+
+/** All that the house clears on the day: cash, one collateral token, five futures, nine options. */
+export const INSTRUMENTS: readonly InstrumentSpec[] = [
+  { kind: 'cash', id: 1, name: 'TEST-USD' },
+  { kind: 'token', id: 2, name: 'TEST-ETH', underlying: 'ETH', lot: '0.001' },
+  { ...BTC, kind: 'future', id: 1024, name: 'BTC-13MAR20', expiry: EXPIRY_13MAR20 },
+  { ...BTC, kind: 'future', id: 1025, name: 'BTC-27MAR20', expiry: EXPIRY_27MAR20 },
+  { ...BTC, kind: 'future', id: 1026, name: 'BTC-26JUN20', expiry: EXPIRY_26JUN20 },
+  { ...ETH, kind: 'future', id: 1027, name: 'ETH-27MAR20', expiry: EXPIRY_27MAR20 },
+  { ...ETH, kind: 'future', id: 1028, name: 'ETH-26JUN20', expiry: EXPIRY_26JUN20 },
+  {
+    ...BTC,
+    kind: 'put',
+    id: 1029,
+    name: 'BTC-13MAR20-7000-P',
+    strike: 7000n * MICRO,
+    expiry: EXPIRY_13MAR20,
+  },
+  option27Mar(1030, BTC, 5000n, 'put'),
+  option27Mar(1031, BTC, 6000n, 'put'),
+  option27Mar(1032, BTC, 7000n, 'put'),
+  option27Mar(1033, BTC, 6000n, 'call'),
+  option27Mar(1034, BTC, 8000n, 'call'),
+  option27Mar(1035, ETH, 120n, 'put'),
+  option27Mar(1036, ETH, 160n, 'put'),
+  option27Mar(1037, ETH, 160n, 'call'),
+]

@@ -2,13 +2,12 @@
 //
 //  1. LeafMustBeEmptyBeforeRegistration
 //  2. BalancesMustBeWellFormed
-//  3. KeyMustBeInSubgroup
-//  4. OwnerKeyMustChangeByRule
-//  5. ViewKeyMustBeHeld
-//  6. HeadMustChangeByRule
-//  7. SignatureMustMatch
-//  8. CipherMustMatchLeaf
-//  9. AccountMustBeSolvent
+//  3. OwnerKeyMustChangeByRule
+//  4. ViewKeyMustBeHeld
+//  5. HeadMustChangeByRule
+//  6. SignatureMustMatch
+//  7. CipherMustMatchLeaf
+//  8. AccountMustBeSolvent
 pragma circom 2.2.0;
 
 include "lib/bits.circom";
@@ -121,7 +120,6 @@ template Veil() {
 
 template Member() {
     // Public words.
-    signal input domain;
     signal input time;
     signal input batchNumber;
     signal input batchNonce;
@@ -143,13 +141,11 @@ template Member() {
     signal input oldId[SLOT_COUNT() - 1];
     signal input oldQuantity[SLOT_COUNT()];
     // The leaf after.
+    signal input newOwnerKeyHash;
     signal input newHead;
     signal input viewKey;
     signal input newId[SLOT_COUNT() - 1];
     signal input newQuantity[SLOT_COUNT()];
-    // 8 * (keyX, keyY) is the key that a registration or a rotation installs.
-    signal input keyX;
-    signal input keyY;
     signal input signerX;
     signal input signerY;
     signal input signatureX;
@@ -157,7 +153,6 @@ template Member() {
     signal input signatureS;
 
     signal output oldLeaf;
-    signal output newOwnerKeyHash;
     signal output newViewKeyHash;
     signal output oldSize[SLOT_COUNT() - 1];
     signal output newSize[SLOT_COUNT() - 1];
@@ -195,26 +190,16 @@ template Member() {
         isPadding * (next.word[w] - empty) === 0;
     }
 
-    // 3. KeyMustBeInSubgroup: the installed key is eight times a point of the curve, not the identity
-    component onCurve = BabyCheck();
-    onCurve.x <== keyX;
-    onCurve.y <== keyY;
-    component installed = TimesEight();
-    installed.x <== keyX;
-    installed.y <== keyY;
-    component notIdentity = AssertNonZero();
-    notIdentity.in <== installed.xOut;
-
-    // 4. OwnerKeyMustChangeByRule: by registration, L1 rotation or rotation page, one at most
+    // 3. OwnerKeyMustChangeByRule: by registration, L1 rotation or rotation page, one at most; the
+    // slot of that request or page binds the new key
     signal changesKey <== isRegistered + isRotatedByL1 + isRotatedByPage;
     changesKey * (changesKey - 1) === 0;
-    component installedHash = Hash(TAG_OWNER_KEY(), 3);
-    installedHash.in <== [1, installed.xOut, installed.yOut];
-    newOwnerKeyHash <== oldOwnerKeyHash + changesKey * (installedHash.out - oldOwnerKeyHash);
+    signal keyDrift <== (1 - isPadding) * (newOwnerKeyHash - oldOwnerKeyHash);
+    (1 - changesKey) * keyDrift === 0;
     // An L1 rotation wins: no page of that account in its batch.
     isRotatedByL1 * isSigned === 0;
 
-    // 5. ViewKeyMustBeHeld: the new leaf's view key is opened; it changes by registration or page only
+    // 4. ViewKeyMustBeHeld: the new leaf's view key is opened; it changes by registration or page only
     component veil = Veil();
     veil.viewKey <== viewKey;
     veil.index <== index;
@@ -225,15 +210,12 @@ template Member() {
     signal viewDrift <== (1 - isPadding) * (newViewKeyHash - oldViewKeyHash);
     keepsView * viewDrift === 0;
 
-    // 6. HeadMustChangeByRule: genesis at registration, signed pages later, else as it was
-    component genesis = Hash(TAG_GENESIS(), 3);
-    genesis.in <== [domain, index, newOwnerKeyHash];
-    isRegistered * (newHead - genesis.out) === 0;
+    // 5. HeadMustChangeByRule: genesis at registration (bound by the request), then signed pages only
     signal headDrift <== (1 - isRegistered) * (newHead - oldHead);
     headDrift * (1 - isSigned) === 0;
     signal newMeta <== oldMeta + isRegistered * (ACTIVE() + time * 8 - oldMeta);
 
-    // 7. SignatureMustMatch: the last head is signed under the owner key of the old leaf
+    // 6. SignatureMustMatch: the last head is signed under the owner key of the old leaf
     component signerHash = Hash(TAG_OWNER_KEY(), 3);
     signerHash.in <== [1, signerX, signerY];
     isSigned * (signerHash.out - oldOwnerKeyHash) === 0;
@@ -262,7 +244,7 @@ template Member() {
     after.meta <== newMeta;
     after.word <== next.word;
     after.salt <== veil.salt;
-    // 8. CipherMustMatchLeaf: the published leaf and ciphertext are of the same new account
+    // 7. CipherMustMatchLeaf: the published leaf and ciphertext are of the same new account
     leaf === (1 - isPadding) * after.out;
     for (var i = 0; i < CIPHER_WORD_COUNT(); i++) {
         var plain = i == 0 ? newHead : (i == 1 ? newMeta : next.word[i < 2 ? 0 : i - 2]);
@@ -276,7 +258,7 @@ template Solvency() {
     signal input isWorse[WORLD_COUNT()];
     signal input isRescue;
 
-    // 9. AccountMustBeSolvent: in every world worth at least zero, or (a rescue) no less than before
+    // 8. AccountMustBeSolvent: in every world worth at least zero, or (a rescue) no less than before
     component notNegative[WORLD_COUNT()];
     component flag[WORLD_COUNT()];
     var worse = 0;
@@ -322,7 +304,7 @@ template FeeAccount() {
     veil.index <== FEE_ACCOUNT_INDEX();
     veil.batchNumber <== batchNumber;
     veil.batchNonce <== batchNonce;
-    // 5. ViewKeyMustBeHeld: the fee account keeps its view key
+    // 4. ViewKeyMustBeHeld: the fee account keeps its view key
     veil.viewKeyHash === oldViewKeyHash;
 
     component before = Leaf();
@@ -340,7 +322,7 @@ template FeeAccount() {
     before.salt <== oldSalt;
     after.salt <== veil.salt;
     oldLeaf <== before.out;
-    // 8. CipherMustMatchLeaf: as for a member
+    // 7. CipherMustMatchLeaf: as for a member
     leaf === after.out;
     for (var i = 0; i < CIPHER_WORD_COUNT(); i++) {
         var plain = i == 0 ? 0 : (i == 1 ? oldMeta : next.word[i < 2 ? 0 : i - 2]);

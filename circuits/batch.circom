@@ -24,7 +24,7 @@ include "page.circom";
 include "row.circom";
 include "lib/tree.circom";
 
-template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
+template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS) {
     // Public: commitment, challenge, evaluation of the words at the challenge.
     signal input C;
     signal input x;
@@ -56,7 +56,6 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
     signal input isEmpty[MEMBERS];
     signal input isRegistered[MEMBERS];
     signal input isRotatedByL1[MEMBERS];
-    signal input isRotatedByPage[MEMBERS];
     signal input isSigned[MEMBERS];
     signal input oldOwnerKeyHash[MEMBERS];
     signal input oldViewKeyHash[MEMBERS];
@@ -65,12 +64,11 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
     signal input oldSalt[MEMBERS];
     signal input oldId[MEMBERS][SLOT_COUNT() - 1];
     signal input oldQuantity[MEMBERS][SLOT_COUNT()];
+    signal input newOwnerKeyHash[MEMBERS];
     signal input newHead[MEMBERS];
     signal input viewKey[MEMBERS];
     signal input newId[MEMBERS][SLOT_COUNT() - 1];
     signal input newQuantity[MEMBERS][SLOT_COUNT()];
-    signal input keyX[MEMBERS];
-    signal input keyY[MEMBERS];
     signal input signerX[MEMBERS];
     signal input signerY[MEMBERS];
     signal input signatureX[MEMBERS];
@@ -117,6 +115,10 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
     signal input withdrawalChoice[WITHDRAWALS][MEMBERS];
     signal input requestSerial[REQUESTS];
     signal input requestChoice[REQUESTS][MEMBERS];
+    signal input rotationIsUsed[ROTATIONS];
+    signal input rotationX[ROTATIONS];
+    signal input rotationY[ROTATIONS];
+    signal input rotationChoice[ROTATIONS][MEMBERS];
 
     var domain = header[0];
     var batchNumber = header[1];
@@ -160,7 +162,6 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
     var fees = 0;
     for (var a = 0; a < MEMBERS; a++) {
         member[a] = Member();
-        member[a].domain <== domain;
         member[a].time <== time;
         member[a].batchNumber <== batchNumber;
         member[a].batchNonce <== batchNonce;
@@ -172,7 +173,11 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
         member[a].isEmpty <== isEmpty[a];
         member[a].isRegistered <== isRegistered[a];
         member[a].isRotatedByL1 <== isRotatedByL1[a];
-        member[a].isRotatedByPage <== isRotatedByPage[a];
+        var byPage = 0;
+        for (var k = 0; k < ROTATIONS; k++) {
+            byPage += rotationChoice[k][a];
+        }
+        member[a].isRotatedByPage <== byPage;
         member[a].isSigned <== isSigned[a];
         member[a].oldOwnerKeyHash <== oldOwnerKeyHash[a];
         member[a].oldViewKeyHash <== oldViewKeyHash[a];
@@ -181,12 +186,11 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
         member[a].oldSalt <== oldSalt[a];
         member[a].oldId <== oldId[a];
         member[a].oldQuantity <== oldQuantity[a];
+        member[a].newOwnerKeyHash <== newOwnerKeyHash[a];
         member[a].newHead <== newHead[a];
         member[a].viewKey <== viewKey[a];
         member[a].newId <== newId[a];
         member[a].newQuantity <== newQuantity[a];
-        member[a].keyX <== keyX[a];
-        member[a].keyY <== keyY[a];
         member[a].signerX <== signerX[a];
         member[a].signerY <== signerY[a];
         member[a].signatureX <== signatureX[a];
@@ -342,14 +346,15 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
     signal rotates[REQUESTS][MEMBERS];
     for (var q = 0; q < REQUESTS; q++) {
         request[q] = Request(MEMBERS);
+        request[q].domain <== domain;
         request[q].word <== requestWord[q];
         request[q].serial <== requestSerial[q];
         request[q].choice <== requestChoice[q];
         for (var a = 0; a < MEMBERS; a++) {
             request[q].index[a] <== accountWord[a + 1][0];
-            request[q].keyX[a] <== keyX[a];
-            request[q].keyY[a] <== keyY[a];
+            request[q].newOwnerKeyHash[a] <== newOwnerKeyHash[a];
             request[q].newViewKeyHash[a] <== member[a].newViewKeyHash;
+            request[q].newHead[a] <== newHead[a];
         }
         for (var a = 0; a < MEMBERS; a++) {
             rotates[q][a] <== requestChoice[q][a] * request[q].isRotate;
@@ -362,6 +367,23 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
         registered[a] === isRegistered[a];
         rotated[a] === isRotatedByL1[a];
     }
+    component rotationSlot[ROTATIONS];
+    component rotationFlag[ROTATIONS];
+    for (var k = 0; k < ROTATIONS; k++) {
+        rotationFlag[k] = AssertBoolean();
+        rotationFlag[k].in <== rotationIsUsed[k];
+        rotationSlot[k] = Rotation(MEMBERS);
+        rotationSlot[k].isUsed <== rotationIsUsed[k];
+        rotationSlot[k].x <== rotationX[k];
+        rotationSlot[k].y <== rotationY[k];
+        rotationSlot[k].choice <== rotationChoice[k];
+        for (var a = 0; a < MEMBERS; a++) {
+            rotationSlot[k].index[a] <== accountWord[a + 1][0];
+            rotationSlot[k].newOwnerKeyHash[a] <== newOwnerKeyHash[a];
+            rotationSlot[k].newViewKeyHash[a] <== member[a].newViewKeyHash;
+            rotationSlot[k].newHead[a] <== newHead[a];
+        }
+    }
     // 15. CountMustFollowRegistrations
     header[12] === header[11] + registrations;
 
@@ -369,7 +391,7 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
     var words = HEADER_WORD_COUNT() + 4 * DEPOSITS + 6 * REQUESTS + 3 * WITHDRAWALS
         + (2 + CIPHER_WORD_COUNT()) * (MEMBERS + 1);
     var flagBits = 2 * PAGES + ROWS * 11 + MEMBERS * (DEPOSITS + WITHDRAWALS)
-        + MEMBERS * (WORLD_COUNT() + 1 + SLOT_COUNT() - 1 + LIVE_COUNT_BITS() + 2);
+        + MEMBERS * (WORLD_COUNT() + 1 + SLOT_COUNT() - 1 + LIVE_COUNT_BITS() + 1 + ROTATIONS);
     var flagWords = (flagBits + 249) \ 250;
     component flags = PackBits(flagBits);
     var f = 0;
@@ -411,8 +433,10 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
         f += LIVE_COUNT_BITS();
         flags.in[f] <== isRescue[a];
         flags.in[f + 1] <== isSigned[a];
-        flags.in[f + 2] <== isRotatedByPage[a];
-        f += 3;
+        for (var k = 0; k < ROTATIONS; k++) {
+            flags.in[f + 2 + k] <== rotationChoice[k][a];
+        }
+        f += 2 + ROTATIONS;
     }
     var pairs = WORLD_COUNT() \ 2;
     var privates = PAGES + WITHDRAWALS + flagWords + MEMBERS * (pairs + WORLD_COUNT() + 1);
@@ -525,23 +549,18 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
         rotation -= pageTerms[i].rotation;
     }
     component memberTerms[MEMBERS];
-    component rotationPayload[MEMBERS];
     signal memberLookup[MEMBERS];
     signal memberWorth[MEMBERS];
     signal memberConversion[MEMBERS];
     for (var a = 0; a < MEMBERS; a++) {
-        rotationPayload[a] = Hash(TAG_ROTATION(), 2);
-        rotationPayload[a].in <== [member[a].newOwnerKeyHash, member[a].newViewKeyHash];
         memberTerms[a] = MemberTerms();
         memberTerms[a].challenge <== draw.out;
         memberTerms[a].second <== drawSecond.out;
         memberTerms[a].worldWeight <== worldWeight;
         memberTerms[a].index <== accountWord[a + 1][0];
         memberTerms[a].isSigned <== isSigned[a];
-        memberTerms[a].isRotatedByPage <== isRotatedByPage[a];
         memberTerms[a].oldHead <== oldHead[a];
         memberTerms[a].newHead <== newHead[a];
-        memberTerms[a].rotationPayload <== rotationPayload[a].out;
         memberTerms[a].oldId <== oldId[a];
         memberTerms[a].oldQuantity <== oldQuantity[a];
         memberTerms[a].oldSize <== member[a].oldSize;
@@ -558,7 +577,6 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
         balance += memberTerms[a].balance;
         journal += memberTerms[a].journal;
         count += memberTerms[a].count;
-        rotation += memberTerms[a].rotation;
         memberLookup[a] <== accountWeight[a] * memberTerms[a].lookup;
         lookup += memberLookup[a];
         memberWorth[a] <== accountWeight[a] * memberTerms[a].worth;
@@ -604,6 +622,18 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS) {
         withdrawalTerms[w].to <== withdrawalWord[w][2];
         withdrawalTerms[w].stamp <== withdrawalStamp[w];
         pair += withdrawalTerms[w].pair;
+    }
+
+    signal rotationHeadKey[ROTATIONS];
+    signal rotationPayloadKey[ROTATIONS];
+    signal rotationTerm[ROTATIONS];
+    for (var k = 0; k < ROTATIONS; k++) {
+        rotationHeadKey[k] <== draw.out[CH_HEAD()] * rotationSlot[k].head;
+        rotationPayloadKey[k] <== draw.out[CH_ROTATION()] * rotationSlot[k].payload;
+        var key = rotationSlot[k].account + rotationHeadKey[k] + rotationPayloadKey[k];
+        rotationTerm[k] <-- rotationIsUsed[k] / (draw.out[CH_POINT()] - key);
+        rotationTerm[k] * (draw.out[CH_POINT()] - key) === rotationIsUsed[k];
+        rotation += rotationTerm[k];
     }
 
     // 7. BalanceMustFollowPages: entries + deposits - fees + conversions = change of every balance

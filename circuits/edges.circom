@@ -3,9 +3,12 @@
 //  1. DepositMustOpen
 //  2. WithdrawalMustMatchPage
 //  3. RequestMustBeServed
+//  4. KeyMustBeInSubgroup
+//  5. RotationMustEndItsJournal
 pragma circom 2.2.0;
 
 include "lib/bits.circom";
+include "lib/eddsa.circom";
 include "lib/poseidon.circom";
 include "generated/params.circom";
 
@@ -113,19 +116,46 @@ template WithdrawalTerms() {
     pair <== moved + present;
 }
 
-// A request of L1: words kind + 8 * serial, account, and four of data.
+// 8 * (x, y) is the key to install; the base point stands in where nothing is installed.
+template InstalledKey() {
+    signal input isUsed;
+    signal input x;
+    signal input y;
+    signal output hash;
+
+    // 4. KeyMustBeInSubgroup: eight times a point of the curve, and not the identity
+    var BASE_X = 5299619240641551281634865583518297030282874472190772894086521144482721001553;
+    var BASE_Y = 16950150798460657717958625567821834550301663161624707787222815936182638968203;
+    component onCurve = BabyCheck();
+    onCurve.x <== x + (1 - isUsed) * BASE_X;
+    onCurve.y <== y + (1 - isUsed) * BASE_Y;
+    component installed = TimesEight();
+    installed.x <== x + (1 - isUsed) * BASE_X;
+    installed.y <== y + (1 - isUsed) * BASE_Y;
+    component notIdentity = AssertNonZero();
+    notIdentity.in <== installed.xOut;
+    component keyHash = Hash(TAG_OWNER_KEY(), 3);
+    keyHash.in <== [1, installed.xOut, installed.yOut];
+    hash <== keyHash.out;
+    (1 - isUsed) * x === 0;
+    (1 - isUsed) * y === 0;
+}
+
+// A request of L1: words kind + 8 * serial, account, key point, view key hash, zero.
 template Request(MEMBERS) {
+    signal input domain;
     signal input word[6];
     signal input serial;
     signal input choice[MEMBERS];
     signal input index[MEMBERS];
-    signal input keyX[MEMBERS];
-    signal input keyY[MEMBERS];
+    signal input newOwnerKeyHash[MEMBERS];
     signal input newViewKeyHash[MEMBERS];
+    signal input newHead[MEMBERS];
     signal output isRegister;
     signal output isRotate;
 
-    // 3. RequestMustBeServed: each request is served by the account it names, with its own data
+    // 3. RequestMustBeServed: each request is served by the account it names, with its own data;
+    // other kinds (a forced exit) have their place in the words and are not provable yet
     component serialRange = AssertInRange(64);
     serialRange.in <== serial;
     component kindBits = Bits(2);
@@ -139,13 +169,61 @@ template Request(MEMBERS) {
     place.choice <== choice;
     place.index <== index;
     place.chosen === word[1];
+    component key = InstalledKey();
+    key.isUsed <== isUsed;
+    key.x <== word[2];
+    key.y <== word[3];
+    component genesis = Hash(TAG_GENESIS(), 3);
+    genesis.in <== [domain, word[1], key.hash];
     signal registers[MEMBERS];
     for (var a = 0; a < MEMBERS; a++) {
-        choice[a] * (keyX[a] - word[2]) === 0;
-        choice[a] * (keyY[a] - word[3]) === 0;
+        choice[a] * (newOwnerKeyHash[a] - key.hash) === 0;
         registers[a] <== choice[a] * isRegister;
         registers[a] * (newViewKeyHash[a] - word[4]) === 0;
+        registers[a] * (newHead[a] - genesis.out) === 0;
     }
-    (1 - isUsed) * (word[1] + word[2]) === 0;
+    (1 - isRegister) * word[4] === 0;
+    (1 - isUsed) * serial === 0;
     word[5] === 0;
+}
+
+// The key change that a live rotation page asks for.
+template Rotation(MEMBERS) {
+    signal input isUsed;
+    signal input x;
+    signal input y;
+    signal input choice[MEMBERS];
+    signal input index[MEMBERS];
+    signal input newOwnerKeyHash[MEMBERS];
+    signal input newViewKeyHash[MEMBERS];
+    signal input newHead[MEMBERS];
+    signal output account;
+    signal output head;
+    signal output payload;
+
+    // 5. RotationMustEndItsJournal: the page's payload is the new keys, its head the account's last
+    component place = Choice(MEMBERS);
+    place.isUsed <== isUsed;
+    place.choice <== choice;
+    place.index <== index;
+    account <== place.chosen;
+    component key = InstalledKey();
+    key.isUsed <== isUsed;
+    key.x <== x;
+    key.y <== y;
+    signal view[MEMBERS];
+    signal last[MEMBERS];
+    var viewSum = 0;
+    var headSum = 0;
+    for (var a = 0; a < MEMBERS; a++) {
+        choice[a] * (newOwnerKeyHash[a] - key.hash) === 0;
+        view[a] <== choice[a] * newViewKeyHash[a];
+        last[a] <== choice[a] * newHead[a];
+        viewSum += view[a];
+        headSum += last[a];
+    }
+    head <== headSum;
+    component hash = Hash(TAG_ROTATION(), 2);
+    hash.in <== [key.hash, viewSum];
+    payload <== hash.out;
 }

@@ -31,7 +31,8 @@ export function circomConstants(): string {
 }
 
 export function shapeCircuit(shape: params.Shape): string {
-  const sizes = [shape.pages, shape.members, shape.rows, shape.deposits, shape.withdrawals, shape.requests]
+  const sizes = [shape.pages, shape.members, shape.rows, shape.deposits, shape.withdrawals, shape.requests,
+    shape.rotations]
   return `// Shape ${shape.name}. ${GENERATED}\npragma circom 2.2.0;\n\ninclude "../batch.circom";\n\n`
     + `component main {public [C, x, y]} = Batch(${sizes.join(', ')});\n`
 }

@@ -9,10 +9,8 @@ template MemberTerms() {
     signal input worldWeight[WORLD_COUNT()];
     signal input index;
     signal input isSigned;
-    signal input isRotatedByPage;
     signal input oldHead;
     signal input newHead;
-    signal input rotationPayload;
     signal input oldId[SLOT_COUNT() - 1];
     signal input oldQuantity[SLOT_COUNT()];
     signal input oldSize[SLOT_COUNT() - 1];
@@ -29,7 +27,6 @@ template MemberTerms() {
     signal output balance;
     signal output journal;
     signal output count;
-    signal output rotation;
     signal output lookup;
     signal output worth;
 
@@ -88,11 +85,6 @@ template MemberTerms() {
     signal counted <-- liveCount / (point - index);
     counted * (point - index) === liveCount;
     count <== counted;
-
-    signal payloadKey <== challenge[CH_ROTATION()] * rotationPayload;
-    signal rotated <-- isRotatedByPage / (point - index - newHeadKey - payloadKey);
-    rotated * (point - index - newHeadKey - payloadKey) === isRotatedByPage;
-    rotation <== rotated;
 
     // Claimed worth of new + mu * old in all worlds, less the cash, which counts 1 in every world.
     signal worseOld[WORLD_COUNT()];

@@ -85,7 +85,7 @@ template Page() {
     }
 
     // 6. CounterpartyMustDiffer: nobody trades with itself
-    signal inverse <-- account != counterparty ? 1 / (account - counterparty) : 0;
+    signal inverse <-- account != counterparty ? (isLive - isRotation) / (account - counterparty) : 0;
     (account - counterparty) * inverse === isLive - isRotation;
 }
 

@@ -3,8 +3,8 @@
  * as stated assumptions.
  */
 
-import type { InstrumentSpec, OptionSpec, PerUnderlying, Underlying } from './instruments.ts'
 import { ln } from './elementary.ts'
+import type { InstrumentSpec, OptionSpec, PerUnderlying, Underlying } from './instruments.ts'
 import type { Market } from './worlds.ts'
 
 const DAY_START = Date.UTC(2020, 2, 12) / 1000
@@ -13,17 +13,20 @@ const EXPIRY_13MAR20 = Date.UTC(2020, 2, 13, 8) / 1000
 const EXPIRY_27MAR20 = Date.UTC(2020, 2, 27, 8) / 1000
 const EXPIRY_26JUN20 = Date.UTC(2020, 5, 26, 8) / 1000
 
-/** Closes of the six candles that open at 00, 04, 08, 12, 16 and 20 h. */
-// 4-hour candles of a public exchange (BTC and ETH against USDT), 2020-03-12 UTC.
+/**
+ * Closes of the six candles that open at 00, 04, 08, 12, 16 and 20 h.
+ * Source: 4-hour candles of a public exchange (BTC and ETH against USDT), 2020-03-12 UTC.
+ */
 const CLOSES: PerUnderlying<readonly number[]> = {
   BTC: [7662.73, 7392.13, 6067.01, 6132.13, 6037.45, 4800.0],
   ETH: [183.08, 171.61, 136.59, 141.1, 138.37, 107.82],
 }
 export const STEP_COUNT = 6
 
-/** The whole day of both, for the telling. */
-// The same candles: open of the first, extremes, close of the last; volume in units of the
-// underlying.
+/**
+ * The whole day of both, for the telling; volumes in units of the underlying.
+ * Source: 4-hour candles of a public exchange, 2020-03-12 UTC, taken together.
+ */
 export const DAY_FIGURES: PerUnderlying<{
   readonly open: number
   readonly high: number
@@ -35,12 +38,16 @@ export const DAY_FIGURES: PerUnderlying<{
   ETH: { open: 194.61, high: 195.55, low: 101.2, close: 107.82, volume: 3814533.14046 },
 }
 
-/** Spot at 13 March 08:00, when the same-day instruments expire. */
-// 4-hour candles of a public exchange, close of 2020-03-13 04:00 UTC.
+/**
+ * Spot at 13 March 08:00, when the same-day instruments expire.
+ * Source: 4-hour candles of a public exchange, close of the one of 2020-03-13 04:00 UTC.
+ */
 export const EXPIRY_SPOT: PerUnderlying<number> = { BTC: 5385.87, ETH: 127.28 }
 
-/** Daily close of 11 March, and the deviation of daily log returns up to it (EWMA, lambda 0.94). */
-// Daily candles of the same exchange since 2017-08-17.
+/**
+ * Daily close of 11 March, and the deviation of daily log returns up to it (EWMA, lambda 0.94).
+ * Source: daily candles of the same exchange since 2017-08-17.
+ */
 const PREVIOUS_CLOSE: PerUnderlying<number> = { BTC: 7934.52, ETH: 194.61 }
 const PREVIOUS_DEVIATION: PerUnderlying<number> = { BTC: 0.03301, ETH: 0.05705 }
 

@@ -3,11 +3,12 @@
  *
  * IEEE 754 fixes those four to the last bit, while the language leaves Math.exp and Math.log to the
  * engine. A table must follow from its inputs byte for byte on anybody's machine, so the oracle
- * brings its own. Math.sqrt, which black76.ts uses, is fixed by IEEE 754, too.
+ * brings its own. black76.ts also uses Math.sqrt: IEEE 754 fixes the square root, and every engine
+ * we know of hands it to the processor.
  */
 
-// ln 2 split as in fdlibm's e_exp.c: the high part ends in zero bits, so k * LN2_HIGH is exact
-// here.
+// ln 2 split as in fdlibm's e_exp.c: the high part ends in zero bits, so k * LN2_HIGH
+// is exact here.
 const LN2_HIGH = 6.93147180369123816490e-1
 const LN2_LOW = 1.90821492927058770002e-10
 const LN2 = LN2_HIGH + LN2_LOW

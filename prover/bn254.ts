@@ -48,7 +48,7 @@ export type BatchInverse =
   (input: number, inputStep: number, count: number, out: number, outStep: number) => void;
 
 export type CurveModule = {
-  readonly module: WebAssembly.Module;
+  readonly module: WasmModule;
   readonly g1Generator: number;
   readonly g2Generator: number;
   readonly staticBytes: number;
@@ -69,6 +69,17 @@ type ModuleBuilder = {
   readonly modules: { readonly bn128: { readonly pG1gen: number; readonly pG2gen: number } };
 };
 
+// Node's types leave WebAssembly to the browser's library, which this room does not load.
+type WasmModule = { readonly wasmModule: never };
+type WasmMemory = { readonly buffer: ArrayBuffer };
+const wasm = (globalThis as unknown as { readonly WebAssembly: {
+  readonly Module: new (code: Uint8Array<ArrayBuffer>) => WasmModule;
+  readonly Memory: new (size: { initial: number }) => WasmMemory;
+  readonly Instance: new (
+    module: WasmModule, imports: { env: { memory: WasmMemory } },
+  ) => { readonly exports: unknown };
+} }).WebAssembly;
+
 const PAGE_BYTES = 65536;
 // Batch inversion takes its working space above everything allocated: 4,097 elements of 64 bytes
 // are the most that fixed-base.ts asks for.
@@ -85,10 +96,10 @@ export function compileCurve(): CurveModule {
   const builder = new builders.ModuleBuilder();
   builder.setMemory(25);
   curves.buildBn128(builder);
-  const module = new WebAssembly.Module(builder.build());
+  const module = new wasm.Module(builder.build());
   // Word 0 of a fresh instance's memory points at the first free byte.
-  const memory = new WebAssembly.Memory({ initial: 25 });
-  new WebAssembly.Instance(module, { env: { memory } });
+  const memory = new wasm.Memory({ initial: 25 });
+  new wasm.Instance(module, { env: { memory } });
   return {
     module,
     g1Generator: builder.modules.bn128.pG1gen,
@@ -104,8 +115,8 @@ export function instantiateCurve(curve: CurveModule, bytes: number): Curve {
   if (pages > 65536) {
     throw new Error(`the curve's memory ends at 4 GiB and this needs ${total} bytes`);
   }
-  const memory = new WebAssembly.Memory({ initial: pages });
-  const instance = new WebAssembly.Instance(curve.module, { env: { memory } });
+  const memory = new wasm.Memory({ initial: pages });
+  const instance = new wasm.Instance(curve.module, { env: { memory } });
   const u32 = new Uint32Array(memory.buffer);
   const end = memory.buffer.byteLength - SCRATCH_BYTES;
   const allocate = (size: number): number => {
@@ -117,7 +128,7 @@ export function instantiateCurve(curve: CurveModule, bytes: number): Curve {
     return start;
   };
   return {
-    exports: instance.exports as unknown as CurveExports,
+    exports: instance.exports as CurveExports,
     u8: new Uint8Array(memory.buffer),
     u32,
     g1Generator: curve.g1Generator,
@@ -137,7 +148,9 @@ export function writeBigInt(curve: Curve, address: number, value: bigint): void 
 
 export function readBigInt(curve: Curve, address: number): bigint {
   let value = 0n;
-  for (let i = FR_BYTES - 1; i >= 0; i--) value = (value << 8n) | BigInt(curve.u8[address + i] ?? 0);
+  for (let i = FR_BYTES - 1; i >= 0; i--) {
+    value = (value << 8n) | BigInt(curve.u8[address + i] ?? 0);
+  }
   return value;
 }
 

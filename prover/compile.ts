@@ -37,7 +37,8 @@ export async function compileCircuit(options: CompileOptions): Promise<CompiledC
   const workingDir = commonDirectory([dirname(entry), outDir, ...includeDirs]);
   const local = (path: string): string => relative(workingDir, path) || ".";
   const args = [
-    local(entry), ...FLAGS, "-o", local(outDir), ...includeDirs.flatMap((dir) => ["-l", local(dir)]),
+    local(entry), ...FLAGS, "-o", local(outDir),
+    ...includeDirs.flatMap((dir) => ["-l", local(dir)]),
   ];
   const output = await runCircom(workingDir, args, options.onProgress);
   if (output.code !== 0) {

@@ -6,7 +6,7 @@
 // delta is not gamma (in a key fresh from `zkey new` they are equal, and a proof for that key can
 // be forged even without the toxic waste), and the circuit hash is replaced by a mark.
 
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename } from "node:path";
 import { BASE_PRIME, compileCurve, FIELD_PRIME, FR_BYTES, G1_BYTES, instantiateCurve }
@@ -36,7 +36,7 @@ export type DevKey = {
 
 export const DEVELOPMENT_SUFFIX = ".development.zkey";
 const WASTE_TEXT = "cloister development key: worthless, anyone can forge";
-/** 32 bytes: the first half of the file's circuit hash (section 10); the other half is the r1cs' SHA-256. */
+/** 32 bytes: the first half of the file's circuit hash; the other is the SHA-256 of the r1cs. */
 const MARK = "DEVELOPMENT KEY: ANYONE CAN FAKE";
 const SECTION_HEAD_BYTES = 12;
 
@@ -46,7 +46,7 @@ export async function writeDevelopmentKey(options: DevKeyOptions): Promise<DevKe
     throw new Error(`a development key's file must end with ${DEVELOPMENT_SUFFIX}: ${zkeyPath}`);
   }
   const r1cs = openSync(r1csPath, "r");
-  const temporary = `${zkeyPath}.${process.pid}.${Date.now()}.partial`;
+  const temporary = `${zkeyPath}.${randomUUID()}.partial`;
   let key: number | undefined;
   try {
     const layout = readR1csLayout(r1cs, r1csPath);
@@ -76,15 +76,15 @@ async function writeKey(
   const curveModule = compileCurve();
   const nPrivate = layout.nVars - layout.nPublic - 1;
   const expected = { G1: domainSize + layout.nVars * 2 + nPrivate, G2: layout.nVars };
-  // A point of G2 costs about three of G1.
   const total = expected.G1 + expected.G2;
   let done = 0;
-  let what = "points H";
+  let what = "constraints and points H";
   const pool = createPointPool({ curveModule, expected, onPoints: (count) => {
     done += count;
     onProgress?.(done, total, what);
   } });
   try {
+    onProgress?.(0, total, what);
     // The threads work on H while this one reads the constraints.
     const pointsH = pool.multiply("G1", quotientScalars(curveModule, waste, domainSize));
     pointsH.catch(() => {}); // awaited below; it must not be unhandled if the sweep throws first
@@ -211,5 +211,6 @@ function sectionWriter(file: number, sections: number) {
       },
     };
   };
-  return { open, section: (type: number, parts: readonly Uint8Array[]) => open(type, parts).close() };
+  const section = (type: number, parts: readonly Uint8Array[]): void => open(type, parts).close();
+  return { open, section };
 }

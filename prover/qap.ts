@@ -2,8 +2,8 @@
 // a proving key hides in its points, and on the way the key's table of coefficients.
 
 import { readSync } from "node:fs";
-import { FR_BYTES, FIELD_PRIME, instantiateCurve, inverse, modulo, power, toMontgomery, writeBigInt }
-  from "./bn254.ts";
+import { FIELD_PRIME, FR_BYTES, instantiateCurve, inverse, modulo, power, toMontgomery,
+  writeBigInt } from "./bn254.ts";
 import type { Curve, CurveModule } from "./bn254.ts";
 import type { R1csLayout } from "./r1cs.ts";
 

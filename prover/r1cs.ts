@@ -53,12 +53,13 @@ export function readR1csLayout(file: number, path: string): R1csLayout {
   if (count > MAX_SECTIONS) throw new Error(`${path} claims ${count} sections`);
   let position = 12;
   for (let i = 0; i < count; i++) {
+    if (position + 12 > size) throw new Error(`${path} is truncated to ${size} bytes`);
     const head = read(position, 12);
     const bytes = Number(head.readBigUInt64LE(4));
     sections.set(head.readUInt32LE(0), { offset: position + 12, bytes });
     position += 12 + bytes;
   }
-  if (position > size) throw new Error(`${path} is truncated: ${size} bytes of ${position}`);
+  if (position > size) throw new Error(`${path} is truncated to ${size} bytes`);
   for (const type of CUSTOM_GATES_SECTIONS) {
     // An empty list is four zero bytes.
     if ((sections.get(type)?.bytes ?? 0) > 4) throw new Error(`${path} uses custom gates`);

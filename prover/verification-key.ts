@@ -1,6 +1,7 @@
 // The verification key in snarkjs' JSON form, and the points of its header.
 
-import { FR_BYTES, G1_BYTES, G2_BYTES, instantiateCurve, readBigInt, writeBigInt } from "./bn254.ts";
+import { FR_BYTES, G1_BYTES, G2_BYTES, instantiateCurve, readBigInt, writeBigInt }
+  from "./bn254.ts";
 import type { Curve, CurveModule } from "./bn254.ts";
 import type { ToxicWaste } from "./qap.ts";
 
@@ -66,7 +67,7 @@ export function describeVerificationKey(
   };
   const g1 = (bytes: Uint8Array): G1Json => {
     const [x = "0", y = "0"] = coordinates(bytes);
-    // A public wire that no constraint of B or C names can still not be infinity: it has its row.
+    // Never infinity: every public wire has a row of its own in A.
     return [x, y, "1"];
   };
   const g2 = (bytes: Uint8Array): G2Json => {

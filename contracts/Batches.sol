@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+pragma solidity ^0.8.28;
+
+import {Law} from "./generated/Law.sol";
+import {IGroth16Verifier} from "./IGroth16Verifier.sol";
+import {Deposits} from "./Deposits.sol";
+import {Registry} from "./Registry.sol";
+import {Settlement} from "./Settlement.sol";
+import {Withdrawals} from "./Withdrawals.sol";
+import {WordLib} from "./WordLib.sol";
+
+/// @title A batch: its public words are put together, its proof is verified, its effects are kept.
+/// @notice What L1 knows it fills in from its own storage; calldata has only what the prover decides.
+abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
+    using WordLib for uint256[];
+
+    uint256 private constant DEPOSIT_WORDS = 4;
+    uint256 private constant REQUEST_WORDS = 6;
+    uint256 private constant WITHDRAWAL_WORDS = 3;
+    uint256 private constant ACCOUNT_WORDS = 2 + Law.CIPHER_WORD_COUNT;
+    /// @dev The serial of a request stands above the three bits of its kind.
+    uint256 private constant SERIAL_FACTOR = 8;
+
+    /// @dev Bounds of a shape: claims are bits of one word, and every size fits its field.
+    uint256 private constant SHAPE_SIZE_UPPER_BOUND = 256;
+
+    /// @notice keccak256(chainId, contract) mod p at deployment: the first word of every batch.
+    uint256 public immutable domain;
+    mapping(uint256 id => Shape shape) private _shapes;
+
+    /// @dev What one submission carries from stanza to stanza.
+    struct Draft {
+        Shape shape;
+        Counters counters;
+        Progress previous;
+        Progress next;
+        uint256[] statement;
+    }
+
+    function addShape(
+        uint256 id,
+        uint256 members,
+        uint256 deposits_,
+        uint256 withdrawals,
+        uint256 requests,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey,
+        string calldata name
+    ) external onlyRole(ADMIN) {
+        if (_shapes[id].verifier != address(0)) revert ShapeMustBeNew(id);
+        if (
+            members == 0 || members >= SHAPE_SIZE_UPPER_BOUND || deposits_ >= SHAPE_SIZE_UPPER_BOUND
+                || withdrawals >= SHAPE_SIZE_UPPER_BOUND || requests >= SHAPE_SIZE_UPPER_BOUND
+        ) revert ShapeMustFitWords(id);
+        if (verifier.code.length == 0) revert VerifierMustBeContract(verifier);
+
+        _shapes[id] = Shape({
+            verifier: verifier,
+            members: uint16(members),
+            deposits: uint16(deposits_),
+            withdrawals: uint16(withdrawals),
+            requests: uint16(requests),
+            isDevelopmentKey: isDevelopmentKey,
+            keyHash: keyHash
+        });
+        emit ShapeAdded(id, name, verifier, keyHash, isDevelopmentKey);
+    }
+
+    function submitBatch(
+        BatchHeader calldata header,
+        uint64[] calldata depositIds,
+        Withdrawal[] calldata withdrawals,
+        uint256[] calldata accountWords,
+        uint256 commitment,
+        uint256[8] calldata proof
+    ) external onlyRole(OPERATOR) {
+        Draft memory draft = _openDraft(header);
+        _requireWord(commitment);
+        _requireFit(draft.shape, header, depositIds.length, withdrawals.length, accountWords.length);
+        _requireTime(header.time, draft.previous.time);
+        _requireTable(header.tableNumber, draft.counters.tableNumber, draft.previous.tableNumber);
+
+        _compose(draft, header, depositIds, withdrawals, accountWords, commitment);
+        uint256 x = _requireProof(draft, commitment, proof);
+
+        uint256 number = uint256(draft.counters.batchNumber) + 1;
+        _keep(number, header.newRoot, draft.next);
+        _consume(depositIds);
+        _owe(number, withdrawals);
+        draft.statement.emitBatch(Batch.selector, number, header.shapeId, x);
+    }
+
+    function shapes(uint256 id) external view returns (Shape memory) {
+        return _shapes[id];
+    }
+
+    function _openDraft(BatchHeader calldata header) private view returns (Draft memory draft) {
+        draft.shape = _shapes[header.shapeId];
+        if (draft.shape.verifier == address(0)) revert ShapeMustBeKnown(header.shapeId);
+        draft.counters = _counters;
+        draft.previous = _progress[draft.counters.batchNumber];
+        uint256 waiting = draft.counters.requestCount - draft.previous.served;
+        if (header.requestCount > waiting) revert RequestsMustBeQueued(header.requestCount, waiting);
+    }
+
+    function _requireFit(
+        Shape memory shape,
+        BatchHeader calldata header,
+        uint256 depositCount_,
+        uint256 withdrawalCount,
+        uint256 accountWordCount
+    ) private pure {
+        if (header.requestCount > shape.requests) revert RequestsMustFitShape(header.requestCount);
+        if (depositCount_ > shape.deposits) revert DepositsMustFitShape(depositCount_);
+        if (withdrawalCount > shape.withdrawals) revert WithdrawalsMustFitShape(withdrawalCount);
+        if (accountWordCount != (uint256(shape.members) + 1) * ACCOUNT_WORDS) {
+            revert AccountWordsMustFitShape(accountWordCount);
+        }
+    }
+
+    /// @dev Time never goes back, is never ahead, and lags by less than the life of a page.
+    function _requireTime(uint256 time, uint256 previous) private view {
+        if (time < previous) revert TimeMustNotGoBack(time, previous);
+        if (time > block.timestamp) revert TimeMustNotBeAhead(time);
+        if (block.timestamp - time >= Law.PAGE_LIFE_SECONDS) revert TimeMustBeRecent(time);
+    }
+
+    /// @dev The latest table or the one before, and never an older one than the last batch had.
+    function _requireTable(uint256 named, uint256 latest, uint256 previous) private pure {
+        if (named == 0 || named > latest || latest - named > 1) revert TableMustBeCurrent(named, latest);
+        if (named < previous) revert TableMustNotGoBack(named, previous);
+    }
+
+    function _wordCount(Shape memory shape) private pure returns (uint256) {
+        return Law.HEADER_WORDS + shape.deposits * DEPOSIT_WORDS + shape.requests * REQUEST_WORDS
+            + shape.withdrawals * WITHDRAWAL_WORDS + (uint256(shape.members) + 1) * ACCOUNT_WORDS;
+    }
+
+    /// @dev Puts the statement together, in the order of circuits/words.ts.
+    function _compose(
+        Draft memory draft,
+        BatchHeader calldata header,
+        uint64[] calldata depositIds,
+        Withdrawal[] calldata withdrawals,
+        uint256[] calldata accountWords,
+        uint256 commitment
+    ) private view {
+        Shape memory shape = draft.shape;
+        draft.statement = WordLib.allocate(shape.keyHash, commitment, _wordCount(shape));
+        uint256 at = WordLib.PREFIX_COUNT + Law.HEADER_WORDS;
+        _fillDeposits(draft.statement, at, depositIds);
+        at += shape.deposits * DEPOSIT_WORDS;
+        uint256 registrations = _fillRequests(draft, at, header.requestCount);
+        at += shape.requests * REQUEST_WORDS;
+        _fillWithdrawals(draft.statement, at, withdrawals);
+        draft.statement.fillTail(accountWords);
+        draft.next = _nextProgress(draft.previous, header, registrations);
+        _fillHeader(draft, header);
+    }
+
+    function _fillDeposits(uint256[] memory statement, uint256 at, uint64[] calldata ids) private view {
+        uint256 previous = 0;
+        for (uint256 i = 0; i < ids.length; i++) {
+            uint256 id = ids[i];
+            if (id <= previous) revert DepositIdsMustAscend(id);
+            Deposit storage open = _openDeposit(id);
+            statement[at++] = id;
+            statement[at++] = open.commitment;
+            statement[at++] = open.token;
+            statement[at++] = open.amount;
+            previous = id;
+        }
+    }
+
+    function _fillRequests(Draft memory draft, uint256 at, uint256 count)
+        private
+        view
+        returns (uint256 registrations)
+    {
+        uint256[] memory statement = draft.statement;
+        for (uint256 i = 0; i < count; i++) {
+            uint256 serial = draft.previous.served + i;
+            Request storage queued = _requests[serial];
+            uint256 kind = queued.kind;
+            if (kind == Law.REQUEST_REGISTER) registrations++;
+            statement[at] = kind + SERIAL_FACTOR * serial;
+            statement[at + 1] = queued.account;
+            statement[at + 2] = queued.x;
+            statement[at + 3] = queued.y;
+            statement[at + 4] = queued.viewKeyHash;
+            at += REQUEST_WORDS;
+        }
+    }
+
+    function _fillWithdrawals(uint256[] memory statement, uint256 at, Withdrawal[] calldata list)
+        private
+        view
+    {
+        for (uint256 i = 0; i < list.length; i++) {
+            _requirePayable(list[i]);
+            statement[at++] = list[i].token;
+            statement[at++] = list[i].amount;
+            statement[at++] = uint160(list[i].to);
+        }
+    }
+
+    /// @dev Casts are safe: the time and the table number were checked against 64-bit ones, and
+    /// registrations cannot outnumber the indices, which are below 2^18.
+    function _nextProgress(Progress memory previous, BatchHeader calldata header, uint256 registrations)
+        private
+        pure
+        returns (Progress memory)
+    {
+        return Progress({
+            tableNumber: uint64(header.tableNumber),
+            time: uint64(header.time),
+            accountCount: previous.accountCount + uint32(registrations),
+            served: previous.served + uint64(header.requestCount)
+        });
+    }
+
+    /// @dev Reserved words stay 0. A table is confirmed when it is posted, so the batch's own table
+    /// stands for the confirmed one as well.
+    function _fillHeader(Draft memory draft, BatchHeader calldata header) private view {
+        uint256[] memory statement = draft.statement;
+        uint256 at = WordLib.PREFIX_COUNT;
+        uint256 number = draft.counters.batchNumber;
+        uint256 tableRoot = tables[header.tableNumber].root;
+        statement[at + Law.WORD_DOMAIN] = domain;
+        statement[at + Law.WORD_BATCH_NUMBER] = number + 1;
+        statement[at + Law.WORD_TIME] = header.time;
+        statement[at + Law.WORD_MODE] = draft.counters.mode;
+        statement[at + Law.WORD_OLD_ROOT] = roots[number];
+        statement[at + Law.WORD_NEW_ROOT] = header.newRoot;
+        statement[at + Law.WORD_TABLE_NUMBER] = header.tableNumber;
+        statement[at + Law.WORD_TABLE_ROOT] = tableRoot;
+        statement[at + Law.WORD_CONFIRMED_TABLE_ROOT] = tableRoot;
+        statement[at + Law.WORD_SETTLEMENT_ROOT] = settlementRoot;
+        statement[at + Law.WORD_FEE] = draft.counters.fee;
+        statement[at + Law.WORD_ACCOUNT_COUNT_BEFORE] = draft.previous.accountCount;
+        statement[at + Law.WORD_ACCOUNT_COUNT_AFTER] = draft.next.accountCount;
+        statement[at + Law.WORD_BATCH_NONCE] = header.batchNonce;
+    }
+
+    /// @return x The challenge of the statement that was proven.
+    function _requireProof(Draft memory draft, uint256 commitment, uint256[8] calldata proof)
+        private
+        view
+        returns (uint256 x)
+    {
+        uint256 y;
+        bool isValid;
+        (x, y, isValid) = draft.statement.evaluate();
+        if (!isValid) revert WordMustBeBelowModulus();
+        bool holds = IGroth16Verifier(draft.shape.verifier).verifyProof(
+            [proof[0], proof[1]],
+            [[proof[2], proof[3]], [proof[4], proof[5]]],
+            [proof[6], proof[7]],
+            [commitment, x, y]
+        );
+        if (!holds) revert ProofMustVerify();
+    }
+
+    function _keep(uint256 number, uint256 root, Progress memory progress) private {
+        _counters.batchNumber = uint64(number);
+        roots[number] = root;
+        _progress[number] = progress;
+    }
+
+    function _consume(uint64[] calldata ids) private {
+        for (uint256 i = 0; i < ids.length; i++) {
+            Deposit storage open = _deposits[ids[i]];
+            open.status = DepositStatus.Consumed;
+            _tokens[open.token].unconsumed -= open.amount;
+        }
+    }
+}

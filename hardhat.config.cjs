@@ -1,0 +1,42 @@
+// Compiles contracts/ and test/contracts/ with the compiler from npm: no download, no network.
+const { readdirSync } = require('node:fs')
+const { join } = require('node:path')
+const { subtask } = require('hardhat/config')
+const {
+  TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD,
+  TASK_COMPILE_SOLIDITY_GET_SOURCE_PATHS,
+} = require('hardhat/builtin-tasks/task-names')
+
+const solc = require('solc')
+const version = require('solc/package.json').version
+
+subtask(TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD, async () => ({
+  compilerPath: require.resolve('solc/soljson.js'),
+  isSolcJs: true,
+  version,
+  longVersion: solc.version().replace('.Emscripten.clang', ''),
+}))
+
+const SOURCE_FOLDERS = ['contracts', 'test/contracts']
+
+subtask(TASK_COMPILE_SOLIDITY_GET_SOURCE_PATHS, async () =>
+  SOURCE_FOLDERS.flatMap((folder) =>
+    readdirSync(join(__dirname, folder), { recursive: true })
+      .filter((file) => file.endsWith('.sol'))
+      .map((file) => join(__dirname, folder, file)),
+  ),
+)
+
+/** @type {import('hardhat/config').HardhatUserConfig} */
+module.exports = {
+  solidity: {
+    version,
+    settings: { optimizer: { enabled: true, runs: 1000 }, evmVersion: 'cancun' },
+  },
+  paths: {
+    sources: 'contracts',
+    cache: '.cache/hardhat/cache',
+    artifacts: '.cache/hardhat/artifacts',
+  },
+  networks: { hardhat: { hardfork: 'prague', chainId: 31337 } },
+}

@@ -148,32 +148,32 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
     ) private view {
         Shape memory shape = draft.shape;
         draft.statement = WordLib.allocate(shape.keyHash, commitment, _wordCount(shape));
-        uint256 at = WordLib.PREFIX_COUNT + Law.HEADER_WORDS;
-        _fillDeposits(draft.statement, at, depositIds);
-        at += shape.deposits * DEPOSIT_WORDS;
-        uint256 registrations = _fillRequests(draft, at, header.requestCount);
-        at += shape.requests * REQUEST_WORDS;
-        _fillWithdrawals(draft.statement, at, withdrawals);
+        uint256 place = WordLib.PREFIX_COUNT + Law.HEADER_WORDS;
+        _fillDeposits(draft.statement, place, depositIds);
+        place += shape.deposits * DEPOSIT_WORDS;
+        uint256 registrations = _fillRequests(draft, place, header.requestCount);
+        place += shape.requests * REQUEST_WORDS;
+        _fillWithdrawals(draft.statement, place, withdrawals);
         draft.statement.fillTail(accountWords);
         draft.next = _nextProgress(draft.previous, header, registrations);
         _fillHeader(draft, header);
     }
 
-    function _fillDeposits(uint256[] memory statement, uint256 at, uint64[] calldata ids) private view {
+    function _fillDeposits(uint256[] memory statement, uint256 place, uint64[] calldata ids) private view {
         uint256 previous = 0;
         for (uint256 i = 0; i < ids.length; i++) {
             uint256 id = ids[i];
             if (id <= previous) revert DepositIdsMustAscend(id);
             Deposit storage open = _openDeposit(id);
-            statement[at++] = id;
-            statement[at++] = open.commitment;
-            statement[at++] = open.token;
-            statement[at++] = open.amount;
+            statement[place++] = id;
+            statement[place++] = open.commitment;
+            statement[place++] = open.token;
+            statement[place++] = open.amount;
             previous = id;
         }
     }
 
-    function _fillRequests(Draft memory draft, uint256 at, uint256 count)
+    function _fillRequests(Draft memory draft, uint256 place, uint256 count)
         private
         view
         returns (uint256 registrations)
@@ -184,24 +184,24 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
             Request storage queued = _requests[serial];
             uint256 kind = queued.kind;
             if (kind == Law.REQUEST_REGISTER) registrations++;
-            statement[at] = kind + SERIAL_FACTOR * serial;
-            statement[at + 1] = queued.account;
-            statement[at + 2] = queued.x;
-            statement[at + 3] = queued.y;
-            statement[at + 4] = queued.viewKeyHash;
-            at += REQUEST_WORDS;
+            statement[place] = kind + SERIAL_FACTOR * serial;
+            statement[place + 1] = queued.account;
+            statement[place + 2] = queued.x;
+            statement[place + 3] = queued.y;
+            statement[place + 4] = queued.viewKeyHash;
+            place += REQUEST_WORDS;
         }
     }
 
-    function _fillWithdrawals(uint256[] memory statement, uint256 at, Withdrawal[] calldata list)
+    function _fillWithdrawals(uint256[] memory statement, uint256 place, Withdrawal[] calldata list)
         private
         view
     {
         for (uint256 i = 0; i < list.length; i++) {
             _requirePayable(list[i]);
-            statement[at++] = list[i].token;
-            statement[at++] = list[i].amount;
-            statement[at++] = uint160(list[i].to);
+            statement[place++] = list[i].token;
+            statement[place++] = list[i].amount;
+            statement[place++] = uint160(list[i].to);
         }
     }
 
@@ -224,23 +224,23 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
     /// stands for the confirmed one as well.
     function _fillHeader(Draft memory draft, BatchHeader calldata header) private view {
         uint256[] memory statement = draft.statement;
-        uint256 at = WordLib.PREFIX_COUNT;
+        uint256 place = WordLib.PREFIX_COUNT;
         uint256 number = draft.counters.batchNumber;
         uint256 tableRoot = tables[header.tableNumber].root;
-        statement[at + Law.WORD_DOMAIN] = domain;
-        statement[at + Law.WORD_BATCH_NUMBER] = number + 1;
-        statement[at + Law.WORD_TIME] = header.time;
-        statement[at + Law.WORD_MODE] = draft.counters.mode;
-        statement[at + Law.WORD_OLD_ROOT] = roots[number];
-        statement[at + Law.WORD_NEW_ROOT] = header.newRoot;
-        statement[at + Law.WORD_TABLE_NUMBER] = header.tableNumber;
-        statement[at + Law.WORD_TABLE_ROOT] = tableRoot;
-        statement[at + Law.WORD_CONFIRMED_TABLE_ROOT] = tableRoot;
-        statement[at + Law.WORD_SETTLEMENT_ROOT] = settlementRoot;
-        statement[at + Law.WORD_FEE] = draft.counters.fee;
-        statement[at + Law.WORD_ACCOUNT_COUNT_BEFORE] = draft.previous.accountCount;
-        statement[at + Law.WORD_ACCOUNT_COUNT_AFTER] = draft.next.accountCount;
-        statement[at + Law.WORD_BATCH_NONCE] = header.batchNonce;
+        statement[place + Law.WORD_DOMAIN] = domain;
+        statement[place + Law.WORD_BATCH_NUMBER] = number + 1;
+        statement[place + Law.WORD_TIME] = header.time;
+        statement[place + Law.WORD_MODE] = draft.counters.mode;
+        statement[place + Law.WORD_OLD_ROOT] = roots[number];
+        statement[place + Law.WORD_NEW_ROOT] = header.newRoot;
+        statement[place + Law.WORD_TABLE_NUMBER] = header.tableNumber;
+        statement[place + Law.WORD_TABLE_ROOT] = tableRoot;
+        statement[place + Law.WORD_CONFIRMED_TABLE_ROOT] = tableRoot;
+        statement[place + Law.WORD_SETTLEMENT_ROOT] = settlementRoot;
+        statement[place + Law.WORD_FEE] = draft.counters.fee;
+        statement[place + Law.WORD_ACCOUNT_COUNT_BEFORE] = draft.previous.accountCount;
+        statement[place + Law.WORD_ACCOUNT_COUNT_AFTER] = draft.next.accountCount;
+        statement[place + Law.WORD_BATCH_NONCE] = header.batchNonce;
     }
 
     /// @return x The challenge of the statement that was proven.

@@ -52,9 +52,9 @@ library WordLib {
             x := mod(keccak256(data, size), p)
             let first := add(data, 160) // 32 * PREFIX_COUNT
             isValid := 1
-            for { let at := add(data, size) } gt(at, first) {} {
-                at := sub(at, 32)
-                let word := mload(at)
+            for { let cursor := add(data, size) } gt(cursor, first) {} {
+                cursor := sub(cursor, 32)
+                let word := mload(cursor)
                 isValid := and(isValid, lt(word, p))
                 y := add(mulmod(y, x, p), word)
             }

@@ -1,0 +1,181 @@
+/** The desk: proposals, affirmations, order stamps and pages. A trade is admitted with both its sides or not at all. */
+import { randomBytes } from 'node:crypto'
+import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
+import { counterPage, entriesOf, stampOf, type Entry, type Page } from '../circuits/page.ts'
+import type { Rejection, RuleName } from '../circuits/rules.ts'
+import { checkPage } from '../circuits/page.ts'
+import { checkEffect, checkPair, checkSignedPage, type Conditions, type SignedPage } from './admission.ts'
+import type { Ledger } from './ledger.ts'
+
+export type TradeState = 'proposed' | 'stamped' | 'accepted' | 'proven' | 'final' | 'refused'
+/** A trade as its two parties see it. Nobody else does. */
+export type Ticket = {
+  readonly id: string
+  readonly clientId: string
+  readonly proposer: number
+  readonly counterparty: number
+  /** From the proposer's side. */
+  readonly entries: readonly Entry[]
+  readonly payload: bigint
+  state: TradeState
+  stamp: bigint
+  refusal: Rejection | null
+  readonly sides: Map<number, SignedPage>
+  batch: bigint | null
+}
+export type Refusal = { readonly refused: RuleName; readonly detail: string }
+export type Admitted = { readonly head: bigint; readonly complete: boolean }
+
+/** Error texts never say which side's margin failed: the detail stays with the account it is about. */
+function tell(rejection: Rejection, asker: number): Refusal {
+  const mine = rejection.account === undefined || rejection.account === asker
+  return { refused: rejection.rule, detail: mine ? rejection.detail : 'the trade cannot be admitted' }
+}
+
+export class Desk {
+  readonly tickets = new Map<string, Ticket>()
+  refusedCount = 0
+  private readonly ledger: Ledger
+  private readonly conditions: () => Conditions
+  private lastStamp = 0n
+  private counter = 0
+
+  constructor(ledger: Ledger, conditions: () => Conditions) {
+    this.ledger = ledger
+    this.conditions = conditions
+  }
+
+  /** Strictly rising stamps: seconds and random bits, so that the number of trades does not show. */
+  nextStamp(): bigint {
+    const random = BigInt(`0x${randomBytes(4).toString('hex')}`) & ((1n << BigInt(STAMP_RANDOM_BITS)) - 1n)
+    const stamp = stampOf(BigInt(Math.floor(Date.now() / 1000)), random)
+    this.lastStamp = stamp > this.lastStamp ? stamp : this.lastStamp + 1n + (random & 15n)
+    return this.lastStamp
+  }
+
+  private newId(): string {
+    this.counter++
+    return `t${this.counter}-${randomBytes(6).toString('hex')}`
+  }
+
+  private refuse(ticket: Ticket | null, rejection: Rejection, asker: number): Refusal {
+    this.refusedCount++
+    if (ticket !== null) {
+      ticket.state = 'refused'
+      ticket.refusal = rejection
+    }
+    return tell(rejection, asker)
+  }
+
+  /** Records a proposal; the same client id again returns the same ticket. */
+  propose(proposer: number, clientId: string, counterparty: number, entries: readonly Entry[], payload: bigint): Ticket | Refusal {
+    const known = [...this.tickets.values()].find((t) => t.proposer === proposer && t.clientId === clientId)
+    if (known !== undefined) return known
+    const { time, fee } = this.conditions()
+    const page: Page = { kind: 'trade', account: proposer, counterparty, stamp: stampOf(time, 0n), maxFee: fee, payload, entries }
+    const wrong = checkPage(page, time, fee)
+    if (wrong) return this.refuse(null, wrong, proposer)
+    if (!this.ledger.accounts.has(counterparty)) {
+      return this.refuse(null, { rule: 'JournalMustContinue', detail: 'the counterparty is not registered' }, proposer)
+    }
+    const ticket: Ticket = { id: this.newId(), clientId, proposer, counterparty, entries, payload, state: 'proposed', stamp: 0n, refusal: null, sides: new Map(), batch: null }
+    this.tickets.set(ticket.id, ticket)
+    return ticket
+  }
+
+  /** The counterparty agrees: the trade gets its place in the one order that both journals follow. */
+  affirm(account: number, id: string): Ticket | Refusal {
+    const ticket = this.tickets.get(id)
+    if (ticket === undefined || ticket.counterparty !== account) {
+      return tell({ rule: 'TradeMustMatch', detail: 'no such proposal for this account' }, account)
+    }
+    if (ticket.state !== 'proposed') return ticket
+    const conditions = this.conditions()
+    const stamp = this.nextStamp()
+    const page: Page = { kind: 'trade', account: ticket.proposer, counterparty: account, stamp, maxFee: conditions.fee, payload: ticket.payload, entries: ticket.entries }
+    // A first look, so that nobody signs in vain; admission looks again.
+    const wrong = checkEffect(this.ledger, page, conditions) ?? checkEffect(this.ledger, counterPage(page, conditions.fee), conditions)
+    if (wrong) return this.refuse(ticket, wrong, account)
+    ticket.stamp = stamp
+    ticket.state = 'stamped'
+    return ticket
+  }
+
+  reject(account: number, id: string): Ticket | Refusal {
+    const ticket = this.tickets.get(id)
+    if (ticket === undefined || (ticket.counterparty !== account && ticket.proposer !== account) || ticket.state !== 'proposed') {
+      return tell({ rule: 'TradeMustMatch', detail: 'no such open proposal for this account' }, account)
+    }
+    ticket.state = 'refused'
+    ticket.refusal = { rule: 'TradeMustMatch', detail: 'a side withdrew the proposal' }
+    return ticket
+  }
+
+  /** One side's signed page of a stamped trade. With the second one both are admitted together. */
+  signTrade(id: string, signed: SignedPage): Admitted | Refusal {
+    const { account } = signed.page
+    const ticket = this.tickets.get(id)
+    if (ticket === undefined || (ticket.proposer !== account && ticket.counterparty !== account)) {
+      return tell({ rule: 'TradeMustMatch', detail: 'no such trade for this account' }, account)
+    }
+    if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
+    const before = ticket.sides.get(account)
+    if (ticket.state !== 'stamped') return { head: this.ledger.headOf(account) ?? 0n, complete: true }
+    const expected: Page = { kind: 'trade', account: ticket.proposer, counterparty: ticket.counterparty, stamp: ticket.stamp, maxFee: 0n, payload: ticket.payload, entries: ticket.entries }
+    const form = checkPage(signed.page, this.conditions().time, this.conditions().fee)
+    const mismatch = form ?? checkPair(signed.page, account === ticket.proposer ? counterPage(expected, 0n) : expected)
+    if (mismatch) return this.refuse(ticket, mismatch, account)
+    const checked = checkSignedPage(this.ledger, signed, this.conditions())
+    if ('rule' in checked) return this.refuse(ticket, checked, account)
+    ticket.sides.set(account, signed)
+    if (ticket.sides.size < 2) return { head: checked.head, complete: before !== undefined && false }
+    return this.admitPair(ticket, account)
+  }
+
+  private admitPair(ticket: Ticket, asker: number): Admitted | Refusal {
+    const [one, other] = [...ticket.sides.values()] as [SignedPage, SignedPage]
+    const conditions = this.conditions()
+    const heads: bigint[] = []
+    for (const side of [one, other]) {
+      const checked = checkSignedPage(this.ledger, side, conditions)
+      if ('rule' in checked) return this.refuse(ticket, checked, asker)
+      heads.push(checked.head)
+    }
+    ;[one, other].forEach((side, i) => this.ledger.append(side.page.account, { page: side.page, head: heads[i] as bigint, signature: side.signature, trade: ticket.id }))
+    ticket.state = 'accepted'
+    return { head: heads[one.page.account === asker ? 0 : 1] as bigint, complete: true }
+  }
+
+  /** A withdrawal or a rotation: a page that needs no second side. */
+  signSingle(signed: SignedPage): Admitted | Refusal {
+    const { page } = signed
+    if (page.kind === 'trade') return this.refuse(null, { rule: 'TradeMustMatch', detail: 'a trade needs its second side: propose it' }, page.account)
+    const checked = checkSignedPage(this.ledger, signed, this.conditions())
+    if ('rule' in checked) return this.refuse(null, checked, page.account)
+    const again = this.ledger.pendingOf(page.account).some((p) => p.head === checked.head)
+    if (again) return { head: checked.head, complete: true }
+    const pending = { page, head: checked.head, signature: signed.signature, trade: `s-${page.account}-${checked.head}` }
+    this.ledger.append(page.account, signed.rotation === undefined ? pending : { ...pending, rotation: signed.rotation })
+    return { head: checked.head, complete: true }
+  }
+
+  ticketsOf(account: number): readonly Ticket[] {
+    return [...this.tickets.values()].filter((t) => t.proposer === account || t.counterparty === account)
+  }
+
+  /** The trades of a batch go on to their next state. */
+  advance(trades: ReadonlySet<string>, state: TradeState, batch: bigint): void {
+    for (const id of trades) {
+      const ticket = this.tickets.get(id)
+      if (ticket !== undefined) {
+        ticket.state = state
+        ticket.batch = batch
+      }
+    }
+  }
+
+  entriesFor(ticket: Ticket, account: number): readonly Entry[] {
+    return account === ticket.proposer ? ticket.entries : ticket.entries.map((e) => ({ ...e, quantity: -e.quantity }))
+  }
+}
+export { entriesOf }

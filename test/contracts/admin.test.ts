@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest'
+import { ethers } from 'ethers'
+import { FIELD_MODULUS } from '../../circuits/params.ts'
+import {
+  KEY_HASH, REFUND_DELAY, batchArguments, configuration, createBatch, createWorld, deploy, mustRefuse, send,
+} from './l1.ts'
+
+test('the constructor fixes genesis and says what readers need', async () => {
+  const cloister = await deploy('Cloister', await configuration())
+  const address = await cloister.getAddress()
+  const [event] = await cloister.queryFilter('Genesis')
+  expect([...(event as ethers.EventLog).args]).toEqual([4242n, 1n, 2n, 3n])
+  expect(await cloister.getFunction('roots')(0n)).toBe(4242n)
+  expect(await cloister.getFunction('accountCount')()).toBe(16n)
+  expect(await cloister.getFunction('refundDelay')()).toBe(REFUND_DELAY)
+  const preimage = ethers.AbiCoder.defaultAbiCoder().encode(['uint256', 'address'], [31337n, address])
+  expect(await cloister.getFunction('domain')()).toBe(BigInt(ethers.keccak256(preimage)) % FIELD_MODULUS)
+})
+
+test('the constructor refuses aliases and a refund that comes before a page dies', async () => {
+  const roots = ['genesisRoot', 'feeAccountLeaf', 'feeAccountViewKeyHash', 'feeAccountMeta', 'settlementRoot']
+  const refuse = async (error: string, overrides: object) =>
+    expect(deploy('Cloister', await configuration(overrides))).rejects.toThrow(error)
+  for (const name of roots) await refuse('WordMustBeBelowModulus', { [name]: FIELD_MODULUS })
+  await refuse('RefundDelayMustExceedPageLife', { refundDelay: 65_536n })
+  await refuse('FeeMustBeInRange', { fee: 1n << 40n })
+})
+
+test('every role does its own work only', async () => {
+  const world = await createWorld()
+  const { cloister, admin, operator, oracle, members } = world
+  const batch = batchArguments(await createBatch(world))
+  const shape = [9n, 3n, 2n, 1n, 2n, world.address, KEY_HASH, false, 'x']
+  const calls: readonly [string, readonly unknown[], string][] = [
+    ['addToken', [2n, world.address, 1n, 1n], admin],
+    ['addShape', shape, admin],
+    ['setFee', [1n], admin],
+    ['submitBatch', batch, operator],
+    ['postTable', [1n, 1n, ethers.ZeroHash, '0x'], oracle],
+    ['postSettlement', [[], [], 1n], oracle],
+  ]
+  for (const [name, args, owner] of calls) {
+    for (const other of [admin, operator, oracle, members[0]!]) {
+      if (other === owner) continue
+      await mustRefuse('AccessControlUnauthorizedAccount', other, cloister, name, ...args)
+    }
+  }
+  await mustRefuse('AccessControlUnauthorizedAccount', operator, cloister, 'grantRole', ethers.id('OPERATOR'), oracle)
+  await send(admin, cloister, 'revokeRole', ethers.id('OPERATOR'), operator)
+  await mustRefuse('AccessControlUnauthorizedAccount', operator, cloister, 'submitBatch', ...batch)
+})
+
+test('a token is listed once, under an id of tokens, with a unit and a cap', async () => {
+  const { cloister, admin, address, dollar } = await createWorld()
+  const add = (error: string, ...args: unknown[]) => mustRefuse(error, admin, cloister, 'addToken', ...args)
+  const other = await (await deploy('TestDollar')).getAddress()
+  await add('TokenIdMustBeInRange', 0n, other, 1n, 1n)
+  await add('TokenIdMustBeInRange', 1024n, other, 1n, 1n)
+  await add('TokenMustBeNew', 1n, other, 1n, 1n)
+  await add('TokenMustBeNew', 2n, await dollar.getAddress(), 1n, 1n)
+  await add('TokenMustBeContract', 2n, ethers.ZeroAddress, 1n, 1n)
+  await add('TokenMustBeContract', 2n, admin, 1n, 1n)
+  await add('UnitMustBeInRange', 2n, other, 0n, 1n)
+  await add('UnitMustBeInRange', 2n, other, 1n << 96n, 1n)
+  await add('CapMustBeInRange', 2n, other, 1n, 0n)
+  await add('CapMustBeInRange', 2n, other, 1n, 1n << 55n)
+  await send(admin, cloister, 'addToken', 1023n, other, (1n << 96n) - 1n, (1n << 55n) - 1n)
+  const token = await cloister.getFunction('tokens')(1023n)
+  expect([...token]).toEqual([other, (1n << 96n) - 1n, 0n, 0n, 0n, (1n << 55n) - 1n])
+  expect(address).not.toBe(other)
+})
+
+test('a shape is added once, with a verifier that is a contract', async () => {
+  const { cloister, admin, verifier } = await createWorld()
+  const at = await verifier.getAddress()
+  const add = (error: string, id: bigint, sizes: readonly bigint[], to: string) =>
+    mustRefuse(error, admin, cloister, 'addShape', id, ...sizes, to, KEY_HASH, false, 'x')
+  await add('ShapeMustBeNew', 1n, [3n, 2n, 1n, 2n], at)
+  await add('VerifierMustBeContract', 9n, [3n, 2n, 1n, 2n], admin)
+  for (const sizes of [[0n, 2n, 1n, 2n], [256n, 2n, 1n, 2n], [3n, 256n, 1n, 2n], [3n, 2n, 256n, 2n], [3n, 2n, 1n, 256n]]) {
+    await add('ShapeMustFitWords', 9n, sizes, at)
+  }
+  const receipt = await send(admin, cloister, 'addShape', 9n, 3n, 2n, 1n, 2n, at, KEY_HASH, true, 'nine')
+  const event = cloister.interface.parseLog(receipt.logs[0]!)!
+  expect([...event.args]).toEqual([9n, 'nine', at, KEY_HASH, true])
+  expect([...(await cloister.getFunction('shapes')(9n))]).toEqual([at, 3n, 2n, 1n, 2n, true, KEY_HASH])
+})
+
+test('the fee keeps its width', async () => {
+  const { cloister, admin } = await createWorld()
+  await mustRefuse('FeeMustBeInRange', admin, cloister, 'setFee', 1n << 40n)
+  await send(admin, cloister, 'setFee', (1n << 40n) - 1n)
+  expect(await cloister.getFunction('fee')()).toBe((1n << 40n) - 1n)
+  expect(await cloister.getFunction('mode')()).toBe(0n)
+})

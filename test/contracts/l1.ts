@@ -1,0 +1,284 @@
+/** A chain in the process, with the contract deployed: what every test of contracts/ stands on. */
+import { createRequire } from 'node:module'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { ethers } from 'ethers'
+import { expect } from 'vitest'
+import { FIELD_MODULUS, SHAPES, type Shape } from '../../circuits/params.ts'
+import {
+  ACCOUNT_WORDS, DEPOSIT_WORDS, REQUEST_WORDS, WITHDRAWAL_WORDS, evaluateWords, headerWords,
+  type HeaderWord,
+} from '../../circuits/words.ts'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+process.env.HARDHAT_CONFIG ??= join(root, 'hardhat.config.cjs')
+process.env.HARDHAT_DISABLE_TELEMETRY_PROMPT = 'true'
+const hre = createRequire(import.meta.url)('hardhat')
+await compileOnce()
+
+// No cache: a view that is asked twice in a quarter of a second must not answer from the past.
+export const provider = new ethers.BrowserProvider(hre.network.provider, undefined, { cacheTimeout: -1 })
+export const REFUND_DELAY = 100_000n
+export const FEE = 2_500n
+export const DOLLAR_UNIT = 100n
+export const LOT_CAP = (1n << 55n) - 1n
+export const SETTLEMENT_ROOT = 777n
+export const GENESIS_ROOT = 4242n
+export const KEY_HASH = ethers.id('a verifying key')
+export const SHAPE_IDS = { mini: 1n, small: 2n, sparse: 3n, standard: 4n, large: 5n } as const
+/** Points of both groups, so that a verifier that does its pairing work finds valid input. */
+export const PROOF: readonly bigint[] = [
+  1n, 2n,
+  11559732032986387107991004021392285783925812861821192530917403151452391805634n,
+  10857046999023057135944570762232829481370756359578518086990519993285655852781n,
+  4082367875863433681332203403145435568316851327593401208105741076214120093531n,
+  8495653923123431417604973247489272438418190587263600148770280649306958101930n,
+  1n, 2n,
+]
+
+/** Test files run side by side, and only one may write the artifacts. */
+async function compileOnce(): Promise<void> {
+  const lock = join(root, '.cache/hardhat.lock')
+  mkdirSync(dirname(lock), { recursive: true })
+  for (;;) {
+    try {
+      mkdirSync(lock)
+      break
+    } catch {
+      const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+      if (age > 120_000) rmSync(lock, { recursive: true, force: true })
+      await sleep(100)
+    }
+  }
+  try {
+    await hre.run('compile', { quiet: true })
+  } finally {
+    rmSync(lock, { recursive: true, force: true })
+  }
+}
+
+export async function deploy(name: string, ...args: unknown[]): Promise<ethers.Contract> {
+  const { abi, bytecode } = await hre.artifacts.readArtifact(name)
+  const [from] = (await provider.send('eth_accounts', [])) as string[]
+  const request = await new ethers.ContractFactory(abi, bytecode).getDeployTransaction(...args)
+  const receipt = await sendRaw(from as string, { data: request.data })
+  return new ethers.Contract(receipt.contractAddress as string, abi, provider)
+}
+
+async function sendRaw(from: string, request: object): Promise<ethers.TransactionReceipt> {
+  const gas = '0x989680'
+  const hash = await provider.send('eth_sendTransaction', [{ from, gas, ...request }])
+  const receipt = await provider.getTransactionReceipt(hash)
+  if (receipt === null) throw new Error(`l1: no receipt of ${hash}`)
+  return receipt
+}
+
+/** Sends a call and returns its receipt; throws when it is refused. */
+export async function send(
+  from: string, contract: ethers.Contract, name: string, ...args: unknown[]
+): Promise<ethers.TransactionReceipt> {
+  const data = contract.interface.encodeFunctionData(name, args)
+  return sendRaw(from, { to: await contract.getAddress(), data })
+}
+
+/** The call must be refused with the named custom error; returns the error's arguments. */
+export async function mustRefuse(
+  error: string, from: string, contract: ethers.Contract, name: string, ...args: unknown[]
+): Promise<ethers.Result> {
+  const data = contract.interface.encodeFunctionData(name, args)
+  const to = await contract.getAddress()
+  let revert: string | undefined
+  try {
+    await provider.send('eth_call', [{ from, to, data, gas: '0x989680' }, 'latest'])
+  } catch (thrown) {
+    revert = revertData(thrown)
+  }
+  if (revert === undefined) throw new Error(`${name} was accepted but ${error} was expected`)
+  const parsed = contract.interface.parseError(revert)
+  expect(parsed?.name ?? revert).toBe(error)
+  return parsed?.args as ethers.Result
+}
+
+function revertData(thrown: unknown): string | undefined {
+  if (typeof thrown === 'string') return /^0x[0-9a-f]*$/.test(thrown) ? thrown : undefined
+  if (typeof thrown !== 'object' || thrown === null) return undefined
+  const { data, error, cause, info } = thrown as Record<string, unknown>
+  for (const inner of [data, error, cause, info]) {
+    const found = revertData(inner)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+export type World = {
+  readonly cloister: ethers.Contract
+  readonly dollar: ethers.Contract
+  readonly verifier: ethers.Contract
+  readonly address: string
+  readonly admin: string
+  readonly operator: string
+  readonly oracle: string
+  readonly members: readonly string[]
+}
+
+export async function configuration(overrides: object = {}): Promise<object> {
+  const [admin, operator, oracle] = (await provider.send('eth_accounts', [])) as string[]
+  return {
+    admin, operator, oracle, genesisRoot: GENESIS_ROOT, feeAccountLeaf: 1n,
+    feeAccountViewKeyHash: 2n, feeAccountMeta: 3n, settlementRoot: SETTLEMENT_ROOT, fee: FEE,
+    refundDelay: REFUND_DELAY, ...overrides,
+  }
+}
+
+/** The contract with cash listed, all shapes added, one table posted, and rich members. */
+export async function createWorld(verifierName = 'ExpectingVerifier'): Promise<World> {
+  const [admin, operator, oracle, ...members] = (await provider.send('eth_accounts', [])) as string[]
+  const cloister = await deploy('Cloister', await configuration())
+  const address = await cloister.getAddress()
+  const dollar = await deploy('TestDollar')
+  const verifier = await deploy(verifierName)
+  await send(admin!, cloister, 'addToken', 1n, await dollar.getAddress(), DOLLAR_UNIT, LOT_CAP)
+  for (const shape of SHAPES) {
+    const id = SHAPE_IDS[shape.name as keyof typeof SHAPE_IDS]
+    await send(
+      admin!, cloister, 'addShape', id, shape.members, shape.deposits, shape.withdrawals,
+      shape.requests, await verifier.getAddress(), KEY_HASH, true, shape.name,
+    )
+  }
+  await send(oracle!, cloister, 'postTable', 900n, 901n, ethers.id('worlds'), '0x1234')
+  for (const member of members.slice(0, 4)) {
+    await send(member, dollar, 'mint', member, 1n << 62n)
+    await send(member, dollar, 'approve', address, ethers.MaxUint256)
+  }
+  return { cloister, dollar, verifier, address, admin: admin!, operator: operator!, oracle: oracle!, members }
+}
+
+export async function now(): Promise<bigint> {
+  return BigInt((await provider.getBlock('latest'))!.timestamp)
+}
+
+/** Moves the clock so that the next call and the next block see this time. */
+export async function setTime(time: bigint): Promise<void> {
+  await provider.send('evm_setNextBlockTimestamp', [`0x${time.toString(16)}`])
+  await provider.send('evm_mine', [])
+}
+
+export async function countersign(
+  world: World, l1Owner: string, key: readonly [bigint, bigint], viewKeyHash: bigint, signer = world.operator,
+): Promise<string> {
+  const nonce = await world.cloister.getFunction('registrationNonce')(l1Owner)
+  return (await provider.getSigner(signer)).signTypedData(
+    { name: 'Cloister', version: '1', chainId: 31337, verifyingContract: world.address },
+    { Registration: [
+      { name: 'l1Owner', type: 'address' }, { name: 'ownerX', type: 'uint256' },
+      { name: 'ownerY', type: 'uint256' }, { name: 'viewKeyHash', type: 'uint256' },
+      { name: 'nonce', type: 'uint256' },
+    ] },
+    { l1Owner, ownerX: key[0], ownerY: key[1], viewKeyHash, nonce },
+  )
+}
+
+export async function register(
+  world: World, l1Owner: string, key: readonly [bigint, bigint], viewKeyHash: bigint,
+): Promise<ethers.TransactionReceipt> {
+  const signature = await countersign(world, l1Owner, key, viewKeyHash)
+  return send(l1Owner, world.cloister, 'register', key[0], key[1], viewKeyHash, signature)
+}
+
+export type Batch = {
+  readonly shape: Shape
+  readonly time: bigint
+  readonly newRoot: bigint
+  readonly tableNumber: bigint
+  readonly batchNonce: bigint
+  readonly requestCount: bigint
+  readonly depositIds: readonly bigint[]
+  readonly withdrawals: readonly { token: bigint; amount: bigint; to: string }[]
+  readonly accountWords: readonly bigint[]
+  readonly commitment: bigint
+}
+
+/** A word that looks random: the hash of its name. */
+export function wordOf(name: string): bigint {
+  return BigInt(ethers.id(name)) % FIELD_MODULUS
+}
+
+export async function createBatch(world: World, overrides: Partial<Batch> = {}): Promise<Batch> {
+  const shape = overrides.shape ?? SHAPES.find(({ name }) => name === 'mini')!
+  const accountWords = Array.from({ length: shape.members + 1 }, (_, i) => [
+    i === 0 ? 0n : BigInt(1000 * i), ...Array.from({ length: 9 }, (_, j) => wordOf(`account ${i} ${j}`)),
+  ]).flat()
+  return {
+    shape, time: await now(), newRoot: wordOf('a new root'), requestCount: 0n,
+    tableNumber: await world.cloister.getFunction('tableNumber')(), batchNonce: wordOf('a nonce'),
+    depositIds: [], withdrawals: [], accountWords, commitment: wordOf('a commitment'), ...overrides,
+  }
+}
+
+export function batchArguments(batch: Batch): readonly unknown[] {
+  const { shape, time, newRoot, tableNumber, batchNonce, requestCount } = batch
+  const shapeId = SHAPE_IDS[shape.name as keyof typeof SHAPE_IDS]
+  return [
+    { shapeId, time, newRoot, tableNumber, batchNonce, requestCount }, batch.depositIds,
+    batch.withdrawals, batch.accountWords, batch.commitment, PROOF,
+  ]
+}
+
+export function submit(world: World, batch: Batch): Promise<ethers.TransactionReceipt> {
+  return send(world.operator, world.cloister, 'submitBatch', ...batchArguments(batch))
+}
+
+/** The public words of a batch as a prover computes them, from the views of L1. */
+export async function wordsOf(world: World, batch: Batch): Promise<readonly bigint[]> {
+  const ask = (name: string, ...args: unknown[]) => world.cloister.getFunction(name)(...args)
+  const number: bigint = await ask('batchNumber')
+  const tableRoot: bigint = (await ask('tables', batch.tableNumber)).root
+  const requestWords: bigint[] = []
+  let registrations = 0n
+  const served: bigint = await ask('served')
+  for (let serial = served; serial < served + batch.requestCount; serial++) {
+    const { kind, account, x, y, viewKeyHash } = await ask('request', serial)
+    if (kind === 1n) registrations++
+    requestWords.push(kind + 8n * serial, account, x, y, viewKeyHash, 0n)
+  }
+  const accountCount: bigint = await ask('accountCount')
+  const header: Record<HeaderWord, bigint> = {
+    domain: await ask('domain'), batchNumber: number + 1n, time: batch.time, mode: 0n,
+    oldRoot: await ask('roots', number), newRoot: batch.newRoot, tableNumber: batch.tableNumber,
+    tableRoot, confirmedTableRoot: tableRoot, settlementRoot: await ask('settlementRoot'),
+    fee: await ask('fee'), accountCountBefore: accountCount,
+    accountCountAfter: accountCount + registrations, batchNonce: batch.batchNonce,
+    reserved0: 0n, reserved1: 0n,
+  }
+  const depositWords: bigint[] = []
+  for (const id of batch.depositIds) {
+    const { commitment, token, amount } = await ask('deposits', id)
+    depositWords.push(id, commitment, token, amount)
+  }
+  const withdrawalWords = batch.withdrawals.flatMap(({ token, amount, to }) => [token, amount, BigInt(to)])
+  const { deposits, requests, withdrawals, members } = batch.shape
+  expect(batch.accountWords.length).toBe((members + 1) * ACCOUNT_WORDS)
+  return [
+    ...headerWords.map((name) => header[name]),
+    ...padded(depositWords, deposits * DEPOSIT_WORDS.length),
+    ...padded(requestWords, requests * REQUEST_WORDS.length),
+    ...padded(withdrawalWords, withdrawals * WITHDRAWAL_WORDS.length),
+    ...batch.accountWords,
+  ]
+}
+
+function padded(words: readonly bigint[], count: number): readonly bigint[] {
+  return [...words, ...Array<bigint>(count - words.length).fill(0n)]
+}
+
+/** The statement (C, x, y) that L1 must put to the verifier. */
+export async function statementOf(
+  world: World, batch: Batch, words: readonly bigint[],
+): Promise<readonly [bigint, bigint, bigint]> {
+  const prefix = [BigInt(ethers.id('cloister.v1')), 31337n, BigInt(world.address), BigInt(KEY_HASH), batch.commitment]
+  const preimage = ethers.concat([...prefix, ...words].map((word) => ethers.toBeHex(word, 32)))
+  const x = BigInt(ethers.keccak256(preimage)) % FIELD_MODULUS
+  return [batch.commitment, x, evaluateWords(words, x)]
+}

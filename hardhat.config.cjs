@@ -3,6 +3,7 @@ const { readdirSync } = require('node:fs')
 const { join } = require('node:path')
 const { subtask } = require('hardhat/config')
 const {
+  TASK_COMPILE_SOLIDITY_CHECK_ERRORS,
   TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD,
   TASK_COMPILE_SOLIDITY_GET_SOURCE_PATHS,
 } = require('hardhat/builtin-tasks/task-names')
@@ -26,6 +27,14 @@ subtask(TASK_COMPILE_SOLIDITY_GET_SOURCE_PATHS, async () =>
       .map((file) => join(__dirname, folder, file)),
   ),
 )
+
+// 2394 warns of transient storage; ours is OpenZeppelin's guard, cleared at the end of each call.
+const EXPECTED_WARNINGS = ['2394']
+
+subtask(TASK_COMPILE_SOLIDITY_CHECK_ERRORS, async ({ output, quiet }, _, runSuper) => {
+  const errors = output.errors?.filter(({ errorCode }) => !EXPECTED_WARNINGS.includes(errorCode))
+  return runSuper({ output: { ...output, errors }, quiet })
+})
 
 /** @type {import('hardhat/config').HardhatUserConfig} */
 module.exports = {

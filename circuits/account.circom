@@ -49,21 +49,38 @@ template Balances() {
     }
 }
 
+// Ids that keep their width: a leaf's word then unpacks in one way, so that the old balances are fixed
+// by the old root, before any challenge. Free ids would be solved for after it.
+template AssertIdsInRange() {
+    signal input id[SLOT_COUNT() - 1];
+
+    // 2. BalancesMustBeWellFormed: 0 <= id < 2^28
+    component range[SLOT_COUNT() - 1];
+    for (var i = 0; i < SLOT_COUNT() - 1; i++) {
+        range[i] = AssertInRange(INSTRUMENT_BITS());
+        range[i].in <== id[i];
+    }
+}
+
 // Ids ascend and empties come last, so that a balance has one place only. A quantity in two slots
 // could be converted or forced out by halves.
 template AssertAscending() {
     signal input id[SLOT_COUNT() - 1];
     signal input isHeld[SLOT_COUNT() - 1];
 
-    // 2. BalancesMustBeWellFormed: ids ascend, empties last
+    // 2. BalancesMustBeWellFormed: ids ascend, empties last, the last held one keeps its width
     component gap[SLOT_COUNT() - 1];
+    var last = CASH_ID();
     for (var i = 0; i < SLOT_COUNT() - 1; i++) {
         if (i > 0) {
             isHeld[i] * (1 - isHeld[i - 1]) === 0;
         }
         gap[i] = AssertInRange(INSTRUMENT_BITS());
         gap[i].in <== isHeld[i] * (id[i] - (i == 0 ? CASH_ID() : id[i - 1]) - 1);
+        last += gap[i].in + isHeld[i];
     }
+    component lastRange = AssertInRange(INSTRUMENT_BITS());
+    lastRange.in <== last;
 }
 
 template Leaf() {
@@ -166,9 +183,11 @@ template Member() {
         flag[i].in <== flags[i];
     }
 
-    // 1. LeafMustBeEmptyBeforeRegistration: register into an empty leaf; nothing else touches one
+    // 1. LeafMustBeEmptyBeforeRegistration: register into an empty leaf; nothing else touches one. Its
+    // head is zero: a free one could be chosen to make a denominator of the journal identity vanish.
     isRegistered * (1 - isEmpty) === 0;
     isEmpty * (isRotatedByL1 + isRotatedByPage + isSigned) === 0;
+    isEmpty * oldHead === 0;
     isPadding <== isEmpty - isRegistered;
 
     component old = Balances();
@@ -177,6 +196,8 @@ template Member() {
     component next = Balances();
     next.id <== newId;
     next.quantity <== newQuantity;
+    component oldRange = AssertIdsInRange();
+    oldRange.id <== oldId;
     component ascending = AssertAscending();
     ascending.id <== newId;
     ascending.isHeld <== next.isHeld;

@@ -15,6 +15,7 @@
 // 13. WorthMustFollowTable
 // 14. ConversionMustBeExact
 // 15. CountMustFollowRegistrations
+// 16. RequestMustBeServed
 pragma circom 2.2.0;
 
 include "account.circom";
@@ -363,6 +364,7 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         }
         registrations += request[q].isRegister;
     }
+    // 16. RequestMustBeServed: nobody is registered or rotated without one
     for (var a = 0; a < MEMBERS; a++) {
         registered[a] === isRegistered[a];
         rotated[a] === isRotatedByL1[a];

@@ -60,8 +60,10 @@ template Page() {
     }
     head <== hash.out;
 
-    // 2. PaddingMustBeEmpty: an unused slot is all zeros, so it hides nothing
+    // 2. PaddingMustBeEmpty: an unused slot is all zeros, so it hides nothing; its stamp has no width
+    // of its own there and could make up for the other fields
     (1 - isUsed) * (head - PADDING_HEAD()) === 0;
+    (1 - isUsed) * stamp === 0;
 
     // 3. StampMustBeLive: 0 <= batch time - stamp < life of a page
     // 4. SkippedPageMustBeExpired: batch time - stamp >= life of a page

@@ -75,7 +75,8 @@ template Row() {
     }
     signal expected <== tableSum + position[9] * (settledSum - tableSum);
     isUsed * (node.parent - expected) === 0;
-    (1 - isUsed) * id === 0;
+    // The values of an unused row are free, so it must not count as settled either.
+    (1 - isUsed) * (id + position[9] * (1 << INSTRUMENT_BITS())) === 0;
 
     var aboveTokens = 0;
     for (var i = TOKEN_BITS(); i < INSTRUMENT_BITS(); i++) {

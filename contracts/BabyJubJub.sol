@@ -30,7 +30,11 @@ library BabyJubJub {
     }
 
     /// @dev dbl-2008-bbjlp of the Explicit-Formulas Database, in projective coordinates.
-    function _double(uint256 x, uint256 y, uint256 z) private pure returns (uint256, uint256, uint256) {
+    function _double(uint256 x, uint256 y, uint256 z)
+        private
+        pure
+        returns (uint256, uint256, uint256)
+    {
         uint256 sum = addmod(x, y, P);
         uint256 b = mulmod(sum, sum, P);
         uint256 c = mulmod(x, x, P);

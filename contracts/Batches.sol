@@ -10,7 +10,7 @@ import {Withdrawals} from "./Withdrawals.sol";
 import {WordLib} from "./WordLib.sol";
 
 /// @title A batch: its public words are put together, its proof is verified, its effects are kept.
-/// @notice What L1 knows it fills in from its own storage; calldata has only what the prover decides.
+/// @notice What L1 knows it fills in from its own storage; calldata has what the prover decides.
 abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
     using WordLib for uint256[];
 
@@ -24,7 +24,8 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
     /// @dev Bounds of a shape: claims are bits of one word, and every size fits its field.
     uint256 private constant SHAPE_SIZE_UPPER_BOUND = 256;
 
-    /// @notice keccak256(chainId, contract) mod p at deployment: the first word of every batch.
+    /// @notice keccak256(chainId, contract) mod p at deployment: the first word of every batch. It
+    /// is in every journal, so it outlives a fork of the chain; x takes the chain's id of the day.
     uint256 public immutable domain;
     mapping(uint256 id => Shape shape) private _shapes;
 
@@ -77,7 +78,9 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
     ) external onlyRole(OPERATOR) {
         Draft memory draft = _openDraft(header);
         _requireWord(commitment);
-        _requireFit(draft.shape, header, depositIds.length, withdrawals.length, accountWords.length);
+        _requireFit(
+            draft.shape, header, depositIds.length, withdrawals.length, accountWords.length
+        );
         _requireTime(header.time, draft.previous.time);
         _requireTable(header.tableNumber, draft.counters.tableNumber, draft.previous.tableNumber);
 
@@ -101,7 +104,9 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
         draft.counters = _counters;
         draft.previous = _progress[draft.counters.batchNumber];
         uint256 waiting = draft.counters.requestCount - draft.previous.served;
-        if (header.requestCount > waiting) revert RequestsMustBeQueued(header.requestCount, waiting);
+        if (header.requestCount > waiting) {
+            revert RequestsMustBeQueued(header.requestCount, waiting);
+        }
     }
 
     function _requireFit(
@@ -128,7 +133,9 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
 
     /// @dev The latest table or the one before, and never an older one than the last batch had.
     function _requireTable(uint256 named, uint256 latest, uint256 previous) private pure {
-        if (named == 0 || named > latest || latest - named > 1) revert TableMustBeCurrent(named, latest);
+        if (named == 0 || named > latest || latest - named > 1) {
+            revert TableMustBeCurrent(named, latest);
+        }
         if (named < previous) revert TableMustNotGoBack(named, previous);
     }
 
@@ -159,7 +166,10 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
         _fillHeader(draft, header);
     }
 
-    function _fillDeposits(uint256[] memory statement, uint256 place, uint64[] calldata ids) private view {
+    function _fillDeposits(uint256[] memory statement, uint256 place, uint64[] calldata ids)
+        private
+        view
+    {
         uint256 previous = 0;
         for (uint256 i = 0; i < ids.length; i++) {
             uint256 id = ids[i];
@@ -207,11 +217,11 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
 
     /// @dev Casts are safe: the time and the table number were checked against 64-bit ones, and
     /// registrations cannot outnumber the indices, which are below 2^18.
-    function _nextProgress(Progress memory previous, BatchHeader calldata header, uint256 registrations)
-        private
-        pure
-        returns (Progress memory)
-    {
+    function _nextProgress(
+        Progress memory previous,
+        BatchHeader calldata header,
+        uint256 registrations
+    ) private pure returns (Progress memory) {
         return Progress({
             tableNumber: uint64(header.tableNumber),
             time: uint64(header.time),

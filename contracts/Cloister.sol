@@ -6,8 +6,8 @@ import {Law} from "./generated/Law.sol";
 import {Batches} from "./Batches.sol";
 
 /// @title The clearing house on L1: it holds the money, orders the batches, verifies and pays.
-/// @notice Not upgradeable. What the admin does takes effect immediately for now; a later issue puts
-/// a time lock before it that is longer than the way out.
+/// @notice Not upgradeable. What the admin does takes effect immediately for now; a later issue
+/// puts a time lock before it that is longer than the way out.
 contract Cloister is Batches {
     uint256 private constant FEE_UPPER_BOUND = 1 << Law.FEE_BITS;
     uint256 private constant UNIT_UPPER_BOUND = 1 << 96;
@@ -46,7 +46,10 @@ contract Cloister is Batches {
         _setFee(configuration.fee);
     }
 
-    function addToken(uint256 id, address token, uint256 unit, uint256 cap) external onlyRole(ADMIN) {
+    function addToken(uint256 id, address token, uint256 unit, uint256 cap)
+        external
+        onlyRole(ADMIN)
+    {
         if (id == 0 || id >= Law.TOKEN_UPPER_BOUND) revert TokenIdMustBeInRange(id);
         // One id a token: two could each count the same balance as theirs.
         if (_tokens[id].token != address(0) || _isListed[token]) revert TokenMustBeNew(id, token);

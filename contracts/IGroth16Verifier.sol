@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
-/// @title What snarkjs exports as the verifier of one shape of batch: three public inputs (C, x, y).
+/// @title What snarkjs exports as the verifier of one shape of batch, with the inputs (C, x, y).
 interface IGroth16Verifier {
     /// @param a Point of G1.
     /// @param b Point of G2, the imaginary part of each coordinate first, as snarkjs exports it.

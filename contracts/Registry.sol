@@ -45,8 +45,8 @@ abstract contract Registry is Store, EIP712 {
         _queue(Law.REQUEST_REGISTER, index, x, y, viewKeyHash);
     }
 
-    /// @notice One rotation of an account may wait at a time: a batch serves one request an account,
-    /// so a row of them would hold up the queue for everybody.
+    /// @notice One rotation of an account may wait at a time: a batch serves one request of an
+    /// account, so a row of them would hold up the queue for everybody.
     function rotate(uint256 index, uint256 x, uint256 y) external {
         Account storage target = _accounts[index];
         if (msg.sender != target.l1Owner) revert CallerMustBeL1Owner(index);
@@ -87,12 +87,14 @@ abstract contract Registry is Store, EIP712 {
     }
 
     /// @dev Writes the next request of the queue. Its serial is its position.
-    function _queue(uint256 kind, uint256 index, uint256 x, uint256 y, uint256 viewKeyHash) private {
+    function _queue(uint256 kind, uint256 index, uint256 x, uint256 y, uint256 viewKeyHash)
+        private
+    {
         uint64 serial = _counters.requestCount;
         _counters.requestCount = serial + 1;
         // kind < 8; index < 2^18.
         _requests[serial] =
-            Request({kind: uint8(kind), account: uint32(index), x: x, y: y, viewKeyHash: viewKeyHash});
+            Request(uint8(kind), uint32(index), x, y, viewKeyHash);
         emit RequestQueued(serial, index, uint8(kind), x, y, viewKeyHash);
     }
 

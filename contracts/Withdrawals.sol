@@ -12,7 +12,7 @@ import {Store} from "./Store.sol";
 abstract contract Withdrawals is Store, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
-    /// @dev Bit `slot` of a batch's word is set when that withdrawal is paid; a shape has < 256 slots.
+    /// @dev Bit `slot` of a batch's word: that withdrawal is paid. A shape has fewer than 256.
     mapping(uint256 batch => uint256 bits) private _claimed;
 
     function claim(
@@ -43,11 +43,13 @@ abstract contract Withdrawals is Store, ReentrancyGuardTransient {
     }
 
     /// @notice The double hash keeps leaves apart from inner nodes.
-    function withdrawalLeaf(uint256 batch, uint256 slot, uint256 tokenId, uint256 amount, address to)
-        public
-        view
-        returns (bytes32)
-    {
+    function withdrawalLeaf(
+        uint256 batch,
+        uint256 slot,
+        uint256 tokenId,
+        uint256 amount,
+        address to
+    ) public view returns (bytes32) {
         bytes memory fields = abi.encode(address(this), batch, slot, tokenId, amount, to);
         return keccak256(bytes.concat(keccak256(fields)));
     }
@@ -60,8 +62,8 @@ abstract contract Withdrawals is Store, ReentrancyGuardTransient {
     }
 
     /// @dev Moves what is free to what is owed, and keeps the root of the batch's withdrawals. What
-    /// is free is known only after the batch's own deposits are consumed and its earlier withdrawals
-    /// are owed, so this guard stands among the writes.
+    /// is free is known only when the batch's own deposits are consumed and its earlier withdrawals
+    /// owed, so this guard stands among the writes.
     function _owe(uint256 batch, Withdrawal[] calldata withdrawals) internal {
         if (withdrawals.length == 0) return;
         bytes32[] memory leaves = new bytes32[](withdrawals.length);

@@ -45,16 +45,25 @@ library WordLib {
     {
         uint256 p = Law.FIELD_MODULUS;
         // Reads the array only. One pass from the last word to the first: Horner's rule, y kept
-        // below 2p < 2^255 between steps, and the modulus check of each word.
+        // below 2^255 between steps, and the modulus check of each word. Two words a turn, for gas;
+        // an odd count leaves the first word for the end.
         assembly ("memory-safe") {
             let data := add(statement, 32)
             let size := shl(5, mload(statement))
             x := mod(keccak256(data, size), p)
             let first := add(data, 160) // 32 * PREFIX_COUNT
+            let second := add(first, 32)
+            let cursor := add(data, size)
             isValid := 1
-            for { let cursor := add(data, size) } gt(cursor, first) {} {
-                cursor := sub(cursor, 32)
-                let word := mload(cursor)
+            for {} gt(cursor, second) {} {
+                let high := mload(sub(cursor, 32))
+                cursor := sub(cursor, 64)
+                let low := mload(cursor)
+                isValid := and(isValid, and(lt(high, p), lt(low, p)))
+                y := add(mulmod(add(mulmod(y, x, p), high), x, p), low)
+            }
+            if gt(cursor, first) {
+                let word := mload(first)
                 isValid := and(isValid, lt(word, p))
                 y := add(mulmod(y, x, p), word)
             }
@@ -65,9 +74,13 @@ library WordLib {
     /// @dev Emits Batch(batch, shapeId, newRoot, C, x, words) from where the words lie: the five
     /// places of the prefix become (newRoot, C, x, offset of words, length of words). The statement
     /// is spent afterwards.
-    function emitBatch(uint256[] memory statement, bytes32 topic, uint256 batch, uint256 shapeId, uint256 x)
-        internal
-    {
+    function emitBatch(
+        uint256[] memory statement,
+        bytes32 topic,
+        uint256 batch,
+        uint256 shapeId,
+        uint256 x
+    ) internal {
         uint256 wordCount = statement.length - PREFIX_COUNT;
         statement[0] = statement[PREFIX_COUNT + Law.WORD_NEW_ROOT];
         statement[1] = statement[4];

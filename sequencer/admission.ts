@@ -11,6 +11,8 @@ export type Conditions = { readonly time: bigint; readonly fee: bigint; readonly
 export type SignedPage = {
   readonly page: Page
   readonly signature: Signature
+  /** The head that the member says it continues; a stale one is told by name. */
+  readonly previousHead?: bigint
   readonly rotation?: { readonly key: Point; readonly viewKey: bigint }
 }
 
@@ -56,6 +58,9 @@ export function checkSignedPage(ledger: Ledger, signed: SignedPage, conditions: 
   if (previous === undefined || owner === undefined) return { rule: 'JournalMustContinue', detail: 'the account is not registered' }
   const last = ledger.pendingOf(page.account).at(-1)
   if (last?.page.kind === 'rotation') return { rule: 'RotationMustEndItsJournal', detail: 'a rotation waits for its batch' }
+  if (signed.previousHead !== undefined && signed.previousHead !== previous) {
+    return { rule: 'JournalMustContinue', detail: 'the page continues another head: fetch yours and sign again' }
+  }
   const head = headAfter(previous, page)
   if (!verify(owner, head, signature)) {
     return { rule: 'SignatureMustMatch', detail: 'not a signature of this account on the head after this page' }

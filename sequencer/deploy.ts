@@ -13,15 +13,26 @@ export type Deployment = {
   readonly feeAccount: Account
   readonly shapeIds: ReadonlyMap<string, bigint>
 }
+export type CompiledVerifier = { readonly key: ShapeKey; readonly contract: CompiledContract }
 export type DeployOptions = {
   readonly admin: Signer
   readonly operator: string
   readonly oracle: string
-  readonly keys: readonly ShapeKey[]
+  readonly verifiers: readonly CompiledVerifier[]
   readonly feeAccountViewKey: bigint
   /** Micro-dollars per page. */
   readonly fee: bigint
   readonly refundDelaySeconds: bigint
+}
+
+/** Solidity verifiers of development keys, compiled. The compiler holds the thread: call it before connecting. */
+export async function compileVerifiers(keys: readonly ShapeKey[]): Promise<readonly CompiledVerifier[]> {
+  const made: CompiledVerifier[] = []
+  for (const key of keys) {
+    const { name, source } = await verifierSource(key)
+    made.push({ key, contract: compileSolidity({ [`${name}.sol`]: source })[name] as CompiledContract })
+  }
+  return made
 }
 
 export function contractsOf(): Record<string, CompiledContract> {
@@ -38,7 +49,7 @@ async function create(signer: Signer, { abi, bytecode }: CompiledContract, ...ar
 }
 
 export async function deploy(options: DeployOptions): Promise<Deployment> {
-  const { admin, keys } = options
+  const { admin, verifiers } = options
   const { chainId } = await (admin.provider as JsonRpcProvider | BrowserProvider).getNetwork()
   if (!LOCAL_CHAINS.includes(chainId)) {
     throw new Error(`development keys are for local chains only (31337, 1337); this is chain ${chainId}`)
@@ -59,9 +70,8 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
   await (await house.getFunction('addToken')(1, await token.getAddress(), 1, (1n << 55n) - 1n)).wait()
   const shapeIds = new Map<string, bigint>()
-  for (const [i, key] of keys.entries()) {
-    const { name, source } = await verifierSource(key)
-    const verifier = await create(admin, compileSolidity({ [`${name}.sol`]: source })[name] as CompiledContract)
+  for (const [i, { key, contract }] of verifiers.entries()) {
+    const verifier = await create(admin, contract)
     const { members, deposits, withdrawals, requests } = key.shape
     const id = BigInt(i + 1)
     await (await house.getFunction('addShape')(id, members, deposits, withdrawals, requests, await verifier.getAddress(),

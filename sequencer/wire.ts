@@ -50,7 +50,8 @@ export function signedPage(value: unknown, account: number): SignedPage {
   if (!(kind in PAGE_KIND)) throw new BadRequest('kind must be trade, withdrawal or rotation')
   const page: Page = { kind: kind as PageKind, account, counterparty: index(o['counterparty'], 'counterparty'), stamp: integer(o['stamp'], 'stamp'),
     maxFee: integer(o['maxFee'], 'maxFee'), payload: word(o['payload'], 'payload'), entries: entries(o['entries'], 'entries') }
-  const signed = { page, signature: signature(o['signature'], 'signature') }
+  const base = { page, signature: signature(o['signature'], 'signature') }
+  const signed = o['previousHead'] === undefined ? base : { ...base, previousHead: word(o['previousHead'], 'previousHead') }
   if (o['rotation'] === undefined) return signed
   const rotation = object(o['rotation'], 'rotation')
   return { ...signed, rotation: { key: point(rotation['key'], 'rotation.key'), viewKey: word(rotation['viewKey'], 'rotation.viewKey') } }

@@ -11,7 +11,13 @@ export type GenesisEvent = {
   readonly feeAccountViewKeyHash: bigint
   readonly feeAccountMeta: bigint
 }
-export type TokenEvent = { readonly kind: 'token'; readonly id: number; readonly address: string; readonly unit: bigint; readonly cap: bigint }
+export type TokenEvent = {
+  readonly kind: 'token'
+  readonly id: number
+  readonly address: string
+  readonly unit: bigint
+  readonly cap: bigint
+}
 export type ShapeEvent = {
   readonly kind: 'shape'
   readonly id: number
@@ -67,14 +73,26 @@ export type ClaimEvent = {
   readonly amount: bigint
 }
 export type EventBody =
-  | GenesisEvent | TokenEvent | ShapeEvent | RequestEvent | DepositEvent | TableEvent | BatchEvent | ClaimEvent
+  | GenesisEvent
+  | TokenEvent
+  | ShapeEvent
+  | RequestEvent
+  | DepositEvent
+  | TableEvent
+  | BatchEvent
+  | ClaimEvent
   | { readonly kind: 'fee'; readonly fee: bigint }
   | { readonly kind: 'registered'; readonly account: number; readonly l1Owner: string }
   | { readonly kind: 'ownerOffered'; readonly account: number; readonly nextL1Owner: string }
   | { readonly kind: 'ownerChanged'; readonly account: number; readonly l1Owner: string }
   | { readonly kind: 'refundRequested'; readonly id: bigint; readonly dueAt: bigint }
   | { readonly kind: 'refunded'; readonly id: bigint }
-  | { readonly kind: 'settlement'; readonly ids: readonly number[]; readonly values: readonly bigint[]; readonly root: bigint }
+  | {
+      readonly kind: 'settlement'
+      readonly ids: readonly number[]
+      readonly values: readonly bigint[]
+      readonly root: bigint
+    }
 export type L1Event = Place & EventBody
 
 export type Progress = (what: string) => void
@@ -83,11 +101,15 @@ export type Progress = (what: string) => void
 const BLOCKS_A_REQUEST = 10_000
 
 /** Every event up to the head at which `l1` reads, from block `from` on. */
-export async function readEvents(l1: L1, from = 0, progress: Progress = () => {}): Promise<readonly L1Event[]> {
+export async function readEvents(
+  l1: L1,
+  from = 0,
+  progress: Progress = () => {},
+): Promise<readonly L1Event[]> {
   const logs: DecodedLog[] = []
   for (let first = from; first <= l1.head.number; first += BLOCKS_A_REQUEST) {
     const last = Math.min(first + BLOCKS_A_REQUEST - 1, l1.head.number)
-    logs.push(...await l1.logs(first, last))
+    logs.push(...(await l1.logs(first, last)))
     progress(`read blocks ${first} to ${last} of ${l1.head.number}: ${logs.length} events so far`)
   }
   const sizes = new Map<number, ShapeSizes>()
@@ -96,44 +118,127 @@ export async function readEvents(l1: L1, from = 0, progress: Progress = () => {}
   }
   return logs.flatMap((log) => {
     const body = eventBody(log, sizes)
-    return body === null ? [] : [{ block: log.block, index: log.index, transaction: log.transaction, ...body }]
+    return body === null
+      ? []
+      : [{ block: log.block, index: log.index, transaction: log.transaction, ...body }]
   })
 }
 
 async function readShapeSizes(l1: L1, id: number): Promise<ShapeSizes> {
-  const [, members, deposits, withdrawals, requests] = (await l1.view('shapes', [id]))[0] as readonly unknown[]
-  return { members: Number(members), deposits: Number(deposits), withdrawals: Number(withdrawals), requests: Number(requests) }
+  const [, members, deposits, withdrawals, requests] = (
+    await l1.view('shapes', [id])
+  )[0] as readonly unknown[]
+  return {
+    members: Number(members),
+    deposits: Number(deposits),
+    withdrawals: Number(withdrawals),
+    requests: Number(requests),
+  }
 }
 
 /** Values come from ethers' decoder, which has already held them to the types of the ABI. */
-function eventBody({ name, args }: DecodedLog, sizes: ReadonlyMap<number, ShapeSizes>): EventBody | null {
+function eventBody(
+  { name, args }: DecodedLog,
+  sizes: ReadonlyMap<number, ShapeSizes>,
+): EventBody | null {
   const big = (key: string): bigint => args[key] as bigint
   const small = (key: string): number => Number(args[key])
   const text = (key: string): string => args[key] as string
   switch (name) {
-    case 'Genesis': return { kind: 'genesis', root: big('root'), feeAccountLeaf: big('feeAccountLeaf'),
-      feeAccountViewKeyHash: big('feeAccountViewKeyHash'), feeAccountMeta: big('feeAccountMeta') }
-    case 'TokenAdded': return { kind: 'token', id: small('id'), address: text('token'), unit: big('unit'), cap: big('cap') }
-    case 'ShapeAdded': return { kind: 'shape', id: small('id'), name: text('name'), verifier: text('verifier'),
-      keyHash: text('keyHash'), isDevelopmentKey: args.isDevelopmentKey as boolean, sizes: sizes.get(small('id')) as ShapeSizes }
-    case 'FeeSet': return { kind: 'fee', fee: big('fee') }
-    case 'Registered': return { kind: 'registered', account: small('account'), l1Owner: text('l1Owner') }
-    case 'RequestQueued': return { kind: 'request', serial: big('serial'), account: small('account'),
-      requestKind: small('kind'), x: big('x'), y: big('y'), viewKeyHash: big('viewKeyHash') }
-    case 'L1OwnerOffered': return { kind: 'ownerOffered', account: small('account'), nextL1Owner: text('nextL1Owner') }
-    case 'L1OwnerChanged': return { kind: 'ownerChanged', account: small('account'), l1Owner: text('l1Owner') }
-    case 'Deposited': return { kind: 'deposit', id: big('id'), depositor: text('depositor'), token: small('token'),
-      amount: big('amount'), commitment: big('commitment') }
-    case 'RefundRequested': return { kind: 'refundRequested', id: big('id'), dueAt: big('dueAt') }
-    case 'Refunded': return { kind: 'refunded', id: big('id') }
-    case 'TablePosted': return { kind: 'table', number: big('number'), root: big('root'), marksRoot: big('marksRoot'),
-      dataHash: text('dataHash'), time: big('time'), marks: text('marks') }
-    case 'SettlementPosted': return { kind: 'settlement', ids: (args.ids as readonly bigint[]).map(Number),
-      values: [...args.values as readonly bigint[]], root: big('root') }
-    case 'Batch': return { kind: 'batch', number: big('number'), shapeId: small('shapeId'), newRoot: big('newRoot'),
-      commitment: big('commitment'), x: big('x'), words: wordsOfBytes(text('words')) }
-    case 'Claimed': return { kind: 'claim', batch: big('batch'), slot: small('slot'), to: text('to'),
-      token: small('token'), amount: big('amount') }
-    default: return null
+    case 'Genesis':
+      return {
+        kind: 'genesis',
+        root: big('root'),
+        feeAccountLeaf: big('feeAccountLeaf'),
+        feeAccountViewKeyHash: big('feeAccountViewKeyHash'),
+        feeAccountMeta: big('feeAccountMeta'),
+      }
+    case 'TokenAdded':
+      return {
+        kind: 'token',
+        id: small('id'),
+        address: text('token'),
+        unit: big('unit'),
+        cap: big('cap'),
+      }
+    case 'ShapeAdded':
+      return {
+        kind: 'shape',
+        id: small('id'),
+        name: text('name'),
+        verifier: text('verifier'),
+        keyHash: text('keyHash'),
+        isDevelopmentKey: args.isDevelopmentKey as boolean,
+        sizes: sizes.get(small('id')) as ShapeSizes,
+      }
+    case 'FeeSet':
+      return { kind: 'fee', fee: big('fee') }
+    case 'Registered':
+      return { kind: 'registered', account: small('account'), l1Owner: text('l1Owner') }
+    case 'RequestQueued':
+      return {
+        kind: 'request',
+        serial: big('serial'),
+        account: small('account'),
+        requestKind: small('kind'),
+        x: big('x'),
+        y: big('y'),
+        viewKeyHash: big('viewKeyHash'),
+      }
+    case 'L1OwnerOffered':
+      return { kind: 'ownerOffered', account: small('account'), nextL1Owner: text('nextL1Owner') }
+    case 'L1OwnerChanged':
+      return { kind: 'ownerChanged', account: small('account'), l1Owner: text('l1Owner') }
+    case 'Deposited':
+      return {
+        kind: 'deposit',
+        id: big('id'),
+        depositor: text('depositor'),
+        token: small('token'),
+        amount: big('amount'),
+        commitment: big('commitment'),
+      }
+    case 'RefundRequested':
+      return { kind: 'refundRequested', id: big('id'), dueAt: big('dueAt') }
+    case 'Refunded':
+      return { kind: 'refunded', id: big('id') }
+    case 'TablePosted':
+      return {
+        kind: 'table',
+        number: big('number'),
+        root: big('root'),
+        marksRoot: big('marksRoot'),
+        dataHash: text('dataHash'),
+        time: big('time'),
+        marks: text('marks'),
+      }
+    case 'SettlementPosted':
+      return {
+        kind: 'settlement',
+        ids: (args.ids as readonly bigint[]).map(Number),
+        values: [...(args.values as readonly bigint[])],
+        root: big('root'),
+      }
+    case 'Batch':
+      return {
+        kind: 'batch',
+        number: big('number'),
+        shapeId: small('shapeId'),
+        newRoot: big('newRoot'),
+        commitment: big('commitment'),
+        x: big('x'),
+        words: wordsOfBytes(text('words')),
+      }
+    case 'Claimed':
+      return {
+        kind: 'claim',
+        batch: big('batch'),
+        slot: small('slot'),
+        to: text('to'),
+        token: small('token'),
+        amount: big('amount'),
+      }
+    default:
+      return null
   }
 }

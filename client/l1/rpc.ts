@@ -15,7 +15,12 @@ export type DecodedLog = {
   readonly index: number
   readonly transaction: string
 }
-export type Call = { readonly to: string | null; readonly from: string; readonly input: string; readonly block: number | null }
+export type Call = {
+  readonly to: string | null
+  readonly from: string
+  readonly input: string
+  readonly block: number | null
+}
 export type ProofWords = readonly bigint[]
 export type SubmittedBatch = {
   readonly shapeId: bigint
@@ -34,7 +39,11 @@ export type L1 = {
   readonly view: (name: string, args?: readonly unknown[]) => Promise<readonly unknown[]>
   readonly code: (address: string) => Promise<string>
   readonly balanceOf: (token: string, holder: string) => Promise<bigint>
-  readonly verifyProof: (address: string, proof: ProofWords, input: readonly bigint[]) => Promise<boolean>
+  readonly verifyProof: (
+    address: string,
+    proof: ProofWords,
+    input: readonly bigint[],
+  ) => Promise<boolean>
   readonly transaction: (hash: string) => Promise<Call | null>
   /** False if the block that everything was read at is no longer part of the chain. */
   readonly isHeadStillCanonical: () => Promise<boolean>
@@ -50,20 +59,36 @@ const ATTEMPT_COUNT = 4
 export function httpTransport(rpcUrl: string): Transport {
   const { host } = parseUrl(rpcUrl)
   let id = 0
-  const attempt = async (method: string, params: readonly unknown[]): Promise<{ value: unknown } | { retry: string }> => {
+  const attempt = async (
+    method: string,
+    params: readonly unknown[],
+  ): Promise<{ value: unknown } | { retry: string }> => {
     let response: Response
     try {
       response = await fetch(rpcUrl, {
-        method: 'POST', headers: { 'content-type': 'application/json' }, signal: AbortSignal.timeout(TIMEOUT_MS),
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
         body: JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params }),
       })
     } catch (error) {
-      return { retry: error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : 'no connection' }
+      return {
+        retry:
+          error instanceof Error && error.name === 'TimeoutError'
+            ? 'no answer in time'
+            : 'no connection',
+      }
     }
-    if (response.status === 429 || response.status >= 500) return { retry: `HTTP ${response.status}` }
-    const body = await response.json().catch(() => null) as { result?: unknown; error?: { message?: string } } | null
-    if (body === null) throw new ReadError(`${host} answered ${method} with HTTP ${response.status} and no JSON`)
-    if (body.error !== undefined) throw new ReadError(`${host} refused ${method}: ${body.error.message ?? 'no reason given'}`)
+    if (response.status === 429 || response.status >= 500)
+      return { retry: `HTTP ${response.status}` }
+    const body = (await response.json().catch(() => null)) as {
+      result?: unknown
+      error?: { message?: string }
+    } | null
+    if (body === null)
+      throw new ReadError(`${host} answered ${method} with HTTP ${response.status} and no JSON`)
+    if (body.error !== undefined)
+      throw new ReadError(`${host} refused ${method}: ${body.error.message ?? 'no reason given'}`)
     return { value: body.result }
   }
   return async (method, params) => {
@@ -74,72 +99,140 @@ export function httpTransport(rpcUrl: string): Transport {
       if ('value' in answer) return answer.value
       problem = answer.retry
     }
-    throw new ReadError(`${host} could not be read: ${problem} (${method}, ${ATTEMPT_COUNT} attempts)`)
+    throw new ReadError(
+      `${host} could not be read: ${problem} (${method}, ${ATTEMPT_COUNT} attempts)`,
+    )
   }
 }
 
 function parseUrl(rpcUrl: string): URL {
   const url = URL.canParse(rpcUrl) ? new URL(rpcUrl) : null
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new ReadError('the RPC address must be an http or https URL')
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new ReadError('the RPC address must be an http or https URL')
   return url
 }
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 
 /** Connects and fixes the block at which everything will be read, the latest unless named. */
-export async function connect(rpc: string | Transport, contract: string, atBlock?: number): Promise<L1> {
+export async function connect(
+  rpc: string | Transport,
+  contract: string,
+  atBlock?: number,
+): Promise<L1> {
   const send = typeof rpc === 'string' ? httpTransport(rpc) : rpc
   const address = addressOf(contract)
-  const chainId = BigInt(await send('eth_chainId', []) as string)
+  const chainId = BigInt((await send('eth_chainId', [])) as string)
   const head = await blockOf(send, atBlock === undefined ? 'latest' : hex(atBlock))
   const tag = hex(head.number)
-  const call = async (abi: Interface, to: string, name: string, args: readonly unknown[]): Promise<readonly unknown[]> => {
+  const call = async (
+    abi: Interface,
+    to: string,
+    name: string,
+    args: readonly unknown[],
+  ): Promise<readonly unknown[]> => {
     const data = abi.encodeFunctionData(name, args)
-    const result = await send('eth_call', [{ to, data }, tag]) as string
-    if (result === '0x') throw new ReadError(`there is no ${name}() at ${to} on chain ${chainId} at block ${head.number}`)
+    const result = (await send('eth_call', [{ to, data }, tag])) as string
+    if (result === '0x')
+      throw new ReadError(
+        `there is no ${name}() at ${to} on chain ${chainId} at block ${head.number}`,
+      )
     return abi.decodeFunctionResult(name, result).toArray()
   }
   return {
-    contract: address, chainId, head,
+    contract: address,
+    chainId,
+    head,
     logs: (fromBlock, toBlock) => readLogs(send, address, fromBlock, toBlock),
     view: (name, args = []) => call(cloister, address, name, args),
-    code: async (at) => await send('eth_getCode', [at, tag]) as string,
-    balanceOf: async (token, holder) => (await call(erc20, token, 'balanceOf', [holder]))[0] as bigint,
-    verifyProof: async (at, p, input) => (await call(verifier, at, 'verifyProof',
-      [[p[0], p[1]], [[p[2], p[3]], [p[4], p[5]]], [p[6], p[7]], input]))[0] as boolean,
+    code: async (at) => (await send('eth_getCode', [at, tag])) as string,
+    balanceOf: async (token, holder) =>
+      (await call(erc20, token, 'balanceOf', [holder]))[0] as bigint,
+    verifyProof: async (at, p, input) =>
+      (
+        await call(verifier, at, 'verifyProof', [
+          [p[0], p[1]],
+          [
+            [p[2], p[3]],
+            [p[4], p[5]],
+          ],
+          [p[6], p[7]],
+          input,
+        ])
+      )[0] as boolean,
     transaction: async (hash) => {
-      const found = await send('eth_getTransactionByHash', [hash]) as
-        { to: string | null; from: string; input: string; blockNumber: string | null } | null
+      const found = (await send('eth_getTransactionByHash', [hash])) as {
+        to: string | null
+        from: string
+        input: string
+        blockNumber: string | null
+      } | null
       if (found === null) return null
       const block = found.blockNumber === null ? null : Number(found.blockNumber)
-      return { to: found.to === null ? null : getAddress(found.to), from: getAddress(found.from), input: found.input, block }
+      return {
+        to: found.to === null ? null : getAddress(found.to),
+        from: getAddress(found.from),
+        input: found.input,
+        block,
+      }
     },
     isHeadStillCanonical: async () => (await blockOf(send, tag)).hash === head.hash,
   }
 }
 
 async function blockOf(send: Transport, tag: string): Promise<Block> {
-  const found = await send('eth_getBlockByNumber', [tag, false]) as { number: string; hash: string; timestamp: string } | null
+  const found = (await send('eth_getBlockByNumber', [tag, false])) as {
+    number: string
+    hash: string
+    timestamp: string
+  } | null
   if (found === null) throw new ReadError(`the RPC node has no block ${tag}`)
   return { number: Number(found.number), hash: found.hash, time: BigInt(found.timestamp) }
 }
 
 /** Halves a range that the node finds too large. Logs of other ABIs are not ours and are skipped. */
-async function readLogs(send: Transport, address: string, from: number, to: number): Promise<readonly DecodedLog[]> {
-  type Raw = { topics: string[]; data: string; blockNumber: string; logIndex: string; transactionHash: string }
+async function readLogs(
+  send: Transport,
+  address: string,
+  from: number,
+  to: number,
+): Promise<readonly DecodedLog[]> {
+  type Raw = {
+    topics: string[]
+    data: string
+    blockNumber: string
+    logIndex: string
+    transactionHash: string
+  }
   let raw: Raw[]
   try {
-    raw = await send('eth_getLogs', [{ address, fromBlock: hex(from), toBlock: hex(to) }]) as Raw[]
+    raw = (await send('eth_getLogs', [
+      { address, fromBlock: hex(from), toBlock: hex(to) },
+    ])) as Raw[]
   } catch (error) {
     if (from === to) throw error
     const middle = Math.floor((from + to) / 2)
-    return [...await readLogs(send, address, from, middle), ...await readLogs(send, address, middle + 1, to)]
+    return [
+      ...(await readLogs(send, address, from, middle)),
+      ...(await readLogs(send, address, middle + 1, to)),
+    ]
   }
-  const decoded = raw.flatMap(({ topics, data, blockNumber, logIndex, transactionHash }): DecodedLog[] => {
-    const parsed = cloister.parseLog({ topics, data })
-    return parsed === null ? [] : [{ name: parsed.name, args: argsOf(parsed), block: Number(blockNumber),
-      index: Number(logIndex), transaction: transactionHash }]
-  })
+  const decoded = raw.flatMap(
+    ({ topics, data, blockNumber, logIndex, transactionHash }): DecodedLog[] => {
+      const parsed = cloister.parseLog({ topics, data })
+      return parsed === null
+        ? []
+        : [
+            {
+              name: parsed.name,
+              args: argsOf(parsed),
+              block: Number(blockNumber),
+              index: Number(logIndex),
+              transaction: transactionHash,
+            },
+          ]
+    },
+  )
   return decoded.sort((a, b) => a.block - b.block || a.index - b.index)
 }
 
@@ -169,8 +262,12 @@ export function submissionsIn(input: string): readonly SubmittedBatch[] {
     try {
       const args = cloister.decodeFunctionData('submitBatch', `0x${input.slice(at)}`)
       const header = args[0] as readonly bigint[]
-      found.push({ shapeId: header[0] as bigint, newRoot: header[2] as bigint, commitment: args[4] as bigint,
-        proof: [...args[5] as readonly bigint[]] })
+      found.push({
+        shapeId: header[0] as bigint,
+        newRoot: header[2] as bigint,
+        commitment: args[4] as bigint,
+        proof: [...(args[5] as readonly bigint[])],
+      })
     } catch {
       // Four bytes that only look like the selector.
     }

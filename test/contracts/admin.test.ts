@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import {
-  KEY_HASH, REFUND_DELAY, batchArguments, configuration, createBatch, createWorld, deploy, mustRefuse, send,
+  KEY_HASH, REFUND_DELAY, batchArguments, configuration, createBatch, createWorld, deploy,
+    mustRefuse, send,
 } from './l1.ts'
 
 test('the constructor fixes genesis and says what readers need', async () => {
@@ -13,12 +14,15 @@ test('the constructor fixes genesis and says what readers need', async () => {
   expect(await cloister.getFunction('roots')(0n)).toBe(4242n)
   expect(await cloister.getFunction('accountCount')()).toBe(16n)
   expect(await cloister.getFunction('refundDelay')()).toBe(REFUND_DELAY)
-  const preimage = ethers.AbiCoder.defaultAbiCoder().encode(['uint256', 'address'], [31337n, address])
-  expect(await cloister.getFunction('domain')()).toBe(BigInt(ethers.keccak256(preimage)) % FIELD_MODULUS)
+  const preimage = ethers.AbiCoder.defaultAbiCoder().encode(['uint256', 'address'],
+    [31337n, address])
+  const domain = BigInt(ethers.keccak256(preimage)) % FIELD_MODULUS
+  expect(await cloister.getFunction('domain')()).toBe(domain)
 })
 
 test('the constructor refuses aliases and a refund that comes before a page dies', async () => {
-  const roots = ['genesisRoot', 'feeAccountLeaf', 'feeAccountViewKeyHash', 'feeAccountMeta', 'settlementRoot']
+  const roots = ['genesisRoot', 'feeAccountLeaf', 'feeAccountViewKeyHash', 'feeAccountMeta',
+    'settlementRoot']
   const refuse = async (error: string, overrides: object) =>
     expect(deploy('Cloister', await configuration(overrides))).rejects.toThrow(error)
   for (const name of roots) await refuse('WordMustBeBelowModulus', { [name]: FIELD_MODULUS })
@@ -45,14 +49,16 @@ test('every role does its own work only', async () => {
       await mustRefuse('AccessControlUnauthorizedAccount', other, cloister, name, ...args)
     }
   }
-  await mustRefuse('AccessControlUnauthorizedAccount', operator, cloister, 'grantRole', ethers.id('OPERATOR'), oracle)
+  await mustRefuse('AccessControlUnauthorizedAccount', operator, cloister, 'grantRole',
+    ethers.id('OPERATOR'), oracle)
   await send(admin, cloister, 'revokeRole', ethers.id('OPERATOR'), operator)
   await mustRefuse('AccessControlUnauthorizedAccount', operator, cloister, 'submitBatch', ...batch)
 })
 
 test('a token is listed once, under an id of tokens, with a unit and a cap', async () => {
   const { cloister, admin, address, dollar } = await createWorld()
-  const add = (error: string, ...args: unknown[]) => mustRefuse(error, admin, cloister, 'addToken', ...args)
+  const add = (error: string, ...args: unknown[]) =>
+    mustRefuse(error, admin, cloister, 'addToken', ...args)
   const other = await (await deploy('TestDollar')).getAddress()
   await add('TokenIdMustBeInRange', 0n, other, 1n, 1n)
   await add('TokenIdMustBeInRange', 1024n, other, 1n, 1n)
@@ -77,13 +83,16 @@ test('a shape is added once, with a verifier that is a contract', async () => {
     mustRefuse(error, admin, cloister, 'addShape', id, ...sizes, to, KEY_HASH, false, 'x')
   await add('ShapeMustBeNew', 1n, [3n, 2n, 1n, 2n], at)
   await add('VerifierMustBeContract', 9n, [3n, 2n, 1n, 2n], admin)
-  for (const sizes of [[0n, 2n, 1n, 2n], [256n, 2n, 1n, 2n], [3n, 256n, 1n, 2n], [3n, 2n, 256n, 2n], [3n, 2n, 1n, 256n]]) {
+  for (const sizes of [[0n, 2n, 1n, 2n], [256n, 2n, 1n, 2n], [3n, 256n, 1n, 2n],
+    [3n, 2n, 256n, 2n], [3n, 2n, 1n, 256n]]) {
     await add('ShapeMustFitWords', 9n, sizes, at)
   }
-  const receipt = await send(admin, cloister, 'addShape', 9n, 3n, 2n, 1n, 2n, at, KEY_HASH, true, 'nine')
+  const receipt = await send(admin, cloister, 'addShape', 9n, 3n, 2n, 1n, 2n, at, KEY_HASH, true,
+    'nine')
   const event = cloister.interface.parseLog(receipt.logs[0]!)!
   expect([...event.args]).toEqual([9n, 'nine', at, KEY_HASH, true])
-  expect([...(await cloister.getFunction('shapes')(9n))]).toEqual([at, 3n, 2n, 1n, 2n, true, KEY_HASH])
+  expect([...(await cloister.getFunction('shapes')(9n))]).toEqual([at, 3n, 2n, 1n, 2n, true,
+    KEY_HASH])
 })
 
 test('the fee keeps its width', async () => {

@@ -2,11 +2,13 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import {
-  DOLLAR_UNIT, LOT_CAP, REFUND_DELAY, type World, createBatch, createWorld, deploy, mustRefuse, now, send, setTime,
+  DOLLAR_UNIT, LOT_CAP, REFUND_DELAY, type World, createBatch, createWorld, deploy, mustRefuse,
+    now, send, setTime,
   submit,
 } from './l1.ts'
 
-const ask = (world: World, name: string, ...args: unknown[]) => world.cloister.getFunction(name)(...args)
+const ask = (world: World, name: string, ...args: unknown[]) =>
+  world.cloister.getFunction(name)(...args)
 
 async function addToken(world: World, name: string, id: bigint): Promise<ethers.Contract> {
   const token = await deploy(name)
@@ -26,14 +28,16 @@ test('a deposit is pulled exactly and kept for the batches', async () => {
   expect(await ask(world, 'vault', 1n)).toBe(501n)
   expect(await ask(world, 'unconsumedDeposits', 1n)).toBe(501n)
   expect(await ask(world, 'depositCount')).toBe(2n)
-  expect([...(await ask(world, 'deposits', 1n))]).toEqual([99n, ethers.getAddress(alice), 0n, 1n, 500n, 1n])
+  expect([...(await ask(world, 'deposits', 1n))]).toEqual([99n, ethers.getAddress(alice), 0n, 1n,
+    500n, 1n])
 })
 
 test('a deposit keeps its bounds', async () => {
   const world = await createWorld()
   const { cloister, members } = world
   const alice = members[0]!
-  const refuse = (error: string, ...args: unknown[]) => mustRefuse(error, alice, cloister, 'deposit', ...args)
+  const refuse = (error: string, ...args: unknown[]) =>
+    mustRefuse(error, alice, cloister, 'deposit', ...args)
   await refuse('TokenMustBeKnown', 2n, 1n, 1n)
   await refuse('AmountMustBeInRange', 1n, 0n, 1n)
   await refuse('AmountMustBeInRange', 1n, 1n << 55n, 1n)
@@ -43,14 +47,16 @@ test('a deposit keeps its bounds', async () => {
   await refuse('WordMustBeBelowModulus', 1n, 1n, FIELD_MODULUS + 1n)
   await send(alice, cloister, 'deposit', 1n, 1n, 1n)
   await refuse('DepositMustFitCap', 1n, LOT_CAP, 1n)
-  await expect(send(members[9]!, cloister, 'deposit', 1n, 1n, 1n)).rejects.toThrow(/ERC20InsufficientAllowance/)
+  await expect(send(members[9]!, cloister, 'deposit', 1n, 1n,
+    1n)).rejects.toThrow(/ERC20InsufficientAllowance/)
 })
 
 test('a token that lies about what it moved is refused', async () => {
   const world = await createWorld()
   const { cloister, members } = world
   const alice = members[0]!
-  const refuse = (error: string, id: bigint) => mustRefuse(error, alice, cloister, 'deposit', id, 10n, 1n)
+  const refuse = (error: string, id: bigint) =>
+    mustRefuse(error, alice, cloister, 'deposit', id, 10n, 1n)
   await addToken(world, 'FeeToken', 2n)
   expect([...(await refuse('DepositMustBeExact', 2n))]).toEqual([1000n, 990n])
   await addToken(world, 'FalseToken', 3n)
@@ -98,7 +104,8 @@ test('a refund is requested by the depositor, and taken once after the delay', a
   expect(await ask(world, 'unconsumedDeposits', 1n)).toBe(0n)
 })
 
-test('a requested refund may still be consumed, and then not be taken; nor the other way round', async () => {
+test('a requested refund may still be consumed, and then not be taken; nor the other way round',
+  async () => {
   const world = await createWorld()
   const { cloister, members } = world
   const alice = members[0]!
@@ -121,7 +128,8 @@ test('a token that calls back finds the door closed', async () => {
   const token = await addToken(world, 'ReentrantToken', 2n)
   const alice = members[0]!
   const at = await token.getAddress()
-  const data = (name: string, ...args: unknown[]) => cloister.interface.encodeFunctionData(name, args)
+  const data = (name: string, ...args: unknown[]) =>
+    cloister.interface.encodeFunctionData(name, args)
   const closed = ethers.id('ReentrancyGuardReentrantCall()').slice(0, 10)
   const mustBeClosed = async () => {
     expect(await token.getFunction('succeeded')()).toBe(false)
@@ -133,7 +141,8 @@ test('a token that calls back finds the door closed', async () => {
   // The token is a depositor itself, so that only the guard stands before a second refund.
   await send(alice, token, 'callBack', ethers.ZeroAddress, '0x')
   await send(alice, token, 'mint', at, 10_000n)
-  await send(alice, token, 'act', at, token.interface.encodeFunctionData('approve', [address, 10_000n]))
+  await send(alice, token, 'act', at, token.interface.encodeFunctionData('approve',
+    [address, 10_000n]))
   await send(alice, token, 'act', address, data('deposit', 2n, 20n, 1n))
   await send(alice, token, 'act', address, data('requestRefund', 2n))
   await setTime((await now()) + REFUND_DELAY)

@@ -22,8 +22,11 @@ export async function gasWorld(name: ShapeName): Promise<{ world: World; shape: 
   return { world, shape }
 }
 
-export function payments(world: World, count: number): readonly { token: bigint; amount: bigint; to: string }[] {
-  return Array.from({ length: count }, (_, i) => ({ token: 1n, amount: 1000n, to: world.members[5 + i]! }))
+export type Payment = { readonly token: bigint; readonly amount: bigint; readonly to: string }
+
+export function payments(world: World, count: number): readonly Payment[] {
+  return Array.from({ length: count }, (_, i) =>
+    ({ token: 1n, amount: 1000n, to: world.members[5 + i]! }))
 }
 
 export async function measure(call: Promise<ethers.TransactionReceipt>): Promise<number> {

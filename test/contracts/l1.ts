@@ -19,7 +19,8 @@ const hre = createRequire(import.meta.url)('hardhat')
 await compileOnce()
 
 // No cache: a view that is asked twice in a quarter of a second must not answer from the past.
-export const provider = new ethers.BrowserProvider(hre.network.provider, undefined, { cacheTimeout: -1 })
+export const provider = new ethers.BrowserProvider(hre.network.provider, undefined,
+  { cacheTimeout: -1 })
 export const REFUND_DELAY = 100_000n
 export const FEE = 2_500n
 export const DOLLAR_UNIT = 100n
@@ -134,7 +135,8 @@ export async function configuration(overrides: object = {}): Promise<object> {
 
 /** The contract with cash listed, all shapes added, one table posted, and rich members. */
 export async function createWorld(verifierName = 'ExpectingVerifier'): Promise<World> {
-  const [admin, operator, oracle, ...members] = (await provider.send('eth_accounts', [])) as string[]
+  const [admin, operator, oracle, ...members] = (await provider.send('eth_accounts',
+    [])) as string[]
   const cloister = await deploy('Cloister', await configuration())
   const address = await cloister.getAddress()
   const dollar = await deploy('TestDollar')
@@ -152,7 +154,8 @@ export async function createWorld(verifierName = 'ExpectingVerifier'): Promise<W
     await send(member, dollar, 'mint', member, 1n << 62n)
     await send(member, dollar, 'approve', address, ethers.MaxUint256)
   }
-  return { cloister, dollar, verifier, address, admin: admin!, operator: operator!, oracle: oracle!, members }
+  return { cloister, dollar, verifier, address, admin: admin!, operator: operator!,
+    oracle: oracle!, members }
 }
 
 export async function now(): Promise<bigint> {
@@ -166,7 +169,8 @@ export async function setTime(time: bigint): Promise<void> {
 }
 
 export async function countersign(
-  world: World, l1Owner: string, key: readonly [bigint, bigint], viewKeyHash: bigint, signer = world.operator,
+  world: World, l1Owner: string, key: readonly [bigint, bigint], viewKeyHash: bigint,
+    signer = world.operator,
 ): Promise<string> {
   const nonce = await world.cloister.getFunction('registrationNonce')(l1Owner)
   return (await provider.getSigner(signer)).signTypedData(
@@ -208,7 +212,8 @@ export function wordOf(name: string): bigint {
 export async function createBatch(world: World, overrides: Partial<Batch> = {}): Promise<Batch> {
   const shape = overrides.shape ?? SHAPES.find(({ name }) => name === 'mini')!
   const accountWords = Array.from({ length: shape.members + 1 }, (_, i) => [
-    i === 0 ? 0n : BigInt(1000 * i), ...Array.from({ length: 9 }, (_, j) => wordOf(`account ${i} ${j}`)),
+    i === 0 ? 0n : BigInt(1000 * i), ...Array.from({ length: 9 }, (_, j) =>
+      wordOf(`account ${i} ${j}`)),
   ]).flat()
   return {
     shape, time: await now(), newRoot: wordOf('a new root'), requestCount: 0n,
@@ -257,7 +262,8 @@ export async function wordsOf(world: World, batch: Batch): Promise<readonly bigi
     const { commitment, token, amount } = await ask('deposits', id)
     depositWords.push(id, commitment, token, amount)
   }
-  const withdrawalWords = batch.withdrawals.flatMap(({ token, amount, to }) => [token, amount, BigInt(to)])
+  const withdrawalWords = batch.withdrawals.flatMap(({ token, amount, to }) =>
+    [token, amount, BigInt(to)])
   const { deposits, requests, withdrawals, members } = batch.shape
   expect(batch.accountWords.length).toBe((members + 1) * ACCOUNT_WORDS)
   return [
@@ -277,7 +283,8 @@ function padded(words: readonly bigint[], count: number): readonly bigint[] {
 export async function statementOf(
   world: World, batch: Batch, words: readonly bigint[],
 ): Promise<readonly [bigint, bigint, bigint]> {
-  const prefix = [BigInt(ethers.id('cloister.v1')), 31337n, BigInt(world.address), BigInt(KEY_HASH), batch.commitment]
+  const prefix = [BigInt(ethers.id('cloister.v1')), 31337n, BigInt(world.address),
+    BigInt(KEY_HASH), batch.commitment]
   const preimage = ethers.concat([...prefix, ...words].map((word) => ethers.toBeHex(word, 32)))
   const x = BigInt(ethers.keccak256(preimage)) % FIELD_MODULUS
   return [batch.commitment, x, evaluateWords(words, x)]

@@ -8,7 +8,8 @@ import {
 
 type Payment = { readonly token: bigint; readonly amount: bigint; readonly to: string }
 const shape = SHAPES.find(({ name }) => name === 'standard')!
-const ask = (world: World, name: string, ...args: unknown[]) => world.cloister.getFunction(name)(...args)
+const ask = (world: World, name: string, ...args: unknown[]) =>
+  world.cloister.getFunction(name)(...args)
 
 /** 1,000 lots, credited, in the vault. */
 async function fundedWorld(): Promise<World> {
@@ -29,7 +30,8 @@ function keccakTree(world: World, batch: bigint, payments: readonly Payment[]): 
   return new MerkleTree(leaves, ethers.keccak256, { sortPairs: true })
 }
 
-test.each([1, 2, 3, 4])('%i withdrawals are owed, proven with merkletreejs and paid once', async (count) => {
+test.each([1, 2, 3, 4])('%i withdrawals are owed, proven with merkletreejs and paid once',
+  async (count) => {
   const world = await fundedWorld()
   const payments = Array.from({ length: count }, (_, i) => ({
     token: 1n, amount: BigInt(10 + i), to: ethers.getAddress(world.members[5 + i]!),
@@ -42,12 +44,15 @@ test.each([1, 2, 3, 4])('%i withdrawals are owed, proven with merkletreejs and p
   for (const [slot, { token, amount, to }] of payments.entries()) {
     const leaf = await ask(world, 'withdrawalLeaf', 2n, slot, token, amount, to)
     const proof = tree.getHexProof(leaf)
-    const call = (...args: unknown[]) => [world.members[9]!, world.cloister, 'claim', ...args] as const
+    const call = (...args: unknown[]) => [world.members[9]!, world.cloister, 'claim',
+      ...args] as const
     await mustRefuse('WithdrawalMustBeInBatch', ...call(2n, slot, token, amount + 1n, to, proof))
-    await mustRefuse('WithdrawalMustBeInBatch', ...call(2n, slot, token, amount, world.operator, proof))
+    await mustRefuse('WithdrawalMustBeInBatch',
+      ...call(2n, slot, token, amount, world.operator, proof))
     await mustRefuse('WithdrawalMustBeInBatch', ...call(2n, slot + 256, token, amount, to, proof))
     await mustRefuse('WithdrawalMustBeInBatch', ...call(1n, slot, token, amount, to, proof))
-    await mustRefuse('WithdrawalMustBeInBatch', ...call(2n, slot, token, amount, to, [...proof, leaf]))
+    await mustRefuse('WithdrawalMustBeInBatch',
+      ...call(2n, slot, token, amount, to, [...proof, leaf]))
     await send(...call(2n, slot, token, amount, to, proof))
     expect(await world.dollar.getFunction('balanceOf')(to)).toBe(amount * DOLLAR_UNIT)
     expect(await ask(world, 'isClaimed', 2n, slot)).toBe(true)
@@ -60,8 +65,10 @@ test.each([1, 2, 3, 4])('%i withdrawals are owed, proven with merkletreejs and p
 test('a batch without withdrawals pays nothing, whatever is shown', async () => {
   const world = await fundedWorld()
   for (const proof of [[], [ethers.ZeroHash]]) {
-    await mustRefuse('WithdrawalMustBeInBatch', world.operator, world.cloister, 'claim', 1n, 0n, 1n, 1n, world.operator, proof)
-    await mustRefuse('WithdrawalMustBeInBatch', world.operator, world.cloister, 'claim', 9n, 0n, 1n, 1n, world.operator, proof)
+    await mustRefuse('WithdrawalMustBeInBatch', world.operator, world.cloister, 'claim', 1n, 0n,
+      1n, 1n, world.operator, proof)
+    await mustRefuse('WithdrawalMustBeInBatch', world.operator, world.cloister, 'claim', 9n, 0n,
+      1n, 1n, world.operator, proof)
   }
 })
 
@@ -74,7 +81,8 @@ test('what is owed and what is not yet credited cannot be withdrawn', async () =
   const pay = (amount: bigint, token = 1n): Payment => ({ token, amount, to })
   await send(world.members[0]!, world.cloister, 'deposit', 1n, 50n, 5n)
   expect([...(await refuse('WithdrawalMustBeFunded', [pay(1001n)]))]).toEqual([1n, 1001n, 1000n])
-  expect([...(await refuse('WithdrawalMustBeFunded', [pay(600n), pay(401n)]))]).toEqual([1n, 401n, 400n])
+  expect([...(await refuse('WithdrawalMustBeFunded', [pay(600n), pay(401n)]))]).toEqual([1n, 401n,
+    400n])
   await refuse('WithdrawalMustBeFunded', [pay(1051n)], [2n])
   await refuse('AmountMustBeInRange', [pay(0n)])
   await refuse('AmountMustBeInRange', [pay(1n << 55n)])
@@ -85,5 +93,6 @@ test('what is owed and what is not yet credited cannot be withdrawn', async () =
   await submit(world, await createBatch(world, { shape, withdrawals: [pay(600n), pay(400n)] }))
   expect([...(await refuse('WithdrawalMustBeFunded', [pay(1n)]))]).toEqual([1n, 1n, 0n])
   // A deposit that the same batch credits counts.
-  await submit(world, await createBatch(world, { shape, withdrawals: [pay(50n)], depositIds: [2n] }))
+  await submit(world, await createBatch(world,
+    { shape, withdrawals: [pay(50n)], depositIds: [2n] }))
 })

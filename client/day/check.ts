@@ -1,0 +1,30 @@
+/** What a member checks at the end of the day: its leaf against the root on L1, its worth in every world. */
+import { worthOf, tableOf, rowLookup, settlementsOf } from '../../circuits/table.ts'
+import type { HouseStatus } from '../api.ts'
+import { openAccount, rebuild } from '../l1/rebuild.ts'
+import type { Member } from '../member.ts'
+
+export type MemberCheck = {
+  readonly account: number
+  readonly root: string
+  readonly batches: number
+  readonly cash: string
+  readonly balances: readonly { readonly id: number; readonly quantity: string }[]
+  readonly worth: readonly string[]
+  readonly receipts: number
+}
+
+/** Rebuilds the tree from L1 alone, opens the own leaf with the own keys; throws where anything differs. */
+export async function checkMember(member: Member, house: HouseStatus): Promise<MemberCheck> {
+  const rebuilt = await rebuild(house.rpcUrl, house.contract)
+  const account = openAccount(rebuilt, member.account, member.keys.viewKey)
+  if (account.head !== member.record.head) throw new Error('the head on L1 is not the one that this member signed last')
+  const published = await member.api.table()
+  const table = tableOf(published.rows.map((row) => ({ id: row.id, status: row.status, addOn: BigInt(row.addOn), values: row.values.map(BigInt) })))
+  const onL1 = rebuilt.tables.at(-1)
+  if (onL1 === undefined || onL1.root !== table.root) throw new Error('the table that the house serves is not the one on L1')
+  const worth = worthOf(account, rowLookup(table, settlementsOf([])))
+  if (typeof worth === 'number') throw new Error(`instrument ${worth} is held and not in the table`)
+  return { account: member.account, root: `0x${rebuilt.tree.root.toString(16)}`, batches: rebuilt.batches.length, cash: account.cash.toString(),
+    balances: account.balances.map((b) => ({ id: b.id, quantity: b.quantity.toString() })), worth: worth.map(String), receipts: member.receipts.length }
+}

@@ -1,0 +1,102 @@
+/** Child processes of the day: an embedded L1, the sequencer, the oracle, the members. They end with their parent. */
+import { fork, spawn, type ChildProcess } from 'node:child_process'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+const children = new Set<ChildProcess>()
+
+export async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no free port'))))
+    })
+  })
+}
+
+function keep(child: ChildProcess): ChildProcess {
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  return child
+}
+
+export function stopAll(): void {
+  for (const child of children) child.kill('SIGTERM')
+}
+
+/** Hardhat's node on a free port, offline; resolves when it answers. */
+export async function startL1(): Promise<string> {
+  const port = await freePort()
+  const hardhat = join(ROOT, 'node_modules', 'hardhat', 'internal', 'cli', 'bootstrap.js')
+  const child = keep(spawn(process.execPath, [hardhat, 'node', '--hostname', '127.0.0.1', '--port', String(port)], {
+    cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' } }))
+  let complaint = ''
+  child.stderr?.on('data', (data: Buffer) => { complaint = (complaint + data.toString()).slice(-2000) })
+  const url = `http://127.0.0.1:${port}`
+  for (let attempt = 0; attempt < 600; attempt++) {
+    if (child.exitCode !== null) throw new Error(`the embedded L1 did not start: ${complaint}`)
+    try {
+      const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }) })
+      if (answer.ok) return url
+    } catch {
+      // Not listening yet.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error('the embedded L1 did not answer within a minute')
+}
+
+/** A TypeScript process that answers numbered commands over IPC. */
+export class Worker {
+  readonly name: string
+  readonly ready: Promise<Record<string, unknown>>
+  private readonly child: ChildProcess
+  private readonly waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
+  private nextId = 1
+
+  constructor(name: string, file: string, args: readonly string[], env: Record<string, string>) {
+    this.name = name
+    this.child = keep(fork(join(ROOT, file), args, { cwd: ROOT, execArgv: ['--import', 'tsx'], env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
+    this.ready = new Promise((resolve, reject) => {
+      this.child.on('message', (text: string) => {
+        const message = JSON.parse(text) as { ready?: boolean; id?: number; error?: string }
+        if (message.ready === true) resolve(message as Record<string, unknown>)
+        const waiter = message.id === undefined ? undefined : this.waiting.get(message.id)
+        if (waiter === undefined || message.id === undefined) return
+        this.waiting.delete(message.id)
+        if (message.error === undefined) waiter.resolve(message as never)
+        else waiter.reject(new Error(`${name}: ${message.error}`))
+      })
+      this.child.once('exit', (code) => {
+        const error = new Error(`${name} ended with code ${code}`)
+        reject(error)
+        for (const { reject: fail } of this.waiting.values()) fail(error)
+      })
+    })
+    this.ready.catch(() => {})
+  }
+
+  ask<T>(command: Record<string, unknown>): Promise<T> {
+    const id = this.nextId++
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject })
+      this.child.send({ id, ...command })
+    })
+  }
+}
+
+/** Runs a TypeScript file to its end. */
+export function runScript(file: string, args: readonly string[], env: Record<string, string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = keep(spawn(process.execPath, ['--import', 'tsx', join(ROOT, file), ...args], { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }))
+    let out = ''
+    let complaint = ''
+    child.stdout?.on('data', (data: Buffer) => { out += data.toString() })
+    child.stderr?.on('data', (data: Buffer) => { complaint = (complaint + data.toString()).slice(-2000) })
+    child.once('exit', (code) => (code === 0 ? resolve(out.trim()) : reject(new Error(`${file} failed: ${complaint}`))))
+  })
+}

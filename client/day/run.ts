@@ -1,0 +1,127 @@
+/** `npm start`: a day at a clearing house, 12 March 2020, from an empty chain to checked leaves. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { INSTRUMENT_NAMES, ROUND_TABLES } from './instruments.ts'
+import { parseDayTrades } from './csv.ts'
+import { developmentAccounts } from './l1-accounts.ts'
+import type { MemberCheck } from './check.ts'
+import { ROOT, runScript, startL1, stopAll, Worker } from './processes.ts'
+import { conclude, type BatchReport, type Conclusion } from './conclude.ts'
+import { printTable } from './report.ts'
+
+const HELP = `cloister day - a day at a clearing house on an embedded L1
+
+  npm start                 runs the day and prints what happened
+  npm start -- --json       prints one last line of JSON (progress goes to stderr)
+  npm start -- --stay       keeps the house running afterwards, for the cloister command
+  npm start -- --shape NAME small (default), mini, standard, sparse or large
+
+The proving keys are DEVELOPMENT keys with known toxic waste: anyone can forge proofs. Local use only.`
+
+const CSV = join(ROOT, 'client', 'day', 'trades-2020-03-12.csv')
+const DEPOSIT = 250_000_000_000n
+const WITHDRAWAL = 25_000_000_000n
+const FEE = '250000'
+export const MEMBER_NAMES = ['ALDER', 'BIRCH', 'CEDAR', 'ELM', 'HAZEL', 'LARCH', 'MAPLE', 'ROWAN'] as const
+
+type RoundResult = { readonly trade: string; readonly outcome: { readonly state: string; readonly rule: string | null } }
+const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, stay: { type: 'boolean' }, shape: { type: 'string', default: 'small' },
+  port: { type: 'string', default: '0' }, help: { type: 'boolean', short: 'h' } } })
+
+const started = Date.now()
+const note = (line: string): void => { process.stderr.write(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`) }
+const hex = (bytes: number): string => randomBytes(bytes).toString('hex')
+
+async function day(folder: string): Promise<Conclusion> {
+  const trades = parseDayTrades(readFileSync(CSV, 'utf8'))
+  note('starting the embedded L1 (Hardhat)')
+  const rpcUrl = await startL1()
+  const accounts = developmentAccounts(3 + MEMBER_NAMES.length)
+  const [admin, operator, oracle] = accounts as [typeof accounts[0], typeof accounts[0], typeof accounts[0]]
+  const tables = join(folder, 'tables')
+  note('starting the sequencer: circuits and DEVELOPMENT keys are made once and cached')
+  const sequencer = new Worker('sequencer', 'sequencer/main.ts', [], {
+    CLOISTER_SEQUENCER: JSON.stringify({ rpcUrl, port: Number(options.port), tables, shapes: [options.shape], oracle: oracle.address, fee: FEE }),
+    OPERATOR_KEY: operator.key, ADMIN_KEY: admin.key, FEE_ACCOUNT_VIEW_KEY: `0x${hex(31)}` })
+  const house = await sequencer.ready as { url: string; contract: string; token: string; shapes: { name: string; constraints: number }[] }
+  note(`contracts deployed, house at ${house.url}, contract ${house.contract}`)
+  const post = (step: number): Promise<string> =>
+    runScript('oracle/post.ts', ['--rpc', rpcUrl, '--contract', house.contract, '--step', String(step), '--tables', tables], { ORACLE_KEY: oracle.key })
+  const firstTable = post(ROUND_TABLES[0] as number)
+  const members = MEMBER_NAMES.map((name, i) => new Worker(name, 'client/day/member-process.ts', [name, house.url, CSV, JSON.stringify(INSTRUMENT_NAMES)],
+    { MEMBER_SEED: hex(32), MEMBER_L1_KEY: accounts[3 + i]?.key ?? '' }))
+  await Promise.all(members.map((m) => m.ready))
+  note(await firstTable)
+  const directory: Record<string, number> = {}
+  const registered = await Promise.all(members.map((m) => m.ask<{ result: { account: number } }>({ command: 'register' })))
+  registered.forEach(({ result }, i) => { directory[MEMBER_NAMES[i] as string] = result.account })
+  await Promise.all(members.map((m) => m.ask({ command: 'deposit', amount: DEPOSIT.toString() })))
+  note(`${members.length} members registered and deposited ${DEPOSIT / 1_000_000n} test dollars each`)
+
+  const batches: BatchReport[] = []
+  const settle = async (): Promise<void> => {
+    for (;;) {
+      const { report } = await sequencer.ask<{ report: BatchReport | null }>({ command: 'batch' })
+      if (report === null) return
+      batches.push(report)
+      note(`batch ${report.number} accepted by L1: ${report.trades} trades (${report.legs} legs), ${report.accounts} accounts, `
+        + `proven in ${report.proveSeconds.toFixed(1)} s, ${Number(report.gas).toLocaleString('en')} gas`)
+    }
+  }
+  await settle()
+  const results: RoundResult[] = []
+  const rounds = [...new Set(trades.map((t) => t.round))].sort((a, b) => a - b)
+  for (const round of rounds) {
+    const isLast = round === rounds.at(-1)
+    const step = ROUND_TABLES[round - 1]
+    if (step !== undefined && round > 1) note(await post(step))
+    const done = await Promise.all(members.map((m) => m.ask<{ result: RoundResult[] }>({ command: 'round', round, directory })))
+    const outcomes = done.flatMap((d) => d.result)
+    results.push(...outcomes)
+    note(`round ${round}: ${outcomes.filter((o) => o.outcome.state === 'accepted').length} trades accepted, ${outcomes.filter((o) => o.outcome.state === 'refused').length} refused`)
+    // The attacks come right after the last good trades and share their batch with a withdrawal.
+    if (isLast) await members[3]?.ask({ command: 'withdraw', amount: WITHDRAWAL.toString() })
+    if (trades.some((t) => t.round === round + 1 && t.expect === 'settle') || isLast) await settle()
+  }
+  const last = batches.at(-1)
+  const received = await members[3]?.ask<{ result: { received: string } }>({ command: 'claim', batch: String(last?.number), slot: 0,
+    withdrawals: [{ token: '1', amount: WITHDRAWAL.toString(), to: accounts[6]?.address ?? '' }] })
+  note(`${MEMBER_NAMES[3]} withdrew ${WITHDRAWAL / 1_000_000n} test dollars and claimed them on L1`)
+  const checks = await Promise.all(members.map((m) => m.ask<{ result: MemberCheck }>({ command: 'check' })))
+  note('every member opened its leaf and checked it against the root on L1')
+  const conclusion = await conclude({ rpcUrl, contract: house.contract, trades, results, batches, checks: checks.map((c) => c.result), names: MEMBER_NAMES,
+    received: BigInt(received?.result.received ?? '0'), expectedReceived: WITHDRAWAL, constraints: house.shapes[0]?.constraints ?? 0, seconds: (Date.now() - started) / 1000 })
+  if (options.stay) {
+    const session = join(ROOT, '.cache', 'day.json')
+    writeFileSync(session, JSON.stringify({ url: house.url, rpcUrl, contract: house.contract, token: house.token }, null, 1))
+    note(`the house stays at ${house.url} (L1 ${rpcUrl}, contract ${house.contract}); stop it with Ctrl-C`)
+    setInterval(() => { void sequencer.ask({ command: 'batch' }).catch((error: Error) => note(error.message)) }, 3000)
+  }
+  return conclusion
+}
+
+if (options.help) {
+  process.stdout.write(`${HELP}\n`)
+} else {
+  const folder = mkdtempSync(join(tmpdir(), 'cloister-day-'))
+  const end = (code: number): never => {
+    stopAll()
+    rmSync(folder, { recursive: true, force: true })
+    process.exit(code)
+  }
+  process.on('SIGINT', () => end(0))
+  process.on('SIGTERM', () => end(0))
+  try {
+    const conclusion = await day(folder)
+    if (!options.json) printTable(conclusion)
+    else process.stdout.write(`${JSON.stringify(conclusion.line)}\n`)
+    for (const failure of conclusion.failures) process.stderr.write(`FAILED  ${failure}\n`)
+    if (!options.stay || conclusion.failures.length > 0) end(conclusion.failures.length === 0 ? 0 : 1)
+  } catch (error) {
+    process.stderr.write(`FAILED  ${error instanceof Error ? error.message : String(error)}\n`)
+    end(1)
+  }
+}

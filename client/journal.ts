@@ -1,0 +1,299 @@
+/** A member's own record of what it signed: the only thing that can tell it what it still owes. */
+import { sign, type SigningKey } from '../circuits/eddsa.ts'
+import { checkPage, headAfter, stampSeconds, type Page } from '../circuits/page.ts'
+import { appendLine, readLines, withLock, type Line, type SignedPage } from './journal-file.ts'
+import { verifyReceipt, type Receipt } from './receipt.ts'
+
+export type { SignedPage } from './journal-file.ts'
+
+export type JournalRefusal =
+  | 'StampMustBeOnClock'
+  | 'HeadMustBeCurrent'
+  | 'ClientIdMustBeNew'
+  | 'CounterpartyMustDiffer'
+  | 'PageMustBeOwn'
+  | 'PageMustBeWellFormed'
+  | 'SettledHeadMustBeKnown'
+  | 'ReceiptMustVerify'
+  | 'JournalMustMatch'
+
+/** Why nothing was signed or recorded. */
+export class JournalError extends Error {
+  readonly refusal: JournalRefusal
+  constructor(refusal: JournalRefusal, detail: string) {
+    super(`${refusal}: ${detail}`)
+    this.refusal = refusal
+  }
+}
+
+/** How far, in seconds, a stamp may lie off the member's own clock, either way. */
+export const STAMP_BOUND_SECONDS = 120n
+
+export type JournalState = {
+  readonly domain: bigint
+  readonly account: number
+  /** The head that L1 carries, as far as this journal has been told. */
+  readonly settledHead: bigint
+  readonly settledBatch: bigint
+  /** Signed and not yet settled, in order. */
+  readonly pending: readonly SignedPage[]
+  /** settledHead, or the head after the last pending page. */
+  readonly head: bigint
+  readonly receipts: ReadonlyMap<bigint, Receipt>
+}
+
+export type SignOptions = {
+  readonly key: SigningKey
+  readonly clientId: string
+  /** Seconds, by the member's own clock. */
+  readonly now: bigint
+  /** The head that whoever asks believes to be the current one; refused if it is not. */
+  readonly onHead?: bigint
+  readonly stampBoundSeconds?: bigint
+}
+
+/** Everything that was ever signed for one account, in one append-only file. */
+export class Journal {
+  readonly path: string
+  #size = 0
+  #state: JournalState
+  #byClientId = new Map<string, SignedPage>()
+  #signedOn = new Map<bigint, SignedPage>()
+
+  private constructor(path: string, state: JournalState) {
+    this.path = path
+    this.#state = state
+  }
+
+  /** Opens the file or begins it at `genesis`: the head of the account when it was registered. */
+  static open(
+    path: string,
+    genesis: { readonly domain: bigint; readonly account: number; readonly head: bigint },
+  ): Journal {
+    const { domain, account, head } = genesis
+    const journal = new Journal(path, {
+      domain,
+      account,
+      settledHead: head,
+      settledBatch: 0n,
+      pending: [],
+      head,
+      receipts: new Map(),
+    })
+    journal.#locked(() => {
+      if (journal.#size === 0) journal.#append({ type: 'open', domain, account, head })
+    })
+    return journal
+  }
+
+  get state(): JournalState {
+    return this.#state
+  }
+  page(clientId: string): SignedPage | undefined {
+    return this.#byClientId.get(clientId)
+  }
+
+  /** Signs the next page. The record is on the disk before the signature is returned. */
+  signPage(page: Page, options: SignOptions): SignedPage {
+    return this.#locked(() => {
+      const known = this.#byClientId.get(options.clientId)
+      if (known !== undefined) return sameOrRefuse(known, page)
+      const previousHead = this.#state.head
+      this.#check(page, options, previousHead)
+      const head = headAfter(previousHead, page)
+      const signed = {
+        clientId: options.clientId,
+        page,
+        previousHead,
+        head,
+        signature: sign(options.key, head),
+      }
+      this.#append({ type: 'page', signedAt: options.now, ...signed })
+      return signed
+    })
+  }
+
+  /** Takes over what a batch on L1 has made the account's head. */
+  settle(head: bigint, batchNumber: bigint): void {
+    this.#locked(() => {
+      const { settledHead, pending } = this.#state
+      if (head === settledHead && batchNumber <= this.#state.settledBatch) return
+      if (head !== settledHead && !pending.some((p) => p.head === head)) {
+        throw new JournalError(
+          'SettledHeadMustBeKnown',
+          `batch ${batchNumber} moved account ${this.#state.account} to a head ` +
+            'that this journal has not signed: another device has signed with this key, or this file is not complete',
+        )
+      }
+      this.#append({ type: 'settled', head, batchNumber })
+    })
+  }
+
+  /**
+   * Signs the pending pages anew on the settled head, without some: what a member is asked for when
+   * a page cannot settle. Stamps stay, so that the counter-pages still match. Of the old and the new
+   * pages at most one run can ever settle, since both begin at the same head.
+   */
+  rebase(without: readonly string[], key: SigningKey): readonly SignedPage[] {
+    return this.#locked(() => {
+      const { settledHead, pending } = this.#state
+      const unknown = without.find((id) => !pending.some((p) => p.clientId === id))
+      if (unknown !== undefined)
+        throw new JournalError(
+          'ClientIdMustBeNew',
+          `there is no pending page ${unknown} to leave out`,
+        )
+      let previousHead = settledHead
+      const pages = pending
+        .filter((p) => !without.includes(p.clientId))
+        .map(({ clientId, page }): SignedPage => {
+          const head = headAfter(previousHead, page)
+          const signed = { clientId, page, previousHead, head, signature: sign(key, head) }
+          previousHead = head
+          return signed
+        })
+      this.#append({ type: 'rebase', head: settledHead, without, pages })
+      return pages
+    })
+  }
+
+  /** Keeps the operator's receipt if it is one, and for a head that was signed here. */
+  keepReceipt(receipt: Receipt, operator: string): void {
+    this.#locked(() => {
+      const { domain, account, receipts, pending, settledHead } = this.#state
+      const isOwn =
+        receipt.account === account &&
+        (receipt.head === settledHead || pending.some((p) => p.head === receipt.head))
+      if (!isOwn)
+        throw new JournalError('ReceiptMustVerify', 'the receipt is for another account or head')
+      if (!verifyReceipt(domain, receipt, operator)) {
+        throw new JournalError(
+          'ReceiptMustVerify',
+          `the receipt is not signed by the operator ${operator}`,
+        )
+      }
+      if (!receipts.has(receipt.head)) this.#append({ type: 'receipt', ...receipt })
+    })
+  }
+
+  #check(
+    page: Page,
+    { now, onHead, stampBoundSeconds = STAMP_BOUND_SECONDS }: SignOptions,
+    head: bigint,
+  ): void {
+    const { account } = this.#state
+    if (page.account !== account)
+      throw new JournalError(
+        'PageMustBeOwn',
+        `a page of account ${page.account} in the journal of ${account}`,
+      )
+    if (page.counterparty === account)
+      throw new JournalError('CounterpartyMustDiffer', 'an account cannot trade with itself')
+    const distance = stampSeconds(page.stamp) - now
+    if (distance > stampBoundSeconds || -distance > stampBoundSeconds) {
+      throw new JournalError(
+        'StampMustBeOnClock',
+        `the stamp is ${distance < 0n ? -distance : distance} s ` +
+          `${distance < 0n ? 'behind' : 'ahead of'} the clock, ${stampBoundSeconds} s are allowed`,
+      )
+    }
+    if (onHead !== undefined && onHead !== head) {
+      const other = this.#signedOn.get(onHead)
+      throw new JournalError(
+        'HeadMustBeCurrent',
+        other === undefined
+          ? 'the page is to go on a head that is not the current one'
+          : `page ${other.clientId} is signed on that head already`,
+      )
+    }
+    // A stamp slightly ahead of the clock is allowed, so the page is judged at its own time.
+    const wrong = checkPage(page, stampSeconds(page.stamp), 0n)
+    if (wrong !== null)
+      throw new JournalError('PageMustBeWellFormed', `${wrong.rule}: ${wrong.detail}`)
+  }
+
+  #locked<T>(work: () => T): T {
+    return withLock(this.path, () => {
+      this.#refresh()
+      return work()
+    })
+  }
+
+  /** Reads the file again if another process has written to it. */
+  #refresh(): void {
+    const { lines, size } = readLines(this.path)
+    if (size === this.#size) return
+    const [first] = lines
+    const { domain, account } = this.#state
+    if (first?.type !== 'open' || first.domain !== domain || first.account !== account) {
+      throw new JournalError(
+        'JournalMustMatch',
+        `${this.path} is not the journal of account ${account} in this clearing house`,
+      )
+    }
+    this.#byClientId = new Map()
+    this.#signedOn = new Map()
+    this.#state = {
+      domain,
+      account,
+      settledHead: first.head,
+      settledBatch: 0n,
+      pending: [],
+      head: first.head,
+      receipts: new Map(),
+    }
+    for (const line of lines) this.#apply(line)
+    this.#size = size
+  }
+
+  #append(line: Line): void {
+    this.#size = appendLine(this.path, this.#size, line)
+    this.#apply(line)
+  }
+
+  #apply(line: Line): void {
+    const state = this.#state
+    if (line.type === 'page') {
+      if (
+        line.previousHead !== state.head ||
+        headAfter(line.previousHead, line.page) !== line.head
+      ) {
+        throw new JournalError(
+          'JournalMustMatch',
+          `page ${line.clientId} in ${this.path} does not continue the pages before it`,
+        )
+      }
+      this.#remember(line)
+      this.#state = { ...state, pending: [...state.pending, signedPage(line)], head: line.head }
+    } else if (line.type === 'settled') {
+      const after = state.pending.findIndex((p) => p.head === line.head) + 1
+      this.#state = {
+        ...state,
+        settledHead: line.head,
+        settledBatch: line.batchNumber,
+        pending: state.pending.slice(after),
+      }
+    } else if (line.type === 'rebase') {
+      line.pages.forEach((page) => this.#remember(page))
+      this.#state = { ...state, pending: line.pages, head: line.pages.at(-1)?.head ?? line.head }
+    } else if (line.type === 'receipt') {
+      const { type: _type, ...receipt } = line
+      this.#state = { ...state, receipts: new Map(state.receipts).set(receipt.head, receipt) }
+    }
+  }
+
+  #remember(page: SignedPage): void {
+    this.#byClientId.set(page.clientId, signedPage(page))
+    this.#signedOn.set(page.previousHead, signedPage(page))
+  }
+}
+
+function signedPage({ clientId, page, previousHead, head, signature }: SignedPage): SignedPage {
+  return { clientId, page, previousHead, head, signature }
+}
+
+/** Asked twice for one thing, a member gives one answer; asked for two things by one name, none. */
+function sameOrRefuse(known: SignedPage, page: Page): SignedPage {
+  if (headAfter(0n, known.page) === headAfter(0n, page)) return known
+  throw new JournalError('ClientIdMustBeNew', `${known.clientId} names another page, signed before`)
+}

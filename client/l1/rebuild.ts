@@ -1,0 +1,121 @@
+/** The state of the house from L1 alone, held against what the contract itself has stored. */
+import { domainOf } from './batch-words.ts'
+import { readEvents, type Progress } from './events.ts'
+import { vaultOf, type Fault, type Rebuilt } from './ledger.ts'
+import { replay } from './replay.ts'
+import { connect, ReadError, type L1, type Transport } from './rpc.ts'
+import { withdrawalsRoot } from './withdrawals.ts'
+
+export { history, openAccount, openWithBatchKey } from './open.ts'
+export type { Rebuilt } from './ledger.ts'
+
+export type RebuildOptions = {
+  readonly onProgress?: Progress
+  /** Block of the contract's deployment, if known; reading from 0 is right and slower. */
+  readonly fromBlock?: number
+  /** Read L1 as of this block instead of the latest. */
+  readonly atBlock?: number
+}
+
+/** L1 was read, and what it carries does not hold together. */
+export class FaultError extends Error {
+  readonly faults: readonly Fault[]
+  constructor(faults: readonly Fault[]) {
+    const [first] = faults
+    super(`L1 does not hold together: ${first?.must} (block ${first?.block}): ${first?.detail}`
+      + (faults.length > 1 ? `; ${faults.length - 1} more` : ''))
+    this.faults = faults
+  }
+}
+
+/** Everything, or an error: ReadError if L1 cannot be read, FaultError if it is not in order. */
+export async function rebuild(
+  rpc: string | Transport, contract: string, options: RebuildOptions = {},
+): Promise<Rebuilt> {
+  const l1 = await connect(rpc, contract, options.atBlock)
+  const rebuilt = await replayFrom(l1, options)
+  const faults = [...rebuilt.faults, ...await compareWithViews(l1, rebuilt, options.onProgress)]
+  if (!await l1.isHeadStillCanonical()) {
+    throw new ReadError(`block ${l1.head.number} was replaced while it was read; try again`)
+  }
+  if (faults.length > 0) throw new FaultError(faults)
+  return rebuilt
+}
+
+/** Reads the events and replays them; faults are in the result. */
+export async function replayFrom(l1: L1, options: RebuildOptions = {}): Promise<Rebuilt> {
+  const progress = options.onProgress ?? (() => {})
+  const events = await readEvents(l1, options.fromBlock ?? 0, progress)
+  if (events.length === 0) {
+    throw new ReadError(`${l1.contract} has emitted nothing on chain ${l1.chainId} up to block ${l1.head.number}`)
+  }
+  const total = events.filter((event) => event.kind === 'batch').length
+  const rebuilt = replay(events, {
+    domain: domainOf(l1.chainId, l1.contract),
+    onBatch: (number) => { if (number % 100n === 0n) progress(`replayed ${number} of ${total} batches`) },
+  })
+  progress(`replayed ${total} batches, ${rebuilt.accountCount - 16n} accounts`)
+  return rebuilt
+}
+
+/** The contract's own record against the events: roots, times, counts, tables, settlements, totals. */
+export async function compareWithViews(l1: L1, rebuilt: Rebuilt, progress: Progress = () => {}): Promise<readonly Fault[]> {
+  const faults: Fault[] = []
+  const same = (what: string, view: unknown, expected: unknown): void => {
+    if (view === expected) return
+    faults.push({ must: 'ViewMustMatchEvents', detail: `${what}: the contract says ${view}, its events give ${expected}`,
+      block: l1.head.number })
+  }
+  const one = async (name: string, ...args: readonly unknown[]): Promise<unknown> => (await l1.view(name, args))[0]
+  same('domain', await one('domain'), domainOf(l1.chainId, l1.contract))
+  same('batchNumber', await one('batchNumber'), rebuilt.batchNumber)
+  same('fee', await one('fee'), rebuilt.fee)
+  same('accountCount', await one('accountCount'), rebuilt.accountCount)
+  same('requestCount', await one('requestCount'), BigInt(rebuilt.keyRequests.length))
+  same('served', await one('served'), rebuilt.served)
+  same('depositCount', await one('depositCount'), BigInt(rebuilt.deposits.size))
+  same('tableNumber', await one('tableNumber'), BigInt(rebuilt.tables.length))
+  same('settlementRoot', await one('settlementRoot'), rebuilt.settlementTree.root)
+  await compareBatches(l1, rebuilt, same, progress)
+  for (const table of rebuilt.tables) {
+    const [root, time] = await l1.view('tables', [table.number])
+    same(`root of table ${table.number}`, root, table.root)
+    same(`time of table ${table.number}`, time, table.time)
+  }
+  for (const [id, value] of rebuilt.settlements) {
+    const [isSet, stored] = await l1.view('settlement', [id])
+    same(`settlement value of instrument ${id}`, isSet === true ? stored : 'not set', value)
+  }
+  for (const { id, address, unit } of rebuilt.tokens.values()) {
+    const [token, storedUnit, vault, owed, unconsumed] = await one('tokens', id) as readonly unknown[]
+    const expected = vaultOf(rebuilt.totalsOf(id))
+    same(`address of token ${id}`, token, address)
+    same(`unit of token ${id}`, storedUnit, unit)
+    same(`vault of token ${id}`, vault, expected.vault)
+    same(`owed of token ${id}`, owed, expected.owed)
+    same(`unconsumed of token ${id}`, unconsumed, expected.unconsumed)
+  }
+  return faults
+}
+
+async function compareBatches(
+  l1: L1, rebuilt: Rebuilt, same: (what: string, view: unknown, expected: unknown) => void, progress: Progress,
+): Promise<void> {
+  const [genesis] = await l1.view('batches', [0]) as readonly (readonly unknown[])[]
+  same('root of batch 0', genesis?.[0], rebuilt.genesis?.root)
+  let served = 0n
+  for (const { event, parts } of rebuilt.batches) {
+    const [record] = await l1.view('batches', [event.number]) as readonly (readonly unknown[])[]
+    const [root, tableNumber, time, accountCount, storedServed, storedRoot] = record ?? []
+    const { header } = parts
+    served += BigInt(parts.requests.length)
+    same(`root of batch ${event.number}`, root, event.newRoot)
+    same(`table of batch ${event.number}`, tableNumber, header.tableNumber)
+    same(`time of batch ${event.number}`, time, header.time)
+    same(`account count of batch ${event.number}`, accountCount, header.accountCountAfter)
+    same(`served requests of batch ${event.number}`, storedServed, served)
+    const list = parts.withdrawals.map((w) => ({ ...w, batch: event.number }))
+    same(`withdrawals root of batch ${event.number}`, storedRoot, withdrawalsRoot(l1.contract, list))
+    if (event.number % 100n === 0n) progress(`compared ${event.number} batches with the contract's record`)
+  }
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+pragma solidity ^0.8.28;
+
+/// @title The structs, events and errors of the clearing house; ICloister has its functions.
+/// @notice Amounts are in lots, a lot being `unit` raw units of its token. Times are in seconds. A
+/// word is a number below the modulus of the scalar field of BN254.
+interface ICloisterTypes {
+    // ---------------------------------------------------------------------------------------- data
+
+    /// @param admin Adds tokens and shapes, sets the fee, grants roles (immediately, for now).
+    /// @param operator Submits batches and countersigns registrations.
+    /// @param oracle Posts tables and settlement values.
+    /// @param genesisRoot Root of the account tree of batch 0, whose only leaf is the fee account.
+    /// @param feeAccountLeaf Leaf 0 of that tree.
+    /// @param feeAccountViewKeyHash Hash of the view key that opens the fee account.
+    /// @param feeAccountMeta The meta word of the fee account.
+    /// @param settlementRoot Root of the empty settlement register.
+    /// @param fee Micro-dollars a page, below 2^40.
+    /// @param refundDelay Seconds between the request and the refund of a deposit; longer than the
+    /// life of a page.
+    struct Configuration {
+        address admin;
+        address operator;
+        address oracle;
+        uint256 genesisRoot;
+        uint256 feeAccountLeaf;
+        uint256 feeAccountViewKeyHash;
+        uint256 feeAccountMeta;
+        uint256 settlementRoot;
+        uint256 fee;
+        uint256 refundDelay;
+    }
+
+    /// @param unit Raw units of the token in a lot.
+    /// @param vault Lots held, owed and unconsumed ones included.
+    /// @param owed Lots withdrawn by batches and not yet claimed.
+    /// @param unconsumed Lots of deposits that no batch has credited and nobody has taken back.
+    /// @param cap Most lots that the vault may hold.
+    struct Token {
+        address token;
+        uint96 unit;
+        uint64 vault;
+        uint64 owed;
+        uint64 unconsumed;
+        uint64 cap;
+    }
+
+    enum DepositStatus {
+        None,
+        Open,
+        Consumed,
+        Refunded
+    }
+
+    /// @param commitment Poseidon(account, secret): whose deposit it is, hidden.
+    /// @param refundRequestedAt Time of the request, 0 for none.
+    /// @param amount Lots.
+    struct Deposit {
+        uint256 commitment;
+        address depositor;
+        uint64 refundRequestedAt;
+        uint16 token;
+        uint64 amount;
+        DepositStatus status;
+    }
+
+    /// @param l1Owner Who may rotate the owner key.
+    /// @param rotation Serial + 1 of the last rotation, 0 for none.
+    /// @param nextL1Owner Who may accept the ownership, 0 for nobody.
+    struct Account {
+        address l1Owner;
+        uint64 rotation;
+        address nextL1Owner;
+    }
+
+    /// @param kind 1 register, 2 rotate.
+    /// @param x Point Q of BabyJubJub; the key that the circuit installs is 8Q.
+    struct Request {
+        uint8 kind;
+        uint32 account;
+        uint256 x;
+        uint256 y;
+        uint256 viewKeyHash;
+    }
+
+    struct Shape {
+        address verifier;
+        uint16 members;
+        uint16 deposits;
+        uint16 withdrawals;
+        uint16 requests;
+        bool isDevelopmentKey;
+        bytes32 keyHash;
+    }
+
+    /// @param root Root of the account tree after the batch.
+    /// @param tableNumber Table at which the batch was proven.
+    /// @param accountCount First index that holds no account after the batch.
+    /// @param served Number of requests served by this batch and all before it.
+    /// @param withdrawalsRoot Keccak root of the withdrawals, 0 for none.
+    struct BatchRecord {
+        uint256 root;
+        uint64 tableNumber;
+        uint64 time;
+        uint32 accountCount;
+        uint64 served;
+        bytes32 withdrawalsRoot;
+    }
+
+    /// @param requestCount How many requests of the queue the batch serves, in their order.
+    struct BatchHeader {
+        uint256 shapeId;
+        uint256 time;
+        uint256 newRoot;
+        uint256 tableNumber;
+        uint256 batchNonce;
+        uint256 requestCount;
+    }
+
+    struct Withdrawal {
+        uint256 token;
+        uint256 amount;
+        address to;
+    }
+
+    // -------------------------------------------------------------------------------------- events
+
+    /// @notice Where every reader starts: the tree of batch 0 holds one leaf, at index 0.
+    event Genesis(
+        uint256 root, uint256 feeAccountLeaf, uint256 feeAccountViewKeyHash, uint256 feeAccountMeta
+    );
+    event TokenAdded(uint256 indexed id, address indexed token, uint256 unit, uint256 cap);
+    /// @param isDevelopmentKey The proving key comes from a known secret: anybody can forge proofs.
+    event ShapeAdded(
+        uint256 indexed id, string name, address verifier, bytes32 keyHash, bool isDevelopmentKey
+    );
+    event FeeSet(uint256 fee);
+    event Registered(uint256 indexed account, address indexed l1Owner);
+    event RequestQueued(
+        uint256 indexed serial,
+        uint256 indexed account,
+        uint8 kind,
+        uint256 x,
+        uint256 y,
+        uint256 viewKeyHash
+    );
+    event L1OwnerOffered(uint256 indexed account, address indexed nextL1Owner);
+    event L1OwnerChanged(uint256 indexed account, address indexed l1Owner);
+    event Deposited(
+        uint256 indexed id,
+        address indexed depositor,
+        uint256 indexed token,
+        uint256 amount,
+        uint256 commitment
+    );
+    event RefundRequested(uint256 indexed id, uint256 dueAt);
+    event Refunded(uint256 indexed id);
+    event TablePosted(
+        uint256 indexed number,
+        uint256 root,
+        uint256 marksRoot,
+        bytes32 dataHash,
+        uint256 time,
+        bytes marks
+    );
+    event SettlementPosted(uint256[] ids, int256[] values, uint256 root);
+    /// @param words All public words, 32 bytes each, in the order of circuits/words.ts.
+    event Batch(
+        uint256 indexed number,
+        uint256 indexed shapeId,
+        uint256 newRoot,
+        uint256 commitment,
+        uint256 x,
+        bytes words
+    );
+    event Claimed(
+        uint256 indexed batch,
+        uint256 indexed slot,
+        address indexed to,
+        uint256 token,
+        uint256 amount
+    );
+
+    // -------------------------------------------------------------------------------------- errors
+
+    error WordMustBeBelowModulus();
+    error ProofMustVerify();
+    error RefundDelayMustExceedPageLife(uint256 refundDelay);
+    error FeeMustBeInRange(uint256 fee);
+
+    error TokenIdMustBeInRange(uint256 id);
+    error TokenMustBeNew(uint256 id, address token);
+    error TokenMustBeKnown(uint256 id);
+    error TokenMustBeContract(address token);
+    error UnitMustBeInRange(uint256 unit);
+    error CapMustBeInRange(uint256 cap);
+
+    error ShapeMustBeNew(uint256 id);
+    error ShapeMustBeKnown(uint256 id);
+    error ShapeMustFitWords(uint256 id);
+    error VerifierMustBeContract(address verifier);
+
+    error KeyMustBeOnCurve();
+    error KeyMustBeInSubgroup();
+    error RegistrationMustBeCountersigned();
+    error AccountMustBeAvailable();
+    error CallerMustBeL1Owner(uint256 account);
+    error CallerMustBeNextL1Owner(uint256 account);
+    error RotationMustNotBePending(uint256 account);
+
+    error AmountMustBeInRange(uint256 amount);
+    error CommitmentMustBeNonzero();
+    error DepositMustFitCap(uint256 lots, uint256 cap);
+    error DepositMustBeExact(uint256 expected, uint256 received);
+    error DepositMustBeOpen(uint256 id);
+    error DepositIdsMustAscend(uint256 id);
+    error CallerMustBeDepositor(uint256 id);
+    error RefundMustNotBeRequested(uint256 id);
+    error RefundMustBeRequested(uint256 id);
+    error RefundMustBeDue(uint256 dueAt);
+
+    error SettlementMustBeNew(uint256 id);
+    error SettlementIdMustBeInRange(uint256 id);
+    error SettlementMustFitWidth(uint256 id, int256 value);
+    error SettlementListsMustMatch();
+
+    error TableMustBeCurrent(uint256 tableNumber, uint256 latest);
+    error TableMustNotGoBack(uint256 tableNumber, uint256 previous);
+    error TimeMustNotGoBack(uint256 time, uint256 previous);
+    error TimeMustNotBeAhead(uint256 time);
+    error TimeMustBeRecent(uint256 time);
+    error RequestsMustBeQueued(uint256 requestCount, uint256 waiting);
+    error RequestsMustFitShape(uint256 requestCount);
+    error DepositsMustFitShape(uint256 count);
+    error WithdrawalsMustFitShape(uint256 count);
+    error AccountWordsMustFitShape(uint256 count);
+    error WithdrawalMustBeFunded(uint256 token, uint256 amount, uint256 free);
+    error RecipientMustBeNonzero();
+    error WithdrawalMustBeInBatch();
+    error WithdrawalMustBeUnclaimed();
+}

@@ -1,0 +1,90 @@
+/**
+ * The sequencer as a process. Configuration comes as JSON in CLOISTER_SEQUENCER, secrets by
+ * environment; its parent asks for batches over IPC: {"command":"batch"}.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { JsonRpcProvider, NonceManager, Wallet } from 'ethers'
+import { FIELD_MODULUS } from '../circuits/params.ts'
+import { tableOf, type Row, type Table } from '../circuits/table.ts'
+import { developmentKeyOf, shapeNamed, type ShapeKey } from '../prover/artifacts.ts'
+import { readR1csInfo } from '../prover/groth16.ts'
+import { serve } from './api.ts'
+import { compileVerifiers, contractsOf, deploy } from './deploy.ts'
+import { House } from './house.ts'
+import { stringify } from './wire.ts'
+
+type Configuration = {
+  readonly rpcUrl: string
+  readonly port: number
+  readonly tables: string
+  readonly shapes: readonly string[]
+  readonly oracle: string
+  /** Micro-dollars per page. */
+  readonly fee: string
+}
+export type Command = { readonly id: number; readonly command: 'batch' | 'stop' }
+
+/** Rows that the oracle published under a root, parsed and hashed again: a wrong file is no table. */
+function tableFrom(folder: string, root: bigint): Table | undefined {
+  const file = join(folder, `${root}.json`)
+  if (!existsSync(file)) return undefined
+  const rows = (JSON.parse(readFileSync(file, 'utf8')) as { id: number; status: Row['status']; addOn: string; values: string[] }[])
+    .map((row) => ({ ...row, addOn: BigInt(row.addOn), values: row.values.map(BigInt) }))
+  return tableOf(rows)
+}
+
+function secret(name: string): string {
+  const value = process.env[name]
+  if (value === undefined) throw new Error(`${name} is not set`)
+  delete process.env[name]
+  return value
+}
+
+const log = (line: string): void => { process.stderr.write(`${line}\n`) }
+const say = (message: unknown): void => { process.send?.(stringify(message)) }
+
+const configuration = JSON.parse(secret('CLOISTER_SEQUENCER')) as Configuration
+const operatorKey = secret('OPERATOR_KEY')
+const adminKey = secret('ADMIN_KEY')
+const feeAccountViewKey = BigInt(secret('FEE_ACCOUNT_VIEW_KEY')) % FIELD_MODULUS
+
+const keys: ShapeKey[] = []
+for (const name of configuration.shapes) keys.push(await developmentKeyOf(shapeNamed(name), log))
+log('compiling the contracts (solc)')
+contractsOf()
+const verifiers = await compileVerifiers(keys)
+const provider = new JsonRpcProvider(configuration.rpcUrl, undefined, { cacheTimeout: -1, pollingInterval: 100 })
+const admin = new NonceManager(new Wallet(adminKey, provider))
+const deployment = await deploy({ admin, operator: new Wallet(operatorKey).address, oracle: configuration.oracle, verifiers, feeAccountViewKey,
+  fee: BigInt(configuration.fee), refundDelaySeconds: 172_800n })
+const { keccak256, AbiCoder } = await import('ethers')
+const domain = BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(['uint256', 'address'], [deployment.chainId, deployment.contract]))) % FIELD_MODULUS
+const house = new House({ rpcUrl: configuration.rpcUrl, deployment, operatorKey, feeAccountViewKey, keys, fee: BigInt(configuration.fee),
+  tableByRoot: (root) => tableFrom(configuration.tables, root), log }, domain)
+const app = await serve(house, configuration.port)
+const address = app.server.address()
+const port = typeof address === 'object' && address !== null ? address.port : configuration.port
+say({ ready: true, url: `http://127.0.0.1:${port}`, contract: deployment.contract, token: deployment.token,
+  shapes: keys.map((k) => ({ name: k.shape.name, constraints: readR1csInfo(k.r1csPath).nConstraints })) })
+
+/** Batches one after the other: the next is built on the root of the last. */
+let turn: Promise<unknown> = Promise.resolve()
+process.on('message', (message: Command) => {
+  turn = turn.then(async () => {
+    if (message.command === 'stop') {
+      await app.close()
+      house.close()
+      provider.destroy()
+      process.exit(0)
+    }
+    try {
+      const key = keys[0]
+      if (key === undefined) throw new Error('no shape is configured')
+      say({ id: message.id, report: await house.runBatch(key), refused: house.desk.refusedCount })
+    } catch (error) {
+      say({ id: message.id, error: error instanceof Error ? error.message : String(error) })
+    }
+  })
+})
+process.on('disconnect', () => process.exit(0))

@@ -27,8 +27,8 @@ template Balances() {
     component bits[SLOT_COUNT()];
     component isZero[SLOT_COUNT() - 1];
     for (var i = 0; i < SLOT_COUNT(); i++) {
-        bits[i] = Bits(QUANTITY_BITS());
-        bits[i].in <== quantity[i] + QUANTITY_OFFSET();
+        bits[i] = OffsetBits(QUANTITY_BITS(), QUANTITY_OFFSET());
+        bits[i].in <== quantity[i];
         if (i > 0) {
             size[i - 1] <== quantity[i] * (2 * bits[i].out[QUANTITY_BITS() - 1] - 1);
             isZero[i - 1] = EqualsZero();
@@ -309,16 +309,16 @@ template FeeAccount() {
     signal input viewKey;
     signal output oldLeaf;
 
-    component old = Balances();
-    component next = Balances();
-    for (var i = 1; i < SLOT_COUNT(); i++) {
-        old.id[i - 1] <== 0;
-        next.id[i - 1] <== 0;
-        old.quantity[i] <== 0;
-        next.quantity[i] <== 0;
+    // 2. BalancesMustBeWellFormed: cash within its width, the other slots empty
+    component cashBits = OffsetBits(QUANTITY_BITS(), QUANTITY_OFFSET());
+    cashBits.in <== oldCash + fees;
+    var EMPTY = QUANTITY_OFFSET() * (1 << INSTRUMENT_BITS()) * (1 + (1 << 84) + (1 << 168));
+    var oldWord[BALANCE_WORD_COUNT()];
+    var nextWord[BALANCE_WORD_COUNT()];
+    for (var w = 0; w < BALANCE_WORD_COUNT(); w++) {
+        oldWord[w] = EMPTY + (w == 0 ? CASH_ID() + oldCash * (1 << INSTRUMENT_BITS()) : 0);
+        nextWord[w] = EMPTY + (w == 0 ? CASH_ID() + (oldCash + fees) * (1 << INSTRUMENT_BITS()) : 0);
     }
-    old.quantity[0] <== oldCash;
-    next.quantity[0] <== oldCash + fees;
 
     component veil = Veil();
     veil.viewKey <== viewKey;
@@ -338,15 +338,17 @@ template FeeAccount() {
     after.head <== 0;
     before.meta <== oldMeta;
     after.meta <== oldMeta;
-    before.word <== old.word;
-    after.word <== next.word;
+    for (var w = 0; w < BALANCE_WORD_COUNT(); w++) {
+        before.word[w] <== oldWord[w];
+        after.word[w] <== nextWord[w];
+    }
     before.salt <== oldSalt;
     after.salt <== veil.salt;
     oldLeaf <== before.out;
     // 7. CipherMustMatchLeaf: as for a member
     leaf === after.out;
     for (var i = 0; i < CIPHER_WORD_COUNT(); i++) {
-        var plain = i == 0 ? 0 : (i == 1 ? oldMeta : next.word[i < 2 ? 0 : i - 2]);
+        var plain = i == 0 ? 0 : (i == 1 ? oldMeta : nextWord[i < 2 ? 0 : i - 2]);
         cipher[i] === plain + veil.stream[i];
     }
 }

@@ -96,16 +96,16 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     signal input marksRoot;
     signal input tableFlags;
     signal input rowIsUsed[ROWS];
-    signal input rowPosition[ROWS][10];
+    signal input rowPosition[ROWS][POSITION_BITS()];
     signal input rowId[ROWS];
     signal input rowStatus[ROWS];
     signal input rowAddOn[ROWS];
     signal input rowValue[ROWS][ROW_VALUE_COUNT()];
     signal input rowSibling[ROWS][8];
-    signal input tableNode[64];
-    signal input settledNode[64];
-    signal input windowBit[3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
-    signal input windowChild[SETTLEMENT_DEPTH() - WINDOW_DEPTH()][8];
+    signal input tableNode[TABLE_NODE_COUNT()];
+    signal input settledNode[WINDOW_COUNT()][8];
+    signal input windowBit[WINDOW_COUNT()][3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
+    signal input windowChild[WINDOW_COUNT()][SETTLEMENT_DEPTH() - WINDOW_DEPTH()][8];
     signal input rowQuantity[ROWS];
     signal input rowSize[ROWS];
 
@@ -272,27 +272,30 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     newRoot.out === header[5];
 
     // 6. RowMustBeInTable: the nodes that rows are read from are those of the table and the register
-    component worldsRoot = RootOf64();
+    component worldsRoot = TableRoot();
     worldsRoot.node <== tableNode;
     component tableRoot = Hash(TAG_TABLE(), 3);
     tableRoot.in <== [marksRoot, worldsRoot.out, tableFlags];
     tableRoot.out === header[7];
-    component windowRoot = RootOf64();
-    windowRoot.node <== settledNode;
     var above = SETTLEMENT_DEPTH() - WINDOW_DEPTH();
-    component windowStep[above];
-    component windowFlag[3 * above];
-    for (var l = 0; l < above; l++) {
-        windowStep[l] = ReadUp();
-        for (var i = 0; i < 3; i++) {
-            windowFlag[3 * l + i] = AssertBoolean();
-            windowFlag[3 * l + i].in <== windowBit[3 * l + i];
-            windowStep[l].bit[i] <== windowBit[3 * l + i];
+    component window[WINDOW_COUNT()];
+    component windowStep[WINDOW_COUNT()][above];
+    component windowFlag[WINDOW_COUNT()][3 * above];
+    for (var v = 0; v < WINDOW_COUNT(); v++) {
+        window[v] = Hash(TAG_NODE(), 8);
+        window[v].in <== settledNode[v];
+        for (var l = 0; l < above; l++) {
+            windowStep[v][l] = ReadUp();
+            for (var i = 0; i < 3; i++) {
+                windowFlag[v][3 * l + i] = AssertBoolean();
+                windowFlag[v][3 * l + i].in <== windowBit[v][3 * l + i];
+                windowStep[v][l].bit[i] <== windowBit[v][3 * l + i];
+            }
+            windowStep[v][l].child <== windowChild[v][l];
+            windowStep[v][l].node <== l == 0 ? window[v].out : windowStep[v][l == 0 ? 0 : l - 1].parent;
         }
-        windowStep[l].child <== windowChild[l];
-        windowStep[l].node <== l == 0 ? windowRoot.out : windowStep[l - 1].parent;
+        windowStep[v][above - 1].parent === header[9];
     }
-    windowStep[above - 1].parent === header[9];
     component row[ROWS];
     for (var r = 0; r < ROWS; r++) {
         row[r] = Row();
@@ -392,7 +395,8 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     // 1. CommitmentMustMatch: all that a challenge ranges over is fixed by C
     var words = HEADER_WORD_COUNT() + 4 * DEPOSITS + 6 * REQUESTS + 3 * WITHDRAWALS
         + (2 + CIPHER_WORD_COUNT()) * (MEMBERS + 1);
-    var flagBits = 2 * PAGES + ROWS * 11 + MEMBERS * (DEPOSITS + WITHDRAWALS)
+    var windowBits = WINDOW_COUNT() * 3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH());
+    var flagBits = 2 * PAGES + windowBits + ROWS * (1 + POSITION_BITS()) + MEMBERS * (DEPOSITS + WITHDRAWALS)
         + MEMBERS * (WORLD_COUNT() + 1 + SLOT_COUNT() - 1 + LIVE_COUNT_BITS() + 1 + ROTATIONS);
     var flagWords = (flagBits + 249) \ 250;
     component flags = PackBits(flagBits);
@@ -404,10 +408,16 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     }
     for (var r = 0; r < ROWS; r++) {
         flags.in[f] <== rowIsUsed[r];
-        for (var i = 0; i < 10; i++) {
+        for (var i = 0; i < POSITION_BITS(); i++) {
             flags.in[f + 1 + i] <== rowPosition[r][i];
         }
-        f += 11;
+        f += 1 + POSITION_BITS();
+    }
+    for (var v = 0; v < WINDOW_COUNT(); v++) {
+        for (var i = 0; i < windowBits \ WINDOW_COUNT(); i++) {
+            flags.in[f] <== windowBit[v][i];
+            f++;
+        }
     }
     component isConvertedFlag[MEMBERS][SLOT_COUNT() - 1];
     for (var a = 0; a < MEMBERS; a++) {
@@ -544,9 +554,12 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         pageTerms[i].instrument <== instrument[i];
         pageTerms[i].quantity <== quantity[i];
         pageTerms[i].price <== price[i];
-        balance -= pageTerms[i].balance;
-        pair += pageTerms[i].pair;
-        journal += pageTerms[i].journal;
+        for (var k = 0; k < 4; k++) {
+            balance -= pageTerms[i].balanceTerm[k];
+            pair += pageTerms[i].pairTerm[k];
+        }
+        pair += pageTerms[i].pairTerm[4];
+        journal += pageTerms[i].produced - pageTerms[i].consumed;
         count -= pageTerms[i].count;
         rotation -= pageTerms[i].rotation;
     }
@@ -586,6 +599,8 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         memberConversion[a] <== accountWeight[a] * conversionCash[a];
         conversion += memberConversion[a];
     }
+    signal inverseMu <-- 1 / draw.out[CH_MU()];
+    inverseMu * draw.out[CH_MU()] === 1;
     component rowTerms[ROWS];
     for (var r = 0; r < ROWS; r++) {
         rowTerms[r] = RowTerms();
@@ -593,8 +608,9 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         rowTerms[r].second <== drawSecond.out;
         rowTerms[r].worldWeight <== worldWeight;
         rowTerms[r].stressWeight <== stressWeight;
+        rowTerms[r].inverseMu <== inverseMu;
         rowTerms[r].isUsed <== rowIsUsed[r];
-        rowTerms[r].isSettled <== rowPosition[r][9];
+        rowTerms[r].isSettled <== rowPosition[r][POSITION_BITS() - 1];
         rowTerms[r].isToken <== row[r].isToken;
         rowTerms[r].id <== rowId[r];
         rowTerms[r].addOn <== rowAddOn[r];

@@ -2,13 +2,14 @@
 import { writeFileSync, mkdirSync } from 'node:fs'
 import { ENCODINGS, PACKED_WORDS } from './encodings.ts'
 import * as params from './params.ts'
+import { emptyRoot } from './tree.ts'
 import { CHALLENGE_NAMES } from './challenges.ts'
 import { paddingHead } from './page.ts'
 import { headerWords, wordLayout } from './words.ts'
 
 const NUMBERS = [
   'SLOT_COUNT', 'WORLD_COUNT', 'ROW_VALUE_COUNT', 'BALANCE_WORD_COUNT', 'TREE_DEPTH', 'INDEX_BITS',
-  'FIRST_MEMBER_INDEX', 'FEE_ACCOUNT_INDEX', 'SETTLEMENT_DEPTH', 'WINDOW_DEPTH', 'INSTRUMENT_BITS', 'CASH_ID', 'TOKEN_BITS',
+  'FIRST_MEMBER_INDEX', 'FEE_ACCOUNT_INDEX', 'SETTLEMENT_DEPTH', 'WINDOW_DEPTH', 'WINDOW_COUNT', 'TABLE_NODE_COUNT', 'POSITION_BITS', 'INSTRUMENT_BITS', 'CASH_ID', 'TOKEN_BITS',
   'QUANTITY_BITS', 'QUANTITY_OFFSET', 'AMOUNT_BITS', 'FEE_BITS', 'WORLD_BITS', 'ADD_ON_BITS',
   'ROW_STATUS_BITS', 'STAMP_RANDOM_BITS', 'PAGE_LIFE_BITS', 'STAMP_AGE_BITS', 'MAX_FEE_SHIFT',
   'LIVE_COUNT_BITS', 'CIPHER_WORD_COUNT', 'TIME_BITS', 'PAGE_LIFE_SECONDS_BITS',
@@ -26,6 +27,7 @@ export function circomConstants(): string {
   for (const [name, { tag }] of Object.entries(ENCODINGS)) put(`TAG_${name}`, tag)
   CHALLENGE_NAMES.forEach((name, i) => put(`CH_${name}`, i))
   put('PADDING_HEAD', paddingHead())
+  put('EMPTY_TABLE_BRANCH', emptyRoot(params.TABLE_DEPTH - 1))
   put('HEADER_WORD_COUNT', headerWords.length)
   return lines.join('\n') + '\n'
 }

@@ -108,9 +108,10 @@ template PageTerms() {
     signal input instrument[3];
     signal input quantity[3];
     signal input price[3];
-    signal output balance;
-    signal output pair;
-    signal output journal;
+    signal output balanceTerm[4];
+    signal output pairTerm[5];
+    signal output produced;
+    signal output consumed;
     signal output count;
     signal output rotation;
 
@@ -125,8 +126,6 @@ template PageTerms() {
     signal paid[3];
     signal balanceKey[3];
     signal instrumentKey[3];
-    signal balanceTerm[4];
-    signal pairTerm[5];
     var cash = 0;
     for (var e = 0; e < 3; e++) {
         moved[e] <== isLive * quantity[e];
@@ -147,19 +146,12 @@ template PageTerms() {
     signal presence <== (isLive - isRotation) * (account - counterparty);
     pairTerm[4] <-- presence / (point - pairKey - challenge[CH_PRESENCE()]);
     pairTerm[4] * (point - pairKey - challenge[CH_PRESENCE()]) === presence;
-    balance <== balanceTerm[0] + balanceTerm[1] + balanceTerm[2] + balanceTerm[3];
-    pair <== pairTerm[0] + pairTerm[1] + pairTerm[2] + pairTerm[3]
-        + pairTerm[4];
-
     signal producedKey <== challenge[CH_HEAD()] * head;
     signal consumedKey <== challenge[CH_HEAD()] * previousHead;
-    signal produced;
     produced <-- (isLive + isSkipped) / (point - account - producedKey);
     produced * (point - account - producedKey) === isLive + isSkipped;
-    signal consumed;
     consumed <-- (isLive + isSkipped) / (point - account - consumedKey);
     consumed * (point - account - consumedKey) === isLive + isSkipped;
-    journal <== produced - consumed;
 
     signal counted;
     counted <-- (isLive) / (point - account);

@@ -23,11 +23,17 @@ export const ACCOUNT_UPPER_BOUND = 1 << INDEX_BITS
 export const FIRST_MEMBER_INDEX = 16
 export const FEE_ACCOUNT_INDEX = 0
 
-/** A table holds 8^3 = 512 rows. */
+/** A table is a tree of 8^3 leaves of which the first half, 256 rows, is used. */
 export const TABLE_DEPTH = 3
-/** The settlement register holds 8^6 values; a batch opens one window of 8^3 of them. */
+export const TABLE_ROW_COUNT = 256
+/** Nodes of eight rows each in a table. */
+export const TABLE_NODE_COUNT = TABLE_ROW_COUNT / TREE_ARITY
+/** The settlement register holds 8^6 values; a batch opens two windows of 8^2 of them. */
 export const SETTLEMENT_DEPTH = 6
-export const WINDOW_DEPTH = 3
+export const WINDOW_DEPTH = 2
+export const WINDOW_COUNT = 2
+/** Bits of a row's position: 3 within its node, 5 for the node, 1 for table or register. */
+export const POSITION_BITS = 9
 
 export const INSTRUMENT_BITS = 28
 export const CASH_ID = 1

@@ -11,17 +11,18 @@ include "lib/poseidon.circom";
 include "lib/tree.circom";
 include "generated/params.circom";
 
-// position: 3 bits of place in a node, 6 bits of node, 1 bit: table (0) or settlement window (1).
+// position: 3 bits of place in a node, 3 bits of node in its group, 2 bits of group (of four in the
+// table, of two windows in the register), 1 bit: table (0) or register (1).
 template Row() {
     signal input isUsed;
-    signal input position[10];
+    signal input position[POSITION_BITS()];
     signal input id;
     signal input status;
     signal input addOn;
     signal input value[ROW_VALUE_COUNT()];
     signal input sibling[8];
-    signal input tableNode[64];
-    signal input settledNode[64];
+    signal input tableNode[TABLE_NODE_COUNT()];
+    signal input settledNode[WINDOW_COUNT()][8];
     signal output isToken;
 
     // 1. RowMustBeInTable: the row stands at its position under the worlds root or the register
@@ -33,13 +34,14 @@ template Row() {
     addOnBits.in <== addOn;
     component used = AssertBoolean();
     used.in <== isUsed;
-    component flag[10];
-    for (var i = 0; i < 10; i++) {
+    component flag[POSITION_BITS()];
+    for (var i = 0; i < POSITION_BITS(); i++) {
         flag[i] = AssertBoolean();
         flag[i].in <== position[i];
     }
+    var isSettled = position[POSITION_BITS() - 1];
     component hash = HashTagged(1 + ROW_VALUE_COUNT());
-    hash.tag <== TAG_ROW() + position[9] * (TAG_SETTLED() - TAG_ROW());
+    hash.tag <== TAG_ROW() + isSettled * (TAG_SETTLED() - TAG_ROW());
     hash.in[0] <== id + status * (1 << 28) + addOn * (1 << 32);
     for (var s = 0; s < ROW_VALUE_COUNT(); s++) {
         hash.in[1 + s] <== value[s];
@@ -50,33 +52,29 @@ template Row() {
     node.node <== hash.out;
 
     component low = OneHot8();
-    component high = OneHot8();
     low.bit <== [position[3], position[4], position[5]];
-    high.bit <== [position[6], position[7], position[8]];
-    signal tablePick[64];
-    signal settledPick[64];
-    signal tableGroup[8];
-    signal settledGroup[8];
-    var tableSum = 0;
-    var settledSum = 0;
-    for (var g = 0; g < 8; g++) {
-        var inTable = 0;
-        var inRegister = 0;
+    // Six groups of eight nodes: four of the table, then the two windows of the register.
+    signal both <== position[6] * position[7];
+    var group[4] = [1 - position[6] - position[7] + both, position[6] - both, position[7] - both, both];
+    isSettled * position[7] === 0;
+    signal picked[6][8];
+    signal share[6];
+    signal isGroup[6];
+    var found = 0;
+    for (var g = 0; g < 6; g++) {
+        var inGroup = 0;
         for (var i = 0; i < 8; i++) {
-            tablePick[8 * g + i] <== low.out[i] * tableNode[8 * g + i];
-            settledPick[8 * g + i] <== low.out[i] * settledNode[8 * g + i];
-            inTable += tablePick[8 * g + i];
-            inRegister += settledPick[8 * g + i];
+            picked[g][i] <== low.out[i] * (g < 4 ? tableNode[g < 4 ? 8 * g + i : 0] : settledNode[g < 4 ? 0 : g - 4][i]);
+            inGroup += picked[g][i];
         }
-        tableGroup[g] <== high.out[g] * inTable;
-        settledGroup[g] <== high.out[g] * inRegister;
-        tableSum += tableGroup[g];
-        settledSum += settledGroup[g];
+        isGroup[g] <== group[g < 4 ? g : g - 4] * (g < 4 ? 1 - isSettled : isSettled);
+        share[g] <== isGroup[g] * inGroup;
+        found += share[g];
     }
-    signal expected <== tableSum + position[9] * (settledSum - tableSum);
+    signal expected <== found;
     isUsed * (node.parent - expected) === 0;
     // The values of an unused row are free, so it must not count as settled either.
-    (1 - isUsed) * (id + position[9] * (1 << INSTRUMENT_BITS())) === 0;
+    (1 - isUsed) * (id + isSettled * (1 << INSTRUMENT_BITS())) === 0;
 
     var aboveTokens = 0;
     for (var i = TOKEN_BITS(); i < INSTRUMENT_BITS(); i++) {
@@ -108,6 +106,7 @@ template RowTerms() {
     signal input second[3];
     signal input worldWeight[WORLD_COUNT()];
     signal input stressWeight;
+    signal input inverseMu;
     signal input isUsed;
     signal input isSettled;
     signal input isToken;
@@ -139,8 +138,6 @@ template RowTerms() {
     isToken * (rowSize - rowQuantity) === 0;
 
     // 4. SettledBalanceMustBeConverted: in a settled row only converted old balances appear
-    signal inverseMu <-- 1 / challenge[CH_MU()];
-    inverseMu * challenge[CH_MU()] === 1;
     signal settledQuantity <== isSettled * rowQuantity;
     signal converted <== settledQuantity * inverseMu;
     conversion <== converted * value[0];

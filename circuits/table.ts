@@ -1,5 +1,5 @@
 /** The table of values and the settlement register as the law sees them: rows, roots, worth. */
-import { CASH_ID, ROW_STATUS, ROW_VALUE_COUNT, SETTLEMENT_DEPTH, TABLE_DEPTH, TOKEN_UPPER_BOUND, WORLD_COUNT } from './params.ts'
+import { CASH_ID, ROW_STATUS, ROW_VALUE_COUNT, SETTLEMENT_DEPTH, TABLE_DEPTH, TABLE_ROW_COUNT, TOKEN_UPPER_BOUND, WORLD_COUNT } from './params.ts'
 import type { Account } from './account.ts'
 import { mod } from './field.ts'
 import { hash } from './poseidon.ts'
@@ -33,9 +33,9 @@ export function rowHash(row: Row): bigint {
   return hash(row.status === 'settled' ? 'SETTLED' : 'ROW', [rowInfo(row), ...row.values.map(mod)])
 }
 
-/** Rows with ascending ids, at most 512. */
+/** Rows with ascending ids, at most 256. */
 export function tableOf(rows: readonly Row[], flags = 0n): Table {
-  if (rows.length > 8 ** TABLE_DEPTH) throw new Error(`table: ${rows.length} rows, room for ${8 ** TABLE_DEPTH}`)
+  if (rows.length > TABLE_ROW_COUNT) throw new Error(`table: ${rows.length} rows, room for ${TABLE_ROW_COUNT}`)
   rows.forEach((row, i) => {
     if (row.id <= CASH_ID || (i > 0 && row.id <= (rows[i - 1] as Row).id)) throw new Error(`table: row ${row.id} is out of order`)
     if (row.values.length !== ROW_VALUE_COUNT) throw new Error(`table: row ${row.id} has ${row.values.length} values`)

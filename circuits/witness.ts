@@ -1,6 +1,6 @@
 /** From a trace to the inputs of the batch circuit and the public words. No rule is checked here. */
 import { ACCOUNT_UPPER_BOUND, CIPHER_WORD_COUNT, FEE_ACCOUNT_INDEX, FLAG_WORD_BITS, LIVE_COUNT_BITS, PAGE_KIND, QUANTITY_OFFSET,
-  REQUEST_KIND, ROW_STATUS, ROW_VALUE_COUNT, SETTLEMENT_DEPTH, SLOT_COUNT, TABLE_DEPTH, TREE_ARITY, TREE_DEPTH, WINDOW_DEPTH, WORLD_BITS,
+  REQUEST_KIND, ROW_STATUS, ROW_VALUE_COUNT, POSITION_BITS, SETTLEMENT_DEPTH, SLOT_COUNT, TABLE_NODE_COUNT, TREE_ARITY, TREE_DEPTH, WINDOW_COUNT, WINDOW_DEPTH, WORLD_BITS,
   WORLD_COUNT, type Shape } from './params.ts'
 import { leafHash, slotsOf, type Account } from './account.ts'
 import type { BatchTrace, MemberStep } from './batch.ts'
@@ -176,7 +176,7 @@ function edgeInputs(shape: Shape, trace: BatchTrace, slots: readonly MemberSlot[
 }
 
 type RowInputs = { readonly list: readonly Row[]; readonly signals: { rowIsUsed: bigint[]; rowPosition: bigint[][]; rowId: bigint[]; rowStatus: bigint[];
-  rowAddOn: bigint[]; rowValue: bigint[][]; rowSibling: bigint[][]; tableNode: bigint[]; settledNode: bigint[]; windowBit: bigint[]; windowChild: bigint[][] } }
+  rowAddOn: bigint[]; rowValue: bigint[][]; rowSibling: bigint[][]; tableNode: bigint[]; settledNode: bigint[][]; windowBit: bigint[][]; windowChild: bigint[][][] } }
 
 /** Rows of the table, or of the settlement window that holds the settled instruments of this batch. */
 function rowInputs(shape: Shape, trace: BatchTrace): RowInputs {
@@ -188,30 +188,29 @@ function rowInputs(shape: Shape, trace: BatchTrace): RowInputs {
   })
   if (places.length > shape.rows) throw new Error(`witness: ${places.length} instruments do not fit shape ${shape.name}`)
   const windowSize = TREE_ARITY ** WINDOW_DEPTH
-  const windows = new Set(places.filter((p) => p.isSettled).map((p) => Math.floor(p.place / windowSize)))
-  if (windows.size > 1) throw new Error('witness: settled instruments of two windows in one batch')
-  const window = [...windows][0] ?? 0
+  const used = new Set(places.filter((p) => p.isSettled).map((p) => Math.floor(p.place / windowSize)))
+  if (used.size > WINDOW_COUNT) throw new Error(`witness: settled instruments of more than ${WINDOW_COUNT} windows in one batch`)
+  const windows = [...used, ...Array<number>(WINDOW_COUNT).fill(0)].slice(0, WINDOW_COUNT)
   const at = times(shape.rows, (i) => places[i])
   const blank: Row = { id: 0, status: 'live', addOn: 0n, values: Array<bigint>(ROW_VALUE_COUNT).fill(0n) }
   const blankHash = hash('ROW', Array<bigint>(ROW_VALUE_COUNT + 1).fill(0n))
-  const windowChild = times(SETTLEMENT_DEPTH - WINDOW_DEPTH, (l) =>
-    settlements.tree.children(WINDOW_DEPTH + l + 1, Math.floor(window / TREE_ARITY ** (l + 1))))
   return {
     list: at.map((p) => p?.row ?? blank),
     signals: {
       rowIsUsed: at.map((p) => bool(p !== undefined)),
-      rowPosition: at.map((p) => p === undefined ? bitsOf(0, 10)
-        : [...bitsOf(p.place % windowSize, TABLE_DEPTH * 3), bool(p.isSettled)]),
+      rowPosition: at.map((p) => p === undefined ? bitsOf(0, POSITION_BITS)
+        : [...bitsOf(p.isSettled ? windows.indexOf(Math.floor(p.place / windowSize)) * windowSize + p.place % windowSize : p.place, POSITION_BITS - 1), bool(p.isSettled)]),
       rowId: at.map((p) => BigInt(p?.row.id ?? 0)),
       rowStatus: at.map((p) => p === undefined ? 0n : BigInt(ROW_STATUS[p.row.status])),
       rowAddOn: at.map((p) => p?.row.addOn ?? 0n),
       rowValue: at.map((p) => (p?.row ?? blank).values.map(mod)),
       rowSibling: at.map((p) => p === undefined ? [blankHash, ...Array<bigint>(7).fill(0n)]
         : (p.isSettled ? settlements.tree : table.worlds).children(1, Math.floor(p.place / TREE_ARITY))),
-      tableNode: times(64, (i) => table.worlds.node(1, i)),
-      settledNode: times(64, (i) => settlements.tree.node(1, window * 64 + i)),
-      windowBit: bitsOf(window, 3 * (SETTLEMENT_DEPTH - WINDOW_DEPTH)),
-      windowChild,
+      tableNode: times(TABLE_NODE_COUNT, (i) => table.worlds.node(1, i)),
+      settledNode: windows.map((w) => settlements.tree.children(WINDOW_DEPTH, w)),
+      windowBit: windows.map((w) => bitsOf(w, 3 * (SETTLEMENT_DEPTH - WINDOW_DEPTH))),
+      windowChild: windows.map((w) => times(SETTLEMENT_DEPTH - WINDOW_DEPTH, (l) =>
+        settlements.tree.children(WINDOW_DEPTH + l + 1, Math.floor(w / TREE_ARITY ** (l + 1))))),
     },
   }
 }
@@ -221,6 +220,7 @@ function flagWords(pages: ReturnType<typeof pageInputs>, rows: RowInputs, accoun
   const bits: bigint[] = []
   pages.isLive.forEach((live, i) => bits.push(live, pages.isSkipped[i] as bigint))
   rows.signals.rowIsUsed.forEach((used, r) => bits.push(used, ...(rows.signals.rowPosition[r] as bigint[])))
+  rows.signals.windowBit.forEach((window) => bits.push(...window))
   accounts.isEmpty.forEach((_, a) => {
     edges.depositChoice.forEach((choice) => bits.push(choice[a] as bigint))
     edges.withdrawalChoice.forEach((choice) => bits.push(choice[a] as bigint))

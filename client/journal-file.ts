@@ -1,4 +1,6 @@
-/** The lines of a journal file: what they say, how they are written, and how they survive a crash. */
+/**
+ * The lines of a journal file: what they say, how they are written, and how they survive a crash.
+ */
 import {
   closeSync,
   existsSync,
@@ -43,7 +45,8 @@ export type Line =
   | ({ readonly type: 'receipt' } & Receipt)
 
 const encode = (line: Line): string =>
-  `${JSON.stringify(line, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value))}\n`
+  JSON.stringify(line, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)) +
+  '\n'
 
 /** What JSON.parse gives, before it is known to be anything. */
 type Json = { readonly [key: string]: unknown }
@@ -155,7 +158,8 @@ export function readLines(path: string): {
         return decode(source)
       } catch (error) {
         throw new Error(
-          `journal ${path}, line ${i + 1}: ${error instanceof SyntaxError ? 'no JSON' : (error as Error).message}`,
+          `journal ${path}, line ${i + 1}: ` +
+            `${error instanceof SyntaxError ? 'no JSON' : (error as Error).message}`,
         )
       }
     })

@@ -26,6 +26,10 @@ export class JournalError extends Error {
   }
 }
 
+function refuse(refusal: JournalRefusal, detail: string): never {
+  throw new JournalError(refusal, detail)
+}
+
 /** How far, in seconds, a stamp may lie off the member's own clock, either way. */
 export const STAMP_BOUND_SECONDS = 120n
 
@@ -119,10 +123,11 @@ export class Journal {
       const { settledHead, pending } = this.#state
       if (head === settledHead && batchNumber <= this.#state.settledBatch) return
       if (head !== settledHead && !pending.some((p) => p.head === head)) {
-        throw new JournalError(
+        refuse(
           'SettledHeadMustBeKnown',
           `batch ${batchNumber} moved account ${this.#state.account} to a head ` +
-            'that this journal has not signed: another device has signed with this key, or this file is not complete',
+            'that this journal has not signed: another device has signed with this key, or this ' +
+            'file is not complete',
         )
       }
       this.#append({ type: 'settled', head, batchNumber })
@@ -130,19 +135,16 @@ export class Journal {
   }
 
   /**
-   * Signs the pending pages anew on the settled head, without some: what a member is asked for when
-   * a page cannot settle. Stamps stay, so that the counter-pages still match. Of the old and the new
-   * pages at most one run can ever settle, since both begin at the same head.
+   * Signs the pending pages anew on the settled head, without some: what a member is asked for
+   * when a page cannot settle. Stamps stay, so that the counter-pages still match. Of the old and
+   * the new pages at most one run can ever settle, since both begin at the same head.
    */
   rebase(without: readonly string[], key: SigningKey): readonly SignedPage[] {
     return this.#locked(() => {
       const { settledHead, pending } = this.#state
       const unknown = without.find((id) => !pending.some((p) => p.clientId === id))
       if (unknown !== undefined)
-        throw new JournalError(
-          'ClientIdMustBeNew',
-          `there is no pending page ${unknown} to leave out`,
-        )
+        refuse('ClientIdMustBeNew', `there is no pending page ${unknown} to leave out`)
       let previousHead = settledHead
       const pages = pending
         .filter((p) => !without.includes(p.clientId))
@@ -164,13 +166,9 @@ export class Journal {
       const isOwn =
         receipt.account === account &&
         (receipt.head === settledHead || pending.some((p) => p.head === receipt.head))
-      if (!isOwn)
-        throw new JournalError('ReceiptMustVerify', 'the receipt is for another account or head')
+      if (!isOwn) refuse('ReceiptMustVerify', 'the receipt is for another account or head')
       if (!verifyReceipt(domain, receipt, operator)) {
-        throw new JournalError(
-          'ReceiptMustVerify',
-          `the receipt is not signed by the operator ${operator}`,
-        )
+        refuse('ReceiptMustVerify', `the receipt is not signed by the operator ${operator}`)
       }
       if (!receipts.has(receipt.head)) this.#append({ type: 'receipt', ...receipt })
     })
@@ -183,15 +181,12 @@ export class Journal {
   ): void {
     const { account } = this.#state
     if (page.account !== account)
-      throw new JournalError(
-        'PageMustBeOwn',
-        `a page of account ${page.account} in the journal of ${account}`,
-      )
+      refuse('PageMustBeOwn', `a page of account ${page.account} in the journal of ${account}`)
     if (page.counterparty === account)
-      throw new JournalError('CounterpartyMustDiffer', 'an account cannot trade with itself')
+      refuse('CounterpartyMustDiffer', 'an account cannot trade with itself')
     const distance = stampSeconds(page.stamp) - now
     if (distance > stampBoundSeconds || -distance > stampBoundSeconds) {
-      throw new JournalError(
+      refuse(
         'StampMustBeOnClock',
         `the stamp is ${distance < 0n ? -distance : distance} s ` +
           `${distance < 0n ? 'behind' : 'ahead of'} the clock, ${stampBoundSeconds} s are allowed`,
@@ -199,7 +194,7 @@ export class Journal {
     }
     if (onHead !== undefined && onHead !== head) {
       const other = this.#signedOn.get(onHead)
-      throw new JournalError(
+      refuse(
         'HeadMustBeCurrent',
         other === undefined
           ? 'the page is to go on a head that is not the current one'
@@ -208,8 +203,7 @@ export class Journal {
     }
     // A stamp slightly ahead of the clock is allowed, so the page is judged at its own time.
     const wrong = checkPage(page, stampSeconds(page.stamp), 0n)
-    if (wrong !== null)
-      throw new JournalError('PageMustBeWellFormed', `${wrong.rule}: ${wrong.detail}`)
+    if (wrong !== null) refuse('PageMustBeWellFormed', `${wrong.rule}: ${wrong.detail}`)
   }
 
   #locked<T>(work: () => T): T {
@@ -226,7 +220,7 @@ export class Journal {
     const [first] = lines
     const { domain, account } = this.#state
     if (first?.type !== 'open' || first.domain !== domain || first.account !== account) {
-      throw new JournalError(
+      refuse(
         'JournalMustMatch',
         `${this.path} is not the journal of account ${account} in this clearing house`,
       )
@@ -258,7 +252,7 @@ export class Journal {
         line.previousHead !== state.head ||
         headAfter(line.previousHead, line.page) !== line.head
       ) {
-        throw new JournalError(
+        refuse(
           'JournalMustMatch',
           `page ${line.clientId} in ${this.path} does not continue the pages before it`,
         )
@@ -295,5 +289,5 @@ function signedPage({ clientId, page, previousHead, head, signature }: SignedPag
 /** Asked twice for one thing, a member gives one answer; asked for two things by one name, none. */
 function sameOrRefuse(known: SignedPage, page: Page): SignedPage {
   if (headAfter(0n, known.page) === headAfter(0n, page)) return known
-  throw new JournalError('ClientIdMustBeNew', `${known.clientId} names another page, signed before`)
+  refuse('ClientIdMustBeNew', `${known.clientId} names another page, signed before`)
 }

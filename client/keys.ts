@@ -1,4 +1,6 @@
-/** A member's keys: all of them follow from one 32-byte seed, which lives in one file of mode 0600. */
+/**
+ * A member's keys: all of them follow from one 32-byte seed, which lives in one file of mode 0600.
+ */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fchmodSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { inspect } from 'node:util'
@@ -13,7 +15,9 @@ const SEED_BYTES = 32
 const FIELD_DRAW_BYTES = 48
 const SALT = new TextEncoder().encode('cloister.keys.v1')
 
-/** Holds 32 bytes that must not end up in a log: printing, JSON and spreading show nothing of them. */
+/**
+ * Holds 32 bytes that must not end up in a log: printing, JSON and spreading show nothing of them.
+ */
 export class Seed {
   readonly #bytes: Uint8Array
 
@@ -47,7 +51,9 @@ export type MemberKeys = {
 
 const LABEL = /^[A-Za-z0-9._-]{1,64}$/
 
-/** Names are label, purpose, counter with slashes between; a label has none, so no two names meet. */
+/**
+ * Names are label, purpose, counter with slashes between; a label has none, so no two names meet.
+ */
 function nameOf(label: string, purpose: string, counter: number): string {
   if (!LABEL.test(label))
     throw new Error('an account label has 1 to 64 letters, digits, dots, hyphens or underscores')
@@ -131,7 +137,8 @@ export function readSeedFile(path: string): Seed {
     const { mode } = fstatSync(file)
     if ((mode & 0o077) !== 0) {
       throw new Error(
-        `the seed file ${path} has mode ${(mode & 0o777).toString(8).padStart(4, '0')}: others may read it; run chmod 600 ${path}`,
+        `the seed file ${path} has mode ${(mode & 0o777).toString(8).padStart(4, '0')}: others ` +
+          `may read it; run chmod 600 ${path}`,
       )
     }
     const buffer = Buffer.alloc(2 * SEED_BYTES + 3)

@@ -1,7 +1,7 @@
 /**
  * A receipt: the operator's signature that it has admitted a journal up to a head. EIP-191 personal
- * signature by the operator's L1 address over `cloister receipt ${domain} ${account} ${head} ${time}`,
- * all four in decimal. The sequencer has its own twin of this file.
+ * signature by the operator's L1 address over the text of receiptText, all numbers in decimal. The
+ * sequencer has its own twin of this file.
  */
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'

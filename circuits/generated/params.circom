@@ -10,7 +10,10 @@ function INDEX_BITS() { return 18; }
 function FIRST_MEMBER_INDEX() { return 16; }
 function FEE_ACCOUNT_INDEX() { return 0; }
 function SETTLEMENT_DEPTH() { return 6; }
-function WINDOW_DEPTH() { return 3; }
+function WINDOW_DEPTH() { return 2; }
+function WINDOW_COUNT() { return 2; }
+function TABLE_NODE_COUNT() { return 32; }
+function POSITION_BITS() { return 9; }
 function INSTRUMENT_BITS() { return 28; }
 function CASH_ID() { return 1; }
 function TOKEN_BITS() { return 10; }
@@ -62,4 +65,5 @@ function CH_ACCOUNT_WEIGHT() { return 9; }
 function CH_WORLD_WEIGHT() { return 10; }
 function CH_MU() { return 11; }
 function PADDING_HEAD() { return 8308484319006079560552113357210275970278640288245332507481911982447415448160; }
+function EMPTY_TABLE_BRANCH() { return 1154992971225651861163639365722628052688472874639550731929608563877630756598; }
 function HEADER_WORD_COUNT() { return 16; }

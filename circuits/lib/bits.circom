@@ -15,6 +15,20 @@ template Bits(N) {
     sum === in;
 }
 
+// 0 <= in + OFFSET < 2^N, and the bits of in + OFFSET.
+template OffsetBits(N, OFFSET) {
+    signal input in;
+    signal output out[N];
+    assert(N < 254);
+    var sum = 0;
+    for (var i = 0; i < N; i++) {
+        out[i] <-- ((in + OFFSET) >> i) & 1;
+        out[i] * (out[i] - 1) === 0;
+        sum += out[i] * (1 << i);
+    }
+    sum === in + OFFSET;
+}
+
 template AssertInRange(N) {
     signal input in;
     component bits = Bits(N);
@@ -42,22 +56,17 @@ template AssertNonZero() {
     in * inverse === 1;
 }
 
-// Eight indicators of a three-bit digit, given its bits.
+// Eight indicators of a three-bit digit, given its bits. All products: sums would cost a linear
+// constraint each.
 template OneHot8() {
     signal input bit[3];
     signal output out[8];
-    signal b01 <== bit[0] * bit[1];
-    signal b12 <== bit[1] * bit[2];
-    signal b02 <== bit[0] * bit[2];
-    signal b012 <== b01 * bit[2];
-    out[7] <== b012;
-    out[6] <== b12 - b012;
-    out[5] <== b02 - b012;
-    out[4] <== bit[2] - b12 - b02 + b012;
-    out[3] <== b01 - b012;
-    out[2] <== bit[1] - b01 - b12 + b012;
-    out[1] <== bit[0] - b01 - b02 + b012;
-    out[0] <== 1 - bit[0] - bit[1] - bit[2] + b01 + b12 + b02 - b012;
+    signal both <== bit[0] * bit[1];
+    var low[4] = [1 - bit[0] - bit[1] + both, bit[0] - both, bit[1] - both, both];
+    for (var i = 0; i < 4; i++) {
+        out[i] <== low[i] * (1 - bit[2]);
+        out[i + 4] <== low[i] * bit[2];
+    }
 }
 
 // Packs booleans 250 to a word, lowest first; callers prove that they are booleans.

@@ -1,7 +1,6 @@
 // EdDSA-Poseidon on BabyJubJub, equal to circomlib's verifier, on our Poseidon.
 pragma circom 2.2.0;
 
-include "../../node_modules/circomlib/circuits/compconstant.circom";
 include "../../node_modules/circomlib/circuits/aliascheck.circom";
 include "../../node_modules/circomlib/circuits/babyjub.circom";
 include "../../node_modules/circomlib/circuits/escalarmulany.circom";
@@ -114,7 +113,9 @@ template BaseTimes(N) {
     out <== [x[windows], y[windows]];
 }
 
-// If enabled: S * Base8 = R + H(R, A, message) * 8A, S < l, A not of small order.
+// If enabled: S * Base8 = R + H(R, A, message) * 8A, A not of small order. S < l is not asked: S and
+// S + l are the same point, and nothing is keyed on the bytes of a signature (the head is the nonce);
+// admission asks for S < l all the same.
 // A disabled instance still needs points on which the formulas are defined; the prover sends the base.
 template AssertSignature() {
     signal input enabled;
@@ -127,12 +128,6 @@ template AssertSignature() {
 
     component sBits = Bits(253);
     sBits.in <== s;
-    component sBound = CompConstant(2736030358979909402780800718157159386076813972158567259200215660948447373040);
-    for (var i = 0; i < 253; i++) {
-        sBound.in[i] <== sBits.out[i];
-    }
-    sBound.in[253] <== 0;
-    sBound.out === 0;
 
     component hash = Hash(0, 5);
     hash.in <== [rx, ry, ax, ay, message];

@@ -76,18 +76,19 @@ template UpdatePath(LEVELS) {
     newTop <== step[LEVELS - 1].newParent;
 }
 
-// The root over 64 nodes.
-template RootOf64() {
-    signal input node[64];
+// The root of a table over its 32 nodes of eight rows: the other half of the tree is empty.
+template TableRoot() {
+    signal input node[TABLE_NODE_COUNT()];
     signal output out;
-    component lower[8];
+    component lower[4];
     component top = Hash(TAG_NODE(), 8);
-    for (var g = 0; g < 8; g++) {
+    for (var g = 0; g < 4; g++) {
         lower[g] = Hash(TAG_NODE(), 8);
         for (var i = 0; i < 8; i++) {
             lower[g].in[i] <== node[8 * g + i];
         }
         top.in[g] <== lower[g].out;
+        top.in[g + 4] <== EMPTY_TABLE_BRANCH();
     }
     out <== top.out;
 }

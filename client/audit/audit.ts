@@ -1,4 +1,7 @@
-/** The audit of a house from L1 alone: its state replayed, its proofs verified again, its vault counted. */
+/**
+ * The audit of a house from L1 alone: its state replayed, its proofs verified again, its vault
+ * counted.
+ */
 import { FIRST_MEMBER_INDEX } from '../../circuits/params.ts'
 import { shutdown } from '../../prover/groth16.ts'
 import type { Progress } from '../l1/events.ts'
@@ -7,7 +10,13 @@ import { vaultOf, type Rebuilt, type TokenTotals } from '../l1/ledger.ts'
 import { compareWithViews, replayFrom } from '../l1/rebuild.ts'
 import { connect, ReadError, type Block, type L1, type Transport } from '../l1/rpc.ts'
 import { Checks, type Check, type Section } from './checks.ts'
-import { auditProofs, keysOfCache, keysOfCheckout, type KeySource, type ProofFigures } from './proofs.ts'
+import {
+  auditProofs,
+  keysOfCache,
+  keysOfCheckout,
+  type KeySource,
+  type ProofFigures,
+} from './proofs.ts'
 
 export type AuditOptions = {
   /** An RPC address, or something that answers JSON-RPC calls. */
@@ -34,8 +43,8 @@ export type TokenReport = {
   readonly unconsumed: bigint
   readonly balances: bigint
   readonly totals: TokenTotals
-  /** Raw units that the token says the contract holds. */
-  readonly held: bigint
+  /** Raw units that the token says the contract holds; null if it does not say. */
+  readonly held: bigint | null
 }
 export type ShapeReport = {
   readonly id: number
@@ -75,7 +84,9 @@ export type AuditReport = {
   }
 }
 
-/** Throws ReadError if L1 cannot be read at all; whatever was read and is wrong is in the report. */
+/**
+ * Throws ReadError if L1 cannot be read at all; whatever was read and is wrong is in the report.
+ */
 export async function audit(options: AuditOptions): Promise<AuditReport> {
   const progress = options.onProgress ?? (() => {})
   const l1 = await connect(options.rpcUrl, options.contract, options.atBlock)
@@ -84,10 +95,16 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   reportFaults(rebuilt, checks)
   const views = await compareWithViews(l1, rebuilt, progress)
   for (const fault of views) checks.failed('record', fault.must, fault.detail)
-  if (views.length === 0) checks.held('record', 'views of the contract', 'roots, times, counts, tables, settlement values, '
-    + 'withdrawal roots and totals stored in the contract equal those that its events give')
+  if (views.length === 0)
+    checks.held(
+      'record',
+      'views of the contract',
+      'roots, times, counts, tables, settlement values, ' +
+        'withdrawal roots and totals stored in the contract equal those that its events give',
+    )
   const tokens = await auditVault(l1, rebuilt, checks)
-  const keySource = options.keySource ?? (options.build === false ? keysOfCache() : keysOfCheckout(progress))
+  const keySource =
+    options.keySource ?? (options.build === false ? keysOfCache() : keysOfCheckout(progress))
   let proofs: ProofFigures
   try {
     proofs = await auditProofs(l1, rebuilt, keySource, checks, progress)
@@ -95,68 +112,159 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     // snarkjs keeps threads that would keep the process alive.
     await shutdown()
   }
-  if (!await l1.isHeadStillCanonical()) throw new ReadError(`block ${l1.head.number} was replaced during the audit; run it again`)
+  if (!(await l1.isHeadStillCanonical()))
+    throw new ReadError(`block ${l1.head.number} was replaced during the audit; run it again`)
   return reportOf(l1, rebuilt, checks, tokens, proofs)
 }
 
 function reportFaults(rebuilt: Rebuilt, checks: Checks): void {
-  for (const fault of rebuilt.faults) checks.failed('state', fault.must, `block ${fault.block}: ${fault.detail}`)
+  for (const fault of rebuilt.faults)
+    checks.failed('state', fault.must, `block ${fault.block}: ${fault.detail}`)
   const broken = new Set(rebuilt.faults.map((fault) => fault.must))
   const say = (name: string, musts: readonly string[], detail: string): void => {
     if (!musts.some((must) => broken.has(must))) checks.held('state', name, detail)
   }
-  say('genesis', ['GenesisMustExist', 'GenesisMustBeOnce', 'GenesisRootMustHoldOneLeaf', 'EventsMustBeginWithGenesis'],
-    'the first tree holds the fee account and nothing else')
-  say('roots', ['RootMustFollowLeaves', 'RootsMustChain', 'BatchesMustBeInOrder', 'WordsMustFitShape', 'ShapeMustBeKnown',
-    'LeafMustNotVanish', 'LeafMustBeEmptyBeforeRegistration', 'AccountsMustAscend'],
-  `all ${rebuilt.batches.length} roots follow from the leaves on L1, each from the one before`)
-  say('tables', ['TablesMustBeInOrder', 'TableMustBeCurrent', 'TableMustMatch'],
-    `${rebuilt.tables.length} tables in order; each batch used the latest or the one before, as posted`)
-  say('settlements', ['SettlementMustBeFinal', 'SettlementRootMustFollowValues', 'SettlementRootMustBeCurrent'],
-    `${rebuilt.settlements.size} settlement values, none changed; the register's root follows from them`)
-  say('requests', ['RequestsMustBeInOrder', 'RequestMustBeServed', 'RequestKindMustBeKnown', 'CountMustFollowRegistrations'],
-    `${rebuilt.served} of ${rebuilt.keyRequests.length} requests of the queue served, in order, as they were posted`)
-  say('deposits and withdrawals', ['DepositMustBeOpen', 'DepositMustBeNew', 'WithdrawalMustBePayable', 'WithdrawalMustBeFunded',
-    'WithdrawalsMustFillFirstSlots', 'ClaimMustMatchWithdrawal', 'RefundMustBeRequested'],
-  `${rebuilt.deposits.size} deposits credited or refunded at most once; ${rebuilt.withdrawals.size} withdrawals paid at most once`)
+  say(
+    'genesis',
+    [
+      'GenesisMustExist',
+      'GenesisMustBeOnce',
+      'GenesisRootMustHoldOneLeaf',
+      'EventsMustBeginWithGenesis',
+    ],
+    'the first tree holds the fee account and nothing else',
+  )
+  say(
+    'roots',
+    [
+      'RootMustFollowLeaves',
+      'RootsMustChain',
+      'BatchesMustBeInOrder',
+      'WordsMustFitShape',
+      'ShapeMustBeKnown',
+      'LeafMustNotVanish',
+      'LeafMustBeEmptyBeforeRegistration',
+      'AccountsMustAscend',
+    ],
+    `all ${rebuilt.batches.length} roots follow from the leaves on L1, each from the one before`,
+  )
+  say(
+    'tables',
+    ['TablesMustBeInOrder', 'TableMustBeCurrent', 'TableMustMatch'],
+    `${rebuilt.tables.length} tables in order; each batch used the latest or the one before, as ` +
+      'posted',
+  )
+  say(
+    'settlements',
+    ['SettlementMustBeFinal', 'SettlementRootMustFollowValues', 'SettlementRootMustBeCurrent'],
+    `${rebuilt.settlements.size} settlement values, none changed; the register's root follows ` +
+      'from them',
+  )
+  say(
+    'requests',
+    [
+      'RequestsMustBeInOrder',
+      'RequestMustBeServed',
+      'RequestKindMustBeKnown',
+      'CountMustFollowRegistrations',
+    ],
+    `${rebuilt.served} of ${rebuilt.keyRequests.length} requests of the queue served, in order, ` +
+      'as they were posted',
+  )
+  say(
+    'deposits and withdrawals',
+    [
+      'DepositMustBeOpen',
+      'DepositMustBeNew',
+      'WithdrawalMustBePayable',
+      'WithdrawalMustBeFunded',
+      'WithdrawalsMustFillFirstSlots',
+      'ClaimMustMatchWithdrawal',
+      'RefundMustBeRequested',
+    ],
+    `${rebuilt.deposits.size} deposits credited or refunded at most once; ` +
+      `${rebuilt.withdrawals.size} withdrawals paid at most once`,
+  )
 }
 
-async function auditVault(l1: L1, rebuilt: Rebuilt, checks: Checks): Promise<readonly TokenReport[]> {
+async function auditVault(
+  l1: L1,
+  rebuilt: Rebuilt,
+  checks: Checks,
+): Promise<readonly TokenReport[]> {
   const reports: TokenReport[] = []
   for (const { id, address, unit } of rebuilt.tokens.values()) {
-    const [view] = await l1.view('tokens', [id]) as readonly (readonly unknown[])[]
+    const [view] = (await l1.view('tokens', [id])) as readonly (readonly unknown[])[]
     const [vault, owed, unconsumed] = [view?.[2], view?.[3], view?.[4]] as [bigint, bigint, bigint]
     const totals = rebuilt.totalsOf(id)
     const { balances } = vaultOf(totals)
-    checks.expect('vault', `split of token ${id}`, vault === owed + unconsumed + balances && balances >= 0n,
+    checks.expect(
+      'vault',
+      `split of token ${id}`,
+      vault === owed + unconsumed + balances && balances >= 0n,
       `vault ${vault} = owed ${owed} + unconsumed ${unconsumed} + balances ${balances} lots`,
-      `vault ${vault}, but owed ${owed} + unconsumed ${unconsumed} + balances ${balances} = ${owed + unconsumed + balances} lots`)
-    const held = await l1.balanceOf(address, l1.contract)
-    checks.expect('vault', `holding of token ${id}`, held >= vault * unit,
-      `the contract holds ${held} raw units, the vault is ${vault * unit}`,
-      `the contract holds ${held} raw units, less than the vault of ${vault * unit}`)
+      `vault ${vault}, but owed ${owed} + unconsumed ${unconsumed} + balances ${balances} = ` +
+        `${owed + unconsumed + balances} lots`,
+    )
+    const name = `holding of token ${id}`
+    const held = await checks.attempt('vault', name, () => l1.balanceOf(address, l1.contract))
+    if (held !== null)
+      checks.expect(
+        'vault',
+        name,
+        held >= vault * unit,
+        `the contract holds ${held} raw units, the vault is ${vault * unit}`,
+        `the contract holds ${held} raw units, less than the vault of ${vault * unit}`,
+      )
     reports.push({ id, address, unit, vault, owed, unconsumed, balances, totals, held })
   }
   return reports
 }
 
 function reportOf(
-  l1: L1, rebuilt: Rebuilt, checks: Checks, tokens: readonly TokenReport[], proofs: ProofFigures,
+  l1: L1,
+  rebuilt: Rebuilt,
+  checks: Checks,
+  tokens: readonly TokenReport[],
+  proofs: ProofFigures,
 ): AuditReport {
   const { contract, chainId, head } = l1
   const verdict = checks.has('failed') ? 'failed' : checks.has('unread') ? 'unread' : 'held'
-  const shapes = [...rebuilt.shapes.values()].map(({ id, name, keyHash, verifier, isDevelopmentKey }) => ({
-    id, name, keyHash, verifier, isDevelopmentKey, batches: rebuilt.batches.filter((b) => b.event.shapeId === id).length }))
+  const shapes = [...rebuilt.shapes.values()].map(
+    ({ id, name, keyHash, verifier, isDevelopmentKey }) => ({
+      id,
+      name,
+      keyHash,
+      verifier,
+      isDevelopmentKey,
+      batches: rebuilt.batches.filter((b) => b.event.shapeId === id).length,
+    }),
+  )
   return {
-    contract, chainId, block: head, verdict, exitCode: verdict === 'held' ? 0 : verdict === 'failed' ? 1 : 2,
-    checks: checks.list, quietlyHeld: checks.quietlyHeld, hasDevelopmentKey: shapes.some((s) => s.isDevelopmentKey),
-    shapes, tokens, proofs, footprint: footprintOf(rebuilt),
+    contract,
+    chainId,
+    block: head,
+    verdict,
+    exitCode: verdict === 'held' ? 0 : verdict === 'failed' ? 1 : 2,
+    checks: checks.list,
+    quietlyHeld: checks.quietlyHeld,
+    hasDevelopmentKey: shapes.some((s) => s.isDevelopmentKey),
+    shapes,
+    tokens,
+    proofs,
+    footprint: footprintOf(rebuilt),
     figures: {
-      batches: rebuilt.batchNumber, lastBatchTime: rebuilt.time, root: rebuilt.root,
+      batches: rebuilt.batchNumber,
+      lastBatchTime: rebuilt.time,
+      root: rebuilt.root,
       members: rebuilt.accountCount - BigInt(FIRST_MEMBER_INDEX),
       leavesWritten: rebuilt.batches.reduce((sum, batch) => sum + batch.touchedCount, 0),
-      requests: rebuilt.keyRequests.length, requestsServed: rebuilt.served, deposits: rebuilt.deposits.size,
-      withdrawals: rebuilt.withdrawals.size, tables: rebuilt.tables.length, settlements: rebuilt.settlements.size,
+      requests: rebuilt.keyRequests.length,
+      requestsServed: rebuilt.served,
+      deposits: rebuilt.deposits.size,
+      withdrawals: rebuilt.withdrawals.size,
+      tables: rebuilt.tables.length,
+      settlements: rebuilt.settlements.size,
       fee: rebuilt.fee ?? 0n,
     },
   }

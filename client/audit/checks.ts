@@ -1,5 +1,7 @@
 /** What an audit has found so far: each check held, failed, or could not be made. */
 
+import { ReadError } from '../l1/rpc.ts'
+
 export type Section = 'state' | 'record' | 'keys' | 'proofs' | 'vault'
 export type Check = {
   readonly section: Section
@@ -24,7 +26,24 @@ export class Checks {
   unread(section: Section, name: string, detail: string): void {
     this.list.push({ section, name, status: 'unread', detail })
   }
-  expect(section: Section, name: string, holds: boolean, ifHeld: string, ifNot: string, loudness: Loudness = {}): boolean {
+  /** Null, and a check that could not be made, where L1 does not answer to the question. */
+  async attempt<T>(section: Section, name: string, ask: () => Promise<T>): Promise<T | null> {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof ReadError)) throw error
+      this.unread(section, name, error.message)
+      return null
+    }
+  }
+  expect(
+    section: Section,
+    name: string,
+    holds: boolean,
+    ifHeld: string,
+    ifNot: string,
+    loudness: Loudness = {},
+  ): boolean {
     if (holds) this.held(section, name, ifHeld, loudness)
     else this.failed(section, name, ifNot)
     return holds

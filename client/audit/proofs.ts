@@ -1,7 +1,16 @@
-/** Every proof of the chain again, off L1: the statement recomputed from the words, the key from this checkout. */
+/**
+ * Every proof of the chain again, off L1: the statement recomputed from the words, the key from
+ * this checkout.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { developmentKeyOf, hashOfVerificationKey, PROJECT_ROOT, shapeNamed, sourceHash } from '../../prover/artifacts.ts'
+import {
+  developmentKeyOf,
+  hashOfVerificationKey,
+  PROJECT_ROOT,
+  shapeNamed,
+  sourceHash,
+} from '../../prover/artifacts.ts'
 import { verify, type Groth16Proof, type VerificationKeyJson } from '../../prover/groth16.ts'
 import { challengeOf } from '../l1/batch-words.ts'
 import type { Progress, ShapeEvent } from '../l1/events.ts'
@@ -9,12 +18,18 @@ import type { BatchRecord, Rebuilt } from '../l1/ledger.ts'
 import { submissionsIn, type L1, type ProofWords } from '../l1/rpc.ts'
 import type { Checks } from './checks.ts'
 
-/** The verification key that the circuits of this checkout have for a shape, or null if it is not at hand. */
+/**
+ * The verification key that the circuits of this checkout have for a shape, or null if it is not at
+ * hand.
+ */
 export type KeySource = (shape: ShapeEvent) => Promise<VerificationKeyJson | null>
 
 /** Compiles the circuits and writes the development key unless the cache has them. */
 export function keysOfCheckout(progress: Progress): KeySource {
-  return async (shape) => isKnownShape(shape) ? (await developmentKeyOf(shapeNamed(shape.name), progress)).verificationKey : null
+  return async (shape) =>
+    isKnownShape(shape)
+      ? (await developmentKeyOf(shapeNamed(shape.name), progress)).verificationKey
+      : null
 }
 
 /** Takes what an earlier build of the same sources left in the cache, and builds nothing. */
@@ -22,16 +37,26 @@ export function keysOfCache(): KeySource {
   return async (shape) => {
     if (!isKnownShape(shape)) return null
     const entry = join(PROJECT_ROOT, 'circuits', 'shapes', `${shape.name}.circom`)
-    const path = join(PROJECT_ROOT, '.cache', 'circuits', `${shape.name}-${sourceHash(entry)}`, `${shape.name}.development.vkey.json`)
-    return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) as VerificationKeyJson : null
+    const path = join(
+      PROJECT_ROOT,
+      '.cache',
+      'circuits',
+      `${shape.name}-${sourceHash(entry)}`,
+      `${shape.name}.development.vkey.json`,
+    )
+    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as VerificationKeyJson) : null
   }
 }
 
 function isKnownShape({ name, sizes }: ShapeEvent): boolean {
   try {
     const shape = shapeNamed(name)
-    return shape.members === sizes.members && shape.deposits === sizes.deposits
-      && shape.withdrawals === sizes.withdrawals && shape.requests === sizes.requests
+    return (
+      shape.members === sizes.members &&
+      shape.deposits === sizes.deposits &&
+      shape.withdrawals === sizes.withdrawals &&
+      shape.requests === sizes.requests
+    )
   } catch {
     return false
   }
@@ -49,14 +74,16 @@ export type ProofFigures = {
 
 /** Checks the keys of all shapes that were ever added, then the proof of every batch. */
 export async function auditProofs(
-  l1: L1, rebuilt: Rebuilt, keySource: KeySource, checks: Checks, progress: Progress,
+  l1: L1,
+  rebuilt: Rebuilt,
+  keySource: KeySource,
+  checks: Checks,
+  progress: Progress,
 ): Promise<ProofFigures> {
   const keys = new Map<number, VerificationKeyJson | null>()
   for (const shape of rebuilt.shapes.values()) {
-    const key = await keySource(shape)
+    const key = await keyOf(shape, keySource, checks)
     keys.set(shape.id, key !== null && compareKey(shape, key, checks) ? key : null)
-    if (key === null) checks.unread('keys', `key of shape ${shape.name}`, isKnownShape(shape)
-      ? 'there is no key of this checkout at hand (run without --no-build)' : 'this checkout has no circuit of that name and size')
     if (key !== null) await compareVerifierCode(l1, shape, key, checks)
   }
   const counts = { verified: 0, unreadable: 0, withoutKey: 0, failed: 0 }
@@ -68,46 +95,124 @@ export async function auditProofs(
       probed.add(batch.event.shapeId)
       await probeVerifier(l1, batch, result.proof, checks)
     }
-    if (batch.event.number % 10n === 0n) progress(`verified proofs up to batch ${batch.event.number} of ${rebuilt.batchNumber}`)
+    if (batch.event.number % 10n === 0n)
+      progress(`verified proofs up to batch ${batch.event.number} of ${rebuilt.batchNumber}`)
   }
   return { batches: rebuilt.batches.length, ...counts }
 }
 
-function compareKey(shape: ShapeEvent, key: VerificationKeyJson, checks: Checks): boolean {
-  const hash = `0x${hashOfVerificationKey(key)}`
-  return checks.expect('keys', `key hash of shape ${shape.name}`, hash === shape.keyHash.toLowerCase(),
-    `${hash} is the key of the circuits in this checkout and on L1`,
-    `L1 has ${shape.keyHash}, the circuits of this checkout have ${hash}`)
+/** Circuits that do not compile here are a check not made; what L1 shows is still reported. */
+async function keyOf(
+  shape: ShapeEvent,
+  keySource: KeySource,
+  checks: Checks,
+): Promise<VerificationKeyJson | null> {
+  const name = `key of shape ${shape.name}`
+  try {
+    const key = await keySource(shape)
+    if (key !== null) return key
+  } catch (error) {
+    const [reason] = (error instanceof Error ? error.message : String(error)).split('\n')
+    checks.unread('keys', name, `the key of this checkout could not be made: ${reason}`)
+    return null
+  }
+  checks.unread(
+    'keys',
+    name,
+    isKnownShape(shape)
+      ? 'there is no key of this checkout at hand (run without --no-build)'
+      : 'this checkout has no circuit of that name and size',
+  )
+  return null
 }
 
-/** The constants of the key must stand in the verifier's bytecode; leading zero bytes do not show there. */
-async function compareVerifierCode(l1: L1, shape: ShapeEvent, key: VerificationKeyJson, checks: Checks): Promise<void> {
+function compareKey(shape: ShapeEvent, key: VerificationKeyJson, checks: Checks): boolean {
+  const hash = `0x${hashOfVerificationKey(key)}`
+  return checks.expect(
+    'keys',
+    `key hash of shape ${shape.name}`,
+    hash === shape.keyHash.toLowerCase(),
+    `${hash} is the key of the circuits in this checkout and on L1`,
+    `L1 has ${shape.keyHash}, the circuits of this checkout have ${hash}`,
+  )
+}
+
+/**
+ * The constants of the key must stand in the verifier's bytecode; leading zero bytes do not show
+ * there.
+ */
+async function compareVerifierCode(
+  l1: L1,
+  shape: ShapeEvent,
+  key: VerificationKeyJson,
+  checks: Checks,
+): Promise<void> {
   const code = (await l1.code(shape.verifier)).toLowerCase()
-  const g2 = [key.vk_beta_2, key.vk_gamma_2, key.vk_delta_2].flatMap((point) => [...point[0], ...point[1]])
-  const points = [...key.vk_alpha_1.slice(0, 2), ...g2, ...key.IC.flatMap((point) => point.slice(0, 2))]
+  const g2 = [key.vk_beta_2, key.vk_gamma_2, key.vk_delta_2].flatMap((point) => [
+    ...point[0],
+    ...point[1],
+  ])
+  const points = [
+    ...key.vk_alpha_1.slice(0, 2),
+    ...g2,
+    ...key.IC.flatMap((point) => point.slice(0, 2)),
+  ]
   const missing = points.filter((value) => {
     const hex = BigInt(value).toString(16)
     return !code.includes(hex.length % 2 === 0 ? hex : `0${hex}`)
   })
-  checks.expect('keys', `verifier contract of shape ${shape.name}`, missing.length === 0,
+  checks.expect(
+    'keys',
+    `verifier contract of shape ${shape.name}`,
+    missing.length === 0,
     `${shape.verifier} carries all ${points.length} numbers of the key in its code`,
-    `${missing.length} of the key's ${points.length} numbers are not in the code at ${shape.verifier}`)
+    `${missing.length} of the key's ${points.length} numbers are not in the code at ` +
+      `${shape.verifier}`,
+  )
 }
 
-type ProofResult = { readonly outcome: 'verified' | 'unreadable' | 'withoutKey' | 'failed'; readonly proof: ProofWords | null }
+type ProofResult = {
+  readonly outcome: 'verified' | 'unreadable' | 'withoutKey' | 'failed'
+  readonly proof: ProofWords | null
+}
 
-async function auditProof(l1: L1, batch: BatchRecord, key: VerificationKeyJson | null, checks: Checks): Promise<ProofResult> {
+async function auditProof(
+  l1: L1,
+  batch: BatchRecord,
+  key: VerificationKeyJson | null,
+  checks: Checks,
+): Promise<ProofResult> {
   const { event, shape, place } = batch
   const name = `proof of batch ${event.number}`
   const { x, y } = statementOf(l1, batch)
-  if (!checks.expect('proofs', `challenge of batch ${event.number}`, x === event.x, 'x follows from the words',
-    `the words give ${x}, the contract used ${event.x}`, { quiet: true })) return { outcome: 'failed', proof: null }
+  if (
+    !checks.expect(
+      'proofs',
+      `challenge of batch ${event.number}`,
+      x === event.x,
+      'x follows from the words',
+      `the words give ${x}, the contract used ${event.x}`,
+      { quiet: true },
+    )
+  )
+    return { outcome: 'failed', proof: null }
   const call = await l1.transaction(place.transaction)
-  const submissions = call === null ? [] : submissionsIn(call.input).filter((s) =>
-    s.commitment === event.commitment && s.newRoot === event.newRoot && Number(s.shapeId) === event.shapeId)
+  const submissions =
+    call === null
+      ? []
+      : submissionsIn(call.input).filter(
+          (s) =>
+            s.commitment === event.commitment &&
+            s.newRoot === event.newRoot &&
+            Number(s.shapeId) === event.shapeId,
+        )
   const [first] = submissions
   if (first === undefined) {
-    checks.unread('proofs', name, `proof not readable, accepted by the contract at block ${place.block}`)
+    checks.unread(
+      'proofs',
+      name,
+      `proof not readable, accepted by the contract at block ${place.block}`,
+    )
     return { outcome: 'unreadable', proof: null }
   }
   if (key === null) {
@@ -121,28 +226,76 @@ async function auditProof(l1: L1, batch: BatchRecord, key: VerificationKeyJson |
       return { outcome: 'verified', proof }
     }
   }
-  checks.failed('proofs', name, `the proof in transaction ${place.transaction} does not verify under the key of this checkout`)
+  checks.failed(
+    'proofs',
+    name,
+    `the proof in transaction ${place.transaction} does not verify under the key of this checkout`,
+  )
   return { outcome: 'failed', proof: first.proof }
 }
 
-function statementOf(l1: L1, { event, shape }: BatchRecord): { readonly x: bigint; readonly y: bigint } {
+function statementOf(
+  l1: L1,
+  { event, shape }: BatchRecord,
+): { readonly x: bigint; readonly y: bigint } {
   const { chainId, contract } = l1
-  return challengeOf({ chainId, contract, keyHash: shape.keyHash, commitment: event.commitment }, event.words)
+  return challengeOf(
+    { chainId, contract, keyHash: shape.keyHash, commitment: event.commitment },
+    event.words,
+  )
 }
 
 /** snarkjs exports the two halves of each coordinate of G2 in reverse for Solidity. */
 function asGroth16(words: ProofWords): Groth16Proof {
-  const [a0, a1, b01, b00, b11, b10, c0, c1] = words.map(String) as [string, string, string, string, string, string, string, string]
-  return { protocol: 'groth16', curve: 'bn128', pi_a: [a0, a1, '1'], pi_b: [[b00, b01], [b10, b11], ['1', '0']], pi_c: [c0, c1, '1'] }
+  const [a0, a1, b01, b00, b11, b10, c0, c1] = words.map(String) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
+  return {
+    protocol: 'groth16',
+    curve: 'bn128',
+    pi_a: [a0, a1, '1'],
+    pi_b: [
+      [b00, b01],
+      [b10, b11],
+      ['1', '0'],
+    ],
+    pi_c: [c0, c1, '1'],
+  }
 }
 
-/** Once a shape: the contract's verifier says yes to this statement and no to one that is off by one. */
-async function probeVerifier(l1: L1, batch: BatchRecord, proof: ProofWords, checks: Checks): Promise<void> {
+/**
+ * Once a shape: the contract's verifier says yes to this statement and no to one that is off by
+ * one.
+ */
+async function probeVerifier(
+  l1: L1,
+  batch: BatchRecord,
+  proof: ProofWords,
+  checks: Checks,
+): Promise<void> {
   const { event, shape } = batch
   const { x, y } = statementOf(l1, batch)
-  const accepts = await l1.verifyProof(shape.verifier, proof, [event.commitment, x, y])
-  const acceptsWrong = await l1.verifyProof(shape.verifier, proof, [event.commitment, x, y === 0n ? 1n : y - 1n])
-  checks.expect('keys', `verifier of shape ${shape.name} when asked`, accepts && !acceptsWrong,
+  const name = `verifier of shape ${shape.name} when asked`
+  const ask = (claim: bigint) =>
+    checks.attempt('keys', name, () =>
+      l1.verifyProof(shape.verifier, proof, [event.commitment, x, claim]),
+    )
+  const accepts = await ask(y)
+  const acceptsWrong = await ask(y === 0n ? 1n : y - 1n)
+  if (accepts === null || acceptsWrong === null) return
+  checks.expect(
+    'keys',
+    name,
+    accepts && !acceptsWrong,
     `accepts the proof of batch ${event.number} and refuses it for other words`,
-    `${accepts ? 'accepts' : 'refuses'} the proof of batch ${event.number}, ${acceptsWrong ? 'accepts' : 'refuses'} it for other words`)
+    `${accepts ? 'accepts' : 'refuses'} the proof of batch ${event.number}, ` +
+      `${acceptsWrong ? 'accepts' : 'refuses'} it for other words`,
+  )
 }

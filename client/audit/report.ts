@@ -13,10 +13,19 @@ const MARKS = { held: 'ok  ', failed: 'FAIL', unread: '?   ' } as const
 /** More failures than these of one section are counted, not printed. */
 const LINES_A_SECTION = 40
 
-const time = (seconds: bigint): string => new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
+const time = (seconds: bigint): string =>
+  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 
 export function renderReport(report: AuditReport): string {
-  return [...opening(report), ...sections(report), ...figures(report), ...outsider(report), ...conclusions(report)].join('\n') + '\n'
+  return (
+    [
+      ...opening(report),
+      ...sections(report),
+      ...figures(report),
+      ...outsider(report),
+      ...conclusions(report),
+    ].join('\n') + '\n'
+  )
 }
 
 function opening(report: AuditReport): string[] {
@@ -32,9 +41,14 @@ function opening(report: AuditReport): string[] {
   ]
   const development = report.shapes.filter((shape) => shape.isDevelopmentKey)
   if (development.length > 0) {
-    lines.push('', '!!! DEVELOPMENT KEYS !!!',
-      `Shapes ${development.map((s) => s.name).join(', ')} are proven under keys whose secret is public. ANYONE CAN FORGE A PROOF`,
-      'that this contract accepts, and take all it holds. Nothing below excludes that. For trying out only.')
+    lines.push(
+      '',
+      '!!! DEVELOPMENT KEYS !!!',
+      `Shapes ${development.map((s) => s.name).join(', ')} are proven under keys whose secret is ` +
+        'public. ANYONE CAN FORGE A PROOF',
+      'that this contract accepts, and take all it holds. Nothing below excludes that. For ' +
+        'trying out only.',
+    )
   }
   return lines
 }
@@ -44,17 +58,24 @@ function sections(report: AuditReport): string[] {
     const own = report.checks.filter((check) => check.section === section)
     const shown = own.slice(0, LINES_A_SECTION)
     const quiet = report.quietlyHeld.get(section) ?? 0
-    return ['', title,
+    return [
+      '',
+      title,
       ...shown.map((check) => `  ${MARKS[check.status]}  ${check.name}: ${check.detail}`),
       ...(own.length > shown.length ? [`        ... and ${own.length - shown.length} more`] : []),
-      ...(quiet > 0 ? [`  ok    ${quiet} single checks of this kind held`] : [])]
+      ...(quiet > 0 ? [`  ok    ${quiet} single checks of this kind held`] : []),
+    ]
   })
 }
 
 function figures({ figures: f, tokens, proofs, shapes }: AuditReport): string[] {
-  return ['', 'Figures',
-    `  batches                ${f.batches}${f.batches > 0n ? `, the last at ${time(f.lastBatchTime)}` : ''}`,
-    `  proofs                 ${proofs.verified} verified again, ${proofs.unreadable} not readable, ${proofs.withoutKey} without a key here, ${proofs.failed} failed`,
+  return [
+    '',
+    'Figures',
+    '  batches                ' +
+      `${f.batches}${f.batches > 0n ? `, the last at ${time(f.lastBatchTime)}` : ''}`,
+    `  proofs                 ${proofs.verified} verified again, ${proofs.unreadable} not ` +
+      `readable, ${proofs.withoutKey} without a key here, ${proofs.failed} failed`,
     `  member accounts        ${f.members}`,
     `  leaves written         ${f.leavesWritten}`,
     `  L1 requests            ${f.requestsServed} served of ${f.requests}`,
@@ -62,39 +83,80 @@ function figures({ figures: f, tokens, proofs, shapes }: AuditReport): string[] 
     `  tables, settlements    ${f.tables}, ${f.settlements}`,
     `  fee                    ${f.fee} micro-dollars a page`,
     `  root                   ${f.root}`,
-    ...shapes.map((s) => `  shape ${s.name.padEnd(16)} ${s.batches} batches, key ${s.keyHash}${s.isDevelopmentKey ? ' (DEVELOPMENT)' : ''}`),
-    ...tokens.flatMap((t) => [`  token ${t.id} (${t.address}, ${t.unit} raw units a lot), in lots:`,
-      `    vault ${t.vault} = owed ${t.owed} + unconsumed deposits ${t.unconsumed} + balances of all accounts ${t.balances}`,
-      `    ever: deposited ${t.totals.deposited}, refunded ${t.totals.refunded}, credited ${t.totals.consumed}, withdrawn ${t.totals.withdrawn}, claimed ${t.totals.claimed}`])]
+    ...shapes.map(
+      (s) =>
+        `  shape ${s.name.padEnd(16)} ${s.batches} batches, key ` +
+        `${s.keyHash}${s.isDevelopmentKey ? ' (DEVELOPMENT)' : ''}`,
+    ),
+    ...tokens.flatMap((t) => [
+      `  token ${t.id} (${t.address}, ${t.unit} raw units a lot), in lots:`,
+      `    vault ${t.vault} = owed ${t.owed} + unconsumed deposits ${t.unconsumed} + balances of ` +
+        `all accounts ${t.balances}`,
+      `    ever: deposited ${t.totals.deposited}, refunded ${t.totals.refunded}, credited ` +
+        `${t.totals.consumed}, withdrawn ${t.totals.withdrawn}, claimed ${t.totals.claimed}`,
+    ]),
+  ]
 }
 
 function outsider({ footprint }: AuditReport): string[] {
   const { total, batches } = footprint
-  return ['', 'What an outsider sees of the accounts',
-    `  ${total.commitmentBytes} bytes of commitments and ${total.cipherBytes} bytes of ciphertext for ${total.touchedMembers} member accounts touched in ${batches.length} batches`,
-    `  ${total.openBytes} bytes in clear: headers, deposits, requests, withdrawals, indices of touched accounts, padding`,
-    '  Which accounts a batch touched shows, cover included; what moved, with whom and at what price does not.']
+  return [
+    '',
+    'What an outsider sees of the accounts',
+    `  ${total.commitmentBytes} bytes of commitments and ${total.cipherBytes} bytes of ` +
+      `ciphertext for ${total.touchedMembers} member accounts touched in ${batches.length} batches`,
+    `  ${total.openBytes} bytes in clear: headers, deposits, requests, withdrawals, indices of ` +
+      'touched accounts, padding',
+    '  Which accounts a batch touched shows, cover included; what moved, with whom and at what ' +
+      'price does not.',
+  ]
 }
 
 function conclusions({ proofs, hasDevelopmentKey, verdict }: AuditReport): string[] {
   const all = proofs.verified === proofs.batches && verdict === 'held'
-  return ['', 'What you can conclude',
-    ...(all ? [
-      `  ${hasDevelopmentKey ? 'If nobody has used the public secret of the development keys: e' : 'E'}very change of every account follows the circuits of this checkout: signed by`,
-      '  its owner, matched by its counterparty, netted, solvent at the posted table, and paid for out of the vault.',
-      '  The accounts together hold, of each token, exactly what the vault holds for them.',
-    ] : ['  Only what the lines marked ok say. Where a proof was not verified here, you rely on the contract that accepted it.']),
-    '', 'What you cannot conclude from L1 alone',
-    '  That accounts which no batch has touched since are still solvent at today\'s values.',
-    '  That the values of the tables are right: L1 has their roots, not the worlds. Recompute them from the oracle\'s file.',
+  return [
+    '',
+    'What you can conclude',
+    ...(all
+      ? [
+          ...(hasDevelopmentKey
+            ? ['  If nobody has used the public secret of the development keys:']
+            : []),
+          '  Every change of every account follows the circuits of this checkout: signed by',
+          '  its owner, matched by its counterparty, netted, solvent at the posted table, and ' +
+            'paid for out of the vault.',
+          '  The accounts together hold, of each token, exactly what the vault holds for them.',
+        ]
+      : [
+          '  Only what the lines marked ok say. Where a proof was not verified here, you rely on ' +
+            'the contract that accepted it.',
+        ]),
+    '',
+    'What you cannot conclude from L1 alone',
+    "  That accounts which no batch has touched since are still solvent at today's values.",
+    '  That the values of the tables are right: L1 has their roots, not the worlds. Recompute ' +
+      "them from the oracle's file.",
     '  What any one account holds. Its owner can open it to you with batch keys.',
-    '  That settled instruments not yet turned into cash net to zero in cash today: they do when touched.',
-    '  That a key was made by an honest ceremony, and that a verifier contract does nothing besides the pairing check:',
-    '  compare its bytecode with a compile of this checkout. For batches verified above that does not matter.', '']
+    '  That settled instruments not yet turned into cash net to zero in cash today: they do when ' +
+      'touched.',
+    '  That a key was made by an honest ceremony, and that a verifier contract does nothing ' +
+      'besides the pairing check:',
+    '  compare its bytecode with a compile of this checkout. For batches verified above that ' +
+      'does not matter.',
+    '',
+  ]
 }
 
 /** The report as JSON: numbers beyond 2^53 as decimal strings, maps as objects. */
 export function reportJson(report: AuditReport): string {
-  return JSON.stringify(report, (_, value: unknown) => typeof value === 'bigint' ? `${value}`
-    : value instanceof Map ? Object.fromEntries(value) as unknown : value, 2)
+  return JSON.stringify(
+    report,
+    (_, value: unknown) =>
+      typeof value === 'bigint'
+        ? `${value}`
+        : value instanceof Map
+          ? (Object.fromEntries(value) as unknown)
+          : value,
+    2,
+  )
 }

@@ -1,43 +1,58 @@
 /** What a reader needs of the contract's ABI, as contracts/ICloister.sol declares it. */
 
 export const CLOISTER_ABI = [
-  'event Genesis(uint256 root, uint256 feeAccountLeaf, uint256 feeAccountViewKeyHash, uint256 feeAccountMeta)',
+  'event Genesis(uint256 root, uint256 feeAccountLeaf, uint256 feeAccountViewKeyHash, uint256 ' +
+    'feeAccountMeta)',
   'event TokenAdded(uint256 indexed id, address indexed token, uint256 unit, uint256 cap)',
-  'event ShapeAdded(uint256 indexed id, string name, address verifier, bytes32 keyHash, bool isDevelopmentKey)',
+  'event ShapeAdded(uint256 indexed id, string name, address verifier, bytes32 keyHash, bool ' +
+    'isDevelopmentKey)',
   'event FeeSet(uint256 fee)',
   'event Registered(uint256 indexed account, address indexed l1Owner)',
-  'event RequestQueued(uint256 indexed serial, uint256 indexed account, uint8 kind, uint256 x, uint256 y, uint256 viewKeyHash)',
+  'event RequestQueued(uint256 indexed serial, uint256 indexed account, uint8 kind, uint256 x, ' +
+    'uint256 y, uint256 viewKeyHash)',
   'event L1OwnerOffered(uint256 indexed account, address indexed nextL1Owner)',
   'event L1OwnerChanged(uint256 indexed account, address indexed l1Owner)',
-  'event Deposited(uint256 indexed id, address indexed depositor, uint256 indexed token, uint256 amount, uint256 commitment)',
+  'event Deposited(uint256 indexed id, address indexed depositor, uint256 indexed token, uint256 ' +
+    'amount, uint256 commitment)',
   'event RefundRequested(uint256 indexed id, uint256 dueAt)',
   'event Refunded(uint256 indexed id)',
-  'event TablePosted(uint256 indexed number, uint256 root, uint256 marksRoot, bytes32 dataHash, uint256 time, bytes marks)',
+  'event TablePosted(uint256 indexed number, uint256 root, uint256 marksRoot, bytes32 dataHash, ' +
+    'uint256 time, bytes marks)',
   'event SettlementPosted(uint256[] ids, int256[] values, uint256 root)',
-  'event Batch(uint256 indexed number, uint256 indexed shapeId, uint256 newRoot, uint256 commitment, uint256 x, bytes words)',
-  'event Claimed(uint256 indexed batch, uint256 indexed slot, address indexed to, uint256 token, uint256 amount)',
+  'event Batch(uint256 indexed number, uint256 indexed shapeId, uint256 newRoot, uint256 ' +
+    'commitment, uint256 x, bytes words)',
+  'event Claimed(uint256 indexed batch, uint256 indexed slot, address indexed to, uint256 token, ' +
+    'uint256 amount)',
 
-  'function submitBatch((uint256 shapeId, uint256 time, uint256 newRoot, uint256 tableNumber, uint256 batchNonce, uint256 requestCount) header, uint64[] depositIds, (uint256 token, uint256 amount, address to)[] withdrawals, uint256[] accountWords, uint256 commitment, uint256[8] proof)',
+  'function submitBatch((uint256 shapeId, uint256 time, uint256 newRoot, uint256 tableNumber, ' +
+    'uint256 batchNonce, uint256 requestCount) header, uint64[] depositIds, (uint256 token, ' +
+    'uint256 amount, address to)[] withdrawals, uint256[] accountWords, uint256 commitment, ' +
+    'uint256[8] proof)',
 
   'function domain() view returns (uint256)',
   'function fee() view returns (uint256)',
   'function batchNumber() view returns (uint256)',
-  'function batches(uint256 number) view returns ((uint256 root, uint64 tableNumber, uint64 time, uint32 accountCount, uint64 served, bytes32 withdrawalsRoot))',
+  'function batches(uint256 number) view returns ((uint256 root, uint64 tableNumber, uint64 ' +
+    'time, uint32 accountCount, uint64 served, bytes32 withdrawalsRoot))',
   'function accountCount() view returns (uint256)',
   'function requestCount() view returns (uint256)',
   'function served() view returns (uint256)',
   'function depositCount() view returns (uint256)',
-  'function deposits(uint256 id) view returns ((uint256 commitment, address depositor, uint64 refundRequestedAt, uint16 token, uint64 amount, uint8 status))',
-  'function tokens(uint256 id) view returns ((address token, uint96 unit, uint64 vault, uint64 owed, uint64 unconsumed, uint64 cap))',
-  'function shapes(uint256 id) view returns ((address verifier, uint16 members, uint16 deposits, uint16 withdrawals, uint16 requests, bool isDevelopmentKey, bytes32 keyHash))',
+  'function deposits(uint256 id) view returns ((uint256 commitment, address depositor, uint64 ' +
+    'refundRequestedAt, uint16 token, uint64 amount, uint8 status))',
+  'function tokens(uint256 id) view returns ((address token, uint96 unit, uint64 vault, uint64 ' +
+    'owed, uint64 unconsumed, uint64 cap))',
+  'function shapes(uint256 id) view returns ((address verifier, uint16 members, uint16 deposits, ' +
+    'uint16 withdrawals, uint16 requests, bool isDevelopmentKey, bytes32 keyHash))',
   'function tableNumber() view returns (uint256)',
   'function tables(uint256 number) view returns (uint256 root, uint256 time)',
   'function settlementRoot() view returns (uint256)',
   'function settlement(uint256 id) view returns (bool isSet, int256 value)',
-] as const
+]
 
 export const VERIFIER_ABI = [
-  'function verifyProof(uint256[2] a, uint256[2][2] b, uint256[2] c, uint256[3] input) view returns (bool)',
-] as const
+  'function verifyProof(uint256[2] a, uint256[2][2] b, uint256[2] c, uint256[3] input) view ' +
+    'returns (bool)',
+]
 
-export const ERC20_ABI = ['function balanceOf(address holder) view returns (uint256)'] as const
+export const ERC20_ABI = ['function balanceOf(address holder) view returns (uint256)']

@@ -158,7 +158,10 @@ export type Statement = {
   readonly commitment: bigint
 }
 
-/** x = keccak256(TAG, chainId, contract, keyHash, C, words...) mod p and y, as contracts/WordLib.sol has them. */
+/**
+ * x = keccak256(TAG, chainId, contract, keyHash, C, words...) mod p and y, as contracts/WordLib.sol
+ * has them.
+ */
 export function challengeOf(
   statement: Statement,
   words: readonly bigint[],

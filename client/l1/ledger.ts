@@ -2,7 +2,15 @@
 import { SETTLEMENT_DEPTH, TREE_DEPTH } from '../../circuits/params.ts'
 import { Tree } from '../../circuits/tree.ts'
 import type { BatchWords } from './batch-words.ts'
-import type { BatchEvent, DepositEvent, GenesisEvent, Place, ShapeEvent, TableEvent, TokenEvent } from './events.ts'
+import type {
+  BatchEvent,
+  DepositEvent,
+  GenesisEvent,
+  Place,
+  ShapeEvent,
+  TableEvent,
+  TokenEvent,
+} from './events.ts'
 
 /** Something on L1 that the protocol does not allow; `must` is the broken expectation. */
 export type Fault = { readonly must: string; readonly detail: string; readonly block: number }
@@ -57,7 +65,11 @@ export type BatchRecord = {
   /** Accounts with a leaf, the fee account included; padding is not counted. */
   readonly touchedCount: number
 }
-export type Registration = { readonly account: number; readonly l1Owner: string | null; readonly request: KeyRequest | null }
+export type Registration = {
+  readonly account: number
+  readonly l1Owner: string | null
+  readonly request: KeyRequest | null
+}
 
 /** Filled by replay.ts alone; everybody else reads it as Rebuilt. */
 export class Ledger {
@@ -101,7 +113,15 @@ export class Ledger {
     return this.touches.get(index)?.at(-1)
   }
   totalsOf(token: number): TokenTotals {
-    return this.totals.get(token) ?? { deposited: 0n, refunded: 0n, consumed: 0n, withdrawn: 0n, claimed: 0n }
+    return (
+      this.totals.get(token) ?? {
+        deposited: 0n,
+        refunded: 0n,
+        consumed: 0n,
+        withdrawn: 0n,
+        claimed: 0n,
+      }
+    )
   }
   registration(account: number): Registration {
     const request = this.keyRequests.find((r) => r.account === account && r.kind === 'register')
@@ -115,14 +135,19 @@ export class Ledger {
   add(token: number, change: Partial<TokenTotals>): void {
     const totals = this.totalsOf(token)
     this.totals.set(token, {
-      deposited: totals.deposited + (change.deposited ?? 0n), refunded: totals.refunded + (change.refunded ?? 0n),
-      consumed: totals.consumed + (change.consumed ?? 0n), withdrawn: totals.withdrawn + (change.withdrawn ?? 0n),
+      deposited: totals.deposited + (change.deposited ?? 0n),
+      refunded: totals.refunded + (change.refunded ?? 0n),
+      consumed: totals.consumed + (change.consumed ?? 0n),
+      withdrawn: totals.withdrawn + (change.withdrawn ?? 0n),
       claimed: totals.claimed + (change.claimed ?? 0n),
     })
   }
 }
 
-export type Rebuilt = Omit<Readonly<Ledger>, 'add' | 'faults' | 'batches' | 'keyRequests' | 'tables'> & {
+export type Rebuilt = Omit<
+  Readonly<Ledger>,
+  'add' | 'faults' | 'batches' | 'keyRequests' | 'tables'
+> & {
   readonly faults: readonly Fault[]
   readonly batches: readonly BatchRecord[]
   readonly keyRequests: readonly KeyRequest[]

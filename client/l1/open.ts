@@ -1,19 +1,35 @@
-/** Opens an account from what L1 carries: by its owner with the view key, by an auditor with a batch key. */
-import { batchKey, decryptAccount, leafHash, ownerKeyHash, saltOf, viewKeyHash, type Account }
-  from '../../circuits/account.ts'
+/**
+ * Opens an account from what L1 carries: by its owner with the view key, by an auditor with a batch
+ * key.
+ */
+import {
+  batchKey,
+  decryptAccount,
+  leafHash,
+  ownerKeyHash,
+  saltOf,
+  viewKeyHash,
+  type Account,
+} from '../../circuits/account.ts'
 import { timesEight } from '../../circuits/eddsa.ts'
 import { FEE_ACCOUNT_INDEX } from '../../circuits/params.ts'
 import type { Rebuilt, Touch } from './ledger.ts'
 
-/** The account is on L1, and these keys do not open it; the message says which of them did not fit. */
+/**
+ * The account is on L1, and these keys do not open it; the message says which of them did not fit.
+ */
 export class OpenError extends Error {}
 
 export type Opened = { readonly account: Account; readonly touch: Touch }
 
-/** Owner keys that L1 itself was asked to install; keys installed by a page only their owner knows. */
+/**
+ * Owner keys that L1 itself was asked to install; keys installed by a page only their owner knows.
+ */
 export function ownerKeyHashesOnL1(rebuilt: Rebuilt, index: number): readonly bigint[] {
-  return rebuilt.keyRequests.filter((r) => r.account === index && r.servedBy !== null)
-    .map(({ x, y }) => ownerKeyHash(timesEight({ x, y }))).reverse()
+  return rebuilt.keyRequests
+    .filter((r) => r.account === index && r.servedBy !== null)
+    .map(({ x, y }) => ownerKeyHash(timesEight({ x, y })))
+    .reverse()
 }
 
 /**
@@ -21,46 +37,61 @@ export function ownerKeyHashesOnL1(rebuilt: Rebuilt, index: number): readonly bi
  * that L1 shows; after a rotation by page the new key's must be among them.
  */
 export function openAccount(
-  rebuilt: Rebuilt, index: number, viewKey: bigint, candidates: readonly bigint[] = [],
+  rebuilt: Rebuilt,
+  index: number,
+  viewKey: bigint,
+  candidates: readonly bigint[] = [],
 ): Account {
   const touch = rebuilt.last(index)
   if (touch === undefined) return openUntouched(rebuilt, index, viewKey)
-  const account = openTouch(rebuilt, touch, viewKey, candidates)
-  if (typeof account === 'string') throw new OpenError(`account ${index}: ${account}`)
-  return account
+  const found = openTouch(rebuilt, touch, viewKey, candidates)
+  if (found.account === null) throw new OpenError(`account ${index}: ${found.why}`)
+  return found.account
 }
 
-/** The account after each batch that touched it and that one of the view keys opens, oldest first. */
+/**
+ * The account after each batch that touched it and that one of the view keys opens, oldest first.
+ */
 export function history(
-  rebuilt: Rebuilt, index: number, viewKeys: readonly bigint[], candidates: readonly bigint[] = [],
+  rebuilt: Rebuilt,
+  index: number,
+  viewKeys: readonly bigint[],
+  candidates: readonly bigint[] = [],
 ): readonly Opened[] {
   const touches = rebuilt.touches.get(index) ?? []
   return touches.map((touch) => {
     const tries = viewKeys.map((viewKey) => openTouch(rebuilt, touch, viewKey, candidates))
-    const account = tries.find((found) => typeof found !== 'string')
-    if (account === undefined || typeof account === 'string') {
-      // A leaf that does not match says more than a ciphertext that does not open.
-      const reasons = tries.filter((found) => typeof found === 'string')
-      throw new OpenError(`account ${index}: ${reasons.find((r) => !r.includes('view key does not')) ?? reasons[0] ?? 'no view key given'}`)
-    }
-    return { account, touch }
+    const opened = tries.find((found) => found.account !== null)
+    if (opened !== undefined) return { account: opened.account, touch }
+    // A leaf that does not match says more than a ciphertext that does not open.
+    const failed = tries.filter((found) => found.account === null)
+    const why = (failed.find((found) => found.isDecrypted) ?? failed[0])?.why
+    throw new OpenError(`account ${index}: ${why ?? 'no view key given'}`)
   })
 }
 
 /** What a batch key discloses: one account after one batch. Key hashes come with the disclosure. */
 export function openWithBatchKey(
-  touch: Touch, key: bigint, keyHashes: Pick<Account, 'ownerKeyHash' | 'viewKeyHash'>,
+  touch: Touch,
+  key: bigint,
+  keyHashes: Pick<Account, 'ownerKeyHash' | 'viewKeyHash'>,
 ): Account {
   const account = decrypted(touch, key, keyHashes)
   const where = `account ${touch.index} in batch ${touch.batchNumber}`
   if (account === null) throw new OpenError(`${where}: the batch key does not open the ciphertext`)
   if (leafHash(account) !== touch.leaf) {
-    throw new OpenError(`${where}: the ciphertext opens, but the leaf on L1 is under other key hashes`)
+    throw new OpenError(
+      `${where}: the ciphertext opens, but the leaf on L1 is under other key hashes`,
+    )
   }
   return account
 }
 
-function decrypted(touch: Touch, key: bigint, keyHashes: Pick<Account, 'ownerKeyHash' | 'viewKeyHash'>): Account | null {
+function decrypted(
+  touch: Touch,
+  key: bigint,
+  keyHashes: Pick<Account, 'ownerKeyHash' | 'viewKeyHash'>,
+): Account | null {
   try {
     return decryptAccount(touch.cipher, key, keyHashes)
   } catch {
@@ -69,44 +100,76 @@ function decrypted(touch: Touch, key: bigint, keyHashes: Pick<Account, 'ownerKey
   }
 }
 
-/** The account, or why not. */
-function openTouch(rebuilt: Rebuilt, touch: Touch, viewKey: bigint, candidates: readonly bigint[]): Account | string {
+type Try =
+  | { readonly account: Account }
+  | { readonly account: null; readonly isDecrypted: boolean; readonly why: string }
+
+function openTouch(
+  rebuilt: Rebuilt,
+  touch: Touch,
+  viewKey: bigint,
+  candidates: readonly bigint[],
+): Try {
   const { index, batchNumber, batchNonce } = touch
   const key = batchKey(viewKey, index, batchNumber, batchNonce)
   const viewHash = viewKeyHash(viewKey)
   const opened = decrypted(touch, key, { ownerKeyHash: 0n, viewKeyHash: viewHash })
   if (opened === null) {
     const registered = rebuilt.registrations.get(index)?.viewKeyHash
-    const why = registered === undefined || registered === viewHash ? '' : '; it is not the one of the registration either'
-    return `the view key does not open the ciphertext of batch ${batchNumber}${why}`
+    const why =
+      registered === undefined || registered === viewHash
+        ? ''
+        : '; it is not the one of the registration either'
+    return {
+      account: null,
+      isDecrypted: false,
+      why: `the view key does not open the ciphertext of batch ${batchNumber}${why}`,
+    }
   }
-  const owners = index === FEE_ACCOUNT_INDEX ? [0n] : [...candidates, ...ownerKeyHashesOnL1(rebuilt, index)]
+  const owners =
+    index === FEE_ACCOUNT_INDEX ? [0n] : [...candidates, ...ownerKeyHashesOnL1(rebuilt, index)]
   for (const owner of owners) {
     const account = { ...opened, ownerKeyHash: owner }
-    if (leafHash(account) === touch.leaf) return account
+    if (leafHash(account) === touch.leaf) return { account }
   }
-  return `the view key opens the ciphertext of batch ${batchNumber}, but the leaf on L1 belongs to none of the `
-    + `${owners.length} owner keys tried (was the owner key rotated?)`
+  return {
+    account: null,
+    isDecrypted: true,
+    why:
+      `the view key opens the ciphertext of batch ${batchNumber}, but the leaf on L1 belongs to ` +
+      `none of the ${owners.length} owner keys tried (was the owner key rotated?)`,
+  }
 }
 
-/** No batch has written the account yet: the fee account at genesis, or a registration that waits. */
+/**
+ * No batch has written the account yet: the fee account at genesis, or a registration that waits.
+ */
 function openUntouched(rebuilt: Rebuilt, index: number, viewKey: bigint): Account {
   const { genesis } = rebuilt
   if (index === FEE_ACCOUNT_INDEX && genesis !== null) {
     const account: Account = {
-      ownerKeyHash: 0n, viewKeyHash: viewKeyHash(viewKey), head: 0n, meta: genesis.feeAccountMeta, cash: 0n,
-      balances: [], salt: saltOf(batchKey(viewKey, FEE_ACCOUNT_INDEX, 0n, 0n)),
+      ownerKeyHash: 0n,
+      viewKeyHash: viewKeyHash(viewKey),
+      head: 0n,
+      meta: genesis.feeAccountMeta,
+      cash: 0n,
+      balances: [],
+      salt: saltOf(batchKey(viewKey, FEE_ACCOUNT_INDEX, 0n, 0n)),
     }
     if (account.viewKeyHash !== genesis.feeAccountViewKeyHash) {
       throw new OpenError('account 0: the view key is not the one whose hash the genesis names')
     }
     if (leafHash(account) !== genesis.feeAccountLeaf) {
-      throw new OpenError('account 0: the view key fits, but the genesis leaf is not an empty fee account under it')
+      throw new OpenError(
+        'account 0: the view key fits, but the genesis leaf is not an empty fee account under it',
+      )
     }
     return account
   }
   const isQueued = rebuilt.registrations.has(index)
-  throw new OpenError(isQueued ? `account ${index} is registered on L1, but no batch has served the request yet`
-    : `account ${index} does not exist: accounts end before ${rebuilt.accountCount}`)
+  throw new OpenError(
+    isQueued
+      ? `account ${index} is registered on L1, but no batch has served the request yet`
+      : `account ${index} does not exist: accounts end before ${rebuilt.accountCount}`,
+  )
 }
-

@@ -22,20 +22,24 @@ export class FaultError extends Error {
   readonly faults: readonly Fault[]
   constructor(faults: readonly Fault[]) {
     const [first] = faults
-    super(`L1 does not hold together: ${first?.must} (block ${first?.block}): ${first?.detail}`
-      + (faults.length > 1 ? `; ${faults.length - 1} more` : ''))
+    super(
+      `L1 does not hold together: ${first?.must} (block ${first?.block}): ${first?.detail}` +
+        (faults.length > 1 ? `; ${faults.length - 1} more` : ''),
+    )
     this.faults = faults
   }
 }
 
 /** Everything, or an error: ReadError if L1 cannot be read, FaultError if it is not in order. */
 export async function rebuild(
-  rpc: string | Transport, contract: string, options: RebuildOptions = {},
+  rpc: string | Transport,
+  contract: string,
+  options: RebuildOptions = {},
 ): Promise<Rebuilt> {
   const l1 = await connect(rpc, contract, options.atBlock)
   const rebuilt = await replayFrom(l1, options)
-  const faults = [...rebuilt.faults, ...await compareWithViews(l1, rebuilt, options.onProgress)]
-  if (!await l1.isHeadStillCanonical()) {
+  const faults = [...rebuilt.faults, ...(await compareWithViews(l1, rebuilt, options.onProgress))]
+  if (!(await l1.isHeadStillCanonical())) {
     throw new ReadError(`block ${l1.head.number} was replaced while it was read; try again`)
   }
   if (faults.length > 0) throw new FaultError(faults)
@@ -47,26 +51,40 @@ export async function replayFrom(l1: L1, options: RebuildOptions = {}): Promise<
   const progress = options.onProgress ?? (() => {})
   const events = await readEvents(l1, options.fromBlock ?? 0, progress)
   if (events.length === 0) {
-    throw new ReadError(`${l1.contract} has emitted nothing on chain ${l1.chainId} up to block ${l1.head.number}`)
+    throw new ReadError(
+      `${l1.contract} has emitted nothing on chain ${l1.chainId} up to block ${l1.head.number}`,
+    )
   }
   const total = events.filter((event) => event.kind === 'batch').length
   const rebuilt = replay(events, {
     domain: domainOf(l1.chainId, l1.contract),
-    onBatch: (number) => { if (number % 100n === 0n) progress(`replayed ${number} of ${total} batches`) },
+    onBatch: (number) => {
+      if (number % 100n === 0n) progress(`replayed ${number} of ${total} batches`)
+    },
   })
   progress(`replayed ${total} batches, ${rebuilt.accountCount - 16n} accounts`)
   return rebuilt
 }
 
-/** The contract's own record against the events: roots, times, counts, tables, settlements, totals. */
-export async function compareWithViews(l1: L1, rebuilt: Rebuilt, progress: Progress = () => {}): Promise<readonly Fault[]> {
+/**
+ * The contract's own record against the events: roots, times, counts, tables, settlements, totals.
+ */
+export async function compareWithViews(
+  l1: L1,
+  rebuilt: Rebuilt,
+  progress: Progress = () => {},
+): Promise<readonly Fault[]> {
   const faults: Fault[] = []
   const same = (what: string, view: unknown, expected: unknown): void => {
     if (view === expected) return
-    faults.push({ must: 'ViewMustMatchEvents', detail: `${what}: the contract says ${view}, its events give ${expected}`,
-      block: l1.head.number })
+    faults.push({
+      must: 'ViewMustMatchEvents',
+      detail: `${what}: the contract says ${view}, its events give ${expected}`,
+      block: l1.head.number,
+    })
   }
-  const one = async (name: string, ...args: readonly unknown[]): Promise<unknown> => (await l1.view(name, args))[0]
+  const one = async (name: string, ...args: readonly unknown[]): Promise<unknown> =>
+    (await l1.view(name, args))[0]
   same('domain', await one('domain'), domainOf(l1.chainId, l1.contract))
   same('batchNumber', await one('batchNumber'), rebuilt.batchNumber)
   same('fee', await one('fee'), rebuilt.fee)
@@ -87,7 +105,10 @@ export async function compareWithViews(l1: L1, rebuilt: Rebuilt, progress: Progr
     same(`settlement value of instrument ${id}`, isSet === true ? stored : 'not set', value)
   }
   for (const { id, address, unit } of rebuilt.tokens.values()) {
-    const [token, storedUnit, vault, owed, unconsumed] = await one('tokens', id) as readonly unknown[]
+    const [token, storedUnit, vault, owed, unconsumed] = (await one(
+      'tokens',
+      id,
+    )) as readonly unknown[]
     const expected = vaultOf(rebuilt.totalsOf(id))
     same(`address of token ${id}`, token, address)
     same(`unit of token ${id}`, storedUnit, unit)
@@ -99,13 +120,16 @@ export async function compareWithViews(l1: L1, rebuilt: Rebuilt, progress: Progr
 }
 
 async function compareBatches(
-  l1: L1, rebuilt: Rebuilt, same: (what: string, view: unknown, expected: unknown) => void, progress: Progress,
+  l1: L1,
+  rebuilt: Rebuilt,
+  same: (what: string, view: unknown, expected: unknown) => void,
+  progress: Progress,
 ): Promise<void> {
-  const [genesis] = await l1.view('batches', [0]) as readonly (readonly unknown[])[]
+  const [genesis] = (await l1.view('batches', [0])) as readonly (readonly unknown[])[]
   same('root of batch 0', genesis?.[0], rebuilt.genesis?.root)
   let served = 0n
   for (const { event, parts } of rebuilt.batches) {
-    const [record] = await l1.view('batches', [event.number]) as readonly (readonly unknown[])[]
+    const [record] = (await l1.view('batches', [event.number])) as readonly (readonly unknown[])[]
     const [root, tableNumber, time, accountCount, storedServed, storedRoot] = record ?? []
     const { header } = parts
     served += BigInt(parts.requests.length)
@@ -115,7 +139,12 @@ async function compareBatches(
     same(`account count of batch ${event.number}`, accountCount, header.accountCountAfter)
     same(`served requests of batch ${event.number}`, storedServed, served)
     const list = parts.withdrawals.map((w) => ({ ...w, batch: event.number }))
-    same(`withdrawals root of batch ${event.number}`, storedRoot, withdrawalsRoot(l1.contract, list))
-    if (event.number % 100n === 0n) progress(`compared ${event.number} batches with the contract's record`)
+    same(
+      `withdrawals root of batch ${event.number}`,
+      storedRoot,
+      withdrawalsRoot(l1.contract, list),
+    )
+    if (event.number % 100n === 0n)
+      progress(`compared ${event.number} batches with the contract's record`)
   }
 }

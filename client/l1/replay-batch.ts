@@ -1,4 +1,6 @@
-/** One batch of the replay: every word that L1 could have known is compared, every leaf is written. */
+/**
+ * One batch of the replay: every word that L1 could have known is compared, every leaf is written.
+ */
 import { ACCOUNT_UPPER_BOUND, FEE_ACCOUNT_INDEX, FIELD_MODULUS } from '../../circuits/params.ts'
 import { parseBatchWords, type BatchWords } from './batch-words.ts'
 import type { BatchEvent, Place } from './events.ts'
@@ -6,10 +8,15 @@ import type { Ledger } from './ledger.ts'
 import type { Expect } from './replay.ts'
 
 export function replayBatch(ledger: Ledger, event: BatchEvent, place: Place, outer: Expect): void {
-  const must: Expect = (holds, name, detail) => outer(holds, name, `batch ${event.number}: ${detail}`)
+  const must: Expect = (holds, name, detail) =>
+    outer(holds, name, `batch ${event.number}: ${detail}`)
   const shape = ledger.shapes.get(event.shapeId)
   if (shape === undefined) {
-    must(false, 'ShapeMustBeKnown', `shape ${event.shapeId} was never added; its words cannot be read`)
+    must(
+      false,
+      'ShapeMustBeKnown',
+      `shape ${event.shapeId} was never added; its words cannot be read`,
+    )
     return
   }
   let parts: BatchWords
@@ -19,20 +26,32 @@ export function replayBatch(ledger: Ledger, event: BatchEvent, place: Place, out
     must(false, 'WordsMustFitShape', error instanceof Error ? error.message : String(error))
     return
   }
-  must(event.words.every((word) => word < FIELD_MODULUS), 'WordMustBeBelowModulus', 'a word is not below the modulus')
+  must(
+    event.words.every((word) => word < FIELD_MODULUS),
+    'WordMustBeBelowModulus',
+    'a word is not below the modulus',
+  )
   checkHeader(ledger, event, parts, must)
   serveRequests(ledger, event, parts, must)
   consumeDeposits(ledger, event, parts, must)
   oweWithdrawals(ledger, event, parts, must)
   writeAccounts(ledger, parts, must)
-  must(ledger.root === parts.header.newRoot && ledger.root === event.newRoot, 'RootMustFollowLeaves',
-    `the leaves give root ${ledger.root}, L1 says ${event.newRoot}`)
+  must(
+    ledger.root === parts.header.newRoot && ledger.root === event.newRoot,
+    'RootMustFollowLeaves',
+    `the leaves give root ${ledger.root}, L1 says ${event.newRoot}`,
+  )
   const touchedCount = parts.accounts.filter((account) => account.leaf !== 0n).length
   const { block, index, transaction } = place
   ledger.batches.push({ place: { block, index, transaction }, event, shape, parts, touchedCount })
 }
 
-function checkHeader(ledger: Ledger, event: BatchEvent, { header, requests }: BatchWords, must: Expect): void {
+function checkHeader(
+  ledger: Ledger,
+  event: BatchEvent,
+  { header, requests }: BatchWords,
+  must: Expect,
+): void {
   const same = (what: string, found: bigint, expected: bigint, name: string): void => {
     must(found === expected, name, `${what} is ${found}, expected ${expected}`)
   }
@@ -45,13 +64,32 @@ function checkHeader(ledger: Ledger, event: BatchEvent, { header, requests }: Ba
   same('reserved0', header.reserved0, 0n, 'ModeMustBeKnown')
   same('reserved1', header.reserved1, 0n, 'ModeMustBeKnown')
   same('fee', header.fee, ledger.fee ?? -1n, 'FeeMustBeCurrent')
-  same('settlementRoot', header.settlementRoot, ledger.settlementTree.root, 'SettlementRootMustBeCurrent')
-  same('accountCountBefore', header.accountCountBefore, ledger.accountCount, 'CountMustFollowRegistrations')
+  same(
+    'settlementRoot',
+    header.settlementRoot,
+    ledger.settlementTree.root,
+    'SettlementRootMustBeCurrent',
+  )
+  same(
+    'accountCountBefore',
+    header.accountCountBefore,
+    ledger.accountCount,
+    'CountMustFollowRegistrations',
+  )
   const registrations = BigInt(requests.filter((r) => r.kind === 1).length)
-  same('accountCountAfter', header.accountCountAfter, ledger.accountCount + registrations, 'CountMustFollowRegistrations')
+  same(
+    'accountCountAfter',
+    header.accountCountAfter,
+    ledger.accountCount + registrations,
+    'CountMustFollowRegistrations',
+  )
   ledger.accountCount = header.accountCountAfter
   checkTable(ledger, header, must)
-  must(header.time >= ledger.time, 'TimeMustNotGoBack', `time is ${header.time}, the batch before had ${ledger.time}`)
+  must(
+    header.time >= ledger.time,
+    'TimeMustNotGoBack',
+    `time is ${header.time}, the batch before had ${ledger.time}`,
+  )
 }
 
 /** The latest table or the one before, never an older one than the last batch had. */
@@ -59,66 +97,146 @@ function checkTable(ledger: Ledger, header: BatchWords['header'], must: Expect):
   const latest = BigInt(ledger.tables.length)
   const previous = ledger.batches.at(-1)?.parts.header.tableNumber ?? 0n
   const table = ledger.tables[Number(header.tableNumber) - 1]
-  must(table !== undefined && latest - header.tableNumber <= 1n && header.tableNumber >= previous,
-    'TableMustBeCurrent', `table ${header.tableNumber}, the latest is ${latest}, the batch before had ${previous}`)
-  must(header.tableRoot === table?.root && header.confirmedTableRoot === table.root,
-    'TableMustMatch', `the root of table ${header.tableNumber} is not the one that was posted`)
+  must(
+    table !== undefined && latest - header.tableNumber <= 1n && header.tableNumber >= previous,
+    'TableMustBeCurrent',
+    `table ${header.tableNumber}, the latest is ${latest}, the batch before had ${previous}`,
+  )
+  must(
+    header.tableRoot === table?.root && header.confirmedTableRoot === table.root,
+    'TableMustMatch',
+    `the root of table ${header.tableNumber} is not the one that was posted`,
+  )
 }
 
-function serveRequests(ledger: Ledger, event: BatchEvent, { requests }: BatchWords, must: Expect): void {
+function serveRequests(
+  ledger: Ledger,
+  event: BatchEvent,
+  { requests }: BatchWords,
+  must: Expect,
+): void {
   for (const words of requests) {
     const queued = ledger.keyRequests[Number(ledger.served)]
     const kind = queued?.kind === 'register' ? 1 : 2
-    const isSame = queued !== undefined && words.serial === queued.serial && words.kind === kind
-      && words.account === queued.account && words.x === queued.x && words.y === queued.y
-      && words.viewKeyHash === queued.viewKeyHash && words.data3 === 0n
-    must(isSame, 'RequestMustBeServed', `request ${words.serial} is not the next of the queue, ${ledger.served}, as it was queued`)
-    if (queued !== undefined) ledger.keyRequests[Number(ledger.served)] = { ...queued, servedBy: event.number }
+    const isSame =
+      queued !== undefined &&
+      words.serial === queued.serial &&
+      words.kind === kind &&
+      words.account === queued.account &&
+      words.x === queued.x &&
+      words.y === queued.y &&
+      words.viewKeyHash === queued.viewKeyHash &&
+      words.data3 === 0n
+    must(
+      isSame,
+      'RequestMustBeServed',
+      `request ${words.serial} is not the next of the queue, ${ledger.served}, as it was queued`,
+    )
+    if (queued !== undefined)
+      ledger.keyRequests[Number(ledger.served)] = { ...queued, servedBy: event.number }
     ledger.served++
   }
 }
 
-function consumeDeposits(ledger: Ledger, event: BatchEvent, { deposits }: BatchWords, must: Expect): void {
+function consumeDeposits(
+  ledger: Ledger,
+  event: BatchEvent,
+  { deposits }: BatchWords,
+  must: Expect,
+): void {
   for (const words of deposits) {
     const open = ledger.deposits.get(words.id)
-    const isSame = open !== undefined && open.status === 'open' && open.commitment === words.commitment
-      && open.token === words.token && open.amount === words.amount
-    must(isSame, 'DepositMustBeOpen', `deposit ${words.id} is credited, but it is ${
-      open === undefined ? 'unknown' : open.status === 'open' ? 'another one on L1' : open.status}`)
-    if (open !== undefined) ledger.deposits.set(words.id, { ...open, status: 'consumed', batch: event.number })
+    const isSame =
+      open !== undefined &&
+      open.status === 'open' &&
+      open.commitment === words.commitment &&
+      open.token === words.token &&
+      open.amount === words.amount
+    must(
+      isSame,
+      'DepositMustBeOpen',
+      `deposit ${words.id} is credited, but it is ${
+        open === undefined ? 'unknown' : open.status === 'open' ? 'another one on L1' : open.status
+      }`,
+    )
+    if (open !== undefined)
+      ledger.deposits.set(words.id, { ...open, status: 'consumed', batch: event.number })
     ledger.add(words.token, { consumed: words.amount })
   }
 }
 
-function oweWithdrawals(ledger: Ledger, event: BatchEvent, { withdrawals }: BatchWords, must: Expect): void {
+function oweWithdrawals(
+  ledger: Ledger,
+  event: BatchEvent,
+  { withdrawals }: BatchWords,
+  must: Expect,
+): void {
   withdrawals.forEach((words, i) => {
     const { token, amount } = words
-    must(words.slot === i, 'WithdrawalsMustFillFirstSlots', `slot ${words.slot} is used, slot ${i} is not`)
-    must(amount > 0n && ledger.tokens.has(token), 'WithdrawalMustBePayable', `${amount} lots of token ${token}`)
-    ledger.withdrawals.set(`${event.number}/${words.slot}`, { batch: event.number, isClaimed: false, ...words })
+    must(
+      words.slot === i,
+      'WithdrawalsMustFillFirstSlots',
+      `slot ${words.slot} is used, slot ${i} is not`,
+    )
+    must(
+      amount > 0n && ledger.tokens.has(token),
+      'WithdrawalMustBePayable',
+      `${amount} lots of token ${token}`,
+    )
+    ledger.withdrawals.set(`${event.number}/${words.slot}`, {
+      batch: event.number,
+      isClaimed: false,
+      ...words,
+    })
     ledger.add(token, { withdrawn: amount })
     const { consumed, withdrawn } = ledger.totalsOf(token)
-    must(withdrawn <= consumed, 'WithdrawalMustBeFunded',
-      `token ${token}: ${withdrawn} lots withdrawn in all, ${consumed} ever credited`)
+    must(
+      withdrawn <= consumed,
+      'WithdrawalMustBeFunded',
+      `token ${token}: ${withdrawn} lots withdrawn in all, ${consumed} ever credited`,
+    )
   })
 }
 
 function writeAccounts(ledger: Ledger, { header, accounts }: BatchWords, must: Expect): void {
   let previous = -1
   for (const { index, leaf, cipher } of accounts) {
-    must(index > previous && index < ACCOUNT_UPPER_BOUND && (previous >= 0 || index === FEE_ACCOUNT_INDEX),
-      'AccountsMustAscend', `account ${index} comes after ${previous}`)
+    must(
+      index > previous &&
+        index < ACCOUNT_UPPER_BOUND &&
+        (previous >= 0 || index === FEE_ACCOUNT_INDEX),
+      'AccountsMustAscend',
+      `account ${index} comes after ${previous}`,
+    )
     previous = index
     if (index >= ACCOUNT_UPPER_BOUND) continue
     if (leaf === 0n) {
-      must(ledger.tree.leaf(index) === 0n, 'LeafMustNotVanish', `the leaf of account ${index} is emptied`)
-      must(cipher.every((word) => word === 0n), 'PaddingMustBeEmpty', `an empty leaf with a ciphertext, ${index}`)
+      must(
+        ledger.tree.leaf(index) === 0n,
+        'LeafMustNotVanish',
+        `the leaf of account ${index} is emptied`,
+      )
+      must(
+        cipher.every((word) => word === 0n),
+        'PaddingMustBeEmpty',
+        `an empty leaf with a ciphertext, ${index}`,
+      )
       continue
     }
-    must(BigInt(index) < header.accountCountAfter, 'LeafMustBeEmptyBeforeRegistration',
-      `account ${index} has a leaf, but accounts end before ${header.accountCountAfter}`)
+    must(
+      BigInt(index) < header.accountCountAfter,
+      'LeafMustBeEmptyBeforeRegistration',
+      `account ${index} has a leaf, but accounts end before ${header.accountCountAfter}`,
+    )
     ledger.tree.set(index, leaf)
-    const touch = { index, leaf, cipher, batchNumber: header.batchNumber, batchNonce: header.batchNonce, time: header.time }
+    const touch = {
+      index,
+      leaf,
+      cipher,
+      batchNumber: header.batchNumber,
+      batchNonce: header.batchNonce,
+      time: header.time,
+    }
     const touches = ledger.touches.get(index)
     if (touches === undefined) ledger.touches.set(index, [touch])
     else touches.push(touch)

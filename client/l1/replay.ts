@@ -15,21 +15,37 @@ export type ReplayOptions = {
 export function replay(events: readonly L1Event[], options: ReplayOptions = {}): Rebuilt {
   const ledger = new Ledger(options.domain ?? null, FIRST_MEMBER_INDEX)
   if (events[0] !== undefined && events[0].kind !== 'genesis') {
-    expect(ledger, events[0], false, 'EventsMustBeginWithGenesis', `the first event is ${events[0].kind}`)
+    expect(
+      ledger,
+      events[0],
+      false,
+      'EventsMustBeginWithGenesis',
+      `the first event is ${events[0].kind}`,
+    )
   }
   for (const event of events) {
     apply(ledger, event)
     if (event.kind === 'batch') options.onBatch?.(event.number)
   }
   if (ledger.genesis === null) {
-    ledger.faults.push({ must: 'GenesisMustExist', detail: 'the contract has emitted no Genesis event', block: 0 })
+    ledger.faults.push({
+      must: 'GenesisMustExist',
+      detail: 'the contract has emitted no Genesis event',
+      block: 0,
+    })
   }
   return ledger
 }
 
 export type Expect = (holds: boolean, must: string, detail: string) => boolean
 
-function expect(ledger: Ledger, place: Place, holds: boolean, must: string, detail: string): boolean {
+function expect(
+  ledger: Ledger,
+  place: Place,
+  holds: boolean,
+  must: string,
+  detail: string,
+): boolean {
   if (!holds) ledger.faults.push({ must, detail, block: place.block })
   return holds
 }
@@ -37,7 +53,8 @@ function expect(ledger: Ledger, place: Place, holds: boolean, must: string, deta
 function apply(ledger: Ledger, event: L1Event): void {
   const must: Expect = (holds, name, detail) => expect(ledger, event, holds, name, detail)
   switch (event.kind) {
-    case 'genesis': return applyGenesis(ledger, event, must)
+    case 'genesis':
+      return applyGenesis(ledger, event, must)
     case 'token':
       must(!ledger.tokens.has(event.id), 'TokenMustBeNew', `token ${event.id} is listed twice`)
       ledger.tokens.set(event.id, event)
@@ -53,19 +70,28 @@ function apply(ledger: Ledger, event: L1Event): void {
     case 'ownerChanged':
       ledger.l1Owners.set(event.account, event.l1Owner)
       return
-    case 'ownerOffered': return
-    case 'request': return applyRequest(ledger, event, must)
+    case 'ownerOffered':
+      return
+    case 'request':
+      return applyRequest(ledger, event, must)
     case 'deposit':
     case 'refundRequested':
-    case 'refunded': return applyDeposit(ledger, event, must)
+    case 'refunded':
+      return applyDeposit(ledger, event, must)
     case 'table':
-      must(event.number === BigInt(ledger.tables.length) + 1n, 'TablesMustBeInOrder',
-        `table ${event.number} comes after ${ledger.tables.length}`)
+      must(
+        event.number === BigInt(ledger.tables.length) + 1n,
+        'TablesMustBeInOrder',
+        `table ${event.number} comes after ${ledger.tables.length}`,
+      )
       ledger.tables.push(event)
       return
-    case 'settlement': return applySettlement(ledger, event, must)
-    case 'batch': return replayBatch(ledger, event, event, must)
-    case 'claim': return applyClaim(ledger, event, must)
+    case 'settlement':
+      return applySettlement(ledger, event, must)
+    case 'batch':
+      return replayBatch(ledger, event, event, must)
+    case 'claim':
+      return applyClaim(ledger, event, must)
   }
 }
 
@@ -75,20 +101,45 @@ function applyGenesis(ledger: Ledger, event: Body<'genesis'>, must: Expect): voi
   if (!must(ledger.genesis === null, 'GenesisMustBeOnce', 'a second Genesis event')) return
   ledger.genesis = event
   ledger.tree.set(0, event.feeAccountLeaf)
-  must(ledger.root === event.root, 'GenesisRootMustHoldOneLeaf',
-    `the tree of the fee account's leaf alone has root ${ledger.root}, L1 says ${event.root}`)
+  must(
+    ledger.root === event.root,
+    'GenesisRootMustHoldOneLeaf',
+    `the tree of the fee account's leaf alone has root ${ledger.root}, L1 says ${event.root}`,
+  )
 }
 
 function applyRequest(ledger: Ledger, event: RequestEvent, must: Expect): void {
   const kind = event.requestKind === 1 ? 'register' : event.requestKind === 2 ? 'rotate' : null
-  must(event.serial === BigInt(ledger.keyRequests.length), 'RequestsMustBeInOrder',
-    `request ${event.serial} comes after ${ledger.keyRequests.length}`)
-  if (!must(kind !== null, 'RequestKindMustBeKnown', `request ${event.serial} is of kind ${event.requestKind}`)) return
+  must(
+    event.serial === BigInt(ledger.keyRequests.length),
+    'RequestsMustBeInOrder',
+    `request ${event.serial} comes after ${ledger.keyRequests.length}`,
+  )
+  if (
+    !must(
+      kind !== null,
+      'RequestKindMustBeKnown',
+      `request ${event.serial} is of kind ${event.requestKind}`,
+    )
+  )
+    return
   const { serial, account, x, y, viewKeyHash } = event
-  ledger.keyRequests.push({ kind: kind ?? 'rotate', serial, account, x, y, viewKeyHash, servedBy: null })
+  ledger.keyRequests.push({
+    kind: kind ?? 'rotate',
+    serial,
+    account,
+    x,
+    y,
+    viewKeyHash,
+    servedBy: null,
+  })
 }
 
-function applyDeposit(ledger: Ledger, event: Body<'deposit' | 'refundRequested' | 'refunded'>, must: Expect): void {
+function applyDeposit(
+  ledger: Ledger,
+  event: Body<'deposit' | 'refundRequested' | 'refunded'>,
+  must: Expect,
+): void {
   if (event.kind === 'deposit') {
     must(!ledger.deposits.has(event.id), 'DepositMustBeNew', `deposit ${event.id} is made twice`)
     ledger.deposits.set(event.id, { ...event, status: 'open', refundDueAt: null, batch: null })
@@ -96,13 +147,21 @@ function applyDeposit(ledger: Ledger, event: Body<'deposit' | 'refundRequested' 
   }
   const deposit = ledger.deposits.get(event.id)
   const name = event.kind === 'refunded' ? 'refund taken' : 'refund requested'
-  must(deposit?.status === 'open', 'DepositMustBeOpen', `${name} of deposit ${event.id}, which is ${deposit?.status ?? 'unknown'}`)
+  must(
+    deposit?.status === 'open',
+    'DepositMustBeOpen',
+    `${name} of deposit ${event.id}, which is ${deposit?.status ?? 'unknown'}`,
+  )
   if (deposit === undefined) return
   if (event.kind === 'refundRequested') {
     ledger.deposits.set(event.id, { ...deposit, refundDueAt: event.dueAt })
     return
   }
-  must(deposit.refundDueAt !== null, 'RefundMustBeRequested', `deposit ${event.id} is refunded without a request`)
+  must(
+    deposit.refundDueAt !== null,
+    'RefundMustBeRequested',
+    `deposit ${event.id} is refunded without a request`,
+  )
   ledger.deposits.set(event.id, { ...deposit, status: 'refunded' })
   ledger.add(deposit.token, { refunded: deposit.amount })
 }
@@ -111,22 +170,43 @@ function applyDeposit(ledger: Ledger, event: Body<'deposit' | 'refundRequested' 
 function applySettlement(ledger: Ledger, event: Body<'settlement'>, must: Expect): void {
   event.ids.forEach((id, i) => {
     const value = event.values[i] ?? 0n
-    if (!must(!ledger.settlements.has(id), 'SettlementMustBeFinal', `instrument ${id} is settled a second time`)) return
+    if (
+      !must(
+        !ledger.settlements.has(id),
+        'SettlementMustBeFinal',
+        `instrument ${id} is settled a second time`,
+      )
+    )
+      return
     ledger.settlementTree.set(ledger.settlements.size, rowHash(settledRow(id, value)))
     ledger.settlements.set(id, value)
   })
-  must(ledger.settlementTree.root === event.root, 'SettlementRootMustFollowValues',
-    `the values posted have root ${ledger.settlementTree.root}, L1 says ${event.root}`)
+  must(
+    ledger.settlementTree.root === event.root,
+    'SettlementRootMustFollowValues',
+    `the values posted have root ${ledger.settlementTree.root}, L1 says ${event.root}`,
+  )
 }
 
 function applyClaim(ledger: Ledger, event: Body<'claim'>, must: Expect): void {
   const key = `${event.batch}/${event.slot}`
   const paid = ledger.withdrawals.get(key)
-  const isSame = paid !== undefined && paid.token === event.token && paid.amount === event.amount
-    && BigInt(paid.to) === BigInt(event.to)
-  must(isSame && !paid.isClaimed, 'ClaimMustMatchWithdrawal',
-    `claim of ${event.amount} lots of token ${event.token} from batch ${event.batch}, slot ${event.slot}`
-    + (paid === undefined ? ': no such withdrawal' : paid.isClaimed ? ': paid before' : ': the withdrawal differs'))
+  const isSame =
+    paid !== undefined &&
+    paid.token === event.token &&
+    paid.amount === event.amount &&
+    BigInt(paid.to) === BigInt(event.to)
+  must(
+    isSame && !paid.isClaimed,
+    'ClaimMustMatchWithdrawal',
+    `claim of ${event.amount} lots of token ${event.token} from batch ${event.batch}, slot ` +
+      `${event.slot}` +
+      (paid === undefined
+        ? ': no such withdrawal'
+        : paid.isClaimed
+          ? ': paid before'
+          : ': the withdrawal differs'),
+  )
   if (paid !== undefined) ledger.withdrawals.set(key, { ...paid, isClaimed: true })
   ledger.add(event.token, { claimed: event.amount })
 }

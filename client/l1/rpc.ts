@@ -1,4 +1,6 @@
-/** The reading room's door to L1: JSON-RPC, and ethers for the ABI. Everything is read at one block. */
+/**
+ * The reading room's door to L1: JSON-RPC, and ethers for the ABI. Everything is read at one block.
+ */
 import { Interface, getAddress, type LogDescription } from 'ethers'
 import { CLOISTER_ABI, ERC20_ABI, VERIFIER_ABI } from './abi.ts'
 
@@ -51,6 +53,8 @@ export type L1 = {
 
 /** What could not be read, as opposed to what was read and is wrong. */
 export class ReadError extends Error {}
+/** The node was reached and said no: asking for less may help, asking again does not. */
+class RefusedError extends ReadError {}
 
 const TIMEOUT_MS = 30_000
 const ATTEMPT_COUNT = 4
@@ -88,7 +92,9 @@ export function httpTransport(rpcUrl: string): Transport {
     if (body === null)
       throw new ReadError(`${host} answered ${method} with HTTP ${response.status} and no JSON`)
     if (body.error !== undefined)
-      throw new ReadError(`${host} refused ${method}: ${body.error.message ?? 'no reason given'}`)
+      throw new RefusedError(
+        `${host} refused ${method}: ${body.error.message ?? 'no reason given'}`,
+      )
     return { value: body.result }
   }
   return async (method, params) => {
@@ -190,7 +196,9 @@ async function blockOf(send: Transport, tag: string): Promise<Block> {
   return { number: Number(found.number), hash: found.hash, time: BigInt(found.timestamp) }
 }
 
-/** Halves a range that the node finds too large. Logs of other ABIs are not ours and are skipped. */
+/**
+ * Halves a range that the node finds too large. Logs of other ABIs are not ours and are skipped.
+ */
 async function readLogs(
   send: Transport,
   address: string,
@@ -210,7 +218,7 @@ async function readLogs(
       { address, fromBlock: hex(from), toBlock: hex(to) },
     ])) as Raw[]
   } catch (error) {
-    if (from === to) throw error
+    if (from === to || !(error instanceof RefusedError)) throw error
     const middle = Math.floor((from + to) / 2)
     return [
       ...(await readLogs(send, address, from, middle)),
@@ -236,7 +244,9 @@ async function readLogs(
   return decoded.sort((a, b) => a.block - b.block || a.index - b.index)
 }
 
-/** By the names of the ABI; ethers' own Result hides a field called `values` behind Array's method. */
+/**
+ * By the names of the ABI; ethers' own Result hides a field called `values` behind Array's method.
+ */
 function argsOf(parsed: LogDescription): Readonly<Record<string, unknown>> {
   const values: readonly unknown[] = parsed.args.toArray()
   return Object.fromEntries(parsed.fragment.inputs.map((input, i) => [input.name, values[i]]))
@@ -251,8 +261,8 @@ export function addressOf(text: string): string {
 }
 
 /**
- * Every submitBatch call that the calldata of a transaction contains: the whole of a direct call, or
- * what a multisig forwards. The caller tells by the proof which of them is meant.
+ * Every submitBatch call that the calldata of a transaction contains: the whole of a direct call,
+ * or what a multisig forwards. The caller tells by the proof which of them is meant.
  */
 export function submissionsIn(input: string): readonly SubmittedBatch[] {
   const selector = cloister.getFunction('submitBatch')?.selector.slice(2) ?? ''

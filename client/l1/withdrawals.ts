@@ -15,17 +15,21 @@ function hashOf(...parts: readonly string[]): string {
 
 /** The double hash keeps leaves apart from inner nodes. */
 export function withdrawalLeaf(
-  contract: string, { batch, slot, token, amount, to }: Omit<WithdrawalRecord, 'isClaimed'>,
+  contract: string,
+  { batch, slot, token, amount, to }: Omit<WithdrawalRecord, 'isClaimed'>,
 ): string {
   const inner = keccakOf([BigInt(contract), batch, BigInt(slot), BigInt(token), amount, BigInt(to)])
   return hashOf(`0x${inner.toString(16).padStart(64, '0')}`)
 }
 
 /**
- * The root of a batch's withdrawals in slot order; 32 zero bytes if there are none. Sorted pairs; the
- * odd one out moves up unhashed.
+ * The root of a batch's withdrawals in slot order; 32 zero bytes if there are none. Sorted pairs;
+ * the odd one out moves up unhashed.
  */
-export function withdrawalsRoot(contract: string, list: readonly Omit<WithdrawalRecord, 'isClaimed'>[]): string {
+export function withdrawalsRoot(
+  contract: string,
+  list: readonly Omit<WithdrawalRecord, 'isClaimed'>[],
+): string {
   let level = list.map((withdrawal) => withdrawalLeaf(contract, withdrawal))
   while (level.length > 1) {
     const below = level

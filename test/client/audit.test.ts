@@ -18,7 +18,9 @@ beforeAll(async () => {
   chain = await TestChain.start()
   a = await chain.join()
   b = await chain.join()
-  await chain.batch({ credits: [await chain.deposit(a, 1_000_000_000n), await chain.deposit(b, 2_000_000_000n)] })
+  await chain.batch({
+    credits: [await chain.deposit(a, 1_000_000_000n), await chain.deposit(b, 2_000_000_000n)],
+  })
   chain.house.trade(a, b, [{ instrument: 1024, quantity: 5n, price: 50_100_000n }])
   await chain.batch()
   chain.house.withdraw(a, 1, 1_000_000n)
@@ -33,13 +35,17 @@ function lying(method: string, change: (text: string) => string): Transport {
   const honest = httpTransport(chain.url)
   return async (asked, params) => {
     const answer = await honest(asked, params)
-    return asked === method ? JSON.parse(change(JSON.stringify(answer))) as unknown : answer
+    return asked === method ? (JSON.parse(change(JSON.stringify(answer))) as unknown) : answer
   }
 }
 const statusOf = async (rpcUrl: string | Transport) => {
   const report = await audit({ rpcUrl, contract: chain.contract, build: false })
-  return { exitCode: report.exitCode, failed: report.checks.filter((c) => c.status === 'failed').map((c) => c.name),
-    unread: report.checks.filter((c) => c.status === 'unread').map((c) => c.name), proofs: report.proofs }
+  return {
+    exitCode: report.exitCode,
+    failed: report.checks.filter((c) => c.status === 'failed').map((c) => c.name),
+    unread: report.checks.filter((c) => c.status === 'unread').map((c) => c.name),
+    proofs: report.proofs,
+  }
 }
 
 describe('rebuild', () => {
@@ -47,7 +53,9 @@ describe('rebuild', () => {
     const rebuilt = await rebuild(chain.url, chain.contract)
     expect(rebuilt.root).toBe(chain.house.tree.root)
     for (const member of [a, b]) {
-      expect(openAccount(rebuilt, member.index, member.viewKey, [ownerKeyHash(member.key.publicKey)])).toEqual(chain.house.accounts.get(member.index))
+      expect(
+        openAccount(rebuilt, member.index, member.viewKey, [ownerKeyHash(member.key.publicKey)]),
+      ).toEqual(chain.house.accounts.get(member.index))
     }
     expect(openAccount(rebuilt, 0, 777n)).toEqual(chain.house.accounts.get(0))
   })
@@ -63,48 +71,108 @@ describe('audit', () => {
     const report = await audit({ rpcUrl: chain.url, contract: chain.contract })
     expect(report.checks.filter((check) => check.status !== 'held')).toEqual([])
     expect(report.exitCode).toBe(0)
-    expect(report.proofs).toEqual({ batches: 3, verified: 3, unreadable: 0, withoutKey: 0, failed: 0 })
-    expect(report.tokens[0]).toMatchObject({ vault: 2_999_000_007n, owed: 0n, unconsumed: 7n, balances: 2_999_000_000n, held: 2_999_000_007n })
+    expect(report.proofs).toEqual({
+      batches: 3,
+      verified: 3,
+      unreadable: 0,
+      withoutKey: 0,
+      failed: 0,
+    })
+    expect(report.tokens[0]).toMatchObject({
+      vault: 2_999_000_007n,
+      owed: 0n,
+      unconsumed: 7n,
+      balances: 2_999_000_000n,
+      held: 2_999_000_007n,
+    })
     expect(renderReport(report)).toContain('ANYONE CAN FORGE A PROOF')
-    expect(JSON.parse(reportJson(report))).toMatchObject({ exitCode: 0, proofs: { verified: 3 }, figures: { members: '2' } })
+    expect(JSON.parse(reportJson(report))).toMatchObject({
+      exitCode: 0,
+      proofs: { verified: 3 },
+      figures: { members: '2' },
+    })
   })
   it('fails on a ciphertext, leaf or proof that differs in one digit', async () => {
-    const flip = (text: string, at: number): string => text.slice(0, at) + (text[at] === '1' ? '2' : '1') + text.slice(at + 1)
+    const flip = (text: string, at: number): string =>
+      text.slice(0, at) + (text[at] === '1' ? '2' : '1') + text.slice(at + 1)
     // The last two slots of the batch are padding; before them lies a ciphertext of member a.
     const PADDING_DIGITS = 2 * 10 * 64
-    const logs = await statusOf(lying('eth_getLogs', (text) => {
-      const batch = [...text.matchAll(/"data":"(0x[0-9a-f]{2000,})"/g)].at(-1)
-      return flip(text, (batch?.index ?? 0) + (batch?.[0].length ?? 0) - 2 - PADDING_DIGITS)
-    }))
+    const logs = await statusOf(
+      lying('eth_getLogs', (text) => {
+        const batch = [...text.matchAll(/"data":"(0x[0-9a-f]{2000,})"/g)].at(-1)
+        return flip(text, (batch?.index ?? 0) + (batch?.[0].length ?? 0) - 2 - PADDING_DIGITS)
+      }),
+    )
     expect(logs).toMatchObject({ exitCode: 1, failed: ['challenge of batch 3'] })
-    const proof = await statusOf(lying('eth_getTransactionByHash', (text) => text.replace(/("input":"0x[0-9a-f]*)[0-9a-f](")/, (_, head: string, tail: string) => {
-      // The proof lies in the head of the calldata, after the header and four offsets and C: 11 words.
-      const at = head.indexOf('0x') + 2 + 8 + 64 * 10 + 40
-      return `${flip(head, at)}0${tail}`
-    })))
+    const proof = await statusOf(
+      lying('eth_getTransactionByHash', (text) =>
+        text.replace(/("input":"0x[0-9a-f]*)[0-9a-f](")/, (_, head: string, tail: string) => {
+          // The proof lies in the head of the calldata, after header, offsets and C: 10 words.
+          const at = head.indexOf('0x') + 2 + 8 + 64 * 10 + 40
+          return `${flip(head, at)}0${tail}`
+        }),
+      ),
+    )
     expect(proof.exitCode).toBe(1)
     expect(proof.proofs.failed).toBe(3)
   })
   it('fails on a verifier with another key, and on a vault that is not covered', async () => {
-    expect((await statusOf(lying('eth_getCode', (text) => text.slice(0, 900) + '"'))).failed).toEqual(['verifier contract of shape mini'])
-    const poor = lying('eth_call', (text) => text === `"0x${(2_999_000_007n).toString(16).padStart(64, '0')}"` ? `"0x${(2_999_000_006n).toString(16).padStart(64, '0')}"` : text)
+    expect(
+      (await statusOf(lying('eth_getCode', (text) => text.slice(0, 900) + '"'))).failed,
+    ).toEqual(['verifier contract of shape mini'])
+    // A verifier without code answers nothing: that must not hide what its code has shown.
+    const empty = await statusOf(
+      lying('eth_call', (text) => (text === `"0x${'1'.padStart(64, '0')}"` ? '"0x"' : text)),
+    )
+    expect(empty.exitCode).toBe(2)
+    const poor = lying('eth_call', (text) =>
+      text === `"0x${2_999_000_007n.toString(16).padStart(64, '0')}"`
+        ? `"0x${2_999_000_006n.toString(16).padStart(64, '0')}"`
+        : text,
+    )
     expect(await statusOf(poor)).toMatchObject({ exitCode: 1, failed: ['holding of token 1'] })
   })
   it('reads proofs that a multisig forwards, and counts those it cannot read', async () => {
-    const wrapped = await statusOf(lying('eth_getTransactionByHash', (text) => text.replace('"input":"0x', `"input":"0x6a761202${'00'.repeat(77)}`)))
+    const wrapped = await statusOf(
+      lying('eth_getTransactionByHash', (text) =>
+        text.replace('"input":"0x', `"input":"0x6a761202${'00'.repeat(77)}`),
+      ),
+    )
     expect(wrapped).toMatchObject({ exitCode: 0, proofs: { verified: 3 } })
-    const hidden = await statusOf(lying('eth_getTransactionByHash', (text) => text.replace(/"input":"0x[0-9a-f]*"/, '"input":"0x1234"')))
-    expect(hidden).toMatchObject({ exitCode: 2, failed: [], proofs: { verified: 0, unreadable: 3 } })
+    const hidden = await statusOf(
+      lying('eth_getTransactionByHash', (text) =>
+        text.replace(/"input":"0x[0-9a-f]*"/, '"input":"0x1234"'),
+      ),
+    )
+    expect(hidden).toMatchObject({
+      exitCode: 2,
+      failed: [],
+      proofs: { verified: 0, unreadable: 3 },
+    })
   })
   it('verifies nothing without a key, and says so', async () => {
-    const report = await audit({ rpcUrl: chain.url, contract: chain.contract, keySource: async () => null })
+    const report = await audit({
+      rpcUrl: chain.url,
+      contract: chain.contract,
+      keySource: async () => null,
+    })
     expect(report).toMatchObject({ exitCode: 2, proofs: { withoutKey: 3 } })
     expect(renderReport(report)).toContain('NOT EVERYTHING COULD BE CHECKED')
   })
+  it('reports what L1 shows even if the circuits do not compile here', async () => {
+    const keySource = () => Promise.reject(new Error('no compiler\nand much more'))
+    const report = await audit({ rpcUrl: chain.url, contract: chain.contract, keySource })
+    expect(report).toMatchObject({ exitCode: 2, proofs: { withoutKey: 3 } })
+    expect(report.checks.find((c) => c.status === 'unread')?.detail).toMatch(/no compiler$/)
+  })
   it('ends with 2 where nothing can be read, in plain words', async () => {
     let text = ''
-    const write = (line: string): void => { text += line }
-    expect(await runAudit({ rpcUrl: 'http://127.0.0.1:9/secret-key', contract: chain.contract, write })).toBe(2)
+    const write = (line: string): void => {
+      text += line
+    }
+    expect(
+      await runAudit({ rpcUrl: 'http://127.0.0.1:9/secret-key', contract: chain.contract, write }),
+    ).toBe(2)
     expect(text).toContain('127.0.0.1:9 could not be read: no connection')
     expect(text).not.toContain('secret-key')
     expect(await runAudit({ rpcUrl: chain.url, contract: TO, write, json: true })).toBe(2)

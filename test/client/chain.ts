@@ -9,7 +9,12 @@ import { eighthOf } from '../../circuits/eddsa.ts'
 import { tableOf } from '../../circuits/table.ts'
 import { viewKeyHash } from '../../circuits/account.ts'
 import { challengeOf, domainOf, parseBatchWords } from '../../client/l1/batch-words.ts'
-import { developmentKeyOf, PROJECT_ROOT, shapeNamed, type ShapeKey } from '../../prover/artifacts.ts'
+import {
+  developmentKeyOf,
+  PROJECT_ROOT,
+  shapeNamed,
+  type ShapeKey,
+} from '../../prover/artifacts.ts'
 import { prove, type CircuitInput } from '../../prover/groth16.ts'
 import { leafHash } from '../../circuits/account.ts'
 import { compileVerifiers, contractsOf, deploy } from '../../sequencer/deploy.ts'
@@ -30,13 +35,24 @@ async function freePort(): Promise<number> {
 
 async function startNode(): Promise<{ readonly url: string; readonly process: ChildProcess }> {
   const port = String(await freePort())
-  const child = existsSync(ANVIL) ? spawn(ANVIL, ['--port', port, '--chain-id', '31337', '--silent'], { stdio: 'ignore' })
-    : spawn(process.execPath, [join(PROJECT_ROOT, 'node_modules', '.bin', 'hardhat'), 'node', '--port', port],
-      { cwd: PROJECT_ROOT, stdio: 'ignore', env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' } })
+  const child = existsSync(ANVIL)
+    ? spawn(ANVIL, ['--port', port, '--chain-id', '31337', '--silent'], { stdio: 'ignore' })
+    : spawn(
+        process.execPath,
+        [join(PROJECT_ROOT, 'node_modules', '.bin', 'hardhat'), 'node', '--port', port],
+        {
+          cwd: PROJECT_ROOT,
+          stdio: 'ignore',
+          env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
+        },
+      )
   const url = `http://127.0.0.1:${port}`
   for (let i = 0; i < 300; i++) {
-    const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' },
-      body: '{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}' }).catch(() => null)
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}',
+    }).catch(() => null)
     if (answer?.ok === true) return { url, process: child }
     await new Promise((wake) => setTimeout(wake, 100))
   }
@@ -56,7 +72,15 @@ export class TestChain {
   private readonly provider: JsonRpcProvider
   private requests: L1Request[] = []
 
-  private constructor(node: ChildProcess, url: string, contract: string, token: string, key: ShapeKey, provider: JsonRpcProvider, admin: NonceManager) {
+  private constructor(
+    node: ChildProcess,
+    url: string,
+    contract: string,
+    token: string,
+    key: ShapeKey,
+    provider: JsonRpcProvider,
+    admin: NonceManager,
+  ) {
     this.node = node
     this.url = url
     this.contract = contract
@@ -73,20 +97,54 @@ export class TestChain {
     const verifiers = await compileVerifiers([key])
     contractsOf()
     const node = await startNode()
-    const provider = new JsonRpcProvider(node.url, 31337, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 50 })
+    const provider = new JsonRpcProvider(node.url, 31337, {
+      staticNetwork: true,
+      cacheTimeout: -1,
+      pollingInterval: 50,
+    })
     const admin = new NonceManager(new Wallet(ADMIN_KEY, provider))
     const address = await admin.getAddress()
-    const deployment = await deploy({ admin, operator: address, oracle: address, verifiers, feeAccountViewKey: 777n, fee: 100n, refundDelaySeconds: 100_000n })
-    const chain = new TestChain(node.process, node.url, deployment.contract, deployment.token, key, provider, admin)
-    await chain.cloister.getFunction('grantRole')(await chain.cloister.getFunction('OPERATOR')(), chain.l1.wallet.address).then(mined)
-    await provider.send('anvil_setBalance', [chain.l1.wallet.address, '0x56bc75e2d63100000']).catch(() =>
-      provider.send('hardhat_setBalance', [chain.l1.wallet.address, '0x56bc75e2d63100000']))
+    const deployment = await deploy({
+      admin,
+      operator: address,
+      oracle: address,
+      verifiers,
+      feeAccountViewKey: 777n,
+      fee: 100n,
+      refundDelaySeconds: 100_000n,
+    })
+    const chain = new TestChain(
+      node.process,
+      node.url,
+      deployment.contract,
+      deployment.token,
+      key,
+      provider,
+      admin,
+    )
+    await chain.cloister
+      .getFunction('grantRole')(
+        await chain.cloister.getFunction('OPERATOR')(),
+        chain.l1.wallet.address,
+      )
+      .then(mined)
+    await provider
+      .send('anvil_setBalance', [chain.l1.wallet.address, '0x56bc75e2d63100000'])
+      .catch(() =>
+        provider.send('hardhat_setBalance', [chain.l1.wallet.address, '0x56bc75e2d63100000']),
+      )
     chain.house.accounts.set(0, deployment.feeAccount)
     chain.house.tree.set(0, leafHash(deployment.feeAccount))
-    await chain.token.getFunction('mint')(address, 10n ** 12n).then(mined)
-    await chain.token.getFunction('approve')(chain.contract, 10n ** 12n).then(mined)
+    await chain.token
+      .getFunction('mint')(address, 10n ** 12n)
+      .then(mined)
+    await chain.token
+      .getFunction('approve')(chain.contract, 10n ** 12n)
+      .then(mined)
     const table = tableOf(chain.house.rows)
-    await chain.cloister.getFunction('postTable')(table.root, table.marksRoot, `0x${'00'.repeat(32)}`, '0x').then(mined)
+    await chain.cloister
+      .getFunction('postTable')(table.root, table.marksRoot, `0x${'00'.repeat(32)}`, '0x')
+      .then(mined)
     return chain
   }
 
@@ -95,7 +153,12 @@ export class TestChain {
     const point = eighthOf(member.key)
     const l1Owner = await (this.cloister.runner as NonceManager).getAddress()
     const hash = viewKeyHash(member.viewKey)
-    const signature = await this.l1.countersign({ l1Owner, ownerX: point.x, ownerY: point.y, viewKeyHash: hash })
+    const signature = await this.l1.countersign({
+      l1Owner,
+      ownerX: point.x,
+      ownerY: point.y,
+      viewKeyHash: hash,
+    })
     await this.cloister.getFunction('register')(point.x, point.y, hash, signature).then(mined)
     this.requests.push(request)
     return member
@@ -112,17 +175,42 @@ export class TestChain {
     const block = await this.provider.getBlock('latest')
     this.house.time = BigInt(block?.timestamp ?? 0)
     const base = this.house.plan({ requests: this.requests, ...parts })
-    const plan = { ...base, context: { ...base.context, domain: this.domain, time: this.house.time } }
+    const plan = {
+      ...base,
+      context: { ...base.context, domain: this.domain, time: this.house.time },
+    }
     const outcome = this.house.execute(plan)
     if (!outcome.ok) throw new Error(`${outcome.rejection.rule}: ${outcome.rejection.detail}`)
     const { trace } = outcome
     const built = this.house.build(this.key.shape, trace)
-    const { x, y } = challengeOf({ chainId: 31337n, contract: this.contract, keyHash: `0x${this.key.keyHash}`, commitment: built.commitment }, built.words)
-    const { proof } = await prove(this.key.zkeyPath, this.key.wasmPath, built.finish(x, y) as CircuitInput)
+    const { x, y } = challengeOf(
+      {
+        chainId: 31337n,
+        contract: this.contract,
+        keyHash: `0x${this.key.keyHash}`,
+        commitment: built.commitment,
+      },
+      built.words,
+    )
+    const { proof } = await prove(
+      this.key.zkeyPath,
+      this.key.wasmPath,
+      built.finish(x, y) as CircuitInput,
+    )
     const words = parseBatchWords(this.key.shape, built.words)
-    await this.l1.submit({ shapeId: 1n, time: this.house.time, newRoot: built.newRoot, tableNumber: 1n, batchNonce: words.header.batchNonce,
-      requestCount: this.requests.length, depositIds: plan.credits.map((c) => c.id), withdrawals: trace.payouts.map(({ token, amount, to }) => ({ token, amount, to })),
-      accountWords: words.accounts.flatMap((a) => [BigInt(a.index), a.leaf, ...a.cipher]), commitment: built.commitment, proof })
+    await this.l1.submit({
+      shapeId: 1n,
+      time: this.house.time,
+      newRoot: built.newRoot,
+      tableNumber: 1n,
+      batchNonce: words.header.batchNonce,
+      requestCount: this.requests.length,
+      depositIds: plan.credits.map((c) => c.id),
+      withdrawals: trace.payouts.map(({ token, amount, to }) => ({ token, amount, to })),
+      accountWords: words.accounts.flatMap((a) => [BigInt(a.index), a.leaf, ...a.cipher]),
+      commitment: built.commitment,
+      proof,
+    })
     this.house.accept(trace)
     this.requests = []
   }

@@ -1,4 +1,6 @@
-/** The journal: nothing leaves unrecorded, nothing is signed twice, nothing odd is signed at all. */
+/**
+ * The journal: nothing leaves unrecorded, nothing is signed twice, nothing odd is signed at all.
+ */
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,8 +24,16 @@ beforeEach(() => {
   path = join(dir, `journal-${count++}`)
 })
 
-const page = (over: Partial<Page> = {}): Page => ({ kind: 'trade', account: 16, counterparty: 17, stamp: stampOf(NOW, 5n),
-  maxFee: 1000n, payload: 1n, entries: [{ instrument: 1024, quantity: -5n, price: 50n }], ...over })
+const page = (over: Partial<Page> = {}): Page => ({
+  kind: 'trade',
+  account: 16,
+  counterparty: 17,
+  stamp: stampOf(NOW, 5n),
+  maxFee: 1000n,
+  payload: 1n,
+  entries: [{ instrument: 1024, quantity: -5n, price: 50n }],
+  ...over,
+})
 const options = (clientId: string) => ({ key, clientId, now: NOW })
 
 function refusalOf(work: () => unknown): JournalRefusal | 'nothing' {
@@ -61,7 +71,9 @@ describe('signPage', () => {
     const first = journal.signPage(page(), options('a'))
     expect(journal.signPage(page(), options('a'))).toEqual(first)
     expect(readFileSync(path, 'utf8').split('\n').length).toBe(3)
-    expect(refusalOf(() => journal.signPage(page({ payload: 2n }), options('a')))).toBe('ClientIdMustBeNew')
+    expect(refusalOf(() => journal.signPage(page({ payload: 2n }), options('a')))).toBe(
+      'ClientIdMustBeNew',
+    )
   })
   it.each([
     ['StampMustBeOnClock', { stamp: stampOf(NOW - 121n, 0n) }],
@@ -74,27 +86,42 @@ describe('signPage', () => {
     ['PageMustBeWellFormed', { maxFee: -1n }],
   ] as const)('refuses with %s (%#)', (refusal, over) => {
     const journal = Journal.open(path, genesis)
-    expect(refusalOf(() => journal.signPage(page(over as Partial<Page>), options('a')))).toBe(refusal)
+    expect(refusalOf(() => journal.signPage(page(over as Partial<Page>), options('a')))).toBe(
+      refusal,
+    )
     expect(journal.state.head).toBe(777n)
   })
   it('accepts stamps at the bound', () => {
     const journal = Journal.open(path, genesis)
     journal.signPage(page({ stamp: stampOf(NOW - 120n, 0n) }), options('a'))
     journal.signPage(page({ stamp: stampOf(NOW + 120n, 0n) }), options('b'))
-    expect(refusalOf(() => journal.signPage(page({ stamp: stampOf(NOW + 2n, 0n) }), { ...options('c'), stampBoundSeconds: 1n }))).toBe('StampMustBeOnClock')
+    expect(
+      refusalOf(() =>
+        journal.signPage(page({ stamp: stampOf(NOW + 2n, 0n) }), {
+          ...options('c'),
+          stampBoundSeconds: 1n,
+        }),
+      ),
+    ).toBe('StampMustBeOnClock')
   })
   it('never signs a second page on one head', () => {
     const journal = Journal.open(path, genesis)
     journal.signPage(page(), { ...options('a'), onHead: 777n })
-    expect(() => journal.signPage(page({ payload: 2n }), { ...options('b'), onHead: 777n })).toThrow('page a is signed on that head already')
-    expect(refusalOf(() => journal.signPage(page({ payload: 2n }), { ...options('b'), onHead: 5n }))).toBe('HeadMustBeCurrent')
+    expect(() =>
+      journal.signPage(page({ payload: 2n }), { ...options('b'), onHead: 777n }),
+    ).toThrow('page a is signed on that head already')
+    expect(
+      refusalOf(() => journal.signPage(page({ payload: 2n }), { ...options('b'), onHead: 5n })),
+    ).toBe('HeadMustBeCurrent')
   })
 })
 
 describe('settle and rebase', () => {
   it('moves settled pages out and keeps the rest pending', () => {
     const journal = Journal.open(path, genesis)
-    const [a, b, c] = ['a', 'b', 'c'].map((id, i) => journal.signPage(page({ payload: BigInt(i + 1) }), options(id)))
+    const [a, b, c] = ['a', 'b', 'c'].map((id, i) =>
+      journal.signPage(page({ payload: BigInt(i + 1) }), options(id)),
+    )
     journal.settle(b?.head ?? 0n, 4n)
     expect(journal.state.settledHead).toBe(b?.head)
     expect(journal.state.pending.map((p) => p.clientId)).toEqual(['c'])
@@ -105,7 +132,8 @@ describe('settle and rebase', () => {
   })
   it('signs later pages anew on the settled head without the one that cannot settle', () => {
     const journal = Journal.open(path, genesis)
-    for (const [i, id] of ['a', 'b', 'c'].entries()) journal.signPage(page({ payload: BigInt(i + 1) }), options(id))
+    for (const [i, id] of ['a', 'b', 'c'].entries())
+      journal.signPage(page({ payload: BigInt(i + 1) }), options(id))
     const again = journal.rebase(['b'], key)
     expect(again.map((p) => p.clientId)).toEqual(['a', 'c'])
     expect(again[0]?.previousHead).toBe(777n)
@@ -127,9 +155,14 @@ describe('receipts', () => {
     journal.keepReceipt(receipt, operator)
     journal.keepReceipt(receipt, operator)
     expect(Journal.open(path, genesis).state.receipts.get(head)).toEqual(receipt)
-    const bad = [makeReceipt(DOMAIN + 1n, receipt, operatorKey), makeReceipt(DOMAIN, receipt, randomBytes(32)),
-      makeReceipt(DOMAIN, { ...receipt, head: 1n }, operatorKey), makeReceipt(DOMAIN, { ...receipt, account: 17 }, operatorKey)]
-    for (const other of bad) expect(refusalOf(() => journal.keepReceipt(other, operator))).toBe('ReceiptMustVerify')
+    const bad = [
+      makeReceipt(DOMAIN + 1n, receipt, operatorKey),
+      makeReceipt(DOMAIN, receipt, randomBytes(32)),
+      makeReceipt(DOMAIN, { ...receipt, head: 1n }, operatorKey),
+      makeReceipt(DOMAIN, { ...receipt, account: 17 }, operatorKey),
+    ]
+    for (const other of bad)
+      expect(refusalOf(() => journal.keepReceipt(other, operator))).toBe('ReceiptMustVerify')
   })
 })
 
@@ -145,7 +178,9 @@ describe('the file', () => {
   })
   it('is refused when a line is damaged, of another account, or out of order', () => {
     Journal.open(path, genesis).signPage(page(), options('a'))
-    expect(refusalOf(() => Journal.open(path, { ...genesis, account: 18 }))).toBe('JournalMustMatch')
+    expect(refusalOf(() => Journal.open(path, { ...genesis, account: 18 }))).toBe(
+      'JournalMustMatch',
+    )
     expect(refusalOf(() => Journal.open(path, { ...genesis, domain: 1n }))).toBe('JournalMustMatch')
     const content = readFileSync(path, 'utf8')
     writeFileSync(path, content.replace('"quantity":"-5"', '"quantity":"-6"'))

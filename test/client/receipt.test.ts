@@ -2,7 +2,14 @@
 import { randomBytes } from 'node:crypto'
 import { verifyMessage, Wallet } from 'ethers'
 import { describe, expect, it } from 'vitest'
-import { addressOfPrivateKey, makeReceipt, receiptText, signerOfReceipt, verifyReceipt, type Receipt } from '../../client/receipt.ts'
+import {
+  addressOfPrivateKey,
+  makeReceipt,
+  receiptText,
+  signerOfReceipt,
+  verifyReceipt,
+  type Receipt,
+} from '../../client/receipt.ts'
 
 const DOMAIN = 12345n
 const body = { account: 16, head: 987654321n, time: 1_584_000_000n }
@@ -24,7 +31,11 @@ describe('receipts', () => {
   })
   it('do not verify with another field, domain or operator', () => {
     const made = makeReceipt(DOMAIN, body, key)
-    const others: Receipt[] = [{ ...made, account: 17 }, { ...made, head: made.head + 1n }, { ...made, time: made.time + 1n }]
+    const others: Receipt[] = [
+      { ...made, account: 17 },
+      { ...made, head: made.head + 1n },
+      { ...made, time: made.time + 1n },
+    ]
     for (const other of others) expect(verifyReceipt(DOMAIN, other, wallet.address)).toBe(false)
     expect(verifyReceipt(DOMAIN + 1n, made, wallet.address)).toBe(false)
     expect(verifyReceipt(DOMAIN, made, Wallet.createRandom().address)).toBe(false)
@@ -32,9 +43,21 @@ describe('receipts', () => {
   it('have one form only, and bytes that are no signature are none', () => {
     const { signature } = makeReceipt(DOMAIN, body, key)
     const s = BigInt(`0x${signature.slice(66, 130)}`)
-    const flipped = signature.slice(0, 66) + (ORDER - s).toString(16).padStart(64, '0') + (signature.endsWith('1b') ? '1c' : '1b')
-    const bad = [flipped, '0x', '', signature.slice(0, -2), `${signature}00`, `${signature.slice(0, -2)}1d`,
-      `0x${'00'.repeat(64)}1b`, `0x${'ff'.repeat(64)}1c`]
-    for (const other of bad) expect(signerOfReceipt(DOMAIN, { ...body, signature: other })).toBeNull()
+    const flipped =
+      signature.slice(0, 66) +
+      (ORDER - s).toString(16).padStart(64, '0') +
+      (signature.endsWith('1b') ? '1c' : '1b')
+    const bad = [
+      flipped,
+      '0x',
+      '',
+      signature.slice(0, -2),
+      `${signature}00`,
+      `${signature.slice(0, -2)}1d`,
+      `0x${'00'.repeat(64)}1b`,
+      `0x${'ff'.repeat(64)}1c`,
+    ]
+    for (const other of bad)
+      expect(signerOfReceipt(DOMAIN, { ...body, signature: other })).toBeNull()
   })
 })

@@ -18,22 +18,48 @@ export class SyntheticL1 {
 
   constructor() {
     const fee = this.house.accounts.get(0) as Account
-    this.emit({ kind: 'genesis', root: this.house.tree.root, feeAccountLeaf: leafHash(fee),
-      feeAccountViewKeyHash: viewKeyHash(777n), feeAccountMeta: fee.meta })
+    this.emit({
+      kind: 'genesis',
+      root: this.house.tree.root,
+      feeAccountLeaf: leafHash(fee),
+      feeAccountViewKeyHash: viewKeyHash(777n),
+      feeAccountMeta: fee.meta,
+    })
     this.emit({ kind: 'fee', fee: this.house.fee })
     this.emit({ kind: 'token', id: 1, address: ADDRESS, unit: 1n, cap: 1n << 54n })
-    this.emit({ kind: 'shape', id: 7, name: SHAPE.name, verifier: ADDRESS, keyHash: `0x${'22'.repeat(32)}`, isDevelopmentKey: true, sizes: SHAPE })
+    this.emit({
+      kind: 'shape',
+      id: 7,
+      name: SHAPE.name,
+      verifier: ADDRESS,
+      keyHash: `0x${'22'.repeat(32)}`,
+      isDevelopmentKey: true,
+      sizes: SHAPE,
+    })
     this.postTable()
   }
 
   emit(body: EventBody): void {
     const index = this.events.length
-    this.events.push({ block: 100 + index, index: 0, transaction: `0x${index.toString(16).padStart(64, '0')}`, ...body })
+    this.events.push({
+      block: 100 + index,
+      index: 0,
+      transaction: `0x${index.toString(16).padStart(64, '0')}`,
+      ...body,
+    })
   }
 
   postTable(): void {
     const table = tableOf(this.house.rows)
-    this.emit({ kind: 'table', number: 1n, root: table.root, marksRoot: table.marksRoot, dataHash: '0x', time: START, marks: '0x' })
+    this.emit({
+      kind: 'table',
+      number: 1n,
+      root: table.root,
+      marksRoot: table.marksRoot,
+      dataHash: '0x',
+      time: START,
+      marks: '0x',
+    })
   }
 
   join(): Member {
@@ -45,19 +71,38 @@ export class SyntheticL1 {
 
   request(request: L1Request): void {
     this.queue.push(request)
-    this.emit({ kind: 'request', serial: request.serial, account: request.account, requestKind: request.kind === 'register' ? 1 : 2,
-      x: request.key.x, y: request.key.y, viewKeyHash: request.kind === 'register' ? request.viewKeyHash : 0n })
+    this.emit({
+      kind: 'request',
+      serial: request.serial,
+      account: request.account,
+      requestKind: request.kind === 'register' ? 1 : 2,
+      x: request.key.x,
+      y: request.key.y,
+      viewKeyHash: request.kind === 'register' ? request.viewKeyHash : 0n,
+    })
   }
 
   deposit(member: Member, amount: bigint): Credit {
     const credit = this.house.credit(member, 1, amount)
-    this.emit({ kind: 'deposit', id: credit.id, depositor: ADDRESS, token: 1, amount, commitment: credit.commitment })
+    this.emit({
+      kind: 'deposit',
+      id: credit.id,
+      depositor: ADDRESS,
+      token: 1,
+      amount,
+      commitment: credit.commitment,
+    })
     return credit
   }
 
   settle(id: number, value: bigint): void {
     this.house.settled.push(settledRow(id, value))
-    this.emit({ kind: 'settlement', ids: [id], values: [value], root: settlementsOf(this.house.settled).tree.root })
+    this.emit({
+      kind: 'settlement',
+      ids: [id],
+      values: [value],
+      root: settlementsOf(this.house.settled).tree.root,
+    })
   }
 
   /** Serves the whole queue and takes the result over as the new state. */
@@ -67,8 +112,15 @@ export class SyntheticL1 {
     this.queue = []
     const built = this.house.build(SHAPE, outcome.trace)
     this.house.accept(outcome.trace)
-    this.emit({ kind: 'batch', number: this.house.batchNumber, shapeId: 7, newRoot: built.newRoot, commitment: built.commitment, x: 5n,
-      words: built.words })
+    this.emit({
+      kind: 'batch',
+      number: this.house.batchNumber,
+      shapeId: 7,
+      newRoot: built.newRoot,
+      commitment: built.commitment,
+      x: 5n,
+      words: built.words,
+    })
     return outcome.trace
   }
 }

@@ -1,9 +1,11 @@
 /** The same world each time, clock included, so that gas figures repeat to the unit. */
 import type { ethers } from 'ethers'
 import { SHAPES, type Shape } from '../../circuits/params.ts'
-import { type World, createBatch, createWorld, now, send, setTime, submit, wordOf } from './l1.ts'
+import {
+  type SHAPE_IDS, type World, createBatch, createWorld, now, send, setTime, submit, wordOf,
+} from './l1.ts'
 
-export type ShapeName = 'standard' | 'large'
+export type ShapeName = keyof typeof SHAPE_IDS
 
 /** 2033-05-18: no byte of it is zero until long after. Each world begins a day later. */
 let clock = 0x7901_0101n

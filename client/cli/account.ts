@@ -1,0 +1,163 @@
+/** `cloister account`: an account of one's own, and what is in it. */
+import { genesisHead } from '../../circuits/account.ts'
+import { eighthOf } from '../../circuits/eddsa.ts'
+import { rowLookup, settledRow, settlementsOf, tableOf, worthOf } from '../../circuits/table.ts'
+import { memberKeys } from '../keys.ts'
+import { replayFrom } from '../l1/rebuild.ts'
+import { openAccount, rebuild, type Rebuilt } from '../l1/rebuild.ts'
+import { connect, httpTransport } from '../l1/rpc.ts'
+import { WORLDS } from '../../oracle/worlds.ts'
+import type { TableView } from '../api.ts'
+import { findHouse, untilBatch, type Common, type House, type Result } from './day.ts'
+import { Undone } from './failures.ts'
+import { openStore, Session } from './session.ts'
+import type { MemberStore } from './store.ts'
+import { dollars, instrumentName, parseDollars } from './terms.ts'
+
+/** The chain id of Hardhat's and Anvil's own chains: there, and only there, money is made up. */
+const LOCAL_CHAIN = '31337'
+const GAS_MONEY = 10n ** 20n
+
+export async function accountNew(
+  name: string,
+  options: Common & { readonly dollars: string; readonly wait: boolean },
+): Promise<Result> {
+  const amount = parseDollars(options.dollars)
+  const store = openStore(name, options)
+  const house = await findHouse(options)
+  const { status, rpcUrl } = house
+  return store.locked(async () => {
+    const { chainId, contract, token } = status
+    store.create({ chainId, contract, token, rpcUrl })
+    const session = new Session(store, house, options)
+    try {
+      await fund(session, amount)
+      await adoptRegistration(session)
+      const account = await session.member.register()
+      if (options.wait) {
+        options.note(`account ${account}: waiting for a batch to register it`)
+        await untilBatch(`registering account ${account}`, house, options.timeout, async (l1) => {
+          const rebuilt = await replayFrom(l1)
+          return rebuilt.last(account) === undefined ? null : open(rebuilt, session)
+        })
+      }
+      return newResult(store, session, account, options.wait)
+    } finally {
+      session.l1.close()
+    }
+  })
+}
+
+function newResult(store: MemberStore, { l1 }: Session, account: number, isDone: boolean): Result {
+  const { name, directory } = store
+  return {
+    text: [
+      `${name} has account ${account}${isDone ? '' : ' (asked for; no batch has registered it yet)'}`,
+      `  directory   ${directory} (seed and keys, readable by you alone: keep a copy)`,
+      `  L1 address  ${l1.address}`,
+      `Next: cloister deposit ${name} 1000`,
+    ].join('\n'),
+    json: { name, account, directory, l1Address: l1.address, registered: isDone },
+  }
+}
+
+async function fund({ l1, house, store }: Session, amount: bigint): Promise<void> {
+  const send = httpTransport(house.rpcUrl)
+  const held = BigInt((await send('eth_getBalance', [l1.address, 'latest'])) as string)
+  const chainId = BigInt((await send('eth_chainId', [])) as string).toString()
+  if (chainId !== LOCAL_CHAIN) {
+    if (held > 0n) return
+    throw new Undone(`send gas money to ${l1.address} on chain ${chainId}, then ask again`)
+  }
+  if (held < GAS_MONEY / 2n)
+    await send('hardhat_setBalance', [l1.address, `0x${GAS_MONEY.toString(16)}`])
+  if (store.stored.account === null && (await l1.tokenBalance()) === 0n) await l1.mint(amount)
+}
+
+/** A registration that a former command sent and did not live to write down. */
+async function adoptRegistration({ member, store, house, l1, ownerKeyHash }: Session) {
+  if (member.record.account !== null) return
+  const rebuilt = await replayFrom(await connect(house.rpcUrl, house.status.contract))
+  const { x, y } = eighthOf(member.keys.signing)
+  const found = [...rebuilt.registrations.values()].find(
+    (r) => r.x === x && r.y === y && r.viewKeyHash === member.keys.viewKeyHash &&
+      rebuilt.l1Owners.get(r.account) === l1.address,
+  )
+  if (found === undefined) return
+  const head = genesisHead(BigInt(house.status.domain), found.account, ownerKeyHash)
+  Object.assign(member.record, { account: found.account, head })
+  store.save({ account: found.account, head: head.toString() })
+}
+
+function open(rebuilt: Rebuilt, { member, ownerKeyHash }: Session) {
+  return openAccount(rebuilt, member.account, member.keys.viewKey, [ownerKeyHash])
+}
+
+/** From L1 and the own keys alone; the house is asked for its table only, and may be gone. */
+export async function accountShow(name: string, options: Common): Promise<Result> {
+  const store = openStore(name, options)
+  const { stored } = store
+  const { account: index } = stored
+  if (index === null) throw new Undone(`${name} has no account yet: cloister account new ${name}`)
+  const keys = memberKeys(store.seed(), name)
+  const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
+  const account = openAccount(rebuilt, index, keys.viewKey, [keys.ownerKeyHash])
+  const table = await tableOfHouse(options, stored.contract).catch((error: unknown) =>
+    error instanceof Error ? error.message : 'no answer')
+  const worth = typeof table === 'string' ? table : worthUnder(rebuilt, table, account)
+  const worlds = [...WORLDS.map((world) => world.name), 'variation']
+  const isSettled = account.head.toString() === stored.head
+  const holdings = account.balances.map(
+    ({ id, quantity }) => `  ${instrumentName(id).padEnd(20)} ${quantity} lots`,
+  )
+  const [batch] = [rebuilt.last(index)?.batchNumber ?? 0n]
+  return {
+    text: [
+      `${name}: account ${index} of ${stored.contract}, as batch ${batch} left it on L1`,
+      `  ${'cash'.padEnd(20)} ${dollars(account.cash)}`,
+      ...holdings,
+      ...(isSettled ? [] : ['  Something signed since is not settled yet and not in these numbers.']),
+      ...(typeof worth === 'string'
+        ? [`  Worth not computed: ${worth}`]
+        : [
+            `Worth per world of table ${rebuilt.tables.length} (the house's rows, their root is L1's):`,
+            ...worth.map((w, i) => `  ${(worlds[i] ?? `world ${i}`).padEnd(26)} ${dollars(w)}`),
+          ]),
+    ].join('\n'),
+    json: {
+      name, account: index, contract: stored.contract, batch: `${batch}`, settled: isSettled,
+      root: `${rebuilt.root}`, cash: `${account.cash}`, cashUnit: 'micro-dollar',
+      balances: account.balances.map(({ id, quantity }) => ({
+        id, instrument: instrumentName(id), lots: `${quantity}`,
+      })),
+      worth: typeof worth === 'string' ? null
+        : worth.map((w, i) => ({ world: worlds[i] ?? `${i}`, microDollars: `${w}` })),
+      ...(typeof worth === 'string' ? { worthProblem: worth } : {}),
+    },
+  }
+}
+
+async function tableOfHouse(options: Common, contract: string): Promise<TableView> {
+  const house: House = await findHouse(options)
+  if (BigInt(house.status.contract) !== BigInt(contract))
+    throw new Undone('the running house is another one')
+  return house.api.table()
+}
+
+/** Rows that the house serves count only under the root that L1 has. */
+function worthUnder(
+  rebuilt: Rebuilt,
+  view: TableView,
+  account: Parameters<typeof worthOf>[0],
+): readonly bigint[] | string {
+  const table = tableOf(
+    view.rows.map(({ id, status, addOn, values }) => ({
+      id, status, addOn: BigInt(addOn), values: values.map(BigInt),
+    })),
+  )
+  if (table.root !== rebuilt.tables.at(-1)?.root)
+    return 'the table that the house serves is not the latest one on L1'
+  const settled = [...rebuilt.settlements].map(([id, value]) => settledRow(id, value))
+  const worth = worthOf(account, rowLookup(table, settlementsOf(settled)))
+  return typeof worth === 'number' ? `instrument ${worth} is held and not in the table` : worth
+}

@@ -1,0 +1,154 @@
+/** `cloister deposit`, `withdraw` and `claim`: money in from L1 and out to it. */
+import { CASH_ID } from '../../circuits/params.ts'
+import { replayFrom, type Rebuilt } from '../l1/rebuild.ts'
+import { connect } from '../l1/rpc.ts'
+import { untilBatch, type Common, type Result } from './day.ts'
+import { Undone } from './failures.ts'
+import { asMember, ruleOf, type Session } from './session.ts'
+import type { Withdrawing } from './store.ts'
+import { dollars, parseAddress, parseDollars } from './terms.ts'
+
+export type Waiting = Common & { readonly wait: boolean }
+
+export async function deposit(name: string, text: string, options: Waiting): Promise<Result> {
+  const amount = parseDollars(text)
+  return asMember(name, options, async (session) => {
+    const { member, l1, store, house } = session
+    const held = await l1.tokenBalance()
+    if (held < amount)
+      throw new Undone(`${l1.address} holds ${dollars(held)} on L1, less than ${dollars(amount)}`)
+    await showDeposits(session)
+    const id = await member.deposit(CASH_ID, amount)
+    store.save({ shown: member.record.deposits })
+    let batch: bigint | null = null
+    if (options.wait) {
+      options.note(`deposit ${id} is on L1: waiting for a batch to credit it`)
+      batch = await untilBatch(`crediting deposit ${id}`, house, options.timeout, async (chain) =>
+        (await replayFrom(chain)).deposits.get(id)?.batch ?? null)
+    }
+    return {
+      text: `${name} deposited ${dollars(amount)} (deposit ${id}): ` +
+        (batch === null ? 'the next batch credits it' : `credited by batch ${batch}`),
+      json: { name, deposit: `${id}`, microDollars: `${amount}`, batch: batch && `${batch}` },
+    }
+  })
+}
+
+/** A former command may have ended between L1 and the house; showing a secret twice does no harm. */
+async function showDeposits({ member, store, house }: Session): Promise<void> {
+  for (let counter = store.stored.shown; counter < store.stored.deposits; counter++) {
+    await house.api.showDeposit(member.account, member.keys.depositSecret(counter))
+    store.save({ shown: counter + 1 })
+  }
+}
+
+export async function withdraw(
+  name: string,
+  text: string,
+  options: Waiting & { readonly to?: string },
+): Promise<Result> {
+  const amount = parseDollars(text)
+  const given = options.to === undefined ? null : parseAddress(options.to)
+  return asMember(name, options, async (session) => {
+    const { member, l1, store, house } = session
+    const to = given ?? l1.address
+    const [after] = await (await connect(house.rpcUrl, house.status.contract)).view('batchNumber')
+    const before = store.stored.withdrawals
+    const outcome = await member.withdraw(CASH_ID, amount, BigInt(to),
+      session.remembering(`withdrawal of ${amount} to ${to}`, (head) => {
+        const withdrawing = { head, amount: `${amount}`, to, after: `${after}` }
+        store.save({ withdrawals: [...before, withdrawing] })
+      }))
+    if (outcome.state === 'refused') store.save({ withdrawals: before, signed: [] })
+    ruleOf(outcome)
+    session.keepReceipts()
+    const signed = `${name} signed a withdrawal of ${dollars(amount)} to ${to}`
+    if (!options.wait)
+      return {
+        text: `${signed}\nNext, when a batch has settled it: cloister claim ${name}`,
+        json: { name, microDollars: `${amount}`, to, claimed: [] },
+      }
+    options.note(`${signed}: waiting for its batch`)
+    return claimed(name, await claimWithin(session, options.timeout))
+  })
+}
+
+export async function claim(name: string, options: Waiting): Promise<Result> {
+  return asMember(name, options, async (session) => {
+    if (session.store.stored.withdrawals.length === 0)
+      return { text: `${name} has nothing to claim`, json: { name, claimed: [] } }
+    return claimed(name, await claimWithin(session, options.wait ? options.timeout : 0))
+  })
+}
+
+type Claimed = {
+  readonly batch: bigint
+  readonly slot: number
+  readonly amount: bigint
+  readonly to: string
+}
+
+function claimed(name: string, list: readonly Claimed[]): Result {
+  const lines = list.map(({ batch, slot, amount, to }) =>
+    `${name} withdrew ${dollars(amount)}: batch ${batch} settled it in slot ${slot}, ` +
+    `L1 has paid it to ${to}`)
+  return {
+    text: lines.join('\n'),
+    json: {
+      name,
+      claimed: list.map(({ batch, slot, amount, to }) => ({
+        batch: `${batch}`, slot, microDollars: `${amount}`, to,
+      })),
+    },
+  }
+}
+
+/** Until every withdrawal that was signed here is paid. */
+async function claimWithin(session: Session, seconds: number): Promise<readonly Claimed[]> {
+  const paid: Claimed[] = []
+  const what = `settling a withdrawal of ${session.store.name} ` +
+    `(once settled, cloister claim ${session.store.name} takes it)`
+  return untilBatch(what, session.house, seconds, async (l1) => {
+    const rebuilt = await replayFrom(l1)
+    for (const wanted of session.store.stored.withdrawals) {
+      const found = findOnL1(rebuilt, wanted, paid)
+      if (found === undefined) continue
+      paid.push(await pay(session, rebuilt, found))
+      const open = session.store.stored.withdrawals
+      session.store.save({ withdrawals: open.filter((other) => other.head !== wanted.head) })
+    }
+    return session.store.stored.withdrawals.length === 0 ? paid : null
+  })
+}
+
+type OnL1 = Claimed & { readonly isClaimed: boolean }
+
+/** L1 does not say whose a withdrawal is; two alike pay the same to the same, so either will do. */
+function findOnL1(
+  rebuilt: Rebuilt,
+  { amount, to, after }: Withdrawing,
+  taken: readonly Claimed[],
+): OnL1 | undefined {
+  const alike = [...rebuilt.withdrawals.values()].filter(
+    (w) => w.token === CASH_ID && w.amount === BigInt(amount) && BigInt(w.to) === BigInt(to) &&
+      w.batch > BigInt(after) && !taken.some((t) => t.batch === w.batch && t.slot === w.slot),
+  )
+  return alike.find((w) => !w.isClaimed) ?? alike[0]
+}
+
+async function pay(
+  { l1, options }: Session,
+  rebuilt: Rebuilt,
+  { batch, slot, amount, to, isClaimed }: OnL1,
+): Promise<Claimed> {
+  // Anybody may claim for the address that is paid.
+  if (!isClaimed) {
+    const ofBatch = [...rebuilt.withdrawals.values()]
+      .filter((w) => w.batch === batch)
+      .sort((a, b) => a.slot - b.slot)
+      .map((w) => ({ token: BigInt(w.token), amount: w.amount, to: w.to }))
+    options.note(`batch ${batch} has it in slot ${slot}: claiming on L1`)
+    await l1.claim(batch, slot, ofBatch)
+  }
+  return { batch, slot, amount, to }
+}

@@ -1,0 +1,198 @@
+/** A member's directory: its seed, its L1 key, and what it must not forget between two commands. */
+import { randomBytes } from 'node:crypto'
+import { closeSync, existsSync, fchmodSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync,
+  renameSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { createSeedFile, readSeedFile, type Seed } from '../keys.ts'
+import { Undone } from './failures.ts'
+import { fromHere, ROOT } from './root.ts'
+import { parseName } from './terms.ts'
+
+/** One trade as this member agreed to it, from its own side. */
+export type Terms = {
+  readonly counterparty: number
+  readonly payload: string
+  readonly entries: readonly {
+    readonly instrument: number
+    readonly quantity: string
+    readonly price: string
+  }[]
+}
+export type Withdrawing = {
+  readonly head: string
+  readonly amount: string
+  readonly to: string
+  /** The latest batch when it was signed: it is paid in a later one. */
+  readonly after: string
+}
+/** Numbers of any size are decimal strings. */
+export type Stored = {
+  readonly format: 1
+  readonly name: string
+  readonly chainId: string
+  readonly contract: string
+  readonly token: string
+  readonly rpcUrl: string
+  readonly account: number | null
+  readonly head: string | null
+  readonly deposits: number
+  /** Deposits below this counter have been shown to the house. */
+  readonly shown: number
+  /** Heads signed on top of `head`: at most one of them can become the next. */
+  readonly signed: readonly { readonly what: string; readonly head: string }[]
+  /** What may be signed: terms that this member proposed or affirmed, by proposal or ticket. */
+  readonly agreed: Readonly<Record<string, Terms>>
+  readonly withdrawals: readonly Withdrawing[]
+}
+
+export class MemberStore {
+  readonly directory: string
+  readonly name: string
+  #stored: Stored | null = null
+
+  constructor(name: string, directory?: string) {
+    this.name = parseName(name)
+    this.directory =
+      directory === undefined ? join(ROOT, '.cache', 'members', name) : fromHere(directory)
+  }
+
+  get seedPath(): string {
+    return join(this.directory, 'seed')
+  }
+  get l1KeyPath(): string {
+    return join(this.directory, 'l1.key')
+  }
+  get recordPath(): string {
+    return join(this.directory, 'member.json')
+  }
+  get exists(): boolean {
+    return existsSync(this.recordPath)
+  }
+
+  /** Makes whatever is not there yet; asked again after a crash, it goes on. */
+  create(start: Pick<Stored, 'chainId' | 'contract' | 'token' | 'rpcUrl'>): void {
+    if (!existsSync(this.seedPath)) createSeedFile(this.seedPath)
+    if (!existsSync(this.l1KeyPath)) writePrivate(this.l1KeyPath, `0x${hex(32)}\n`)
+    if (this.exists) return
+    this.save({ format: 1, name: this.name, ...start, account: null, head: null, deposits: 0,
+      shown: 0, signed: [], agreed: {}, withdrawals: [] })
+  }
+
+  /** Keeps other commands of the same member away until `work` is done: they would fork its heads. */
+  async locked<T>(work: () => Promise<T>): Promise<T> {
+    if (!existsSync(this.directory)) mkdirSync(this.directory, { recursive: true, mode: 0o700 })
+    const lock = join(this.directory, 'lock')
+    takeLock(lock, this.name)
+    try {
+      this.#stored = null
+      return await work()
+    } finally {
+      rmSync(lock, { force: true })
+    }
+  }
+
+  get stored(): Stored {
+    this.#stored ??= this.#read()
+    return this.#stored
+  }
+
+  /** On the disk, whole, before it returns. */
+  save(change: Partial<Stored>): void {
+    const next = this.#stored === null && !this.exists ? (change as Stored)
+      : { ...this.stored, ...change }
+    const part = `${this.recordPath}.${process.pid}.${hex(4)}`
+    writePrivate(part, `${JSON.stringify(next, null, 1)}\n`)
+    renameSync(part, this.recordPath)
+    const folder = openSync(this.directory, 'r')
+    fsyncSync(folder)
+    closeSync(folder)
+    this.#stored = next
+  }
+
+  seed(): Seed {
+    return readSeedFile(this.seedPath)
+  }
+
+  l1Key(): string {
+    const file = openSync(this.l1KeyPath, 'r')
+    try {
+      if ((fstatSync(file).mode & 0o077) !== 0)
+        throw new Undone(`others may read ${this.l1KeyPath}: run chmod 600 ${this.l1KeyPath}`)
+      const key = readFileSync(file, 'utf8').trim()
+      if (!/^0x[0-9a-f]{64}$/i.test(key)) throw new Undone(`${this.l1KeyPath} does not hold a key`)
+      return key
+    } finally {
+      closeSync(file)
+    }
+  }
+
+  /** The document behind a trade's payload: whoever has it can show what was agreed. */
+  keepDocument(clientId: string, document: string): void {
+    const folder = join(this.directory, 'documents')
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const path = join(folder, `${clientId}.json`)
+    if (!existsSync(path)) writePrivate(path, document)
+    else if (readFileSync(path, 'utf8') !== document)
+      throw new Undone(`${clientId} names another trade already: use another --client-id`)
+  }
+
+  keepReceipt(line: string): void {
+    const file = openSync(join(this.directory, 'receipts.jsonl'), 'a', 0o600)
+    writeSync(file, `${line}\n`)
+    fsyncSync(file)
+    closeSync(file)
+  }
+
+  #read(): Stored {
+    if (!this.exists)
+      throw new Undone(`there is no member ${this.name} in ${this.directory}: make one with: ` +
+        `cloister account new ${this.name}`)
+    let stored: Stored
+    try {
+      stored = JSON.parse(readFileSync(this.recordPath, 'utf8')) as Stored
+    } catch {
+      throw new Undone(`${this.recordPath} is not a member's record`)
+    }
+    if (stored.format !== 1) throw new Undone(`${this.recordPath} is of another version`)
+    if (stored.name !== this.name)
+      throw new Undone(`${this.directory} is the directory of ${stored.name}, not of ${this.name}`)
+    return stored
+  }
+}
+
+const hex = (bytes: number): string => randomBytes(bytes).toString('hex')
+
+function writePrivate(path: string, text: string): void {
+  const file = openSync(path, 'wx', 0o600)
+  try {
+    fchmodSync(file, 0o600)
+    writeSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function takeLock(path: string, name: string): void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return writePrivate(path, `${process.pid}\n`)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    }
+    const owner = Number(existsSync(path) ? readFileSync(path, 'utf8') : 0)
+    if (attempt > 0 || isAlive(owner))
+      throw new Undone(`another command (process ${owner}) is at work for ${name}: let it finish`)
+    rmSync(path, { force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

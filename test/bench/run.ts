@@ -1,0 +1,118 @@
+/** What the law costs: constraints and gas of every shape, proofs on this machine, peers beside it. */
+import { availableParallelism, cpus } from 'node:os'
+import { Command } from 'commander'
+import { SHAPES } from '../../circuits/params.ts'
+import { shapeNamed } from '../../prover/artifacts.ts'
+import { admissionCost, type AdmissionCost } from './admission.ts'
+import { isSparse } from './load.ts'
+import { PEERS } from './peers.ts'
+import { proofCostOf, type ProofCost } from './prove.ts'
+import type { ShapeCost } from './shapes.ts'
+import { count, megabytes, seconds, tableText } from './table.ts'
+import { wideCost } from './wide.ts'
+
+type Options = {
+  readonly shapes?: true
+  readonly json?: true
+  readonly wide?: true
+  readonly prove: readonly string[]
+  readonly only: readonly string[]
+}
+
+/** Largest first: that is the order in which a reader wants to see them. */
+const ORDER = ['standard', 'large', 'sparse', 'small', 'mini']
+const list = (text: string): readonly string[] =>
+  text.split(',').filter((name) => name !== '' && name !== 'none').map((name) => shapeNamed(name).name)
+
+const progress = (what: string): void => void process.stderr.write(`${what}\n`)
+// Compilers talk through console.log; stdout is for the figures alone.
+console.log = console.error
+const print = (text: string): void => void process.stdout.write(`${text}\n`)
+
+async function shapeCosts(names: readonly string[]): Promise<readonly ShapeCost[]> {
+  // Loaded late: it compiles the contracts.
+  const { costOf } = await import('./shapes.ts')
+  const costs: ShapeCost[] = []
+  for (const name of names) costs.push(await costOf(shapeNamed(name), progress))
+  return costs
+}
+
+async function proofCosts(names: readonly string[]): Promise<readonly ProofCost[]> {
+  const costs: ProofCost[] = []
+  for (const name of names) costs.push(await proofCostOf(shapeNamed(name), progress))
+  return costs
+}
+
+function printShapes(costs: readonly ShapeCost[]): void {
+  print('Constraints and gas by shape (--O1, linear constraints included; gas of a full batch\n'
+    + 'without deposits, requests and withdrawals, calldata and event included)\n')
+  print(tableText(
+    ['shape', 'pages', 'trades', 'accounts', 'constraints', 'a trade', 'an account', 'gas',
+      'gas a trade'],
+    costs.map((c) => [c.name, count(c.pages), count(c.trades), count(c.accounts),
+      count(c.constraints), count(c.perTrade), count(c.perAccount), count(c.gas),
+      count(c.gasPerTrade)])))
+  const sparse = SHAPES.filter(isSparse).map(({ name }) => name).join(', ')
+  print('\nA trade is one leg seen from both sides: packages have two legs on average and take two\n'
+    + `pages. In ${sparse} every account trades one leg; there the figure an account counts.\n`)
+}
+
+function printProofs(costs: readonly ProofCost[]): void {
+  const processor = cpus()[0]?.model ?? 'unknown processor'
+  print(`Proofs of full batches on this machine (${availableParallelism()} cores, ${processor};`
+    + ' snarkjs, DEVELOPMENT keys)\n')
+  print(tableText(
+    ['shape', 'trades', 'witness s', 'prove s', 'verify s', 'peak memory', 'trades proven a second'],
+    costs.map((c) => [c.name, count(c.trades), seconds(c.witnessSeconds), seconds(c.proveSeconds),
+      seconds(c.verifySeconds), megabytes(c.peakBytes), c.tradesPerSecond.toFixed(2)])))
+  print('')
+}
+
+function printAdmission(cost: AdmissionCost): void {
+  print(`Admission on one core, signature and margin of both sides checked: ${cost.pages} pages in `
+    + `${seconds(cost.seconds)} s,\n${count(cost.tradesPerSecond)} trades a second.\n`)
+}
+
+function printPeers(): void {
+  print('Others, as published or as their public circuits compile (--O2, which drops linear\n'
+    + 'constraints: ours is the larger way of counting)\n')
+  print(tableText(['system', 'item', 'constraints', 'gas', 'privacy', 'source'],
+    PEERS.map((p) => [p.system, p.item, p.constraints, p.gas, p.privacy, p.source])))
+}
+
+const command = new Command('bench')
+  .description('Measures what the law costs. Compiles circuits that are not cached yet.')
+  .option('--shapes', 'constraints and gas of the shapes only')
+  .option('--json', 'one line of JSON on stdout (use npm run -s to have nothing else there)')
+  .option('--prove <shapes>', 'shapes to prove, with commas, or none', list, ['mini', 'small'])
+  .option('--only <shapes>', 'shapes to count, with commas, or none', list, ORDER)
+  .option('--wide', 'only: compile the mini shape at 36 balances and 32 worlds')
+  .addHelpText('after', '\nProgress goes to stderr. Proving standard takes minutes and gigabytes:\n'
+    + '  npm run bench -- --prove standard')
+  .parse()
+const options = command.opts<Options>()
+
+if (options.wide) {
+  progress('compiling mini at 36 balances and 32 worlds')
+  const wide = await wideCost()
+  print(options.json ? JSON.stringify({ wide })
+    : `${wide.shape} at ${wide.slots} balances and ${wide.worlds} worlds: `
+      + `${count(wide.constraints)} constraints; a full batch `
+      + (wide.refusal === null ? 'satisfies them' : `fails: ${wide.refusal}`))
+} else {
+  const shapes = await shapeCosts(options.only)
+  if (options.json && options.shapes) print(JSON.stringify({ shapes }))
+  else if (!options.json) printShapes(shapes)
+  if (!options.shapes) {
+    const admission = admissionCost()
+    const proofs = await proofCosts(options.prove)
+    if (options.json) print(JSON.stringify({ shapes, proofs, admission }))
+    else {
+      printProofs(proofs)
+      printAdmission(admission)
+      printPeers()
+    }
+  }
+}
+// The chain and snarkjs' threads would keep the process alive.
+process.exit(0)

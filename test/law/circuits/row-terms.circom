@@ -1,0 +1,6 @@
+// RowTerms alone, for its cost.
+pragma circom 2.2.0;
+
+include "../../../circuits/row.circom";
+
+component main = RowTerms();

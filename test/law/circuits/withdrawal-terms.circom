@@ -1,0 +1,6 @@
+// WithdrawalTerms alone, for its cost.
+pragma circom 2.2.0;
+
+include "../../../circuits/edges.circom";
+
+component main = WithdrawalTerms();

@@ -1,0 +1,94 @@
+/**
+ * What the law costs, template by template, and the fingerprint of its circuits: a change of either
+ * must be meant. `UPDATE_COSTS=1 npx vitest run test/law/costs.test.ts` writes costs.json anew; with
+ * CLOISTER_LONG=1 the shapes are counted too that take minutes to compile.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { SHAPES } from '../../circuits/params.ts'
+import { circuitOf, circuitOfShape, PROJECT_ROOT, shapeNamed } from '../../prover/artifacts.ts'
+import { readR1csInfo } from '../../prover/r1cs.ts'
+import { WIDE_SLOTS, WIDE_WORLDS, wideCost } from '../bench/wide.ts'
+
+/** Templates alone, at the smallest they come in, by the file that has them as its main component. */
+const TEMPLATES = {
+  'Page': 'page', 'PageTerms': 'page-terms', 'Member': 'member', 'MemberTerms': 'member-terms',
+  'Balances': 'balances', 'Leaf': 'leaf', 'Veil': 'veil', 'Solvency': 'solvency',
+  'FeeAccount': 'fee-account', 'AssertSignature': 'signature', 'InstalledKey': 'installed-key',
+  'Row': 'row', 'RowTerms': 'row-terms', 'UpdatePath(1)': 'update-path', 'RootOf64': 'root64',
+  'Deposit(1)': 'deposit', 'Withdrawal(1)': 'withdrawal', 'WithdrawalTerms': 'withdrawal-terms',
+  'Request(1)': 'request', 'Rotation(1)': 'rotation', 'HashTagged(1)': 'hash1',
+  'HashTagged(3)': 'hash3', 'HashTagged(16)': 'hash16',
+} as const
+const ALWAYS: readonly string[] = ['mini', 'small']
+const LONG: readonly string[] = SHAPES.map(({ name }) => name).filter((n) => !ALWAYS.includes(n))
+
+type ShapeCost = { readonly constraints: number; readonly r1csSha256: string }
+type Costs = {
+  readonly templates: Record<string, number>
+  readonly shapes: Record<string, ShapeCost>
+}
+
+const FILE = join(import.meta.dirname, 'costs.json')
+const isUpdate = process.env['UPDATE_COSTS'] === '1'
+const isLong = process.env['CLOISTER_LONG'] === '1'
+const REFRESH = 'if this is meant: UPDATE_COSTS=1 npx vitest run test/law/costs.test.ts'
+const FIRST: Costs = { templates: {}, shapes: {} }
+const known = existsSync(FILE) ? JSON.parse(readFileSync(FILE, 'utf8')) as Costs : FIRST
+/** Filled as the tests go, and written by the last of them. */
+const measured: Costs = { templates: {}, shapes: {} }
+
+async function templateCost(file: string): Promise<number> {
+  const entry = join(import.meta.dirname, 'circuits', `${file}.circom`)
+  const { r1csPath } = await circuitOf(entry, basename(file))
+  return readR1csInfo(r1csPath).nConstraints
+}
+
+async function shapeCost(name: string): Promise<ShapeCost> {
+  const { r1csPath } = await circuitOfShape(shapeNamed(name), (what) => console.log(what))
+  const hash = createHash('sha256')
+  // By the piece: the largest is gigabytes.
+  for await (const piece of createReadStream(r1csPath)) hash.update(piece as Buffer)
+  return { constraints: readR1csInfo(r1csPath).nConstraints, r1csSha256: hash.digest('hex') }
+}
+
+test('each template has the constraints it is known to have', { timeout: 900_000 }, async () => {
+  for (const [template, file] of Object.entries(TEMPLATES)) {
+    measured.templates[template] = await templateCost(file)
+  }
+  if (!isUpdate) expect(measured.templates, REFRESH).toEqual(known.templates)
+})
+
+test.each(ALWAYS)('the %s shape has its constraints and its fingerprint', { timeout: 900_000 },
+  async (name) => {
+    measured.shapes[name] = await shapeCost(name)
+    if (!isUpdate) expect(measured.shapes[name], REFRESH).toEqual(known.shapes[name])
+  })
+
+test.runIf(isLong).each(LONG)('the %s shape has its constraints and its fingerprint',
+  { timeout: 3_600_000 }, async (name) => {
+    measured.shapes[name] = await shapeCost(name)
+    const refresh = `${REFRESH}, with CLOISTER_LONG=1`
+    if (!isUpdate) expect(measured.shapes[name], refresh).toEqual(known.shapes[name])
+  })
+
+test.runIf(isUpdate)('costs.json is written', () => {
+  // Figures that were not measured now stay only if the law is the one that they were measured on.
+  const isSameLaw = ALWAYS.every((name) =>
+    known.shapes[name]?.r1csSha256 === measured.shapes[name]?.r1csSha256)
+  const all = isSameLaw ? { ...known.shapes, ...measured.shapes } : measured.shapes
+  const shapes = Object.fromEntries([...ALWAYS, ...LONG].flatMap((name) => {
+    const cost = all[name]
+    return cost === undefined ? [] : [[name, cost]]
+  }))
+  writeFileSync(FILE, `${JSON.stringify({ templates: measured.templates, shapes }, null, 2)}\n`)
+})
+
+test.runIf(isLong)('the law holds at twice the balances and worlds', { timeout: 1_800_000 },
+  async () => {
+    const wide = await wideCost()
+    console.log(`mini at ${WIDE_SLOTS} balances, ${WIDE_WORLDS} worlds: ${wide.constraints} constraints`)
+    expect(wide.refusal).toBeNull()
+  })

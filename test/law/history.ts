@@ -1,0 +1,295 @@
+/** Random histories of a small house: fair steps and wrong ones, each judged by TypeScript and by the circuit. */
+import { createHash } from 'node:crypto'
+import { activeMeta, leafHash, ownerKeyHash, viewKeyHash } from '../../circuits/account.ts'
+import { CASH_ID, PAGE_LIFE_SECONDS_BITS, WORLD_COUNT } from '../../circuits/params.ts'
+import { sizeOf, type BatchPlan, type BatchTrace } from '../../circuits/batch.ts'
+import { sign, signingKey } from '../../circuits/eddsa.ts'
+import { counterPage, stampOf, type Page } from '../../circuits/page.ts'
+import type { RuleName } from '../../circuits/rules.ts'
+import { rowLookup, settledRow, worthOf } from '../../circuits/table.ts'
+import { forge, type Forgery } from './forge.ts'
+import { finish, House, row, type Member } from './house.ts'
+import { inputOf, draftOf } from './reseal.ts'
+import type { Circuit } from './circuit.ts'
+import { MINI } from './scenes.ts'
+
+/** A stream of numbers from a seed: a history can be run again. */
+export function randomOf(seed: string): (below: number) => number {
+  let count = 0
+  return (below) => createHash('sha256').update(`${seed}/${count++}`).digest().readUInt32LE(0) % below
+}
+type Random = (below: number) => number
+
+export type Tally = { batches: number; wrong: number; forged: number; steps: Map<string, number>; rules: Map<string, number> }
+
+type Wrong = { readonly rules: readonly RuleName[]; readonly plan: BatchPlan; readonly forgery?: Forgery; readonly circuitRules?: readonly string[] }
+
+export class History {
+  readonly house = new House()
+  readonly tally: Tally = { batches: 0, wrong: 0, forged: 0, steps: new Map(), rules: new Map() }
+  private readonly random: Random
+  private readonly circuit: Circuit
+  private settledWindow = 2000
+  private readonly deposited = new Map<number, bigint>()
+  private readonly withdrawn = new Map<number, bigint>()
+
+  constructor(seed: string, circuit: Circuit) {
+    this.random = randomOf(seed)
+    this.circuit = circuit
+  }
+
+  private count(map: Map<string, number>, name: string): void { map.set(name, (map.get(name) ?? 0) + 1) }
+  private pick<T>(list: readonly T[]): T { return list[this.random(list.length)] as T }
+  private two(): [Member, Member] {
+    const members = this.active()
+    const i = this.random(members.length)
+    const j = (i + 1 + this.random(members.length - 1)) % members.length
+    return [members[i] as Member, members[j] as Member]
+  }
+  private active(): Member[] { return this.house.members.filter((m) => this.house.accounts.has(m.index)) }
+  private clear(): void {
+    for (const m of this.house.members) {
+      m.pending = []
+      delete m.rotation
+    }
+  }
+  private future(): number { return this.pick(this.house.rows.filter((r) => r.id >= 1024).map((r) => r.id)) }
+
+  private mark(id: number): bigint { return (this.house.rows.find((r) => r.id === id)?.values[0] ?? 0n) }
+
+  private trade(legs = 1): [Page, Page] {
+    const [a, b] = this.two()
+    const ids = [...new Set(Array.from({ length: legs }, () => this.future()))]
+    return this.house.trade(a, b, ids.map((instrument) => ({ instrument, quantity: BigInt(1 + this.random(5)) * (this.random(2) === 0 ? 1n : -1n),
+      price: this.mark(instrument) + BigInt(this.random(1000)) })))
+  }
+
+  /** A fair plan; its name is counted. */
+  private fair(): [string, BatchPlan] {
+    const { house } = this
+    const plan = (parts: Partial<BatchPlan> = {}): BatchPlan => house.plan(parts)
+    const active = this.active()
+    const kind = active.length < 3 ? 0 : this.random(11)
+    if (kind === 0 && active.length < 9) {
+      const { member, request } = house.join()
+      return ['registration', plan({ requests: [request], credits: [house.credit(member, 1, 20_000_000_000n)] })]
+    }
+    if (kind === 1) return ['token deposit', plan({ credits: [house.credit(this.pick(active), 2, BigInt(1 + this.random(500)))] })]
+    if (kind === 2) {
+      house.withdraw(this.pick(active), 1, BigInt(1 + this.random(1_000_000)), BigInt(1 + this.random(1 << 30)))
+      return ['withdrawal', plan()]
+    }
+    if (kind === 3) {
+      house.rotate(this.pick(active))
+      return ['rotation', plan()]
+    }
+    if (kind === 4) {
+      const member = this.pick(active)
+      const key = signingKey(createHash('sha256').update(`${this.random(2 ** 31)}`).digest())
+      const request = { kind: 'rotate' as const, serial: house.serial++, account: member.index, key: eighth(key), viewKeyHash: 0n }
+      member.key = key
+      return ['L1 rotation', plan({ requests: [request] })]
+    }
+    if (kind === 5) {
+      this.trade()
+      const old = house.time
+      house.time += (1n << BigInt(PAGE_LIFE_SECONDS_BITS)) + BigInt(this.random(100))
+      const [a, b] = this.active().filter((m) => m.pending.length > 0) as [Member, Member]
+      house.trade(a, b, [{ instrument: this.future(), quantity: 1n, price: this.mark(1024) / 10n }])
+      return [old < house.time ? 'expiry, then a trade' : '', plan()]
+    }
+    if (kind === 6) {
+      house.rows = house.rows.map((r) => (r.id === 2 ? r : row(r.id, r.values[0] as bigint + (r.values[0] as bigint) * BigInt(this.random(41) - 20) / 1000n)))
+      const members = new Set([this.pick(active).index, this.pick(active).index])
+      return ['price move and cover', plan({ cover: [...members] })]
+    }
+    if (kind === 7) return this.settlement()
+    if (kind === 8) {
+      const [a] = this.trade()
+      const [x, y] = [a.account, a.counterparty].map((i) => active.find((m) => m.index === i) as Member) as [Member, Member]
+      house.trade(y, x, [{ instrument: this.future(), quantity: 1n, price: 5n }])
+      return ['two trades', plan()]
+    }
+    this.trade(1 + this.random(3))
+    return [kind === 9 ? 'trade' : 'package', plan()]
+  }
+
+  /** One instrument settles at its mark; holders convert when touched, and another is listed. */
+  private settlement(): [string, BatchPlan] {
+    const { house } = this
+    const id = this.future()
+    const value = this.mark(id)
+    const holders = this.active().filter((m) => house.accounts.get(m.index)?.balances.some((b) => b.id === id))
+    if (house.settled.length < 200) {
+      house.settled = [...house.settled, settledRow(id, value)]
+      house.rows = [...house.rows.filter((r) => r.id !== id), row(this.settledWindow++, value === 0n ? 1_000_000n : value)]
+    }
+    const cover = holders.slice(0, 2).map((m) => m.index)
+    return ['settlement', house.plan({ cover: cover.length > 0 ? cover : [this.pick(this.active()).index] })]
+  }
+
+  /** A plan with one thing wrong in it, the rules that may refuse it, and how a prover would push it through. */
+  private wrong(): Wrong {
+    const { house } = this
+    const [pageA, pageB] = this.trade()
+    const a = this.active().find((m) => m.index === pageA.account) as Member
+    const b = this.active().find((m) => m.index === pageB.account) as Member
+    const replace = (over: Partial<Page>): BatchPlan => {
+      b.pending = [{ ...counterPage(pageA, pageA.maxFee), ...over }]
+      return house.plan()
+    }
+    const both = (over: Partial<Page>): BatchPlan => {
+      a.pending = [{ ...pageA, ...over }]
+      b.pending = [{ ...counterPage({ ...pageA, ...over }, over.maxFee ?? pageA.maxFee) }]
+      return house.plan()
+    }
+    switch (this.random(14)) {
+      case 0: return { rules: ['TradeMustMatch'], plan: replace({ payload: 5n }) }
+      case 1: return { rules: ['TradeMustMatch'], plan: replace({ stamp: pageA.stamp - 1n }) }
+      case 2: return { rules: ['TradeMustMatch'], plan: replace({ entries: pageA.entries.map((e) => ({ ...e, quantity: -e.quantity - 1n })) }) }
+      case 3: return { rules: ['FeeMustBeWithinMaxFee'], plan: both({ maxFee: house.fee - 1n }) }
+      case 4: return { rules: ['StampMustBeLive'], plan: both({ stamp: stampOf(house.time + 1n, 0n) }), forgery: { isLive: () => true } }
+      case 5: {
+        const journals = new Map([[a.index, house.run(a)]])
+        return { rules: ['TradeMustMatch'], plan: house.plan({ journals }) }
+      }
+      case 6: {
+        const plan = house.plan()
+        const thief = signingKey(createHash('sha256').update('thief').digest())
+        const run = house.run(a)
+        return { rules: ['SignatureMustMatch'], plan: { ...plan, journals: new Map([[b.index, house.run(b)],
+          [a.index, { ...run, signature: sign(thief, 5n) }]]) } }
+      }
+      case 7: {
+        const [first] = house.trade(a, b, [])
+        const plan = house.plan()
+        const keep = (m: Member) => ({ ...house.run(m), pages: house.run(m).pages.filter((p) => p.stamp === first.stamp || m.pending.length < 2) })
+        return { rules: ['SignatureMustMatch', 'TradeMustMatch'], plan: { ...plan, journals: new Map([[a.index, keep(a)], [b.index, keep(b)]]) } }
+      }
+      case 8: {
+        this.clear()
+        const cash = house.accounts.get(a.index)?.cash ?? 0n
+        house.withdraw(a, 1, (cash < 0n ? -cash : cash) + 10_000_000_000_000n)
+        return { rules: ['WithdrawalMustLeaveSolvent'], plan: house.plan(), circuitRules: ['AccountMustBeSolvent', 'WithdrawalMustMatchPage'] }
+      }
+      case 9: {
+        const entries = [{ instrument: 1_999, quantity: 1n, price: 0n }]
+        return { rules: ['InstrumentMustBeListed'], plan: both({ entries }) }
+      }
+      case 10: {
+        this.clear()
+        const credit = house.credit(a, 1, 1000n)
+        return { rules: ['DepositMustOpen'], plan: house.plan({ credits: [{ ...credit, account: b.index }] }) }
+      }
+      case 11: {
+        const entries = [{ instrument: 2, quantity: 100_000n, price: 0n }]
+        return { rules: ['TokenMustNotBeNegative'], plan: both({ entries }), circuitRules: ['TokenMustNotBeNegative', 'AccountMustBeSolvent'] }
+      }
+      case 12: {
+        this.clear()
+        const plan = house.plan({ cover: [a.index], viewKeys: new Map([...house.viewKeys, [a.index, 5n]]) })
+        return { rules: ['ViewKeyMustBeHeld'], plan }
+      }
+      default: {
+        const entries = [{ instrument: this.future(), quantity: 10_000_000n, price: 0n }]
+        return { rules: ['AccountMustBeSolvent'], plan: both({ entries }) }
+      }
+    }
+  }
+
+  /** One fair batch by witness; before every second one a wrong step that both must refuse. */
+  step(): void {
+    if (this.active().length >= 3) this.tryWrong()
+    this.clear()
+    this.house.time += BigInt(this.random(600))
+    this.tryFair()
+    this.clear()
+  }
+
+  private tryWrong(): void {
+    const { rules, plan, forgery, circuitRules } = this.wrong()
+    const outcome = this.house.execute(plan)
+    if (outcome.ok || !rules.includes(outcome.rejection.rule)) {
+      throw new Error(`TypeScript says ${outcome.ok ? 'fair' : `${outcome.rejection.rule} (${outcome.rejection.detail})`}, not ${rules.join(' or ')}`)
+    }
+    this.tally.wrong++
+    this.count(this.tally.rules, outcome.rejection.rule)
+    if (this.random(2) === 0) return
+    const refused = this.circuit.failedRule(inputOf(draftOf(finish(this.house.build(MINI, forge(this.house, plan, forgery))))))
+    this.tally.forged++
+    const expected = circuitRules ?? rules
+    if (refused === null || !refused.split('/').some((rule) => expected.includes(rule))) {
+      throw new Error(`the circuit says ${refused ?? 'fair'}, not ${expected.join(' or ')}`)
+    }
+  }
+
+  private tryFair(): void {
+    const [name, plan] = this.fair()
+    const outcome = this.house.execute(plan)
+    // A random plan may be refused honestly: somebody has no margin, or too many instruments meet.
+    if (!outcome.ok) {
+      const honest: readonly RuleName[] = ['AccountMustBeSolvent', 'WithdrawalMustLeaveSolvent', 'SettledBalanceMustBeConverted']
+      if (!honest.includes(outcome.rejection.rule)) throw new Error(`${name}: ${outcome.rejection.rule} (${outcome.rejection.detail})`)
+      this.undo(plan)
+      this.count(this.tally.steps, `refused: ${outcome.rejection.rule}`)
+      return
+    }
+    const size = sizeOf(outcome.trace)
+    if (size.rows > MINI.rows || size.members > MINI.members || size.pages > MINI.pages) {
+      this.undo(plan)
+      this.count(this.tally.steps, 'does not fit the shape')
+      return
+    }
+    const built = this.house.build(MINI, outcome.trace)
+    const refused = this.circuit.failedRule(finish(built))
+    if (refused !== null) throw new Error(`${name}: the circuit refuses what TypeScript accepts: ${refused}`)
+    this.house.accept(outcome.trace)
+    if (this.house.tree.root !== built.newRoot) throw new Error(`${name}: the roots differ`)
+    this.count(this.tally.steps, name)
+    this.tally.batches++
+    this.assertConserved(outcome.trace)
+    this.assertSolvent(outcome.trace)
+  }
+
+  /** A refused plan takes its registrations and keys back. */
+  private undo(plan: BatchPlan): void {
+    for (const request of plan.requests) {
+      if (request.kind !== 'register') throw new Error('an L1 rotation was refused')
+      this.house.members.splice(this.house.members.findIndex((m) => m.index === request.account), 1)
+    }
+  }
+
+  private assertConserved(trace: BatchTrace): void {
+    const add = (map: Map<number, bigint>, id: number, amount: bigint): void => { map.set(id, (map.get(id) ?? 0n) + amount) }
+    for (const c of trace.plan.credits) add(this.deposited, c.token, c.amount)
+    for (const p of trace.payouts) add(this.withdrawn, p.token, p.amount)
+    const held = new Map<number, bigint>([[CASH_ID, 0n]])
+    for (const account of this.house.accounts.values()) {
+      add(held, CASH_ID, account.cash)
+      for (const { id, quantity } of account.balances) add(held, id, quantity)
+    }
+    // Settled lots that nobody has touched yet are cash to come; they sum to zero over all holders.
+    const unpaid = this.house.settled.reduce((sum, r) => sum + (held.get(r.id) ?? 0n) * (r.values[0] as bigint), 0n)
+    for (const [id, amount] of held) {
+      const settled = this.house.settled.some((r) => r.id === id)
+      const expected = (this.deposited.get(id) ?? 0n) - (this.withdrawn.get(id) ?? 0n)
+      if (!settled && amount + (id === CASH_ID ? unpaid : 0n) !== expected) throw new Error(`instrument ${id}: ${amount} held, ${expected} expected`)
+    }
+  }
+
+  private assertSolvent(trace: BatchTrace): void {
+    const rowOf = rowLookup(trace.plan.context.table, trace.plan.context.settlements)
+    for (const { before, after } of trace.members) {
+      const now = worthOf(after, rowOf)
+      const then = before === null ? Array<bigint>(WORLD_COUNT).fill(0n) : worthOf(before, rowOf)
+      if (typeof now === 'number' || typeof then === 'number') throw new Error('an instrument without a value')
+      now.forEach((worth, s) => { if (worth < 0n && worth < (then[s] as bigint)) throw new Error(`world ${s} got worse: ${then[s]} to ${worth}`) })
+    }
+  }
+}
+
+function eighth(key: ReturnType<typeof signingKey>) {
+  return eighthOfKey(key)
+}
+import { eighthOf as eighthOfKey } from '../../circuits/eddsa.ts'
+export { activeMeta, leafHash, ownerKeyHash, viewKeyHash }

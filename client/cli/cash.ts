@@ -59,7 +59,7 @@ export async function withdraw(
         const withdrawing = { head, amount: `${amount}`, to, after: `${after}` }
         store.save({ withdrawals: [...before, withdrawing] })
       }))
-    if (outcome.state === 'refused') store.save({ withdrawals: before, signed: [] })
+    if (outcome.state === 'refused') store.save({ withdrawals: before })
     ruleOf(outcome)
     session.keepReceipts()
     const signed = `${name} signed a withdrawal of ${dollars(amount)} to ${to}`

@@ -71,7 +71,8 @@ async function day(folder: string): Promise<Conclusion> {
         + `proven in ${report.proveSeconds.toFixed(1)} s, ${Number(report.gas).toLocaleString('en')} gas`)
     }
   }
-  await settle()
+  // A batch is proven while the next round trades on what the journals already say.
+  let settling = settle()
   const results: RoundResult[] = []
   const rounds = [...new Set(trades.map((t) => t.round))].sort((a, b) => a - b)
   for (const round of rounds) {
@@ -84,8 +85,10 @@ async function day(folder: string): Promise<Conclusion> {
     note(`round ${round}: ${outcomes.filter((o) => o.outcome.state === 'accepted').length} trades accepted, ${outcomes.filter((o) => o.outcome.state === 'refused').length} refused`)
     // The attacks come right after the last good trades and share their batch with a withdrawal.
     if (isLast) await members[3]?.ask({ command: 'withdraw', amount: WITHDRAWAL.toString() })
-    if (trades.some((t) => t.round === round + 1 && t.expect === 'settle') || isLast) await settle()
+    await settling
+    if (trades.some((t) => t.round === round + 1 && t.expect === 'settle') || isLast) settling = settle()
   }
+  await settling
   const last = batches.at(-1)
   const received = await members[3]?.ask<{ result: { received: string } }>({ command: 'claim', batch: String(last?.number), slot: 0,
     withdrawals: [{ token: '1', amount: WITHDRAWAL.toString(), to: accounts[6]?.address ?? '' }] })

@@ -1,25 +1,4 @@
-/** Random histories by witness; CLOISTER_SEED repeats one, CLOISTER_LONG=1 runs 500 batches and more. */
-import { randomBytes } from 'node:crypto'
-import { expect, test } from 'vitest'
-import { circuitNamed } from './circuit.ts'
-import { History } from './history.ts'
+/** Random histories, judged by TypeScript and by the circuit: the first half. */
+import { runHalf } from './history-run.ts'
 
-const HALF = Number(process.env.CLOISTER_HALF ?? 1)
-const SEED = process.env.CLOISTER_SEED ?? randomBytes(6).toString('hex')
-const BATCHES = process.env.CLOISTER_LONG === '1' ? 260 : 32
-
-/** Each of two files runs a half, so that two workers share the time. */
-export function runHalf(half: number): void {
-  test(`half ${half}: ${BATCHES} batches of random steps, seed ${SEED}`, async () => {
-    const history = new History(`${SEED}/${half}`, await circuitNamed('mini'))
-    const started = Date.now()
-    while (history.tally.batches < BATCHES) history.step()
-    const { batches, wrong, forged, steps, rules } = history.tally
-    console.log(`CLOISTER_SEED=${SEED} half ${half}: ${batches} batches, ${wrong} wrong steps refused by TypeScript, `
-      + `${forged} of them by the circuit too, ${((Date.now() - started) / 1000).toFixed(0)} s\n`,
-    Object.fromEntries(steps), Object.fromEntries(rules))
-    expect(batches).toBe(BATCHES)
-    expect(wrong).toBeGreaterThan(BATCHES / 2)
-  }, 900_000)
-}
-runHalf(HALF)
+runHalf(1)

@@ -1,9 +1,8 @@
 /** Random histories of a small house: fair steps and wrong ones, each judged by TypeScript and by the circuit. */
 import { createHash } from 'node:crypto'
-import { activeMeta, leafHash, ownerKeyHash, viewKeyHash } from '../../circuits/account.ts'
 import { CASH_ID, PAGE_LIFE_SECONDS_BITS, WORLD_COUNT } from '../../circuits/params.ts'
 import { sizeOf, type BatchPlan, type BatchTrace } from '../../circuits/batch.ts'
-import { sign, signingKey } from '../../circuits/eddsa.ts'
+import { eighthOf, sign, signingKey } from '../../circuits/eddsa.ts'
 import { counterPage, stampOf, type Page } from '../../circuits/page.ts'
 import type { RuleName } from '../../circuits/rules.ts'
 import { rowLookup, settledRow, worthOf } from '../../circuits/table.ts'
@@ -25,7 +24,7 @@ export type Tally = { batches: number; wrong: number; forged: number; steps: Map
 type Wrong = { readonly rules: readonly RuleName[]; readonly plan: BatchPlan; readonly forgery?: Forgery; readonly circuitRules?: readonly string[] }
 
 export class History {
-  readonly house = new House()
+  readonly house: House
   readonly tally: Tally = { batches: 0, wrong: 0, forged: 0, steps: new Map(), rules: new Map() }
   private readonly random: Random
   private readonly circuit: Circuit
@@ -35,6 +34,7 @@ export class History {
 
   constructor(seed: string, circuit: Circuit) {
     this.random = randomOf(seed)
+    this.house = new House(seed)
     this.circuit = circuit
   }
 
@@ -86,7 +86,7 @@ export class History {
     if (kind === 4) {
       const member = this.pick(active)
       const key = signingKey(createHash('sha256').update(`${this.random(2 ** 31)}`).digest())
-      const request = { kind: 'rotate' as const, serial: house.serial++, account: member.index, key: eighth(key), viewKeyHash: 0n }
+      const request = { kind: 'rotate' as const, serial: house.serial++, account: member.index, key: eighthOf(key), viewKeyHash: 0n }
       member.key = key
       return ['L1 rotation', plan({ requests: [request] })]
     }
@@ -287,9 +287,3 @@ export class History {
     }
   }
 }
-
-function eighth(key: ReturnType<typeof signingKey>) {
-  return eighthOfKey(key)
-}
-import { eighthOf as eighthOfKey } from '../../circuits/eddsa.ts'
-export { activeMeta, leafHash, ownerKeyHash, viewKeyHash }

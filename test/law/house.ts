@@ -1,5 +1,5 @@
 /** A clearing house in memory for tests of the law: members with keys, journals and a state tree. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { activeMeta, batchKey, depositCommitment, leafHash, ownerKeyHash, rotationPayload, saltOf, viewKeyHash, type Account } from '../../circuits/account.ts'
 import { executeBatch, type BatchPlan, type BatchTrace, type Credit, type JournalRun, type L1Request, type Outcome } from '../../circuits/batch.ts'
 import { eighthOf, sign, signingKey, type SigningKey } from '../../circuits/eddsa.ts'
@@ -47,7 +47,12 @@ export class House {
   depositId = 0n
   accountCount = 16n
 
-  constructor() {
+  private readonly seed: string | undefined
+  private drawn = 0
+
+  /** With a seed, all that is random follows from it. */
+  constructor(seed?: string) {
+    this.seed = seed
     const viewKey = 777n
     const fee: Account = { ownerKeyHash: 0n, viewKeyHash: viewKeyHash(viewKey), head: 0n, meta: activeMeta(START), cash: 0n,
       balances: [], salt: saltOf(batchKey(viewKey, 0, 0n, 0n)) }
@@ -56,9 +61,16 @@ export class House {
     this.tree.set(0, leafHash(fee))
   }
 
+  private bytes(): Uint8Array {
+    return this.seed === undefined ? randomBytes(32) : createHash('sha256').update(`${this.seed}/house/${this.drawn++}`).digest()
+  }
+  private field(): bigint {
+    return BigInt(`0x${Buffer.from(this.bytes()).toString('hex')}`) % FIELD_MODULUS
+  }
+
   /** A new member; the request goes into the next batch. */
   join(index = Number(this.accountCount) + this.members.filter((m) => !this.accounts.has(m.index)).length): { member: Member; request: L1Request } {
-    const member: Member = { index, key: signingKey(randomBytes(32)), viewKey: randomField(), pending: [] }
+    const member: Member = { index, key: signingKey(this.bytes()), viewKey: this.field(), pending: [] }
     this.members.push(member)
     this.viewKeys.set(index, member.viewKey)
     const request: L1Request = { kind: 'register', serial: this.serial++, account: index, key: eighthOf(member.key), viewKeyHash: viewKeyHash(member.viewKey) }
@@ -66,18 +78,18 @@ export class House {
   }
 
   credit(member: Member, token: number, amount: bigint): Credit {
-    const secret = randomField()
+    const secret = this.field()
     return { id: ++this.depositId, commitment: depositCommitment(member.index, secret), token, amount, account: member.index, secret }
   }
 
   stamp(): bigint {
-    return stampOf(this.time, BigInt(`0x${randomBytes(3).toString('hex')}`) % (1n << 20n))
+    return stampOf(this.time, this.field() % (1n << 20n))
   }
 
   /** Both sides append their pages. */
   trade(buyer: Member, seller: Member, entries: readonly Entry[], over: Partial<Page> = {}): [Page, Page] {
     const page: Page = { kind: 'trade', account: buyer.index, counterparty: seller.index, stamp: this.stamp(), maxFee: MAX_FEE,
-      payload: randomField(), entries, ...over }
+      payload: this.field(), entries, ...over }
     const other = counterPage(page, MAX_FEE)
     buyer.pending.push(page)
     seller.pending.push(other)
@@ -92,7 +104,7 @@ export class House {
   }
 
   rotate(member: Member): void {
-    member.rotation = { key: signingKey(randomBytes(32)), viewKey: randomField() }
+    member.rotation = { key: signingKey(this.bytes()), viewKey: this.field() }
     const payload = rotationPayload(ownerKeyHash(member.rotation.key.publicKey), viewKeyHash(member.rotation.viewKey))
     member.pending.push({ kind: 'rotation', account: member.index, counterparty: 0, stamp: this.stamp(), maxFee: MAX_FEE, payload, entries: [] })
   }
@@ -109,7 +121,7 @@ export class House {
     const journals = new Map(this.members.filter((m) => m.pending.length > 0 && this.accounts.has(m.index)).map((m) => [m.index, this.run(m)]))
     const viewKeys = new Map(this.viewKeys)
     for (const m of this.members) if (m.rotation) viewKeys.set(m.index, m.rotation.viewKey)
-    return { context: { domain: DOMAIN, batchNumber: this.batchNumber + 1n, time: this.time, fee: this.fee, batchNonce: randomField(),
+    return { context: { domain: DOMAIN, batchNumber: this.batchNumber + 1n, time: this.time, fee: this.fee, batchNonce: this.field(),
       table: tableOf(this.rows), settlements: settlementsOf(this.settled) }, requests: [], credits: [], journals, cover: [], viewKeys, ...parts }
   }
 
@@ -118,7 +130,7 @@ export class House {
   }
 
   build(shape: Shape, trace: BatchTrace): BuiltBatch {
-    return buildBatch(shape, trace, this.tree, { tableNumber: 1n, confirmedTableRoot: trace.plan.context.table.root, accountCountBefore: this.accountCount }, randomField())
+    return buildBatch(shape, trace, this.tree, { tableNumber: 1n, confirmedTableRoot: trace.plan.context.table.root, accountCountBefore: this.accountCount }, this.field())
   }
 
   /** Takes the trace over as the new state. */

@@ -1,0 +1,62 @@
+/** What `--help` teaches besides the options. */
+
+export const PROGRAM = `
+A first walk (start a house in another terminal: npm start -- --stay):
+  cloister status                                     is there a house, and what has it done
+  cloister account new ANN                            an account with keys of its own
+  cloister account new BEN
+  cloister deposit ANN 5000                           dollars, up to six decimals
+  cloister trade propose ANN 25 BTC-27MAR20:2@75.5    ANN buys 2 lots from account 25 at $75.50
+  cloister trade affirm BEN ID                        in another terminal: BEN agrees and signs
+  cloister account show ANN                           opened from L1 with ANN's own key
+  cloister withdraw ANN 100                           signed, settled by a batch, paid on L1
+  cloister audit                                      do not believe any of it: check it
+
+Exit codes: 0 done, 1 refused by a rule (named) or an audit that found something, 2 could not be
+done. Keys stay in the member's directory (mode 0600); no command prints or takes them.`
+
+export const ACCOUNT_NEW = `
+Examples:
+  cloister account new ANN
+  cloister account new ANN --dir ~/keys/ann --dollars 250000
+Makes a seed and an L1 key, both readable by you alone. On a local chain (id 31337) the L1 address
+gets gas and test dollars. Asked again after an interruption, it goes on where it stopped.`
+
+export const ACCOUNT_SHOW = `
+Examples:
+  cloister account show ANN
+  cloister account show ANN --json
+Reads L1 and opens the leaf with the keys of the directory; needs no house. If one answers, its
+table is checked against the root on L1 and the worth in each of the 16 worlds is printed.`
+
+export const DEPOSIT = `
+Examples:
+  cloister deposit ANN 5000
+  cloister deposit ANN 0.000001 --no-wait`
+
+export const WITHDRAW = `
+Examples:
+  cloister withdraw ANN 100
+  cloister withdraw ANN 99.95 --to 0x000000000000000000000000000000000000dEaD
+Interrupted, or with --no-wait: cloister claim ANN goes on.`
+
+export const TRADE = `
+Legs are INSTRUMENT:QUANTITY@PRICE: whole lots (negative to sell), dollars a lot. Up to three legs
+settle together or not at all. Examples:
+  cloister trade propose ANN 25 BTC-27MAR20:2@75.5
+  cloister trade propose ANN 25 BTC-27MAR20:-1@75.5 BTC-26JUN20:1@76.25
+  cloister trade list BEN
+  cloister trade affirm BEN t1-0123456789ab
+From the moment a trade is affirmed both sides have two minutes to sign it. propose and affirm wait
+and sign by themselves; after --no-wait, cloister trade sign NAME does.`
+
+export const STATUS = `
+Examples:
+  cloister status
+  cloister status --json --house http://127.0.0.1:8080`
+
+export const AUDIT = `
+Examples:
+  cloister audit
+  cloister audit --rpc http://127.0.0.1:8545 --contract 0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512
+Exit codes: 0 everything held, 1 something does not hold, 2 something could not be read.`

@@ -1,0 +1,81 @@
+/** `cloister status` and `cloister audit`: the house as it presents itself, and as L1 has it. */
+import { rebuild } from '../l1/rebuild.ts'
+import { findDay, findHouse, type Common, type Result } from './day.ts'
+import { Undone } from './failures.ts'
+import { dollars } from './terms.ts'
+
+const BATCHES_SHOWN = 10
+const time = (seconds: bigint): string =>
+  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
+
+export async function status(options: Common): Promise<Result> {
+  const { api, status: house, rpcUrl } = await findHouse(options)
+  const table = await api.table()
+  const rebuilt = await rebuild(rpcUrl, house.contract)
+  const posted = rebuilt.tables.at(-1)
+  const isSameTable = posted !== undefined && posted.root === BigInt(table.root)
+  const batches = rebuilt.batches.map(({ event, parts, shape, touchedCount }) => ({
+    number: `${event.number}`,
+    time: time(parts.header.time),
+    shape: shape.name,
+    leavesWritten: touchedCount,
+    requests: parts.requests.length,
+    deposits: parts.deposits.length,
+    withdrawals: parts.withdrawals.length,
+  }))
+  const keys = [...rebuilt.shapes.values()]
+  const isDevelopment = keys.some((shape) => shape.isDevelopmentKey)
+  return {
+    text: [
+      `House at ${api.url}`,
+      `  contract   ${house.contract} on chain ${house.chainId} (L1 ${rpcUrl})`,
+      `  operator   ${house.operator}`,
+      `  fee        ${dollars(BigInt(house.fee))} a page`,
+      `  keys       ${keys.map((k) => k.name).join(', ')}` +
+        (isDevelopment ? ' - DEVELOPMENT keys: anybody can forge proofs' : ''),
+      `  table      ${posted === undefined ? 'none yet' : `${posted.number} of ${time(posted.time)}`}` +
+        (posted === undefined ? '' : `, ${table.rows.length} rows` +
+          (isSameTable ? ', the house has the same' : ', THE HOUSE HAS ANOTHER')),
+      `  trades     ${house.trades} settled (by the house's count: L1 does not show them)`,
+      `  members    ${rebuilt.accountCount - 16n} on L1`,
+      `  root       0x${rebuilt.root.toString(16)}`,
+      `Batches (${rebuilt.batches.length}, the last ${BATCHES_SHOWN} shown)`,
+      ...batches.slice(-BATCHES_SHOWN).map((b) =>
+        `  ${b.number.padStart(4)}  ${b.time}  ${b.shape}: ${b.leavesWritten} leaves written, ` +
+        `${b.requests} requests, ${b.deposits} deposits, ${b.withdrawals} withdrawals`),
+    ].join('\n'),
+    json: {
+      house: api.url, contract: house.contract, chainId: house.chainId, operator: house.operator,
+      fee: house.fee, feeUnit: 'micro-dollar a page', trades: house.trades,
+      developmentKeys: isDevelopment, table: posted === undefined ? null : `${posted.number}`,
+      sameTable: isSameTable, members: Number(rebuilt.accountCount - 16n),
+      root: `${rebuilt.root}`, batches,
+    },
+  }
+}
+
+export async function auditHouse(
+  options: Common & { readonly contract?: string; readonly build: boolean },
+): Promise<Result> {
+  const day = options.rpc === undefined || options.contract === undefined ? findDay() : null
+  const rpcUrl = options.rpc ?? day?.rpcUrl
+  const contract = options.contract ?? day?.contract
+  if (rpcUrl === undefined || contract === undefined)
+    throw new Undone('no day is running: name --rpc and --contract, or start one with: ' +
+      'npm start -- --stay')
+  const { runAudit } = await import('../audit/command.ts')
+  let text = ''
+  const code = await runAudit({
+    rpcUrl,
+    contract,
+    build: options.build,
+    json: options.json,
+    write: (part) => { text += part },
+    writeProgress: (line) => options.note(line.trimEnd()),
+  })
+  return {
+    text: text.trimEnd(),
+    json: options.json ? (JSON.parse(text) as Record<string, unknown>) : {},
+    code,
+  }
+}

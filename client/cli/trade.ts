@@ -1,0 +1,217 @@
+/** `cloister trade`: proposals, affirmations and signatures. Nothing is signed that was not agreed. */
+import { randomBytes } from 'node:crypto'
+import { documentHash } from '../../circuits/document.ts'
+import { stampSeconds } from '../../circuits/page.ts'
+import type { Refused, TicketView } from '../api.ts'
+import { isRefused } from '../member.ts'
+import { until, type Common, type Result } from './day.ts'
+import { RefusedByRule, Undone } from './failures.ts'
+import { asMember, type Session } from './session.ts'
+import type { Terms } from './store.ts'
+import { instrumentName, legsInWords, parseAccount, parseLegs } from './terms.ts'
+import type { Waiting } from './cash.ts'
+
+/** A member does not sign stamps that are older; client/member.ts has the same bound. */
+const STAMP_LIFE_SECONDS = 115n
+
+export type Outcome = {
+  readonly id: string
+  readonly clientId: string
+  readonly state: 'accepted' | 'refused' | 'stale' | 'not agreed'
+  readonly rule: TicketView['refused']
+}
+
+const termsOf = ({ counterparty, payload, entries }: TicketView): Terms => ({
+  counterparty,
+  payload,
+  entries: entries.filter((entry) => entry.quantity !== '0').map(
+    ({ instrument, quantity, price }) => ({ instrument, quantity, price }),
+  ),
+})
+const keyOf = (ticket: TicketView): string =>
+  ticket.role === 'proposer' ? `proposed ${ticket.clientId}` : `affirmed ${ticket.id}`
+const isSame = (a: Terms | undefined, b: Terms): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+function inWords(ticket: TicketView): string {
+  return `${legsInWords(ticket.entries)}, with account ${ticket.counterparty}`
+}
+
+function ticketOf(answer: TicketView | Refused): TicketView {
+  if (isRefused(answer)) throw new RefusedByRule(answer.refused, answer.detail)
+  if (answer.state === 'refused' && answer.refused !== null) throw new RefusedByRule(answer.refused)
+  return answer
+}
+
+function agree({ store }: Session, key: string, terms: Terms): void {
+  store.save({ agreed: { ...store.stored.agreed, [key]: terms } })
+}
+
+export async function propose(
+  name: string,
+  counterpartyText: string,
+  legs: readonly string[],
+  options: Waiting & { readonly clientId?: string },
+): Promise<Result> {
+  const counterparty = parseAccount(counterpartyText)
+  const entries = parseLegs(legs)
+  const clientId = options.clientId ?? `${name}-${randomBytes(6).toString('hex')}`
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(clientId))
+    throw new Undone('--client-id has 1 to 64 letters, digits, dots, hyphens or underscores')
+  const ticket = await asMember(name, options, async (session) => {
+    const proposer = session.member.account
+    const words = entries.map((e) => `${instrumentName(e.instrument)}:${e.quantity}@${e.price}`)
+    const document = JSON.stringify({ trade: clientId, proposer, counterparty, legs: words })
+    session.store.keepDocument(clientId, document)
+    agree(session, `proposed ${clientId}`, {
+      counterparty,
+      payload: documentHash(document).toString(),
+      entries: entries.map(({ instrument, quantity, price }) => ({
+        instrument, quantity: `${quantity}`, price: `${price}`,
+      })),
+    })
+    return ticketOf(await session.member.propose(clientId, counterparty, entries, document))
+  })
+  const said = `${name} proposes trade ${ticket.id}: ${inWords(ticket)}`
+  if (!options.wait)
+    return {
+      text: `${said}\nNext: account ${counterparty} affirms it, then cloister trade sign ${name} ` +
+        'within two minutes',
+      json: { name, id: ticket.id, clientId, state: ticket.state },
+    }
+  options.note(`${said}\nwaiting for account ${counterparty}: cloister trade affirm NAME ${ticket.id}`)
+  await untilAffirmed(name, ticket.id, options)
+  return signed(name, ticket.id, options)
+}
+
+/** Without the lock: meanwhile other commands may sign for this member. */
+async function untilAffirmed(name: string, id: string, options: Common): Promise<void> {
+  const api = await asMember(name, options, async (session) => session.house.api)
+  await until(`affirming trade ${id}`, options.timeout, async () => {
+    const ticket = (await api.tickets()).find((t) => t.id === id)
+    if (ticket !== undefined) ticketOf(ticket)
+    return ticket === undefined || ticket.state === 'proposed' ? null : ticket
+  })
+}
+
+export async function affirm(name: string, id: string, options: Waiting): Promise<Result> {
+  const ticket = await asMember(name, options, async (session) => {
+    const offered = (await session.house.api.tickets()).find((t) => t.id === id)
+    if (offered === undefined || offered.role !== 'counterparty')
+      throw new Undone(`there is no proposal ${id} to ${name}: cloister trade list ${name}`)
+    const terms = termsOf(ticketOf(offered))
+    if (offered.state === 'proposed') agree(session, keyOf(offered), terms)
+    const affirmed = ticketOf(await session.house.api.affirm(id))
+    if (!isSame(termsOf(affirmed), terms))
+      throw new Undone(`the house changed the terms of ${id} while they were affirmed: not signed`)
+    return affirmed
+  })
+  const said = `${name} affirms trade ${id}: ${inWords(ticket)}`
+  if (options.wait) {
+    options.note(said)
+    return signed(name, id, options)
+  }
+  return {
+    text: `${said}\nNext, within two minutes: cloister trade sign ${name}`,
+    json: { name, id, clientId: ticket.clientId, state: ticket.state },
+  }
+}
+
+export async function reject(name: string, id: string, options: Common): Promise<Result> {
+  return asMember(name, options, async ({ house, store }) => {
+    const answer = await house.api.reject(id)
+    if (isRefused(answer)) throw new RefusedByRule(answer.refused, answer.detail)
+    const { [keyOf(answer)]: _dropped, ...agreed } = store.stored.agreed
+    store.save({ agreed })
+    return { text: `${name} rejected trade ${id}`, json: { name, id, state: answer.state } }
+  })
+}
+
+export async function list(name: string, options: Common): Promise<Result> {
+  return asMember(name, options, async ({ house, member }) => {
+    const tickets = await house.api.tickets()
+    const lines = tickets.map((ticket) =>
+      [
+        `${ticket.id}  ${ticket.state.padEnd(8)} ${ticket.role.padEnd(12)} ${inWords(ticket)}`,
+        ...(ticket.batch === null ? [] : [`in batch ${ticket.batch}`]),
+        ...(ticket.refused === null ? [] : [`refused by ${ticket.refused}`]),
+        ...(ticket.isSigned && ticket.state === 'stamped' ? ['signed here'] : []),
+      ].join(', '))
+    return {
+      text: lines.length === 0 ? `${name} has no trades` : lines.join('\n'),
+      json: { name, account: member.account, trades: tickets },
+    }
+  })
+}
+
+export function sign(name: string, options: Common): Promise<Result> {
+  return signed(name, null, options)
+}
+
+/** Signs what is stamped and agreed, in the order of the stamps; answers for one trade or for all. */
+async function signed(name: string, only: string | null, options: Common): Promise<Result> {
+  return asMember(name, options, async (session) => {
+    const outcomes = await signStamped(session, only)
+    const shown = only === null ? outcomes : outcomes.filter((outcome) => outcome.id === only)
+    const first = shown.find((outcome) => outcome.state === 'refused')
+    if (first !== undefined && first.rule !== null && shown.length === 1)
+      throw new RefusedByRule(first.rule, `trade ${first.id}`)
+    const isUndone = shown.some((o) => o.state === 'stale' || o.state === 'not agreed')
+    return {
+      text: shown.length === 0 ? `${name} has no stamped trade to sign`
+        : shown.map((outcome) => `trade ${outcome.id}: ${IN_WORDS[outcome.state]}` +
+          (outcome.rule === null ? '' : ` ${outcome.rule}`)).join('\n'),
+      json: { name, trades: shown },
+      code: first !== undefined ? 1 : isUndone ? 2 : 0,
+    }
+  })
+}
+
+const IN_WORDS = {
+  accepted: 'signed by both sides and accepted; the next batch settles it',
+  refused: 'refused by',
+  stale: 'its stamp is too old to sign; propose it again',
+  'not agreed': 'not signed: these terms were not proposed or affirmed here',
+} as const
+
+async function signStamped(session: Session, only: string | null): Promise<readonly Outcome[]> {
+  const { house, member, options, store } = session
+  const outcomes = new Map<string, Outcome>()
+  const end = Date.now() + options.timeout * 1000
+  const finish = ({ id, clientId }: TicketView, state: Outcome['state'], rule: Outcome['rule']) =>
+    outcomes.set(id, { id, clientId, state, rule })
+  for (;;) {
+    const tickets = await house.api.tickets()
+    const wanted = tickets.find((ticket) => ticket.id === only)
+    if (wanted !== undefined && !['proposed', 'stamped'].includes(wanted.state)
+      && !outcomes.has(wanted.id))
+      finish(wanted, wanted.state === 'refused' ? 'refused' : 'accepted', wanted.refused)
+    const ticket = tickets
+      .filter((t) => t.state === 'stamped' && !outcomes.has(t.id))
+      .sort((a, b) => (BigInt(a.stamp) < BigInt(b.stamp) ? -1 : 1))[0]
+    if (ticket === undefined) return [...outcomes.values()]
+    const age = BigInt(Math.floor(Date.now() / 1000)) - stampSeconds(BigInt(ticket.stamp))
+    if (!isSame(store.stored.agreed[keyOf(ticket)], termsOf(ticket)))
+      finish(ticket, 'not agreed', null)
+    else if (age > STAMP_LIFE_SECONDS) finish(ticket, 'stale', null)
+    else {
+      options.note(`trade ${ticket.id}: signing, and waiting for the other side`)
+      const patience = Math.min(end, Date.now() + Number(STAMP_LIFE_SECONDS - age) * 1000)
+      const outcome = await within(patience, ticket.id, member.settleTicket(ticket,
+        session.remembering(`trade ${ticket.id}`)))
+      session.keepReceipts()
+      const { [keyOf(ticket)]: _signed, ...agreed } = store.stored.agreed
+      store.save({ agreed })
+      finish(ticket, outcome.state, outcome.rule)
+    }
+  }
+}
+
+/** The other side may never sign; what was signed here stays written down. */
+async function within<T>(end: number, id: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Undone(
+      `trade ${id} is signed here, the other side has not signed in time`)), end - Date.now())
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}

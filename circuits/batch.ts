@@ -202,6 +202,9 @@ function stepMember(
   const { context } = plan
   const run = plan.journals.get(index) ?? null
   const request = plan.requests.find((r) => r.account === index) ?? null
+  if (plan.requests.filter((r) => r.account === index).length > 1) {
+    throw new Broken('OwnerKeyMustChangeByRule', 'two L1 requests of one account in one batch', index)
+  }
   if (request !== null && run !== null) throw new Broken('OwnerKeyMustChangeByRule', 'an L1 request and pages in one batch', index)
   let account = startOf(index, before, request, plan)
 

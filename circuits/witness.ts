@@ -155,7 +155,10 @@ function accountInputs(slots: readonly MemberSlot[]) {
 
 function edgeInputs(shape: Shape, trace: BatchTrace, slots: readonly MemberSlot[]) {
   const { credits, requests } = trace.plan
-  const rotations = trace.members.filter((m) => m.run?.rotation !== undefined && m.after.ownerKeyHash + m.after.viewKeyHash !== (m.before?.ownerKeyHash ?? 0n) + (m.before?.viewKeyHash ?? 0n))
+  // A live page, also to the keys held already; or changed keys, whatever the pages say.
+  const rotations = trace.members.filter((m) => m.run?.rotation !== undefined
+    && (m.after.ownerKeyHash !== m.before?.ownerKeyHash || m.after.viewKeyHash !== m.before.viewKeyHash
+      || trace.pages.some((u) => u.isLive && u.page.kind === 'rotation' && u.page.account === m.index)))
   const choice = (account: number | undefined): bigint[] => slots.map((s) => bool(s.index === account && account !== undefined))
   return {
     depositWord: times(shape.deposits, (i) => { const c = credits[i]; return c === undefined ? [0n, 0n, 0n, 0n] : [c.id, c.commitment, BigInt(c.token), c.amount] }),

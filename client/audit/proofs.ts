@@ -234,15 +234,9 @@ async function auditProof(
   return { outcome: 'failed', proof: first.proof }
 }
 
-function statementOf(
-  l1: L1,
-  { event, shape }: BatchRecord,
-): { readonly x: bigint; readonly y: bigint } {
-  const { chainId, contract } = l1
-  return challengeOf(
-    { chainId, contract, keyHash: shape.keyHash, commitment: event.commitment },
-    event.words,
-  )
+function statementOf({ chainId, contract }: L1, { event, shape }: BatchRecord) {
+  const { keyHash } = shape
+  return challengeOf({ chainId, contract, keyHash, commitment: event.commitment }, event.words)
 }
 
 /** snarkjs exports the two halves of each coordinate of G2 in reverse for Solidity. */

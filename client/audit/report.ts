@@ -104,7 +104,8 @@ function outsider({ footprint }: AuditReport): string[] {
     '',
     'What an outsider sees of the accounts',
     `  ${total.commitmentBytes} bytes of commitments and ${total.cipherBytes} bytes of ` +
-      `ciphertext for ${total.touchedMembers} member accounts touched in ${batches.length} batches`,
+      `ciphertext in ${batches.length} batches: ${total.touchedMembers} leaves of members, ` +
+      'and one of the fee account in each batch',
     `  ${total.openBytes} bytes in clear: headers, deposits, requests, withdrawals, indices of ` +
       'touched accounts, padding',
     '  Which accounts a batch touched shows, cover included; what moved, with whom and at what ' +

@@ -51,7 +51,7 @@ function newResult(store: MemberStore, { l1 }: Session, account: number, isDone:
   const { name, directory } = store
   return {
     text: [
-      `${name} has account ${account}${isDone ? '' : ' (asked for; no batch has registered it yet)'}`,
+      `${name} has account ${account}${isDone ? '' : ' (no batch has registered it yet)'}`,
       `  directory   ${directory} (seed and keys, readable by you alone: keep a copy)`,
       `  L1 address  ${l1.address}`,
       `Next: cloister deposit ${name} 1000`,
@@ -109,17 +109,17 @@ export async function accountShow(name: string, options: Common): Promise<Result
   const holdings = account.balances.map(
     ({ id, quantity }) => `  ${instrumentName(id).padEnd(20)} ${quantity} lots`,
   )
-  const [batch] = [rebuilt.last(index)?.batchNumber ?? 0n]
+  const batch = rebuilt.last(index)?.batchNumber ?? 0n
   return {
     text: [
       `${name}: account ${index} of ${stored.contract}, as batch ${batch} left it on L1`,
       `  ${'cash'.padEnd(20)} ${dollars(account.cash)}`,
       ...holdings,
-      ...(isSettled ? [] : ['  Something signed since is not settled yet and not in these numbers.']),
+      ...(isSettled ? [] : ['  What was signed since is not settled yet and not counted here.']),
       ...(typeof worth === 'string'
         ? [`  Worth not computed: ${worth}`]
         : [
-            `Worth per world of table ${rebuilt.tables.length} (the house's rows, their root is L1's):`,
+            `Worth per world of table ${rebuilt.tables.length} (the house's rows, L1's root):`,
             ...worth.map((w, i) => `  ${(worlds[i] ?? `world ${i}`).padEnd(26)} ${dollars(w)}`),
           ]),
     ].join('\n'),

@@ -12,7 +12,7 @@ export type Waiting = Common & { readonly wait: boolean }
 
 export async function deposit(name: string, text: string, options: Waiting): Promise<Result> {
   const amount = parseDollars(text)
-  return asMember(name, options, async (session) => {
+  const { id, house } = await asMember(name, options, async (session) => {
     const { member, l1, store, house } = session
     const held = await l1.tokenBalance()
     if (held < amount)
@@ -20,21 +20,25 @@ export async function deposit(name: string, text: string, options: Waiting): Pro
     await showDeposits(session)
     const id = await member.deposit(CASH_ID, amount)
     store.save({ shown: member.record.deposits })
-    let batch: bigint | null = null
-    if (options.wait) {
-      options.note(`deposit ${id} is on L1: waiting for a batch to credit it`)
-      batch = await untilBatch(`crediting deposit ${id}`, house, options.timeout, async (chain) =>
-        (await replayFrom(chain)).deposits.get(id)?.batch ?? null)
-    }
-    return {
-      text: `${name} deposited ${dollars(amount)} (deposit ${id}): ` +
-        (batch === null ? 'the next batch credits it' : `credited by batch ${batch}`),
-      json: { name, deposit: `${id}`, microDollars: `${amount}`, batch: batch && `${batch}` },
-    }
+    return { id, house }
   })
+  let batch: bigint | null = null
+  if (options.wait) {
+    options.note(`deposit ${id} is on L1: waiting for a batch to credit it`)
+    const what = `crediting deposit ${id}`
+    batch = await untilBatch(what, house, options.timeout, async (l1) => {
+      return (await replayFrom(l1)).deposits.get(id)?.batch ?? null
+    })
+  }
+  return {
+    text:
+      `${name} deposited ${dollars(amount)} (deposit ${id}): ` +
+      (batch === null ? 'the next batch credits it' : `credited by batch ${batch}`),
+    json: { name, deposit: `${id}`, microDollars: `${amount}`, batch: batch && `${batch}` },
+  }
 }
 
-/** A former command may have ended between L1 and the house; showing a secret twice does no harm. */
+/** A former command may have ended between L1 and the house; twice shown does no harm. */
 async function showDeposits({ member, store, house }: Session): Promise<void> {
   for (let counter = store.stored.shown; counter < store.stored.deposits; counter++) {
     await house.api.showDeposit(member.account, member.keys.depositSecret(counter))
@@ -150,5 +154,5 @@ async function pay(
     options.note(`batch ${batch} has it in slot ${slot}: claiming on L1`)
     await l1.claim(batch, slot, ofBatch)
   }
-  return { batch, slot, amount, to }
+  return { batch, slot, amount, to: parseAddress(to) }
 }

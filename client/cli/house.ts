@@ -33,9 +33,10 @@ export async function status(options: Common): Promise<Result> {
       `  fee        ${dollars(BigInt(house.fee))} a page`,
       `  keys       ${keys.map((k) => k.name).join(', ')}` +
         (isDevelopment ? ' - DEVELOPMENT keys: anybody can forge proofs' : ''),
-      `  table      ${posted === undefined ? 'none yet' : `${posted.number} of ${time(posted.time)}`}` +
-        (posted === undefined ? '' : `, ${table.rows.length} rows` +
-          (isSameTable ? ', the house has the same' : ', THE HOUSE HAS ANOTHER')),
+      posted === undefined
+        ? '  table      none yet'
+        : `  table      ${posted.number} of ${time(posted.time)}, ${table.rows.length} rows, ` +
+          (isSameTable ? 'the house has the same' : 'THE HOUSE HAS ANOTHER'),
       `  trades     ${house.trades} settled (by the house's count: L1 does not show them)`,
       `  members    ${rebuilt.accountCount - 16n} on L1`,
       `  root       0x${rebuilt.root.toString(16)}`,

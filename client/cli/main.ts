@@ -49,7 +49,7 @@ function programOf(
   run: (work: Promise<Result>) => Promise<void>,
 ): Command {
   const program = new Command('cloister')
-    .description('Private clearing of derivatives, proven on L1: the member\'s and auditor\'s tool.')
+    .description('Private clearing of derivatives, proven on L1.')
     .exitOverride()
     .configureOutput({ writeOut: output.out, writeErr: output.err, outputError: () => {} })
     .configureHelp({ showGlobalOptions: true, helpWidth: 100 })

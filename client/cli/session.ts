@@ -47,7 +47,7 @@ export class Session {
     this.store.save({ account, deposits, head: text, ...(isMoved ? { signed: [] } : {}) })
   }
 
-  /** For signing: with an account that a batch has registered, at the head it has really reached. */
+  /** For signing: registered by a batch, and at the head that the account has really reached. */
   async ready(): Promise<this> {
     const { member, house, store } = this
     if (member.record.account === null)
@@ -106,7 +106,8 @@ export async function asMember<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const store = openStore(name, options)
-  if (!store.exists) void store.stored
+  // An unknown member is said before an absent house.
+  void store.stored
   const house = await findHouse(options)
   return store.locked(async () => {
     const session = new Session(store, house, options)
@@ -116,6 +117,24 @@ export async function asMember<T>(
       session.l1.close()
     }
   })
+}
+
+/** Reads only: needs no lock, and changes nothing that another command may be about to write. */
+export async function lookingAs<T>(
+  name: string,
+  options: Common,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const store = openStore(name, options)
+  if (store.stored.account === null)
+    throw new Undone(`${name} has no account yet: cloister account new ${name}`)
+  const session = new Session(store, await findHouse(options), options)
+  try {
+    await session.member.connect()
+    return await work(session)
+  } finally {
+    session.l1.close()
+  }
 }
 
 export function ruleOf(outcome: Outcome): void {

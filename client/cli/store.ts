@@ -78,7 +78,7 @@ export class MemberStore {
       shown: 0, signed: [], agreed: {}, withdrawals: [] })
   }
 
-  /** Keeps other commands of the same member away until `work` is done: they would fork its heads. */
+  /** Keeps other commands of this member away until `work` is done: they would fork its heads. */
   async locked<T>(work: () => Promise<T>): Promise<T> {
     if (!existsSync(this.directory)) mkdirSync(this.directory, { recursive: true, mode: 0o700 })
     const lock = join(this.directory, 'lock')

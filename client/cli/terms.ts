@@ -9,6 +9,7 @@ import { Undone } from './failures.ts'
 /** Micro-dollars, the lots of cash, in a dollar. */
 const DECIMALS = 6
 const MICRO = 10n ** BigInt(DECIMALS)
+const AMOUNT_END = 1n << BigInt(AMOUNT_BITS)
 
 export function parseName(text: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text)) return text
@@ -24,8 +25,8 @@ export function parseDollars(text: string): bigint {
     throw new Undone(`"${text}" has ${decimals.length} decimals: a dollar has ${DECIMALS}`)
   const amount = BigInt(whole + decimals.padEnd(DECIMALS, '0'))
   if (amount === 0n) throw new Undone('an amount must be more than zero')
-  if (amount >= 1n << BigInt(AMOUNT_BITS))
-    throw new Undone(`"${text}" is too much: amounts end below ${dollars(1n << BigInt(AMOUNT_BITS))}`)
+  if (amount >= AMOUNT_END)
+    throw new Undone(`"${text}" is too much: amounts are below ${dollars(AMOUNT_END)}`)
   return amount
 }
 

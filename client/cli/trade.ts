@@ -1,4 +1,4 @@
-/** `cloister trade`: proposals, affirmations and signatures. Nothing is signed that was not agreed. */
+/** `cloister trade`: proposals, affirmations, signatures. Nothing is signed that was not agreed. */
 import { randomBytes } from 'node:crypto'
 import { documentHash } from '../../circuits/document.ts'
 import { stampSeconds } from '../../circuits/page.ts'
@@ -6,7 +6,7 @@ import type { Refused, TicketView } from '../api.ts'
 import { isRefused } from '../member.ts'
 import { until, type Common, type Result } from './day.ts'
 import { RefusedByRule, Undone } from './failures.ts'
-import { asMember, type Session } from './session.ts'
+import { asMember, lookingAs, type Session } from './session.ts'
 import type { Terms } from './store.ts'
 import { instrumentName, legsInWords, parseAccount, parseLegs } from './terms.ts'
 import type { Waiting } from './cash.ts'
@@ -78,19 +78,20 @@ export async function propose(
         'within two minutes',
       json: { name, id: ticket.id, clientId, state: ticket.state },
     }
-  options.note(`${said}\nwaiting for account ${counterparty}: cloister trade affirm NAME ${ticket.id}`)
+  options.note(`${said}\nwaiting for account ${counterparty} to affirm ${ticket.id}`)
   await untilAffirmed(name, ticket.id, options)
   return signed(name, ticket.id, options)
 }
 
 /** Without the lock: meanwhile other commands may sign for this member. */
 async function untilAffirmed(name: string, id: string, options: Common): Promise<void> {
-  const api = await asMember(name, options, async (session) => session.house.api)
-  await until(`affirming trade ${id}`, options.timeout, async () => {
-    const ticket = (await api.tickets()).find((t) => t.id === id)
-    if (ticket !== undefined) ticketOf(ticket)
-    return ticket === undefined || ticket.state === 'proposed' ? null : ticket
-  })
+  await lookingAs(name, options, ({ house }) =>
+    until(`affirming trade ${id}`, options.timeout, async () => {
+      const ticket = (await house.api.tickets()).find((t) => t.id === id)
+      if (ticket !== undefined) ticketOf(ticket)
+      return ticket === undefined || ticket.state === 'proposed' ? null : ticket
+    }),
+  )
 }
 
 export async function affirm(name: string, id: string, options: Waiting): Promise<Result> {
@@ -127,7 +128,7 @@ export async function reject(name: string, id: string, options: Common): Promise
 }
 
 export async function list(name: string, options: Common): Promise<Result> {
-  return asMember(name, options, async ({ house, member }) => {
+  return lookingAs(name, options, async ({ house, member }) => {
     const tickets = await house.api.tickets()
     const lines = tickets.map((ticket) =>
       [
@@ -147,7 +148,7 @@ export function sign(name: string, options: Common): Promise<Result> {
   return signed(name, null, options)
 }
 
-/** Signs what is stamped and agreed, in the order of the stamps; answers for one trade or for all. */
+/** Signs what is stamped and agreed, in stamp order; answers for one trade or for all. */
 async function signed(name: string, only: string | null, options: Common): Promise<Result> {
   return asMember(name, options, async (session) => {
     const outcomes = await signStamped(session, only)

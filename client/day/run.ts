@@ -62,17 +62,20 @@ async function day(folder: string): Promise<Conclusion> {
   note(`${members.length} members registered and deposited ${DEPOSIT / 1_000_000n} test dollars each`)
 
   const batches: BatchReport[] = []
-  const settle = async (): Promise<void> => {
-    for (;;) {
-      const { report } = await sequencer.ask<{ report: BatchReport | null }>({ command: 'batch' })
-      if (report === null) return
-      batches.push(report)
-      note(`batch ${report.number} accepted by L1: ${report.trades} trades (${report.legs} legs), ${report.accounts} accounts, `
-        + `proven in ${report.proveSeconds.toFixed(1)} s, ${Number(report.gas).toLocaleString('en')} gas`)
-    }
+  const settleOne = async (): Promise<boolean> => {
+    const { report } = await sequencer.ask<{ report: BatchReport | null }>({ command: 'batch' })
+    if (report === null) return false
+    batches.push(report)
+    note(`batch ${report.number} accepted by L1: ${report.trades} trades (${report.legs} legs), ${report.accounts} accounts, `
+      + `proven in ${report.proveSeconds.toFixed(1)} s, ${Number(report.gas).toLocaleString('en')} gas`)
+    return true
   }
-  // A batch is proven while the next round trades on what the journals already say.
-  let settling = settle()
+  const settleAll = async (): Promise<void> => {
+    while (await settleOne());
+  }
+  await settleAll()
+  // From here a batch is proven while the next round trades on what the journals already say.
+  let settling: Promise<unknown> = Promise.resolve()
   const results: RoundResult[] = []
   const rounds = [...new Set(trades.map((t) => t.round))].sort((a, b) => a - b)
   for (const round of rounds) {
@@ -86,7 +89,8 @@ async function day(folder: string): Promise<Conclusion> {
     // The attacks come right after the last good trades and share their batch with a withdrawal.
     if (isLast) await members[3]?.ask({ command: 'withdraw', amount: WITHDRAWAL.toString() })
     await settling
-    if (trades.some((t) => t.round === round + 1 && t.expect === 'settle') || isLast) settling = settle()
+    if (isLast) settling = settleAll()
+    else if (trades.some((t) => t.round === round + 1 && t.expect === 'settle')) settling = settleOne()
   }
   await settling
   const last = batches.at(-1)

@@ -1,5 +1,7 @@
-/** What others have published or what their public circuits cost when compiled: never our measurement
- * of their running systems. All figures and sources are in the project's survey of the field. */
+/**
+ * What others have published, or what their public circuits cost when compiled: nothing here is
+ * our measurement of a running system of theirs.
+ */
 export type Peer = {
   readonly system: string
   readonly item: string

@@ -31,7 +31,9 @@ started = performance.now()
 const { proof, publicSignals } = await proveWitness(zkeyPath, witness)
 const proveSeconds = seconds(started)
 started = performance.now()
-if (!await verify(key, publicSignals, proof)) throw new Error(`${zkeyPath}: a proof does not verify`)
+if (!await verify(key, publicSignals, proof)) {
+  throw new Error(`${zkeyPath}: a proof does not verify`)
+}
 const verifySeconds = seconds(started)
 await shutdown()
 const figures: ChildFigures = {

@@ -1,7 +1,7 @@
 /**
- * The law at 36 balances and 32 worlds: constants generated into a copy of circuits/, the mini shape
- * compiled there, and a full batch put through it. A process of its own, because the numbers are read
- * from the environment when circuits/params.ts is loaded.
+ * The law at 36 balances and 32 worlds: constants generated into a copy of circuits/, the mini
+ * shape compiled there, and a full batch put through it. A process of its own, because the numbers
+ * are read from the environment when circuits/params.ts is loaded.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -69,7 +69,8 @@ export async function wideCost(slots = WIDE_SLOTS, worlds = WIDE_WORLDS): Promis
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const child = spawn(process.execPath, ['--import', tsx, fileURLToPath(import.meta.url)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CLOISTER_SLOT_COUNT: String(slots), CLOISTER_WORLD_COUNT: String(worlds) },
+    env: { ...process.env, CLOISTER_SLOT_COUNT: String(slots),
+      CLOISTER_WORLD_COUNT: String(worlds) },
   })
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)

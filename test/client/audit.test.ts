@@ -120,10 +120,13 @@ describe('audit', () => {
     expect(
       (await statusOf(lying('eth_getCode', (text) => text.slice(0, 900) + '"'))).failed,
     ).toEqual(['verifier contract of shape mini'])
-    // A verifier without code answers nothing: that must not hide what its code has shown.
-    const empty = await statusOf(
-      lying('eth_call', (text) => (text === `"0x${'1'.padStart(64, '0')}"` ? '"0x"' : text)),
-    )
+    // A verifier without code answers nothing: that must not hide what was found besides.
+    const honest = httpTransport(chain.url)
+    const empty = await statusOf(async (method, params) => {
+      const isVerifyProof = JSON.stringify(params).includes('"data":"0x11479fea')
+      return isVerifyProof ? '0x' : honest(method, params)
+    })
+    expect(empty.unread).toContain('verifier of shape mini when asked')
     expect(empty.exitCode).toBe(2)
     const poor = lying('eth_call', (text) =>
       text === `"0x${2_999_000_007n.toString(16).padStart(64, '0')}"`

@@ -17,7 +17,12 @@ import {
 } from '../../prover/artifacts.ts'
 import { prove, type CircuitInput } from '../../prover/groth16.ts'
 import { leafHash } from '../../circuits/account.ts'
-import { compileVerifiers, contractsOf, deploy } from '../../sequencer/deploy.ts'
+import {
+  compileVerifiers,
+  contractsOf,
+  deploy,
+  type CompiledVerifier,
+} from '../../sequencer/deploy.ts'
 import { SequencerL1 } from '../../sequencer/l1.ts'
 import { House, type Member } from '../law/house.ts'
 
@@ -97,6 +102,20 @@ export class TestChain {
     const verifiers = await compileVerifiers([key])
     contractsOf()
     const node = await startNode()
+    try {
+      return await TestChain.deployTo(node, key, verifiers)
+    } catch (error) {
+      // Nobody else knows of the process yet.
+      node.process.kill()
+      throw error
+    }
+  }
+
+  private static async deployTo(
+    node: Awaited<ReturnType<typeof startNode>>,
+    key: ShapeKey,
+    verifiers: readonly CompiledVerifier[],
+  ): Promise<TestChain> {
     const provider = new JsonRpcProvider(node.url, 31337, {
       staticNetwork: true,
       cacheTimeout: -1,

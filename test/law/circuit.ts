@@ -5,6 +5,11 @@ import { shapeNamed, circuitOfShape, PROJECT_ROOT, type CircuitFiles } from '../
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import type { WitnessInput, WitnessValue } from '../../circuits/witness.ts'
 
+declare const WebAssembly: {
+  readonly Module: new (code: Uint8Array) => object
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown }
+}
+
 /** What the wasm of circom 2 exports. */
 type Calculator = {
   init(sanityCheck: number): void
@@ -50,7 +55,7 @@ function flatten(value: WitnessValue, into: bigint[] = []): bigint[] {
 
 /** One circuit, loaded once. A refused witness leaves an instance of no use, so it is renewed. */
 export class Circuit {
-  private readonly module: WebAssembly.Module
+  private readonly module: object
   private calculator: Calculator | null = null
   private messages = ''
   private readonly keys = new Map<string, readonly [number, number]>()
@@ -76,7 +81,7 @@ export class Circuit {
       showSharedRWMemory: (): void => {},
     }
     const made = new WebAssembly.Instance(this.module, { runtime })
-    this.calculator = made.exports as unknown as Calculator
+    this.calculator = made.exports as Calculator
     return this.calculator
   }
 

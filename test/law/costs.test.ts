@@ -1,7 +1,7 @@
 /**
  * What the law costs, template by template, and the fingerprint of its circuits: a change of either
- * must be meant. `UPDATE_COSTS=1 npx vitest run test/law/costs.test.ts` writes costs.json anew; with
- * CLOISTER_LONG=1 the shapes are counted too that take minutes to compile.
+ * must be meant. `UPDATE_COSTS=1 npx vitest run test/law/costs.test.ts` writes costs.json anew;
+ * with CLOISTER_LONG=1 the shapes are counted too that take minutes to compile.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -12,12 +12,12 @@ import { circuitOf, circuitOfShape, PROJECT_ROOT, shapeNamed } from '../../prove
 import { readR1csInfo } from '../../prover/r1cs.ts'
 import { WIDE_SLOTS, WIDE_WORLDS, wideCost } from '../bench/wide.ts'
 
-/** Templates alone, at the smallest they come in, by the file that has them as its main component. */
+/** Templates alone, at the smallest they come in, and the file whose main component each is. */
 const TEMPLATES = {
   'Page': 'page', 'PageTerms': 'page-terms', 'Member': 'member', 'MemberTerms': 'member-terms',
   'Balances': 'balances', 'Leaf': 'leaf', 'Veil': 'veil', 'Solvency': 'solvency',
   'FeeAccount': 'fee-account', 'AssertSignature': 'signature', 'InstalledKey': 'installed-key',
-  'Row': 'row', 'RowTerms': 'row-terms', 'UpdatePath(1)': 'update-path', 'RootOf64': 'root64',
+  'Row': 'row', 'RowTerms': 'row-terms', 'UpdatePath(1)': 'update-path', 'TableRoot': 'table-root',
   'Deposit(1)': 'deposit', 'Withdrawal(1)': 'withdrawal', 'WithdrawalTerms': 'withdrawal-terms',
   'Request(1)': 'request', 'Rotation(1)': 'rotation', 'HashTagged(1)': 'hash1',
   'HashTagged(3)': 'hash3', 'HashTagged(16)': 'hash16',
@@ -89,6 +89,7 @@ test.runIf(isUpdate)('costs.json is written', () => {
 test.runIf(isLong)('the law holds at twice the balances and worlds', { timeout: 1_800_000 },
   async () => {
     const wide = await wideCost()
-    console.log(`mini at ${WIDE_SLOTS} balances, ${WIDE_WORLDS} worlds: ${wide.constraints} constraints`)
+    console.log(`mini at ${WIDE_SLOTS} balances, ${WIDE_WORLDS} worlds: `
+      + `${wide.constraints} constraints`)
     expect(wide.refusal).toBeNull()
   })

@@ -23,6 +23,11 @@ export type Tally = { batches: number; wrong: number; forged: number; steps: Map
 
 type Wrong = { readonly rules: readonly RuleName[]; readonly plan: BatchPlan; readonly forgery?: Forgery; readonly circuitRules?: readonly string[] }
 
+function fits(trace: BatchTrace): boolean {
+  const size = sizeOf(trace)
+  return size.rows <= MINI.rows && size.members <= MINI.members && size.pages <= MINI.pages
+}
+
 export class History {
   readonly house: House
   readonly tally: Tally = { batches: 0, wrong: 0, forged: 0, steps: new Map(), rules: new Map() }
@@ -215,7 +220,9 @@ export class History {
     this.tally.wrong++
     this.count(this.tally.rules, outcome.rejection.rule)
     if (this.random(2) === 0) return
-    const refused = this.circuit.failedRule(inputOf(draftOf(finish(this.house.build(MINI, forge(this.house, plan, forgery))))))
+    const trace = forge(this.house, plan, forgery)
+    if (!fits(trace)) return
+    const refused = this.circuit.failedRule(inputOf(draftOf(finish(this.house.build(MINI, trace)))))
     this.tally.forged++
     const expected = circuitRules ?? rules
     if (refused === null || !refused.split('/').some((rule) => expected.includes(rule))) {
@@ -234,8 +241,7 @@ export class History {
       this.count(this.tally.steps, `refused: ${outcome.rejection.rule}`)
       return
     }
-    const size = sizeOf(outcome.trace)
-    if (size.rows > MINI.rows || size.members > MINI.members || size.pages > MINI.pages) {
+    if (!fits(outcome.trace)) {
       this.undo(plan)
       this.count(this.tally.steps, 'does not fit the shape')
       return

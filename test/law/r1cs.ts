@@ -30,7 +30,7 @@ export function readSystem(files: CircuitFiles): System {
       const coefficients: bigint[] = []
       for (let i = 0; i < count; i++) {
         wires[i] = bytes.readUInt32LE(at)
-        const key = bytes.latin1Slice(at + 4, at + 36)
+        const key = bytes.toString('latin1', at + 4, at + 36)
         let value = known.get(key)
         if (value === undefined) {
           value = bytes.readBigUInt64LE(at + 4) + (bytes.readBigUInt64LE(at + 12) << 64n)

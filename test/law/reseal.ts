@@ -24,7 +24,7 @@ export type Draft = {
   feeAccountViewKeyHash: bigint; feeAccountMeta: bigint; feeAccountSalt: bigint; feeAccountCash: bigint; feeAccountViewKey: bigint
   child: bigint[][][]; topNode: List; marksRoot: bigint; tableFlags: bigint
   rowIsUsed: List; rowPosition: Lists; rowId: List; rowStatus: List; rowAddOn: List; rowValue: Lists; rowSibling: Lists
-  tableNode: List; settledNode: List; windowBit: List; windowChild: Lists; rowQuantity: List; rowSize: List
+  tableNode: List; settledNode: Lists; windowBit: Lists; windowChild: bigint[][][]; rowQuantity: List; rowSize: List
   depositSecret: List; depositChoice: Lists; withdrawalStamp: List; withdrawalChoice: Lists
   requestSerial: List; requestChoice: Lists; rotationIsUsed: List; rotationX: List; rotationY: List; rotationChoice: Lists
 }
@@ -57,6 +57,7 @@ function flagWordsOf(draft: Draft): List {
   const bits: List = []
   draft.isLive.forEach((live, i) => bits.push(live, draft.isSkipped[i] as bigint))
   draft.rowIsUsed.forEach((used, r) => bits.push(used, ...(draft.rowPosition[r] as List)))
+  for (const window of draft.windowBit) bits.push(...window)
   draft.isEmpty.forEach((_, a) => {
     for (const choice of [...draft.depositChoice, ...draft.withdrawalChoice]) bits.push(choice[a] as bigint)
     const count = draft.liveCount[a] as bigint

@@ -1,6 +1,7 @@
 /** Attacks on words, tree, table and identities: for each, the rule whose constraint refuses the witness. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { addBalance, type Account } from '../../circuits/account.ts'
+import { POSITION_BITS } from '../../circuits/params.ts'
 import { challengesOf } from '../../circuits/challenges.ts'
 import { mod } from '../../circuits/field.ts'
 import { hash } from '../../circuits/poseidon.ts'
@@ -36,7 +37,7 @@ function mintedByUnusedRows(): Draft {
   const minted = 1_000_000_000_000n
   const draft = forgedDraft(MINI, house, house.plan({ cover: [a.index] }), {
     after: only(a.index, (x) => ({ ...x, cash: x.cash + minted })), step: (step) => ({ ...step, conversionCash: minted }) })
-  for (const r of [2, 3]) set(draft.rowPosition[r], 9, 1n)
+  for (const r of [2, 3]) set(draft.rowPosition[r], POSITION_BITS - 1, 1n)
   reseal(draft)
   const challenge = challengesOf(draft.x)
   const weight = (challenge[9] as bigint) ** BigInt(a0(draft) + 1)
@@ -75,7 +76,7 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
     const draft = coverDraft()
     for (const list of [draft.oldId, draft.oldQuantity, draft.newId, draft.newQuantity] as unknown[][]) list[1] = list[0]
     for (const [name, value] of Object.entries(draft)) {
-      if (Array.isArray(value) && value.length === 3 && name !== 'child') value[1] = value[0]
+      if (Array.isArray(value) && value.length === 3 && name !== 'child') (value as unknown[])[1] = value[0]
     }
     draft.accountWord[2] = draft.accountWord[1] as bigint[]
     return reseal(draft)
@@ -108,7 +109,7 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
   })],
   ['RowMustBeInTable', 'another place', () => changed(coverDraft(), (d) => set(d.rowPosition[0], 0, 1n))],
   ['RowMustBeInTable', 'a place in another node', () => changed(coverDraft(), (d) => set(d.rowPosition[0], 4, 1n))],
-  ['RowMustBeInTable', 'a row of the table read from the register', () => changed(coverDraft(), (d) => set(d.rowPosition[0], 9, 1n))],
+  ['RowMustBeInTable', 'a row of the table read from the register', () => changed(coverDraft(), (d) => set(d.rowPosition[0], POSITION_BITS - 1, 1n))],
   ['RowMustBeInTable', 'a row that no table holds', () => changed(coverDraft(), (d) => {
     set(d.rowValue[0], 1, 9_000_000n)
     d.rowSibling[0] = [hash('ROW', [2n + (1n << 28n) + (2n << 32n), ...(d.rowValue[0] as bigint[])]), ...(d.rowSibling[0] as bigint[]).slice(1)]
@@ -116,9 +117,10 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
   ['RowMustBeInTable', 'another table root', () => changed(coverDraft(), (d) => set(d.header, 7, 5n))],
   ['RowMustBeInTable', 'another node of the table', () => late(coverDraft(), (d) => set(d.tableNode, 0, 5n))],
   ['RowMustBeInTable', 'another settlement root', () => changed(coverDraft(expired()), (d) => set(d.header, 9, 5n))],
-  ['RowMustBeInTable', 'another node of the register', () => late(coverDraft(expired()), (d) => set(d.settledNode, 0, 5n))],
-  ['RowMustBeInTable', 'another window', () => late(coverDraft(expired()), (d) => set(d.windowBit, 0, 1n))],
-  ['RowMustBeInTable', 'a window bit of 2', () => late(coverDraft(expired()), (d) => set(d.windowBit, 0, 2n))],
+  ['RowMustBeInTable', 'another node of the register', () => late(coverDraft(expired()), (d) => set(d.settledNode[0], 0, 5n))],
+  ['RowMustBeInTable', 'another window', () => late(coverDraft(expired()), (d) => set(d.windowBit[0], 0, 1n))],
+  ['RowMustBeInTable', 'a third window', () => changed(coverDraft(expired()), (d) => set(d.rowPosition[1], POSITION_BITS - 2, 1n))],
+  ['RowMustBeInTable', 'a window bit of 2', () => late(coverDraft(expired()), (d) => set(d.windowBit[0], 0, 2n))],
   ['RowMustBeInTable', 'an id in an unused row', () => late(coverDraft(), (d) => set(d.rowId, 3, 1024n))],
   ['RowMustBeInTable', 'cash from settled rows that are not used', mintedByUnusedRows],
   ['RowsMustAscend', 'a row twice', () => changed(coverDraft(), (d) => {

@@ -255,6 +255,14 @@ describe('attacks on pages, trades and journals', () => {
 const fair: readonly (readonly [string, () => Draft])[] = [
   ['a trade', tradeDraft], ['a withdrawal', withdrawalDraft], ['a rotation', rotationDraft],
   ['two trades', () => twoTrades(() => true)],
+  ['a rotation to the keys held already', () => {
+    const { house, b } = funded()
+    b.rotation = { key: b.key, viewKey: b.viewKey }
+    const { entries: _entries, ...stamped } = house.withdraw(b, 1, 1n)
+    b.pending = [{ ...stamped, kind: 'rotation', entries: [],
+      payload: rotationPayload(ownerKeyHash(b.key.publicKey), viewKeyHash(b.viewKey)) }]
+    return forgedDraft(MINI, house, house.plan())
+  }],
   ['S + group order: the same point, and nothing is keyed on S', () =>
     changed(tradeDraft(), (d) => set(d.signatureS, 0, (d.signatureS[0] as bigint) + ORDER))],
   ['a stamp in the first moment of the window', () => stamped(1n - LIFE, true)],

@@ -5,7 +5,7 @@ import { challengesOf } from '../../circuits/challenges.ts'
 import { eighthOf, sign, signingKey, timesEight } from '../../circuits/eddsa.ts'
 import { ENCODINGS } from '../../circuits/encodings.ts'
 import { mod } from '../../circuits/field.ts'
-import { ACCOUNT_UPPER_BOUND, FIELD_MODULUS, QUANTITY_OFFSET, SLOT_COUNT } from '../../circuits/params.ts'
+import { ACCOUNT_UPPER_BOUND, FIELD_MODULUS, QUANTITY_OFFSET, SLOT_COUNT, TABLE_DEPTH, TABLE_NODE_COUNT, TABLE_ROW_COUNT } from '../../circuits/params.ts'
 import { entriesOf, headAfter, PADDING, termsWord, type Page } from '../../circuits/page.ts'
 import { hash, hashWithTag } from '../../circuits/poseidon.ts'
 import { Tree } from '../../circuits/tree.ts'
@@ -50,8 +50,9 @@ const signatures = [0n, 1n, P - 1n, element(9)].map((message, i) => {
   const eighth = eighthOf(key)
   return { seed: i + 1, message, publicKey: key.publicKey, eighth, installed: timesEight(eighth), ownerKeyHash: ownerKeyHash(key.publicKey), signature: sign(key, message) }
 })
-const nodes = Array.from({ length: 64 }, (_, i) => element(100 + i))
-const misc = { challenges: { x: element(10), outputs: challengesOf(element(10)) }, root64: { nodes, root: new Tree(2, nodes).root } }
+const rows = Array.from({ length: TABLE_ROW_COUNT }, (_, i) => element(100 + i))
+const worlds = new Tree(TABLE_DEPTH, rows)
+const misc = { challenges: { x: element(10), outputs: challengesOf(element(10)) }, tableRoot: { nodes: Array.from({ length: TABLE_NODE_COUNT }, (_, i) => worlds.node(1, i)), root: worlds.root } }
 
 const write = (name: string, value: unknown): void => writeFileSync(new URL(`./${name}.json`, import.meta.url),
   JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? v.toString() : v), 1) + '\n')

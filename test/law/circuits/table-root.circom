@@ -1,6 +1,6 @@
-// RootOf64 alone, for the vectors.
+// TableRoot alone, for the vectors.
 pragma circom 2.2.0;
 
 include "../../../circuits/lib/tree.circom";
 
-component main = RootOf64();
+component main = TableRoot();

@@ -1,0 +1,212 @@
+/** The cloister command without a house: what it teaches, refuses, answers. No proofs, no chain. */
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { main } from '../../client/cli/main.ts'
+import { failureOf, RefusedByRule } from '../../client/cli/failures.ts'
+import { MemberStore } from '../../client/cli/store.ts'
+import { dollars, legsInWords, parseAccount, parseAddress, parseDollars, parseLeg, parseLegs } from
+  '../../client/cli/terms.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cloister-cli-'))
+  process.env['CLOISTER_DAY'] = join(folder, 'day.json')
+})
+afterAll(() => {
+  delete process.env['CLOISTER_DAY']
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function cloister(...argv: string[]) {
+  let out = ''
+  let err = ''
+  const code = await main(argv, { out: (t) => { out += t }, err: (t) => { err += t } })
+  return { code, out, err }
+}
+
+describe('help', () => {
+  it('teaches the whole walk with examples, exit codes and where keys lie', async () => {
+    const { code, out } = await cloister('--help')
+    expect(code).toBe(0)
+    for (const word of ['account', 'deposit', 'trade', 'withdraw', 'claim', 'status', 'audit',
+      'npm start -- --stay', 'Exit codes', 'mode 0600'])
+      expect(out).toContain(word)
+  })
+
+  it.each([
+    ['account new', ['--dollars', '--no-wait', '--dir', '--json']],
+    ['account show', ['needs no house']],
+    ['deposit', ['cloister deposit ANN 5000']],
+    ['withdraw', ['--to', 'cloister claim']],
+    ['trade', ['INSTRUMENT:QUANTITY@PRICE', 'affirm', 'sign', 'reject']],
+    ['trade propose', ['--client-id', 'two minutes']],
+    ['status', ['cloister status --json']],
+    ['audit', ['--contract', '--no-build', '1 something does not hold']],
+  ])('of %s names its options and shows how', async (command, words) => {
+    const { code, out } = await cloister(...command.split(' '), '--help')
+    expect(code).toBe(0)
+    for (const word of words) expect(out).toContain(word)
+  })
+})
+
+describe('a bad command line', () => {
+  it.each([
+    [['fly']],
+    [['deposit', 'ANN']],
+    [['deposit', 'ANN', '1', '2']],
+    [['deposit', 'ANN', '1', '--colour', 'red']],
+    [['deposit', 'ANN', '-5']],
+    [['deposit', 'ANN', '1.0000001']],
+    [['deposit', '../ANN', '1']],
+    [['withdraw', 'ANN', '1', '--to', '0x1234']],
+    [['trade', 'propose', 'ANN', '25']],
+    [['trade', 'propose', 'ANN', '3', 'BTC-27MAR20:1@7']],
+    [['trade', 'propose', 'ANN', '25', 'BTC-27MAR20:1']],
+    [['status', '--timeout', 'soon']],
+  ])('%j could not be done: 2, one line on stderr', async (argv) => {
+    const { code, out, err } = await cloister(...argv)
+    expect(code).toBe(2)
+    expect(out).toBe('')
+    expect(err).toMatch(/^cloister: .+\n$/)
+  })
+
+  it('is one line of JSON for machines', async () => {
+    const { code, out, err } = await cloister('deposit', 'ANN', '0', '--json')
+    expect(code).toBe(2)
+    expect(err).toBe('')
+    expect(JSON.parse(out)).toEqual({ ok: false, exitCode: 2, rule: null,
+      message: 'an amount must be more than zero' })
+  })
+})
+
+describe('no running day', () => {
+  it.each([[['status']], [['account', 'new', 'ANN']], [['audit']]])(
+    '%j says how to start one', async (argv) => {
+      const { code, err } = await cloister(...argv, '--dir', join(folder, 'nobody'))
+      expect(code).toBe(2)
+      expect(err).toContain('no day is running')
+      expect(err).toContain('npm start -- --stay')
+    })
+
+  it('is also said of a day that has ended', async () => {
+    const day = join(folder, 'day.json')
+    writeFileSync(day, JSON.stringify({ url: 'http://127.0.0.1:1', rpcUrl: 'http://127.0.0.1:1',
+      contract: `0x${'11'.repeat(20)}` }))
+    const { code, err } = await cloister('status')
+    rmSync(day)
+    expect(code).toBe(2)
+    expect(err).toContain('no day is running: the last one')
+  })
+
+  it('names a house that does not answer', async () => {
+    const { code, err } = await cloister('status', '--house', 'http://127.0.0.1:1')
+    expect(code).toBe(2)
+    expect(err).toContain('is it running?')
+  })
+
+  it('comes after an unknown member', async () => {
+    const { code, err } = await cloister('deposit', 'ANN', '1', '--dir', join(folder, 'none'))
+    expect(code).toBe(2)
+    expect(err).toContain('cloister account new ANN')
+  })
+
+  it('an audit that cannot read L1 ends with 2', async () => {
+    const { code, out } = await cloister('audit', '--rpc', 'nowhere', '--contract', '0x', '--json')
+    expect(code).toBe(2)
+    expect(JSON.parse(out)).toMatchObject({ ok: false, exitCode: 2, verdict: 'unread' })
+  })
+})
+
+describe('amounts', () => {
+  it.each([
+    ['1', 1_000_000n], ['0.25', 250_000n], ['0.000001', 1n], ['250000', 250_000_000_000n],
+    ['36028797018.963967', (1n << 55n) - 1n], ['007.5', 7_500_000n],
+  ])('%s dollars', (text, micro) => expect(parseDollars(text)).toBe(micro))
+
+  it.each(['0.0000001', '-1', '0', '0.000000', '', '.5', '5.', '1e3', '1,000', ' 1', '0x10', 'NaN',
+    '36028797018.963968', '99999999999999999999999'])('"%s" is none', (text) =>
+    expect(() => parseDollars(text)).toThrow())
+
+  it.each([
+    [0n, '$0.00'], [1n, '$0.000001'], [1_500_000n, '$1.50'], [-75_250_000n, '-$75.25'],
+    [1_234_567_890_120n, '$1,234,567.89012'], [1_000_000_000n, '$1,000.00'],
+  ])('%s micro-dollars are printed', (micro, text) => expect(dollars(micro)).toBe(text))
+})
+
+describe('legs', () => {
+  it('are read as the trades file has them', () => {
+    expect(parseLeg('BTC-27MAR20:-2@79.25'))
+      .toEqual({ instrument: 1025, quantity: -2n, price: 79_250_000n })
+    expect(parseLeg('ID-1030:1@0')).toEqual({ instrument: 1030, quantity: 1n, price: 0n })
+    expect(parseLeg('1031:1@0.000001').price).toBe(1n)
+  })
+  it.each(['BTC-27MAR20', 'BTC-27MAR20:0@1', 'BTC-27MAR20:1.5@1', 'BTC-27MAR20:1@-1',
+    'BTC-27MAR20:1@1.0000001', 'GOLD:1@1', 'toString:1@1', '0:1@1', '268435456:1@1'])(
+    '"%s" is none', (text) => expect(() => parseLeg(text)).toThrow())
+  it('are three at most', () =>
+    expect(() => parseLegs(Array<string>(4).fill('1025:1@1'))).toThrow('3 at most'))
+  it('are said from the side they belong to', () =>
+    expect(legsInWords([{ instrument: 1025, quantity: '-2', price: '79250000' }]))
+      .toBe('sell 2 lots BTC-27MAR20 at $79.25 a lot'))
+})
+
+describe('accounts and addresses', () => {
+  it.each(['15', '-1', '1.5', '262144', 'ANN', ''])('"%s" is no account', (text) =>
+    expect(() => parseAccount(text)).toThrow())
+  it.each([`0x${'00'.repeat(20)}`, '0x12', 'ANN', '0x52908400098527886E0F7030069857D2E4169Ee7'])(
+    '"%s" is not paid to', (text) => expect(() => parseAddress(text)).toThrow())
+})
+
+describe('failures', () => {
+  it('a rule is named with its sentence: 1', () => {
+    const failure = failureOf(new RefusedByRule('WithdrawalMustLeaveSolvent'))
+    expect(failure).toMatchObject({ code: 1, rule: 'WithdrawalMustLeaveSolvent' })
+    expect(failure.text).toContain('after a withdrawal every world is worth at least zero')
+  })
+  it('an error of the contract is found inside what ethers throws: 1', () => {
+    const inner = { error: { data: '0x' } }
+    expect(failureOf(Object.assign(new Error('reverted'), { info: inner })).code).toBe(2)
+    // keccak256("KeyMustBeInSubgroup()")
+    const thrown = Object.assign(new Error('reverted'), { data: '0xc7e265f5' })
+    expect(failureOf(thrown)).toMatchObject({ code: 1, rule: 'KeyMustBeInSubgroup' })
+  })
+})
+
+describe('the directory of a member', () => {
+  const start = { chainId: '31337', contract: `0x${'11'.repeat(20)}`, token: `0x${'22'.repeat(20)}`,
+    rpcUrl: 'http://127.0.0.1:1' }
+
+  it('is readable by its owner alone and keeps what is saved', async () => {
+    const store = new MemberStore('ANN', join(folder, 'ann'))
+    await store.locked(async () => {
+      store.create(start)
+      store.save({ account: 24, head: '7' })
+    })
+    for (const path of [store.seedPath, store.l1KeyPath, store.recordPath])
+      expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(store.directory).mode & 0o777).toBe(0o700)
+    const again = new MemberStore('ANN', join(folder, 'ann'))
+    expect(again.stored).toMatchObject({ name: 'ANN', account: 24, head: '7', deposits: 0 })
+    expect(() => new MemberStore('BEN', join(folder, 'ann')).stored).toThrow('directory of ANN')
+  })
+
+  it('made again, keeps keys and record', async () => {
+    const store = new MemberStore('ANN', join(folder, 'ann'))
+    const key = store.l1Key()
+    await store.locked(async () => store.create(start))
+    expect(store.l1Key()).toBe(key)
+    expect(store.stored.account).toBe(24)
+  })
+
+  it('lets one command at a time in, and gets over one that died', async () => {
+    const store = new MemberStore('ANN', join(folder, 'ann'))
+    await store.locked(async () => {
+      const other = new MemberStore('ANN', join(folder, 'ann'))
+      await expect(other.locked(async () => {})).rejects.toThrow('let it finish')
+    })
+    writeFileSync(join(folder, 'ann', 'lock'), '999999999\n')
+    await expect(store.locked(async () => 'in')).resolves.toBe('in')
+  })
+})

@@ -117,9 +117,8 @@ export class House {
   async runBatch(key: ShapeKey): Promise<BatchReport | null> {
     await this.watch()
     if (this.table === null) return null
-    const time = this.conditions().time
-    const now = await this.l1.latestTime()
-    const context = { domain: this.domain, batchNumber: this.batchNumber + 1n, time: time > now + 1n ? now + 1n : time, fee: this.options.fee,
+    // The wall clock, as for stamps: L1's next block carries it, while its last one may be old.
+    const context = { domain: this.domain, batchNumber: this.batchNumber + 1n, time: this.conditions().time, fee: this.options.fee,
       batchNonce: BigInt(`0x${randomBytes(40).toString('hex')}`) % FIELD_MODULUS, table: this.table, settlements: settlementsOf(this.settled) }
     const chosen = chooseBatch(this.ledger, { requests: this.requests, credits: this.credits() }, key.shape, context)
     if (chosen === null) return null
@@ -136,7 +135,7 @@ export class House {
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const started = performance.now()
     const { proof } = await proveInChild({ zkeyPath: key.zkeyPath, wasmPath: key.wasmPath, input: built.finish(x, y) as never,
-      verificationKeyPath: key.verificationKeyPath })
+      verificationKeyPath: key.verificationKeyPath, singleThread: false })
     const proveSeconds = (performance.now() - started) / 1000
     const trades = new Set([...plan.journals.values()].flatMap((run) => run.pages).map((page) =>
       this.ledger.pendingOf(page.account).find((p) => p.page === page)?.trade ?? ''))

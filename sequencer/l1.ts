@@ -92,11 +92,6 @@ export class SequencerL1 {
     return this.wallet.signMessage(text)
   }
 
-  async latestTime(): Promise<bigint> {
-    const block = await this.provider.getBlock('latest')
-    return BigInt(block?.timestamp ?? 0)
-  }
-
   /** Sends a batch and waits for it. Returns the gas used; throws the contract's own error by name. */
   async submit(s: Submission): Promise<{ readonly gasUsed: bigint; readonly hash: string }> {
     const header = [s.shapeId, s.time, s.newRoot, s.tableNumber, s.batchNonce, s.requestCount]

@@ -105,9 +105,17 @@ async function day(folder: string): Promise<Conclusion> {
     const session = join(ROOT, '.cache', 'day.json')
     writeFileSync(session, JSON.stringify({ url: house.url, rpcUrl, contract: house.contract, token: house.token }, null, 1))
     note(`the house stays at ${house.url} (L1 ${rpcUrl}, contract ${house.contract}); stop it with Ctrl-C`)
-    setInterval(() => { void sequencer.ask({ command: 'batch' }).catch((error: Error) => note(error.message)) }, 3000)
+    void keepSettling(settleOne)
   }
   return conclusion
+}
+
+/** After the day a batch is tried every three seconds, one at a time; what goes wrong is said and tried again. */
+async function keepSettling(settleOne: () => Promise<boolean>): Promise<never> {
+  for (;;) {
+    await settleOne().catch((error: Error) => note(error.message))
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+  }
 }
 
 if (options.help) {

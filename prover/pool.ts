@@ -8,7 +8,8 @@ import type { CircuitInput, Groth16Proof, Proof } from "./groth16.ts";
 import type { ProveAnswer, ProveJob, ProveStage } from "./prove-process.ts";
 
 export type ChildJob = ProveJob & {
-  readonly input: CircuitInput;
+  /** A promise lets the child start and load its libraries before there is anything to prove. */
+  readonly input: CircuitInput | Promise<CircuitInput>;
   /** The child is killed after this; proofs of 250,000 constraints take half a minute. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -64,6 +65,32 @@ export function proveInChild(job: ChildJob): Promise<Proof> {
   return shared.prove({ singleThread: true, ...job });
 }
 
+export type PreparedProof = {
+  /** Hands over the input; asked once. */
+  readonly prove: (input: CircuitInput) => Promise<Proof>;
+  readonly discard: () => void;
+};
+
+/** Starts the child of the next proof now: loading its libraries costs a second or two. */
+export function prepareProof(job: Omit<ChildJob, "input">): PreparedProof {
+  let give: (input: CircuitInput) => void = () => {};
+  let refuse: (reason: Error) => void = () => {};
+  const input = new Promise<CircuitInput>((resolve, reject) => {
+    give = resolve;
+    refuse = reject;
+  });
+  const proof = runChild({ ...job, input });
+  // Whoever discards it, or never asks, hears nothing of its end.
+  proof.catch(() => {});
+  return {
+    prove: (given) => {
+      give(given);
+      return proof;
+    },
+    discard: () => refuse(new Error("discarded")),
+  };
+}
+
 function runChild({ input, timeoutMs, signal, ...job }: ChildJob): Promise<Proof> {
   const what = `proof with ${job.zkeyPath}`;
   return new Promise((resolve, reject) => {
@@ -82,7 +109,7 @@ function runChild({ input, timeoutMs, signal, ...job }: ChildJob): Promise<Proof
       child.kill("SIGKILL");
     };
     const limit = timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const timer = setTimeout(() => kill(`took longer than ${limit} ms`), limit);
+    let timer: NodeJS.Timeout | undefined;
     const onAbort = (): void => kill("was aborted");
     signal?.addEventListener("abort", onAbort, { once: true });
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
@@ -97,7 +124,10 @@ function runChild({ input, timeoutMs, signal, ...job }: ChildJob): Promise<Proof
     });
     // A child that dies early closes its stdin; its end says more than the broken pipe.
     child.stdin.on("error", () => {});
-    child.stdin.end(encodeInput(input));
+    Promise.resolve(input).then((given) => {
+      timer = setTimeout(() => kill(`took longer than ${limit} ms`), limit);
+      child.stdin.end(encodeInput(given));
+    }, () => kill("was given no input"));
     child.on("close", (code, killedBy) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);

@@ -6,10 +6,11 @@ import type { Credit, L1Request } from '../circuits/batch.ts'
 import { timesEight, type Point } from '../circuits/eddsa.ts'
 import { statementOf } from '../circuits/statement.ts'
 import { rowLookup, settlementsOf, type Row, type Table } from '../circuits/table.ts'
-import { buildBatch } from '../circuits/witness.ts'
+import { buildBatch, type WitnessInput } from '../circuits/witness.ts'
 import { wordLayout } from '../circuits/words.ts'
+import type { Proof } from '../prover/groth16.ts'
 import type { ShapeKey } from '../prover/artifacts.ts'
-import { proveInChild } from '../prover/pool.ts'
+import { prepareProof, type PreparedProof } from '../prover/pool.ts'
 import { chooseBatch, type Chosen } from './builder.ts'
 import type { Deployment } from './deploy.ts'
 import { Desk } from './desk.ts'
@@ -59,6 +60,7 @@ export class House {
   private readonly shownViewKeys = new Map<bigint, bigint>()
   private settled: Row[] = []
   private lastTime = 0n
+  private readonly prepared = new Map<string, PreparedProof>()
 
   constructor(options: HouseOptions, domain: bigint) {
     this.options = options
@@ -134,8 +136,7 @@ export class House {
     const scope = { chainId: deployment.chainId, contract: BigInt(deployment.contract), keyHash: BigInt(`0x${key.keyHash}`) }
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const started = performance.now()
-    const { proof } = await proveInChild({ zkeyPath: key.zkeyPath, wasmPath: key.wasmPath, input: built.finish(x, y) as never,
-      verificationKeyPath: key.verificationKeyPath, singleThread: false })
+    const { proof } = await this.prove(key, built.finish(x, y))
     const proveSeconds = (performance.now() - started) / 1000
     const trades = new Set([...plan.journals.values()].flatMap((run) => run.pages).map((page) =>
       this.ledger.pendingOf(page.account).find((p) => p.page === page)?.trade ?? ''))
@@ -153,6 +154,18 @@ export class House {
       pages: trace.pages.length, pageSlots: shape.pages, accounts: trace.members.length, publicBytes: 32 * built.words.length }
     this.reports.push(report)
     return report
+  }
+
+  /** One proof at a time, with all cores; the process of the next one is started as soon as this one ends. */
+  private async prove(key: ShapeKey, input: WitnessInput): Promise<Proof> {
+    const prepare = (): PreparedProof => prepareProof({ zkeyPath: key.zkeyPath, wasmPath: key.wasmPath, verificationKeyPath: key.verificationKeyPath, singleThread: false })
+    const prepared = this.prepared.get(key.shape.name) ?? prepare()
+    this.prepared.delete(key.shape.name)
+    try {
+      return await prepared.prove(input)
+    } finally {
+      this.prepared.set(key.shape.name, prepare())
+    }
   }
 
   private take(plan: Chosen['plan'], trace: Chosen['trace']): void {
@@ -174,6 +187,7 @@ export class House {
   }
 
   close(): void {
+    for (const prepared of this.prepared.values()) prepared.discard()
     this.l1.close()
   }
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { CASH_ID } from '../../circuits/params.ts'
 import type { Entry } from '../../circuits/page.ts'
 import type { RuleName } from '../../circuits/rules.ts'
-import { HouseApi, type TicketView } from '../api.ts'
+import { HouseApi, HouseError, type HouseStatus, type TicketView } from '../api.ts'
 import { memberKeys, Seed } from '../keys.ts'
 import { isRefused, Member, type Outcome } from '../member.ts'
 import { MemberL1 } from '../l1/member-l1.ts'
@@ -28,10 +28,22 @@ delete process.env['MEMBER_L1_KEY']
 
 const instruments = new Map(Object.entries(JSON.parse(instrumentsJson) as Record<string, number>))
 const api = new HouseApi(houseUrl)
-const house = await api.status()
+const house = await untilOpen()
 const l1 = new MemberL1(house.rpcUrl, house.contract, house.token, l1Key)
 const member = await new Member({ api, l1, keys: memberKeys(seed, name), record: { account: null, head: null, deposits: 0 } }).connect()
 const trades = parseDayTrades(readFileSync(csvPath, 'utf8'))
+
+/** The house opens once its circuits are compiled and its contracts deployed. */
+async function untilOpen(): Promise<HouseStatus> {
+  for (;;) {
+    try {
+      return await api.status()
+    } catch (error) {
+      if (!(error instanceof HouseError)) throw error
+      await new Promise((resolve) => setTimeout(resolve, 250))
+    }
+  }
+}
 
 const idOf = (instrument: string): number => instruments.get(instrument) ?? Number(instrument.replace(/^ID-/, ''))
 const entriesOf = (trade: DayTrade): readonly Entry[] => trade.legs.map((leg) => ({ instrument: idOf(leg.instrument), quantity: leg.quantity, price: leg.price }))

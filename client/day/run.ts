@@ -8,7 +8,7 @@ import { INSTRUMENT_NAMES, ROUND_TABLES } from './instruments.ts'
 import { parseDayTrades } from './csv.ts'
 import { developmentAccounts } from './l1-accounts.ts'
 import type { MemberCheck } from './check.ts'
-import { ROOT, runScript, startL1, stopAll, Worker } from './processes.ts'
+import { freePort, ROOT, runScript, startL1, stopAll, Worker } from './processes.ts'
 import { conclude, type BatchReport, type Conclusion } from './conclude.ts'
 import { printTable } from './report.ts'
 
@@ -27,6 +27,9 @@ const WITHDRAWAL = 25_000_000_000n
 const FEE = '250000'
 export const MEMBER_NAMES = ['ALDER', 'BIRCH', 'CEDAR', 'ELM', 'HAZEL', 'LARCH', 'MAPLE', 'ROWAN'] as const
 
+/** Batches of 8, then 32, then the rest: round 2 waits for round 3, the bad trades share the last batch. */
+const SETTLING_ROUNDS: readonly number[] = [1, 3]
+
 type RoundResult = { readonly trade: string; readonly outcome: { readonly state: string; readonly rule: string | null } }
 const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, stay: { type: 'boolean' }, shape: { type: 'string', default: 'small' },
   port: { type: 'string', default: '0' }, help: { type: 'boolean', short: 'h' } } })
@@ -42,17 +45,19 @@ async function day(folder: string): Promise<Conclusion> {
   const accounts = developmentAccounts(3 + MEMBER_NAMES.length)
   const [admin, operator, oracle] = accounts as [typeof accounts[0], typeof accounts[0], typeof accounts[0]]
   const tables = join(folder, 'tables')
+  const port = Number(options.port) || await freePort()
   note('starting the sequencer: circuits and DEVELOPMENT keys are made once and cached')
   const sequencer = new Worker('sequencer', 'sequencer/main.ts', [], {
-    CLOISTER_SEQUENCER: JSON.stringify({ rpcUrl, port: Number(options.port), tables, shapes: [options.shape], oracle: oracle.address, fee: FEE }),
+    CLOISTER_SEQUENCER: JSON.stringify({ rpcUrl, port, tables, shapes: [options.shape], oracle: oracle.address, fee: FEE }),
     OPERATOR_KEY: operator.key, ADMIN_KEY: admin.key, FEE_ACCOUNT_VIEW_KEY: `0x${hex(31)}` })
+  // Members start at once and wait for the house: most of their start is loading libraries.
+  const members = MEMBER_NAMES.map((name, i) => new Worker(name, 'client/day/member-process.ts', [name, `http://127.0.0.1:${port}`, CSV, JSON.stringify(INSTRUMENT_NAMES)],
+    { MEMBER_SEED: hex(32), MEMBER_L1_KEY: accounts[3 + i]?.key ?? '' }))
   const house = await sequencer.ready as { url: string; contract: string; token: string; shapes: { name: string; constraints: number }[] }
   note(`contracts deployed, house at ${house.url}, contract ${house.contract}`)
   const post = (step: number): Promise<string> =>
     runScript('oracle/post.ts', ['--rpc', rpcUrl, '--contract', house.contract, '--step', String(step), '--tables', tables], { ORACLE_KEY: oracle.key })
   const firstTable = post(ROUND_TABLES[0] as number)
-  const members = MEMBER_NAMES.map((name, i) => new Worker(name, 'client/day/member-process.ts', [name, house.url, CSV, JSON.stringify(INSTRUMENT_NAMES)],
-    { MEMBER_SEED: hex(32), MEMBER_L1_KEY: accounts[3 + i]?.key ?? '' }))
   await Promise.all(members.map((m) => m.ready))
   note(await firstTable)
   const directory: Record<string, number> = {}
@@ -90,7 +95,7 @@ async function day(folder: string): Promise<Conclusion> {
     if (isLast) await members[3]?.ask({ command: 'withdraw', amount: WITHDRAWAL.toString() })
     await settling
     if (isLast) settling = settleAll()
-    else if (trades.some((t) => t.round === round + 1 && t.expect === 'settle')) settling = settleOne()
+    else if (SETTLING_ROUNDS.includes(round)) settling = settleOne()
   }
   await settling
   const last = batches.at(-1)

@@ -1,6 +1,16 @@
 /** An account and its leaf: balances to words and back, salt, ciphertext. */
-import { BALANCE_WORD_COUNT, CASH_ID, CIPHER_WORD_COUNT, INSTRUMENT_BITS, QUANTITY_BITS, QUANTITY_OFFSET,
-  SLOT_BITS, SLOT_COUNT, SLOTS_PER_WORD, STATUS } from './params.ts'
+import {
+  BALANCE_WORD_COUNT,
+  CASH_ID,
+  CIPHER_WORD_COUNT,
+  INSTRUMENT_BITS,
+  QUANTITY_BITS,
+  QUANTITY_OFFSET,
+  SLOT_BITS,
+  SLOT_COUNT,
+  SLOTS_PER_WORD,
+  STATUS,
+} from './params.ts'
 import { ENCODINGS } from './encodings.ts'
 import { mod } from './field.ts'
 import { hash, permute } from './poseidon.ts'
@@ -57,30 +67,58 @@ export function slotsOf(account: Pick<Account, 'cash' | 'balances'>): readonly B
 export function balanceWords(account: Pick<Account, 'cash' | 'balances'>): readonly bigint[] {
   const slots = slotsOf(account)
   return Array.from({ length: BALANCE_WORD_COUNT }, (_, w) =>
-    slots.slice(SLOTS_PER_WORD * w, SLOTS_PER_WORD * (w + 1)).reduce((sum, { id, quantity }, k) =>
-      sum + ((BigInt(id) + ((quantity + QUANTITY_OFFSET) << BigInt(INSTRUMENT_BITS))) << BigInt(SLOT_BITS * k)), 0n))
+    slots
+      .slice(SLOTS_PER_WORD * w, SLOTS_PER_WORD * (w + 1))
+      .reduce(
+        (sum, { id, quantity }, k) =>
+          sum +
+          ((BigInt(id) + ((quantity + QUANTITY_OFFSET) << BigInt(INSTRUMENT_BITS))) <<
+            BigInt(SLOT_BITS * k)),
+        0n,
+      ),
+  )
 }
 
 /** The inverse of balanceWords; throws on words that no account packs to. */
 export function balancesFromWords(words: readonly bigint[]): Pick<Account, 'cash' | 'balances'> {
-  const slots = words.flatMap((word) => Array.from({ length: SLOTS_PER_WORD }, (_, k) => {
-    const bits = (word >> BigInt(SLOT_BITS * k)) & ((1n << BigInt(SLOT_BITS)) - 1n)
-    const id = Number(bits & ((1n << BigInt(INSTRUMENT_BITS)) - 1n))
-    return { id, quantity: (bits >> BigInt(INSTRUMENT_BITS)) - QUANTITY_OFFSET }
-  }))
-  const account = { cash: slots[0]?.quantity ?? 0n, balances: slots.slice(1).filter(({ id }) => id !== 0) }
+  const slots = words.flatMap((word) =>
+    Array.from({ length: SLOTS_PER_WORD }, (_, k) => {
+      const bits = (word >> BigInt(SLOT_BITS * k)) & ((1n << BigInt(SLOT_BITS)) - 1n)
+      const id = Number(bits & ((1n << BigInt(INSTRUMENT_BITS)) - 1n))
+      return { id, quantity: (bits >> BigInt(INSTRUMENT_BITS)) - QUANTITY_OFFSET }
+    }),
+  )
+  const account = {
+    cash: slots[0]?.quantity ?? 0n,
+    balances: slots.slice(1).filter(({ id }) => id !== 0),
+  }
   const again = balanceWords(account)
-  if (again.some((word, i) => word !== words[i])) throw new Error('account: these words pack no balances')
+  if (again.some((word, i) => word !== words[i]))
+    throw new Error('account: these words pack no balances')
   return account
 }
 
 export function leafHash(account: Account): bigint {
-  return hash('LEAF', [account.ownerKeyHash, account.viewKeyHash, account.head, account.meta,
-    ...balanceWords(account), account.salt, 0n, 0n, 0n])
+  return hash('LEAF', [
+    account.ownerKeyHash,
+    account.viewKeyHash,
+    account.head,
+    account.meta,
+    ...balanceWords(account),
+    account.salt,
+    0n,
+    0n,
+    0n,
+  ])
 }
 
 /** The key that opens one account in one batch. An auditor may be given it. */
-export function batchKey(viewKey: bigint, index: number, batchNumber: bigint, batchNonce: bigint): bigint {
+export function batchKey(
+  viewKey: bigint,
+  index: number,
+  batchNumber: bigint,
+  batchNonce: bigint,
+): bigint {
   return hash('BATCH_KEY', [viewKey, BigInt(index), batchNumber, batchNonce])
 }
 export function saltOf(key: bigint): bigint {
@@ -94,25 +132,40 @@ function keystream(key: bigint): readonly bigint[] {
 /** CIPHER_WORD_COUNT words: head, meta and balance words under the keystream of the batch key. */
 export function encryptAccount(account: Account, key: bigint): readonly bigint[] {
   const stream = keystream(key)
-  return [account.head, account.meta, ...balanceWords(account)].map((word, i) => mod(word + (stream[i] as bigint)))
+  return [account.head, account.meta, ...balanceWords(account)].map((word, i) =>
+    mod(word + (stream[i] as bigint)),
+  )
 }
 
 /** Opens a ciphertext; the caller compares leafHash with the leaf that L1 carries. */
 export function decryptAccount(
-  cipher: readonly bigint[], key: bigint, keyHashes: Pick<Account, 'ownerKeyHash' | 'viewKeyHash'>,
+  cipher: readonly bigint[],
+  key: bigint,
+  keyHashes: Pick<Account, 'ownerKeyHash' | 'viewKeyHash'>,
 ): Account {
   const stream = keystream(key)
   const [head, meta, ...words] = cipher.map((word, i) => mod(word - (stream[i] as bigint)))
-  return { ownerKeyHash: keyHashes.ownerKeyHash, viewKeyHash: keyHashes.viewKeyHash, head: head ?? 0n, meta: meta ?? 0n,
-    ...balancesFromWords(words), salt: saltOf(key) }
+  return {
+    ownerKeyHash: keyHashes.ownerKeyHash,
+    viewKeyHash: keyHashes.viewKeyHash,
+    head: head ?? 0n,
+    meta: meta ?? 0n,
+    ...balancesFromWords(words),
+    salt: saltOf(key),
+  }
 }
 
 /** Balances after adding `change` lots of an instrument; zero balances disappear. */
-export function addBalance<A extends Pick<Account, 'cash' | 'balances'>>(account: A, id: number, change: bigint): A {
+export function addBalance<A extends Pick<Account, 'cash' | 'balances'>>(
+  account: A,
+  id: number,
+  change: bigint,
+): A {
   if (id === CASH_ID) return { ...account, cash: account.cash + change }
   const quantity = (account.balances.find((b) => b.id === id)?.quantity ?? 0n) + change
   const others = account.balances.filter((b) => b.id !== id)
-  const balances = quantity === 0n ? others : [...others, { id, quantity }].sort((a, b) => a.id - b.id)
+  const balances =
+    quantity === 0n ? others : [...others, { id, quantity }].sort((a, b) => a.id - b.id)
   return { ...account, balances }
 }
 export { QUANTITY_BITS }

@@ -2,9 +2,30 @@
  * A batch in numbers: from pages, requests and deposits to the accounts after it, or the name of the
  * rule that it breaks. Pure: the sequencer decides what goes in, the witness follows from the result.
  */
-import { CASH_ID, FEE_ACCOUNT_INDEX, FIRST_MEMBER_INDEX, SLOT_COUNT, WORLD_COUNT, TOKEN_UPPER_BOUND, type Shape } from './params.ts'
-import { activeMeta, addBalance, batchKey, depositCommitment, encryptAccount, genesisHead, isInQuantityRange, leafHash,
-  ownerKeyHash, rotationPayload, saltOf, viewKeyHash, type Account } from './account.ts'
+import {
+  CASH_ID,
+  FEE_ACCOUNT_INDEX,
+  FIRST_MEMBER_INDEX,
+  SLOT_COUNT,
+  WORLD_COUNT,
+  TOKEN_UPPER_BOUND,
+  type Shape,
+} from './params.ts'
+import {
+  activeMeta,
+  addBalance,
+  batchKey,
+  depositCommitment,
+  encryptAccount,
+  genesisHead,
+  isInQuantityRange,
+  leafHash,
+  ownerKeyHash,
+  rotationPayload,
+  saltOf,
+  viewKeyHash,
+  type Account,
+} from './account.ts'
 import { timesEight, isOnCurve, verify, type Point, type Signature } from './eddsa.ts'
 import { checkPage, entriesOf, headAfter, livenessAt, termsWord, type Page } from './page.ts'
 import type { Rejection, RuleName } from './rules.ts'
@@ -53,8 +74,19 @@ export type BatchPlan = {
   /** The view key of every touched account after the batch, the fee account's included. */
   readonly viewKeys: ReadonlyMap<number, bigint>
 }
-export type PageUse = { readonly page: Page; readonly previousHead: bigint; readonly head: bigint; readonly isLive: boolean }
-export type Payout = { readonly token: number; readonly amount: bigint; readonly to: bigint; readonly account: number; readonly stamp: bigint }
+export type PageUse = {
+  readonly page: Page
+  readonly previousHead: bigint
+  readonly head: bigint
+  readonly isLive: boolean
+}
+export type Payout = {
+  readonly token: number
+  readonly amount: bigint
+  readonly to: bigint
+  readonly account: number
+  readonly stamp: bigint
+}
 export type MemberStep = {
   readonly index: number
   readonly before: Account | null
@@ -71,7 +103,12 @@ export type MemberStep = {
   readonly convertedIds: ReadonlySet<number>
   readonly liveCount: number
 }
-export type FeeStep = { readonly before: Account; readonly after: Account; readonly cipher: readonly bigint[]; readonly viewKey: bigint }
+export type FeeStep = {
+  readonly before: Account
+  readonly after: Account
+  readonly cipher: readonly bigint[]
+  readonly viewKey: bigint
+}
 export type BatchTrace = {
   readonly plan: BatchPlan
   readonly pages: readonly PageUse[]
@@ -81,7 +118,9 @@ export type BatchTrace = {
   /** Instruments of all touched accounts before and after, ascending: the rows the circuit opens. */
   readonly instruments: readonly number[]
 }
-export type Outcome = { readonly ok: true; readonly trace: BatchTrace } | { readonly ok: false; readonly rejection: Rejection }
+export type Outcome =
+  | { readonly ok: true; readonly trace: BatchTrace }
+  | { readonly ok: false; readonly rejection: Rejection }
 
 class Broken extends Error {
   readonly rejection: Rejection
@@ -104,16 +143,30 @@ export function executeBatch(accounts: ReadonlyMap<number, Account>, plan: Batch
 function traceOf(accounts: ReadonlyMap<number, Account>, plan: BatchPlan): BatchTrace {
   const { context } = plan
   const indices = touchedIndices(plan)
-  const pages = [...plan.journals].flatMap(([index, run]) => usePages(index, accounts.get(index), run, context))
+  const pages = [...plan.journals].flatMap(([index, run]) =>
+    usePages(index, accounts.get(index), run, context),
+  )
   const payouts = payoutsOf(pages)
   assertNetting(pages)
   const rowOf = rowLookup(context.table, context.settlements)
   const settled = new Map(context.settlements.rows.map((row) => [row.id, row.values[0] as bigint]))
-  const members = indices.map((index) => stepMember(index, accounts.get(index) ?? null, plan, pages, rowOf, settled))
+  const members = indices.map((index) =>
+    stepMember(index, accounts.get(index) ?? null, plan, pages, rowOf, settled),
+  )
   const fees = members.reduce((sum, m) => sum + feePaid(m, context.fee), 0n)
-  const instruments = [...new Set(members.flatMap((m) =>
-    [...(m.before?.balances ?? []), ...m.after.balances].map((b) => b.id)))].sort((a, b) => a - b)
-  return { plan, pages, members, feeAccount: stepFeeAccount(accounts, plan, fees), payouts, instruments }
+  const instruments = [
+    ...new Set(
+      members.flatMap((m) => [...(m.before?.balances ?? []), ...m.after.balances].map((b) => b.id)),
+    ),
+  ].sort((a, b) => a - b)
+  return {
+    plan,
+    pages,
+    members,
+    feeAccount: stepFeeAccount(accounts, plan, fees),
+    payouts,
+    instruments,
+  }
 }
 
 export function feePaid(member: Pick<MemberStep, 'isRescue' | 'liveCount'>, fee: bigint): bigint {
@@ -121,25 +174,39 @@ export function feePaid(member: Pick<MemberStep, 'isRescue' | 'liveCount'>, fee:
 }
 
 function touchedIndices(plan: BatchPlan): readonly number[] {
-  const all = [...plan.requests.map((r) => r.account), ...plan.credits.map((c) => c.account),
-    ...plan.journals.keys(), ...plan.cover]
+  const all = [
+    ...plan.requests.map((r) => r.account),
+    ...plan.credits.map((c) => c.account),
+    ...plan.journals.keys(),
+    ...plan.cover,
+  ]
   const indices = [...new Set(all)].sort((a, b) => a - b)
   for (const index of indices) {
-    if (index < FIRST_MEMBER_INDEX) throw new Broken('CounterpartyMustBeMember', 'a house account is touched by rule only', index)
+    if (index < FIRST_MEMBER_INDEX)
+      throw new Broken('CounterpartyMustBeMember', 'a house account is touched by rule only', index)
   }
   return indices
 }
 
 /** Follows one journal from the account's head: which pages live, which are skipped. */
-function usePages(index: number, account: Account | undefined, run: JournalRun, context: BatchContext): PageUse[] {
-  if (account === undefined) throw new Broken('JournalMustContinue', 'the account is not registered', index)
+function usePages(
+  index: number,
+  account: Account | undefined,
+  run: JournalRun,
+  context: BatchContext,
+): PageUse[] {
+  if (account === undefined)
+    throw new Broken('JournalMustContinue', 'the account is not registered', index)
   const uses: PageUse[] = []
   let head = account.head
   for (const page of run.pages) {
-    if (page.account !== index) throw new Broken('JournalMustContinue', 'a page of another account', index)
+    if (page.account !== index)
+      throw new Broken('JournalMustContinue', 'a page of another account', index)
     const isLive = livenessAt(page.stamp, context.time) === 'live'
-    const wrong = isLive || livenessAt(page.stamp, context.time) === 'early'
-      ? checkPage(page, context.time, context.fee) : null
+    const wrong =
+      isLive || livenessAt(page.stamp, context.time) === 'early'
+        ? checkPage(page, context.time, context.fee)
+        : null
     if (wrong) throw new Broken(wrong.rule, wrong.detail, index)
     const next = headAfter(head, page)
     uses.push({ page, previousHead: head, head: next, isLive })
@@ -148,24 +215,38 @@ function usePages(index: number, account: Account | undefined, run: JournalRun, 
       throw new Broken('RotationMustEndItsJournal', 'pages follow a rotation', index)
     }
   }
-  if (ownerKeyHash(run.signer) !== account.ownerKeyHash || !verify(run.signer, head, run.signature)) {
+  if (
+    ownerKeyHash(run.signer) !== account.ownerKeyHash ||
+    !verify(run.signer, head, run.signature)
+  ) {
     throw new Broken('SignatureMustMatch', 'the last head is not signed by the owner key', index)
   }
   return uses
 }
 
 function payoutsOf(pages: readonly PageUse[]): readonly Payout[] {
-  return pages.filter(({ page, isLive }) => isLive && page.kind === 'withdrawal').map(({ page }) => {
-    const entry = entriesOf(page)[0]
-    if (entry === undefined) throw new Error('batch: a withdrawal without an entry passed checkPage')
-    return { token: entry.instrument, amount: -entry.quantity, to: page.payload, account: page.account, stamp: page.stamp }
-  })
+  return pages
+    .filter(({ page, isLive }) => isLive && page.kind === 'withdrawal')
+    .map(({ page }) => {
+      const entry = entriesOf(page)[0]
+      if (entry === undefined)
+        throw new Error('batch: a withdrawal without an entry passed checkPage')
+      return {
+        token: entry.instrument,
+        amount: -entry.quantity,
+        to: page.payload,
+        account: page.account,
+        stamp: page.stamp,
+      }
+    })
 }
 
 /** Per unordered pair, stamp, payload and instrument the live pages sum to zero, one of each side. */
 function assertNetting(pages: readonly PageUse[]): void {
   const sums = new Map<string, bigint>()
-  const add = (key: string, value: bigint): void => { sums.set(key, (sums.get(key) ?? 0n) + value) }
+  const add = (key: string, value: bigint): void => {
+    sums.set(key, (sums.get(key) ?? 0n) + value)
+  }
   for (const { page, isLive } of pages) {
     if (!isLive || page.kind !== 'trade') continue
     const low = Math.min(page.account, page.counterparty)
@@ -177,35 +258,66 @@ function assertNetting(pages: readonly PageUse[]): void {
     }
   }
   for (const [key, sum] of sums) {
-    if (sum !== 0n) throw new Broken('TradeMustMatch', 'one side of a trade is missing or differs', Number(key.split('/')[0]))
+    if (sum !== 0n)
+      throw new Broken(
+        'TradeMustMatch',
+        'one side of a trade is missing or differs',
+        Number(key.split('/')[0]),
+      )
   }
 }
 
-function startOf(index: number, before: Account | null, request: L1Request | null, plan: BatchPlan): Account {
+function startOf(
+  index: number,
+  before: Account | null,
+  request: L1Request | null,
+  plan: BatchPlan,
+): Account {
   const { domain, time } = plan.context
   if (request !== null && (!isOnCurve(request.key) || timesEight(request.key).x === 0n)) {
     throw new Broken('KeyMustBeInSubgroup', 'the posted point is of no use as a key', index)
   }
   if (request?.kind === 'register') {
-    if (before !== null) throw new Broken('LeafMustBeEmptyBeforeRegistration', 'the account exists', index)
+    if (before !== null)
+      throw new Broken('LeafMustBeEmptyBeforeRegistration', 'the account exists', index)
     const owner = ownerKeyHash(timesEight(request.key))
-    return { ownerKeyHash: owner, viewKeyHash: request.viewKeyHash, head: genesisHead(domain, index, owner),
-      meta: activeMeta(time), cash: 0n, balances: [], salt: 0n }
+    return {
+      ownerKeyHash: owner,
+      viewKeyHash: request.viewKeyHash,
+      head: genesisHead(domain, index, owner),
+      meta: activeMeta(time),
+      cash: 0n,
+      balances: [],
+      salt: 0n,
+    }
   }
-  if (before === null) throw new Broken('LeafMustBeEmptyBeforeRegistration', 'the account is not registered', index)
-  return request === null ? before : { ...before, ownerKeyHash: ownerKeyHash(timesEight(request.key)) }
+  if (before === null)
+    throw new Broken('LeafMustBeEmptyBeforeRegistration', 'the account is not registered', index)
+  return request === null
+    ? before
+    : { ...before, ownerKeyHash: ownerKeyHash(timesEight(request.key)) }
 }
 
 function stepMember(
-  index: number, before: Account | null, plan: BatchPlan, allPages: readonly PageUse[], rowOf: RowOf, settled: ReadonlyMap<number, bigint>,
+  index: number,
+  before: Account | null,
+  plan: BatchPlan,
+  allPages: readonly PageUse[],
+  rowOf: RowOf,
+  settled: ReadonlyMap<number, bigint>,
 ): MemberStep {
   const { context } = plan
   const run = plan.journals.get(index) ?? null
   const request = plan.requests.find((r) => r.account === index) ?? null
   if (plan.requests.filter((r) => r.account === index).length > 1) {
-    throw new Broken('OwnerKeyMustChangeByRule', 'two L1 requests of one account in one batch', index)
+    throw new Broken(
+      'OwnerKeyMustChangeByRule',
+      'two L1 requests of one account in one batch',
+      index,
+    )
   }
-  if (request !== null && run !== null) throw new Broken('OwnerKeyMustChangeByRule', 'an L1 request and pages in one batch', index)
+  if (request !== null && run !== null)
+    throw new Broken('OwnerKeyMustChangeByRule', 'an L1 request and pages in one batch', index)
   let account = startOf(index, before, request, plan)
 
   // Settled balances become cash, the whole of each.
@@ -221,7 +333,11 @@ function stepMember(
   account = addBalance(account, CASH_ID, conversionCash)
   for (const credit of plan.credits.filter((c) => c.account === index)) {
     if (depositCommitment(index, credit.secret) !== credit.commitment) {
-      throw new Broken('DepositMustOpen', `deposit ${credit.id} does not open to this account`, index)
+      throw new Broken(
+        'DepositMustOpen',
+        `deposit ${credit.id} does not open to this account`,
+        index,
+      )
     }
     account = addBalance(account, credit.token, credit.amount)
   }
@@ -234,17 +350,25 @@ function stepMember(
     }
   }
   const last = live.at(-1)?.page
-  if (run?.rotation !== undefined && last?.kind === 'rotation') account = rotate(account, last, run.rotation, index)
+  if (run?.rotation !== undefined && last?.kind === 'rotation')
+    account = rotate(account, last, run.rotation, index)
   account = { ...account, head: pages.at(-1)?.head ?? account.head }
 
   const solvency = settleFee(before, account, live, context.fee, rowOf, index)
   account = { ...solvency.account }
   for (const { id } of account.balances) {
-    if (settled.has(id)) throw new Broken('SettledBalanceMustBeConverted', `instrument ${id} has settled`, index)
+    if (settled.has(id))
+      throw new Broken('SettledBalanceMustBeConverted', `instrument ${id} has settled`, index)
   }
-  if (account.balances.length > SLOT_COUNT - 1
-    || [account.cash, ...account.balances.map((b) => b.quantity)].some((q) => !isInQuantityRange(q))) {
-    throw new Broken('BalancesMustBeWellFormed', 'too many holdings or a quantity out of range', index)
+  if (
+    account.balances.length > SLOT_COUNT - 1 ||
+    [account.cash, ...account.balances.map((b) => b.quantity)].some((q) => !isInQuantityRange(q))
+  ) {
+    throw new Broken(
+      'BalancesMustBeWellFormed',
+      'too many holdings or a quantity out of range',
+      index,
+    )
   }
   const viewKey = plan.viewKeys.get(index)
   if (viewKey === undefined || viewKeyHash(viewKey) !== account.viewKeyHash) {
@@ -252,12 +376,30 @@ function stepMember(
   }
   const key = batchKey(viewKey, index, context.batchNumber, context.batchNonce)
   const after = { ...account, salt: saltOf(key) }
-  return { index, before, after, cipher: encryptAccount(after, key), viewKey, run, request, conversionCash, convertedIds,
-    liveCount: live.length, isRescue: solvency.isRescue, isWorse: solvency.isWorse, difference: solvency.difference,
-    oldWorth: solvency.oldWorth }
+  return {
+    index,
+    before,
+    after,
+    cipher: encryptAccount(after, key),
+    viewKey,
+    run,
+    request,
+    conversionCash,
+    convertedIds,
+    liveCount: live.length,
+    isRescue: solvency.isRescue,
+    isWorse: solvency.isWorse,
+    difference: solvency.difference,
+    oldWorth: solvency.oldWorth,
+  }
 }
 
-function rotate(account: Account, page: Page, rotation: NonNullable<JournalRun['rotation']>, index: number): Account {
+function rotate(
+  account: Account,
+  page: Page,
+  rotation: NonNullable<JournalRun['rotation']>,
+  index: number,
+): Account {
   if (!isOnCurve(rotation.key) || timesEight(rotation.key).x === 0n) {
     throw new Broken('KeyMustBeInSubgroup', 'the new owner key is of no use', index)
   }
@@ -278,15 +420,22 @@ type SolvencyResult = {
 
 /** Every world worth at least zero after the fee; else, without fee, none that is negative got worse. */
 function settleFee(
-  before: Account | null, unpaid: Account, live: readonly PageUse[], fee: bigint, rowOf: RowOf, index: number,
+  before: Account | null,
+  unpaid: Account,
+  live: readonly PageUse[],
+  fee: bigint,
+  rowOf: RowOf,
+  index: number,
 ): SolvencyResult {
   const worth = (account: Pick<Account, 'cash' | 'balances'>): readonly bigint[] => {
     const result = worthOf(account, rowOf)
-    if (typeof result === 'number') throw new Broken('InstrumentMustBeListed', `instrument ${result} has no value`, index)
+    if (typeof result === 'number')
+      throw new Broken('InstrumentMustBeListed', `instrument ${result} has no value`, index)
     return result
   }
   for (const { id, quantity } of unpaid.balances) {
-    if (id < TOKEN_UPPER_BOUND && quantity < 0n) throw new Broken('TokenMustNotBeNegative', `token ${id} would be owed`, index)
+    if (id < TOKEN_UPPER_BOUND && quantity < 0n)
+      throw new Broken('TokenMustNotBeNegative', `token ${id} would be owed`, index)
   }
   const oldWorth = before === null ? Array<bigint>(WORLD_COUNT).fill(0n) : worth(before)
   const paid = addBalance(unpaid, CASH_ID, -fee * BigInt(live.length))
@@ -300,18 +449,32 @@ function settleFee(
   }
   const newWorth = worth(unpaid)
   const isWorse = newWorth.map((w) => w < 0n)
-  const difference = newWorth.map((w, s) => w < 0n ? w - (oldWorth[s] as bigint) : w)
+  const difference = newWorth.map((w, s) => (w < 0n ? w - (oldWorth[s] as bigint) : w))
   if (difference.some((d) => d < 0n)) {
-    throw new Broken('AccountMustBeSolvent', 'a world would be worth less than zero and less than before', index)
+    throw new Broken(
+      'AccountMustBeSolvent',
+      'a world would be worth less than zero and less than before',
+      index,
+    )
   }
   return { account: unpaid, isRescue: true, isWorse, difference, oldWorth }
 }
 
-function stepFeeAccount(accounts: ReadonlyMap<number, Account>, plan: BatchPlan, fees: bigint): FeeStep {
+function stepFeeAccount(
+  accounts: ReadonlyMap<number, Account>,
+  plan: BatchPlan,
+  fees: bigint,
+): FeeStep {
   const before = accounts.get(FEE_ACCOUNT_INDEX)
   const viewKey = plan.viewKeys.get(FEE_ACCOUNT_INDEX)
-  if (before === undefined || viewKey === undefined) throw new Error('batch: the fee account or its view key is missing')
-  const key = batchKey(viewKey, FEE_ACCOUNT_INDEX, plan.context.batchNumber, plan.context.batchNonce)
+  if (before === undefined || viewKey === undefined)
+    throw new Error('batch: the fee account or its view key is missing')
+  const key = batchKey(
+    viewKey,
+    FEE_ACCOUNT_INDEX,
+    plan.context.batchNumber,
+    plan.context.batchNonce,
+  )
   const after = { ...addBalance(before, CASH_ID, fees), salt: saltOf(key) }
   return { before, after, cipher: encryptAccount(after, key), viewKey }
 }
@@ -319,8 +482,14 @@ function stepFeeAccount(accounts: ReadonlyMap<number, Account>, plan: BatchPlan,
 /** What a batch needs of a shape; it fits if no number exceeds the shape's. */
 export function sizeOf(trace: BatchTrace): Omit<Shape, 'name'> {
   const { plan } = trace
-  return { pages: trace.pages.length, members: trace.members.length, rows: trace.instruments.length,
-    deposits: plan.credits.length, withdrawals: trace.payouts.length, requests: plan.requests.length,
-    rotations: trace.pages.filter((u) => u.isLive && u.page.kind === 'rotation').length }
+  return {
+    pages: trace.pages.length,
+    members: trace.members.length,
+    rows: trace.instruments.length,
+    deposits: plan.credits.length,
+    withdrawals: trace.payouts.length,
+    requests: plan.requests.length,
+    rotations: trace.pages.filter((u) => u.isLive && u.page.kind === 'rotation').length,
+  }
 }
 export { leafHash, termsWord }

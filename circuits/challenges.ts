@@ -3,8 +3,18 @@ import { ENCODINGS } from './encodings.ts'
 import { hash, permute } from './poseidon.ts'
 
 export const CHALLENGE_NAMES = [
-  'POINT', 'INSTRUMENT', 'PRODUCT', 'STAMP', 'PAYLOAD', 'PAIR_INSTRUMENT', 'PRESENCE', 'HEAD',
-  'ROTATION', 'ACCOUNT_WEIGHT', 'WORLD_WEIGHT', 'MU',
+  'POINT',
+  'INSTRUMENT',
+  'PRODUCT',
+  'STAMP',
+  'PAYLOAD',
+  'PAIR_INSTRUMENT',
+  'PRESENCE',
+  'HEAD',
+  'ROTATION',
+  'ACCOUNT_WEIGHT',
+  'WORLD_WEIGHT',
+  'MU',
 ] as const
 
 /** The 17 outputs of one permutation over x (shape: 17 field elements). */
@@ -13,7 +23,11 @@ export function challengesOf(x: bigint): readonly bigint[] {
 }
 
 /** The three second challenges: lookup point, weight of sizes, weight of conversions. */
-export function secondChallengesOf(x: bigint, rowQuantity: readonly bigint[], rowSize: readonly bigint[]): readonly bigint[] {
+export function secondChallengesOf(
+  x: bigint,
+  rowQuantity: readonly bigint[],
+  rowSize: readonly bigint[],
+): readonly bigint[] {
   const digest = hash('SECOND_CHALLENGE', [x, ...rowQuantity, ...rowSize])
   return permute(BigInt(ENCODINGS.CHALLENGE.tag), [digest, 1n], 3)
 }

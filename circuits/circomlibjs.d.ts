@@ -7,7 +7,11 @@ declare module 'circomlibjs' {
   export function buildEddsa(): Promise<{
     prv2pub(key: Uint8Array): [Uint8Array, Uint8Array]
     signPoseidon(key: Uint8Array, message: Uint8Array): { R8: [Uint8Array, Uint8Array]; S: bigint }
-    verifyPoseidon(message: Uint8Array, signature: { R8: [Uint8Array, Uint8Array]; S: bigint }, key: [Uint8Array, Uint8Array]): boolean
+    verifyPoseidon(
+      message: Uint8Array,
+      signature: { R8: [Uint8Array, Uint8Array]; S: bigint },
+      key: [Uint8Array, Uint8Array],
+    ): boolean
     F: { toObject(element: Uint8Array): bigint; e(value: bigint): Uint8Array }
   }>
 }

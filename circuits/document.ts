@@ -3,7 +3,8 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { hash } from './poseidon.ts'
 
 function halves(digest: Uint8Array): readonly [bigint, bigint] {
-  const number = (bytes: Uint8Array): bigint => bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n)
+  const number = (bytes: Uint8Array): bigint =>
+    bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n)
   return [number(digest.slice(0, 16)), number(digest.slice(16, 32))]
 }
 
@@ -14,6 +15,15 @@ export function documentHash(document: string | Uint8Array): bigint {
 }
 
 /** What a member signs to speak to the sequencer: it can never be a journal head (another tag). */
-export function requestMessage(domain: bigint, account: number, time: number, method: string, path: string, body: string): bigint {
-  return documentHash(`cloister request\n${domain}\n${account}\n${time}\n${method} ${path}\n${body}`)
+export function requestMessage(
+  domain: bigint,
+  account: number,
+  time: number,
+  method: string,
+  path: string,
+  body: string,
+): bigint {
+  return documentHash(
+    `cloister request\n${domain}\n${account}\n${time}\n${method} ${path}\n${body}`,
+  )
 }

@@ -18,7 +18,11 @@ export const Curve = edwards({
 export type Point = { readonly x: bigint; readonly y: bigint }
 export type Signature = { readonly r: Point; readonly s: bigint }
 /** A seed of 32 bytes never leaves its owner; the scalar and the nonce prefix follow from it. */
-export type SigningKey = { readonly scalar: bigint; readonly prefix: Uint8Array; readonly publicKey: Point }
+export type SigningKey = {
+  readonly scalar: bigint
+  readonly prefix: Uint8Array
+  readonly publicKey: Point
+}
 
 export const BASE: Point = { x: Curve.BASE.toAffine().x, y: Curve.BASE.toAffine().y }
 
@@ -39,14 +43,14 @@ function toPoint(point: EdwardsPoint): Point {
 export function signingKey(seed: Uint8Array): SigningKey {
   if (seed.length !== 32) throw new Error('eddsa: a seed has 32 bytes')
   const digest = blake2b(seed, { dkLen: 64 })
-  const scalar = littleEndian(digest.slice(0, 32)) % (ORDER - 1n) + 1n
+  const scalar = (littleEndian(digest.slice(0, 32)) % (ORDER - 1n)) + 1n
   return { scalar, prefix: digest.slice(32), publicKey: toPoint(Curve.BASE.multiply(scalar)) }
 }
 
 /** A point Q with 8 Q = the public key: what is posted on L1 or shown to the circuit. */
 export function eighthOf(key: SigningKey): Point {
   const eighth = modInverse(8n, ORDER)
-  return toPoint(Curve.BASE.multiply(key.scalar * eighth % ORDER))
+  return toPoint(Curve.BASE.multiply((key.scalar * eighth) % ORDER))
 }
 
 export function timesEight(point: Point): Point {
@@ -70,18 +74,20 @@ function challenge(r: Point, a: Point, message: bigint): bigint {
 
 /** Signs a field element; deterministic, the nonce from the secret prefix and the message. */
 export function sign(key: SigningKey, message: bigint): Signature {
-  const nonce = littleEndian(blake2b(Uint8Array.of(...key.prefix, ...bytesOf(message)), { dkLen: 64 }))
-    % (ORDER - 1n) + 1n
+  const nonce =
+    (littleEndian(blake2b(Uint8Array.of(...key.prefix, ...bytesOf(message)), { dkLen: 64 })) %
+      (ORDER - 1n)) +
+    1n
   const r = toPoint(Curve.BASE.multiply(nonce))
   const h = challenge(r, key.publicKey, message)
-  return { r, s: (nonce + h * 8n % ORDER * key.scalar) % ORDER }
+  return { r, s: (nonce + ((h * 8n) % ORDER) * key.scalar) % ORDER }
 }
 
 export function isOnCurve({ x, y }: Point): boolean {
   const inField = (v: bigint): boolean => v >= 0n && v < FIELD_MODULUS
   if (!inField(x) || !inField(y)) return false
-  const [x2, y2] = [x * x % FIELD_MODULUS, y * y % FIELD_MODULUS]
-  return (168700n * x2 + y2 - 1n - 168696n * x2 % FIELD_MODULUS * y2) % FIELD_MODULUS === 0n
+  const [x2, y2] = [(x * x) % FIELD_MODULUS, (y * y) % FIELD_MODULUS]
+  return (168700n * x2 + y2 - 1n - ((168696n * x2) % FIELD_MODULUS) * y2) % FIELD_MODULUS === 0n
 }
 
 /** On the curve, in the prime-order subgroup, not the identity. */
@@ -97,6 +103,6 @@ export function verify(key: Point, message: bigint, signature: Signature): boole
   if (!isValidKey(key) || !isOnCurve(r)) return false
   const h = challenge(r, key, message) % ORDER
   const left = s === 0n ? Curve.ZERO : Curve.BASE.multiplyUnsafe(s)
-  const shifted = Curve.fromAffine(key).multiplyUnsafe(8n * h % ORDER)
+  const shifted = Curve.fromAffine(key).multiplyUnsafe((8n * h) % ORDER)
   return left.equals(Curve.fromAffine(r).add(shifted))
 }

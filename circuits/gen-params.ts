@@ -8,14 +8,41 @@ import { paddingHead } from './page.ts'
 import { headerWords, wordLayout } from './words.ts'
 
 const NUMBERS = [
-  'SLOT_COUNT', 'WORLD_COUNT', 'ROW_VALUE_COUNT', 'BALANCE_WORD_COUNT', 'TREE_DEPTH', 'INDEX_BITS',
-  'FIRST_MEMBER_INDEX', 'FEE_ACCOUNT_INDEX', 'SETTLEMENT_DEPTH', 'WINDOW_DEPTH', 'WINDOW_COUNT', 'TABLE_NODE_COUNT', 'POSITION_BITS', 'INSTRUMENT_BITS', 'CASH_ID', 'TOKEN_BITS',
-  'QUANTITY_BITS', 'QUANTITY_OFFSET', 'AMOUNT_BITS', 'FEE_BITS', 'WORLD_BITS', 'ADD_ON_BITS',
-  'ROW_STATUS_BITS', 'STAMP_RANDOM_BITS', 'PAGE_LIFE_BITS', 'STAMP_AGE_BITS', 'MAX_FEE_SHIFT',
-  'LIVE_COUNT_BITS', 'CIPHER_WORD_COUNT', 'TIME_BITS', 'PAGE_LIFE_SECONDS_BITS',
+  'SLOT_COUNT',
+  'WORLD_COUNT',
+  'ROW_VALUE_COUNT',
+  'BALANCE_WORD_COUNT',
+  'TREE_DEPTH',
+  'INDEX_BITS',
+  'FIRST_MEMBER_INDEX',
+  'FEE_ACCOUNT_INDEX',
+  'SETTLEMENT_DEPTH',
+  'WINDOW_DEPTH',
+  'WINDOW_COUNT',
+  'TABLE_NODE_COUNT',
+  'POSITION_BITS',
+  'INSTRUMENT_BITS',
+  'CASH_ID',
+  'TOKEN_BITS',
+  'QUANTITY_BITS',
+  'QUANTITY_OFFSET',
+  'AMOUNT_BITS',
+  'FEE_BITS',
+  'WORLD_BITS',
+  'ADD_ON_BITS',
+  'ROW_STATUS_BITS',
+  'STAMP_RANDOM_BITS',
+  'PAGE_LIFE_BITS',
+  'STAMP_AGE_BITS',
+  'MAX_FEE_SHIFT',
+  'LIVE_COUNT_BITS',
+  'CIPHER_WORD_COUNT',
+  'TIME_BITS',
+  'PAGE_LIFE_SECONDS_BITS',
 ] as const
 
-const GENERATED = 'Generated from circuits/params.ts and circuits/encodings.ts by `npm run generate`.'
+const GENERATED =
+  'Generated from circuits/params.ts and circuits/encodings.ts by `npm run generate`.'
 
 export function circomConstants(): string {
   const lines = [`// ${GENERATED}`, 'pragma circom 2.2.0;', '']
@@ -33,51 +60,98 @@ export function circomConstants(): string {
 }
 
 export function shapeCircuit(shape: params.Shape): string {
-  const sizes = [shape.pages, shape.members, shape.rows, shape.deposits, shape.withdrawals, shape.requests,
-    shape.rotations]
-  return `// Shape ${shape.name}. ${GENERATED}\npragma circom 2.2.0;\n\ninclude "../batch.circom";\n\n`
-    + `component main {public [C, x, y]} = Batch(${sizes.join(', ')});\n`
+  const sizes = [
+    shape.pages,
+    shape.members,
+    shape.rows,
+    shape.deposits,
+    shape.withdrawals,
+    shape.requests,
+    shape.rotations,
+  ]
+  return (
+    `// Shape ${shape.name}. ${GENERATED}\npragma circom 2.2.0;\n\ninclude "../batch.circom";\n\n` +
+    `component main {public [C, x, y]} = Batch(${sizes.join(', ')});\n`
+  )
 }
 
 export function solidityConstants(): string {
   const lines = [
-    '// SPDX-License-Identifier: GPL-3.0-or-later', `// ${GENERATED}`, 'pragma solidity ^0.8.28;', '',
+    '// SPDX-License-Identifier: GPL-3.0-or-later',
+    `// ${GENERATED}`,
+    'pragma solidity ^0.8.28;',
+    '',
     'library Law {',
     `    uint256 internal constant FIELD_MODULUS = ${params.FIELD_MODULUS};`,
   ]
   const put = (name: string, value: bigint | number): void => {
     lines.push(`    uint256 internal constant ${name} = ${value};`)
   }
-  for (const name of ['TREE_DEPTH', 'FIRST_MEMBER_INDEX', 'CASH_ID', 'CIPHER_WORD_COUNT', 'FEE_BITS',
-    'AMOUNT_BITS', 'TIME_BITS'] as const) put(name, params[name])
+  for (const name of [
+    'TREE_DEPTH',
+    'FIRST_MEMBER_INDEX',
+    'CASH_ID',
+    'CIPHER_WORD_COUNT',
+    'FEE_BITS',
+    'AMOUNT_BITS',
+    'TIME_BITS',
+  ] as const)
+    put(name, params[name])
   put('ACCOUNT_UPPER_BOUND', params.ACCOUNT_UPPER_BOUND)
   put('TOKEN_UPPER_BOUND', params.TOKEN_UPPER_BOUND)
   put('PAGE_LIFE_SECONDS', 1 << params.PAGE_LIFE_SECONDS_BITS)
   put('REQUEST_REGISTER', params.REQUEST_KIND.register)
   put('REQUEST_ROTATE', params.REQUEST_KIND.rotate)
-  headerWords.forEach((name, i) => put(`WORD_${name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()}`, i))
+  headerWords.forEach((name, i) =>
+    put(`WORD_${name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()}`, i),
+  )
   put('HEADER_WORDS', headerWords.length)
   lines.push('}')
   return lines.join('\n') + '\n'
 }
 
 export function encodingsPage(): string {
-  const out = ['# Encodings', '', GENERATED, '',
+  const out = [
+    '# Encodings',
+    '',
+    GENERATED,
+    '',
     'Every hash is `hash(tag, words)`: Poseidon over BN254 as in circomlib, the tag being the initial',
-    'capacity. More than 16 words are absorbed 16 at a time, output 0 taking the place of the capacity.', '',
-    '| name | tag | words in order | why |', '|---|---|---|---|']
+    'capacity. More than 16 words are absorbed 16 at a time, output 0 taking the place of the capacity.',
+    '',
+    '| name | tag | words in order | why |',
+    '|---|---|---|---|',
+  ]
   for (const [name, e] of Object.entries(ENCODINGS)) {
     out.push(`| ${name} | ${e.tag} | ${e.fields.join(', ').replaceAll('|', '\\|')} | ${e.why} |`)
   }
   out.push('', '## Packed words (lowest bit first)', '', '| word | fields and bits |', '|---|---|')
-  for (const [name, text] of Object.entries(PACKED_WORDS)) out.push(`| ${name} | ${text.replaceAll('|', '\\|')} |`)
+  for (const [name, text] of Object.entries(PACKED_WORDS))
+    out.push(`| ${name} | ${text.replaceAll('|', '\\|')} |`)
   out.push('', '## Numbers', '', '| name | value |', '|---|---|')
   for (const name of NUMBERS) out.push(`| ${name} | ${params[name]} |`)
-  out.push('', '## Challenges', '', 'Outputs of one permutation on x: ' + CHALLENGE_NAMES.join(', ') + '.')
-  out.push('', '## Public words', '', 'Filled by: **L1** = from its own storage, prover = from calldata.', '')
+  out.push(
+    '',
+    '## Challenges',
+    '',
+    'Outputs of one permutation on x: ' + CHALLENGE_NAMES.join(', ') + '.',
+  )
+  out.push(
+    '',
+    '## Public words',
+    '',
+    'Filled by: **L1** = from its own storage, prover = from calldata.',
+    '',
+  )
   for (const shape of params.SHAPES) {
-    out.push(`### ${shape.name}`, '', '| first word | name | count | filled by |', '|---|---|---|---|')
-    for (const part of wordLayout(shape)) out.push(`| ${part.first} | ${part.name} | ${part.count} | ${part.filledBy} |`)
+    out.push(
+      `### ${shape.name}`,
+      '',
+      '| first word | name | count | filled by |',
+      '|---|---|---|---|',
+    )
+    for (const part of wordLayout(shape))
+      out.push(`| ${part.first} | ${part.name} | ${part.count} | ${part.filledBy} |`)
     out.push('')
   }
   return out.join('\n')
@@ -88,6 +162,7 @@ if (import.meta.filename === process.argv[1]) {
   writeFileSync('circuits/generated/params.circom', circomConstants())
   mkdirSync('contracts/generated', { recursive: true })
   writeFileSync('contracts/generated/Law.sol', solidityConstants())
-  for (const shape of params.SHAPES) writeFileSync(`circuits/shapes/${shape.name}.circom`, shapeCircuit(shape))
+  for (const shape of params.SHAPES)
+    writeFileSync(`circuits/shapes/${shape.name}.circom`, shapeCircuit(shape))
   writeFileSync('docs/encodings.md', encodingsPage())
 }

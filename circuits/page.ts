@@ -1,12 +1,26 @@
 /** A page of a member's journal: its words, its head, and the rules that need nothing but the page and the time. */
-import { ACCOUNT_UPPER_BOUND, ENTRY_COUNT, FEE_BITS, FIRST_MEMBER_INDEX, MAX_FEE_SHIFT, PAGE_KIND, PAGE_LIFE_BITS, STAMP_AGE_BITS,
-  STAMP_RANDOM_BITS, type PageKind } from './params.ts'
+import {
+  ACCOUNT_UPPER_BOUND,
+  ENTRY_COUNT,
+  FEE_BITS,
+  FIRST_MEMBER_INDEX,
+  MAX_FEE_SHIFT,
+  PAGE_KIND,
+  PAGE_LIFE_BITS,
+  STAMP_AGE_BITS,
+  STAMP_RANDOM_BITS,
+  type PageKind,
+} from './params.ts'
 import { mod } from './field.ts'
 import { hash } from './poseidon.ts'
 import type { Rejection } from './rules.ts'
 
 /** quantity lots of the instrument to this account, against quantity * price of its cash. */
-export type Entry = { readonly instrument: number; readonly quantity: bigint; readonly price: bigint }
+export type Entry = {
+  readonly instrument: number
+  readonly quantity: bigint
+  readonly price: bigint
+}
 
 export type Page = {
   readonly kind: PageKind
@@ -21,7 +35,13 @@ export type Page = {
 
 export const EMPTY_ENTRY: Entry = { instrument: 0, quantity: 0n, price: 0n }
 export const PADDING: Page = {
-  kind: 'padding', account: 0, counterparty: 0, stamp: 0n, maxFee: 0n, payload: 0n, entries: [],
+  kind: 'padding',
+  account: 0,
+  counterparty: 0,
+  stamp: 0n,
+  maxFee: 0n,
+  payload: 0n,
+  entries: [],
 }
 
 /** Always ENTRY_COUNT entries, the unused ones zero. */
@@ -30,14 +50,23 @@ export function entriesOf(page: Page): readonly Entry[] {
 }
 
 export function termsWord(page: Page): bigint {
-  return BigInt(PAGE_KIND[page.kind]) + (BigInt(page.account) << 2n) + (BigInt(page.counterparty) << 20n)
-    + (page.stamp << 38n) + (page.maxFee << BigInt(MAX_FEE_SHIFT))
+  return (
+    BigInt(PAGE_KIND[page.kind]) +
+    (BigInt(page.account) << 2n) +
+    (BigInt(page.counterparty) << 20n) +
+    (page.stamp << 38n) +
+    (page.maxFee << BigInt(MAX_FEE_SHIFT))
+  )
 }
 
 /** The journal head after this page. */
 export function headAfter(previousHead: bigint, page: Page): bigint {
-  return hash('PAGE', [previousHead, termsWord(page), page.payload,
-    ...entriesOf(page).flatMap((e) => [BigInt(e.instrument), mod(e.quantity), mod(e.price)])])
+  return hash('PAGE', [
+    previousHead,
+    termsWord(page),
+    page.payload,
+    ...entriesOf(page).flatMap((e) => [BigInt(e.instrument), mod(e.quantity), mod(e.price)]),
+  ])
 }
 
 export function paddingHead(): bigint {
@@ -62,16 +91,30 @@ export function livenessAt(stamp: bigint, time: bigint): Liveness {
 
 /** What the opposite side signs: the same document, stamp and prices, quantities reversed. */
 export function counterPage(page: Page, maxFee: bigint): Page {
-  return { ...page, account: page.counterparty, counterparty: page.account, maxFee,
-    entries: page.entries.map((e) => ({ ...e, quantity: -e.quantity })) }
+  return {
+    ...page,
+    account: page.counterparty,
+    counterparty: page.account,
+    maxFee,
+    entries: page.entries.map((e) => ({ ...e, quantity: -e.quantity })),
+  }
 }
 
 /** The rules a page must keep by itself, whatever the state; null if it keeps them. */
 export function checkPage(page: Page, time: bigint, fee: bigint): Rejection | null {
-  const inIndexRange = (i: number): boolean => Number.isInteger(i) && i >= 0 && i < ACCOUNT_UPPER_BOUND
-  if (!inIndexRange(page.account) || !inIndexRange(page.counterparty) || page.entries.length > ENTRY_COUNT
-    || page.kind === 'padding' || page.account < FIRST_MEMBER_INDEX) {
-    return { rule: 'PageMustBeWellFormed', detail: 'kind, account, counterparty or entries out of range' }
+  const inIndexRange = (i: number): boolean =>
+    Number.isInteger(i) && i >= 0 && i < ACCOUNT_UPPER_BOUND
+  if (
+    !inIndexRange(page.account) ||
+    !inIndexRange(page.counterparty) ||
+    page.entries.length > ENTRY_COUNT ||
+    page.kind === 'padding' ||
+    page.account < FIRST_MEMBER_INDEX
+  ) {
+    return {
+      rule: 'PageMustBeWellFormed',
+      detail: 'kind, account, counterparty or entries out of range',
+    }
   }
   const age = ((time + 1n) << BigInt(STAMP_RANDOM_BITS)) - 1n - page.stamp
   const liveness = livenessAt(page.stamp, time)
@@ -83,11 +126,15 @@ export function checkPage(page: Page, time: bigint, fee: bigint): Rejection | nu
   }
   if (liveness === 'expired') return { rule: 'StampMustBeLive', detail: 'the page has expired' }
   if (page.maxFee < fee) {
-    return { rule: 'FeeMustBeWithinMaxFee', detail: `the fee is ${fee}, the page allows ${page.maxFee} micro-dollars` }
+    return {
+      rule: 'FeeMustBeWithinMaxFee',
+      detail: `the fee is ${fee}, the page allows ${page.maxFee} micro-dollars`,
+    }
   }
   if (page.kind === 'rotation') {
     return page.entries.some((e) => e.quantity !== 0n)
-      ? { rule: 'RotationMustMoveNothing', detail: 'a rotation has no entries' } : null
+      ? { rule: 'RotationMustMoveNothing', detail: 'a rotation has no entries' }
+      : null
   }
   if (page.account === page.counterparty) {
     return { rule: 'CounterpartyMustDiffer', detail: 'an account cannot trade with itself' }
@@ -101,8 +148,14 @@ export function checkPage(page: Page, time: bigint, fee: bigint): Rejection | nu
 
 function checkWithdrawalShape(page: Page): Rejection | null {
   const [entry, ...rest] = entriesOf(page)
-  const isSimple = entry !== undefined && entry.quantity < 0n && entry.price === 0n && entry.instrument > 0
-    && entry.instrument < 1024 && rest.every((e) => e.quantity === 0n && e.instrument === 0)
-  return page.counterparty === 0 && isSimple && page.payload > 0n && page.payload < 1n << 160n ? null
+  const isSimple =
+    entry !== undefined &&
+    entry.quantity < 0n &&
+    entry.price === 0n &&
+    entry.instrument > 0 &&
+    entry.instrument < 1024 &&
+    rest.every((e) => e.quantity === 0n && e.instrument === 0)
+  return page.counterparty === 0 && isSimple && page.payload > 0n && page.payload < 1n << 160n
+    ? null
     : { rule: 'WithdrawalMustMatchPage', detail: 'a withdrawal takes one token to one L1 address' }
 }

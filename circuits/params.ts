@@ -95,11 +95,56 @@ export type Shape = {
 }
 
 export const SHAPES: readonly Shape[] = [
-  { name: 'mini', pages: 4, members: 3, rows: 4, deposits: 2, withdrawals: 1, requests: 2, rotations: 1 },
-  { name: 'small', pages: 64, members: 8, rows: 16, deposits: 8, withdrawals: 2, requests: 8, rotations: 1 },
-  { name: 'sparse', pages: 16, members: 16, rows: 16, deposits: 4, withdrawals: 4, requests: 2, rotations: 1 },
-  { name: 'standard', pages: 64, members: 8, rows: 32, deposits: 4, withdrawals: 4, requests: 2, rotations: 1 },
-  { name: 'large', pages: 256, members: 16, rows: 64, deposits: 4, withdrawals: 4, requests: 2, rotations: 1 },
+  {
+    name: 'mini',
+    pages: 4,
+    members: 3,
+    rows: 4,
+    deposits: 2,
+    withdrawals: 1,
+    requests: 2,
+    rotations: 1,
+  },
+  {
+    name: 'small',
+    pages: 64,
+    members: 8,
+    rows: 16,
+    deposits: 8,
+    withdrawals: 2,
+    requests: 8,
+    rotations: 1,
+  },
+  {
+    name: 'sparse',
+    pages: 16,
+    members: 16,
+    rows: 16,
+    deposits: 4,
+    withdrawals: 4,
+    requests: 2,
+    rotations: 1,
+  },
+  {
+    name: 'standard',
+    pages: 64,
+    members: 8,
+    rows: 32,
+    deposits: 4,
+    withdrawals: 4,
+    requests: 2,
+    rotations: 1,
+  },
+  {
+    name: 'large',
+    pages: 256,
+    members: 16,
+    rows: 64,
+    deposits: 4,
+    withdrawals: 4,
+    requests: 2,
+    rotations: 1,
+  },
 ]
 
 /** Bits of a flag word: well under the 254 of the field, so that a packing is unique. */

@@ -5,7 +5,11 @@ import { ENCODINGS, type EncodingName } from './encodings.ts'
 const poseidon = await buildPoseidon()
 
 /** One permutation: capacity and 1..16 words in, the first `outputs` words of the state out. */
-export function permute(capacity: bigint, words: readonly bigint[], outputs: number): readonly bigint[] {
+export function permute(
+  capacity: bigint,
+  words: readonly bigint[],
+  outputs: number,
+): readonly bigint[] {
   const out = poseidon(words as bigint[], capacity, outputs)
   const list = outputs === 1 ? [out as Uint8Array] : (out as Uint8Array[])
   return list.map((word) => poseidon.F.toObject(word))

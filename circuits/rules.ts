@@ -1,7 +1,8 @@
 /** The names of the rules. The same word is the rejection, the heading in Circom and the error on L1. */
 
 export const RULES = {
-  PageMustBeWellFormed: 'a page keeps its widths: kind, indices, stamp, maxFee, at most three entries',
+  PageMustBeWellFormed:
+    'a page keeps its widths: kind, indices, stamp, maxFee, at most three entries',
   PaddingMustBeEmpty: 'an unused page slot is all zeros',
   StampMustBeLive: 'batch time lies within the 65,536 seconds from the stamp',
   SkippedPageMustBeExpired: 'only an expired page may be skipped',
@@ -25,7 +26,8 @@ export const RULES = {
   RequestMustBeServed: 'L1 requests are served in order with their own data',
   LeafMustBeEmptyBeforeRegistration: 'registration fills an empty leaf',
   LeafMustBeInTree: 'old leaves stand in the old root',
-  KeyMustBeInSubgroup: 'an installed key is on the curve, in the prime-order subgroup, not the identity',
+  KeyMustBeInSubgroup:
+    'an installed key is on the curve, in the prime-order subgroup, not the identity',
   OwnerKeyMustChangeByRule: 'an owner key changes by registration or rotation, one at most',
   ViewKeyMustBeHeld: 'the operator opens the view key of every new leaf',
   CipherMustMatchLeaf: 'the ciphertext on L1 is of the new leaf',
@@ -43,4 +45,8 @@ export const RULES = {
 } as const
 
 export type RuleName = keyof typeof RULES
-export type Rejection = { readonly rule: RuleName; readonly detail: string; readonly account?: number }
+export type Rejection = {
+  readonly rule: RuleName
+  readonly detail: string
+  readonly account?: number
+}

@@ -22,10 +22,16 @@ function writeWord(bytes: Uint8Array, place: number, word: bigint): void {
 }
 
 /** x = keccak256(TAG, chainId, contract, keyHash, C, words) mod p and y, the words at x. */
-export function statementOf(scope: StatementScope, commitment: bigint, words: readonly bigint[]): { readonly x: bigint; readonly y: bigint } {
+export function statementOf(
+  scope: StatementScope,
+  commitment: bigint,
+  words: readonly bigint[],
+): { readonly x: bigint; readonly y: bigint } {
   const bytes = new Uint8Array(32 * (5 + words.length))
   bytes.set(TAG, 0)
-  ;[scope.chainId, scope.contract, scope.keyHash, commitment, ...words].forEach((word, i) => writeWord(bytes, i + 1, word))
+  ;[scope.chainId, scope.contract, scope.keyHash, commitment, ...words].forEach((word, i) =>
+    writeWord(bytes, i + 1, word),
+  )
   const digest = keccak_256(bytes).reduce((sum, byte) => sum * 256n + BigInt(byte), 0n)
   const x = digest % FIELD_MODULUS
   return { x, y: evaluateWords(words, x) }

@@ -1,5 +1,14 @@
 /** The table of values and the settlement register as the law sees them: rows, roots, worth. */
-import { CASH_ID, ROW_STATUS, ROW_VALUE_COUNT, SETTLEMENT_DEPTH, TABLE_DEPTH, TABLE_ROW_COUNT, TOKEN_UPPER_BOUND, WORLD_COUNT } from './params.ts'
+import {
+  CASH_ID,
+  ROW_STATUS,
+  ROW_VALUE_COUNT,
+  SETTLEMENT_DEPTH,
+  TABLE_DEPTH,
+  TABLE_ROW_COUNT,
+  TOKEN_UPPER_BOUND,
+  WORLD_COUNT,
+} from './params.ts'
 import type { Account } from './account.ts'
 import { mod } from './field.ts'
 import { hash } from './poseidon.ts'
@@ -35,13 +44,20 @@ export function rowHash(row: Row): bigint {
 
 /** Rows with ascending ids, at most 256. */
 export function tableOf(rows: readonly Row[], flags = 0n): Table {
-  if (rows.length > TABLE_ROW_COUNT) throw new Error(`table: ${rows.length} rows, room for ${TABLE_ROW_COUNT}`)
+  if (rows.length > TABLE_ROW_COUNT)
+    throw new Error(`table: ${rows.length} rows, room for ${TABLE_ROW_COUNT}`)
   rows.forEach((row, i) => {
-    if (row.id <= CASH_ID || (i > 0 && row.id <= (rows[i - 1] as Row).id)) throw new Error(`table: row ${row.id} is out of order`)
-    if (row.values.length !== ROW_VALUE_COUNT) throw new Error(`table: row ${row.id} has ${row.values.length} values`)
+    if (row.id <= CASH_ID || (i > 0 && row.id <= (rows[i - 1] as Row).id))
+      throw new Error(`table: row ${row.id} is out of order`)
+    if (row.values.length !== ROW_VALUE_COUNT)
+      throw new Error(`table: row ${row.id} has ${row.values.length} values`)
   })
-  const marks = new Tree(TABLE_DEPTH, rows.map((row) =>
-    hash('MARK', [BigInt(row.id), mod(row.values[0] as bigint), BigInt(ROW_STATUS[row.status])])))
+  const marks = new Tree(
+    TABLE_DEPTH,
+    rows.map((row) =>
+      hash('MARK', [BigInt(row.id), mod(row.values[0] as bigint), BigInt(ROW_STATUS[row.status])]),
+    ),
+  )
   const worlds = new Tree(TABLE_DEPTH, rows.map(rowHash))
   const root = hash('TABLE', [marks.root, worlds.root, flags])
   return { rows, marksRoot: marks.root, flags, worlds, root }
@@ -81,7 +97,10 @@ export function rowLookup(table: Table, settlements: Settlements): RowOf {
 }
 
 /** Worth of an account per world in micro-dollars, or the id of a balance that stands in no row. */
-export function worthOf(account: Pick<Account, 'cash' | 'balances'>, rowOf: RowOf): readonly bigint[] | number {
+export function worthOf(
+  account: Pick<Account, 'cash' | 'balances'>,
+  rowOf: RowOf,
+): readonly bigint[] | number {
   const worth = Array<bigint>(WORLD_COUNT).fill(account.cash)
   for (const { id, quantity } of account.balances) {
     const row = rowOf(id)

@@ -40,7 +40,9 @@ export class Tree {
 
   /** The eight nodes below node `index` of `level`. */
   children(level: number, index: number): bigint[] {
-    return Array.from({ length: TREE_ARITY }, (_, i) => this.node(level - 1, index * TREE_ARITY + i))
+    return Array.from({ length: TREE_ARITY }, (_, i) =>
+      this.node(level - 1, index * TREE_ARITY + i),
+    )
   }
 
   get root(): bigint {

@@ -3,14 +3,34 @@ import { CIPHER_WORD_COUNT, FIELD_MODULUS, type Shape } from './params.ts'
 import { mod } from './field.ts'
 
 export const headerWords = [
-  'domain', 'batchNumber', 'time', 'mode', 'oldRoot', 'newRoot', 'tableNumber', 'tableRoot',
-  'confirmedTableRoot', 'settlementRoot', 'fee', 'accountCountBefore', 'accountCountAfter',
-  'batchNonce', 'reserved0', 'reserved1',
+  'domain',
+  'batchNumber',
+  'time',
+  'mode',
+  'oldRoot',
+  'newRoot',
+  'tableNumber',
+  'tableRoot',
+  'confirmedTableRoot',
+  'settlementRoot',
+  'fee',
+  'accountCountBefore',
+  'accountCountAfter',
+  'batchNonce',
+  'reserved0',
+  'reserved1',
 ] as const
 export type HeaderWord = (typeof headerWords)[number]
 
 export const DEPOSIT_WORDS = ['id', 'commitment', 'token', 'amount'] as const
-export const REQUEST_WORDS = ['kindAndSerial', 'account', 'data0', 'data1', 'data2', 'data3'] as const
+export const REQUEST_WORDS = [
+  'kindAndSerial',
+  'account',
+  'data0',
+  'data1',
+  'data2',
+  'data3',
+] as const
 export const WITHDRAWAL_WORDS = ['token', 'amount', 'to'] as const
 export const ACCOUNT_WORDS = 2 + CIPHER_WORD_COUNT
 

@@ -6,8 +6,8 @@ import {Law} from "./generated/Law.sol";
 import {Batches} from "./Batches.sol";
 
 /// @title The clearing house on L1: it holds the money, orders the batches, verifies and pays.
-/// @notice Not upgradeable. What the admin does takes effect immediately for now; a later issue
-/// puts a time lock before it that is longer than the way out.
+/// @notice Not upgradeable. What the admin does takes effect immediately for now; a time lock that is
+/// longer than the way out is to come before it.
 contract Cloister is Batches {
     uint256 private constant FEE_UPPER_BOUND = 1 << Law.FEE_BITS;
     uint256 private constant UNIT_UPPER_BOUND = 1 << 96;

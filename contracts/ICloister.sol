@@ -10,7 +10,7 @@ import {ICloisterTypes} from "./ICloisterTypes.sol";
 interface ICloister is ICloisterTypes {
     // --------------------------------------------------------------------------------------- admin
 
-    /// @notice Lists a token. Immediate for now; a time lock comes in a later issue.
+    /// @notice Lists a token. Immediate for now; a time lock is to come.
     /// @param id Below 1024 and not 0; cash is 1. Never reused.
     /// @param unit Raw units in a lot, at least 1 and below 2^96.
     /// @param cap Most lots that the vault may hold, at least 1 and below 2^55.

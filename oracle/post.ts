@@ -19,26 +19,42 @@ const ABI = [
 
 /** The table of a step as the law has it. */
 export function tableOfStep(step: number): Table {
-  const rows: Row[] = buildTable(marketAt(step), INSTRUMENTS, WORLDS).map((row) =>
-    ({ ...row, status: row.status === 'LIVE' ? 'live' as const : 'expired' as const }))
+  const rows: Row[] = buildTable(marketAt(step), INSTRUMENTS, WORLDS).map((row) => ({
+    ...row,
+    status: row.status === 'LIVE' ? ('live' as const) : ('expired' as const),
+  }))
   return tableOf(rows)
 }
 
 /** Marks and statuses as data on L1: 28-bit id, status, signed mark. The way out needs them. */
 export function marksData(table: Table): string {
-  return AbiCoder.defaultAbiCoder().encode(['tuple(uint32 id, uint8 status, int64 mark)[]'],
-    [table.rows.map((row) => [row.id, row.status === 'live' ? 1 : 2, row.values[0]])])
+  return AbiCoder.defaultAbiCoder().encode(
+    ['tuple(uint32 id, uint8 status, int64 mark)[]'],
+    [table.rows.map((row) => [row.id, row.status === 'live' ? 1 : 2, row.values[0]])],
+  )
 }
 
 export function rowsJson(table: Table): string {
-  return JSON.stringify(table.rows, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
+  return JSON.stringify(table.rows, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  )
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { rpc: { type: 'string' }, contract: { type: 'string' }, step: { type: 'string' }, tables: { type: 'string' } } })
+  const { values } = parseArgs({
+    options: {
+      rpc: { type: 'string' },
+      contract: { type: 'string' },
+      step: { type: 'string' },
+      tables: { type: 'string' },
+    },
+  })
   const { rpc, contract, step, tables } = values
   const key = process.env['ORACLE_KEY']
-  if (!rpc || !contract || !step || !tables || !key) throw new Error('usage: --rpc URL --contract ADDRESS --step N --tables DIR, the key in ORACLE_KEY')
+  if (!rpc || !contract || !step || !tables || !key)
+    throw new Error(
+      'usage: --rpc URL --contract ADDRESS --step N --tables DIR, the key in ORACLE_KEY',
+    )
   const table = tableOfStep(Number(step))
   const rows = rowsJson(table)
   mkdirSync(tables, { recursive: true })
@@ -47,9 +63,16 @@ async function main(): Promise<void> {
   renameSync(`${file}.tmp`, file)
   const provider = new JsonRpcProvider(rpc, undefined, { pollingInterval: 100 })
   const house = new Contract(contract, ABI, new Wallet(key, provider))
-  const sent = await house.getFunction('postTable')(table.root, table.marksRoot, keccak256(toUtf8Bytes(rows)), marksData(table))
+  const sent = await house.getFunction('postTable')(
+    table.root,
+    table.marksRoot,
+    keccak256(toUtf8Bytes(rows)),
+    marksData(table),
+  )
   await sent.wait()
-  process.stdout.write(`table ${await house.getFunction('tableNumber')()} posted: ${table.rows.length} rows\n`)
+  process.stdout.write(
+    `table ${await house.getFunction('tableNumber')()} posted: ${table.rows.length} rows\n`,
+  )
   provider.destroy()
 }
 

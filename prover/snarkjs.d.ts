@@ -1,32 +1,40 @@
 // The part of snarkjs 0.7.6 that groth16.ts uses, and ffjavascript's global that it leaves behind.
 
-declare module "snarkjs" {
+declare module 'snarkjs' {
   export type Groth16Proof = {
-    readonly pi_a: readonly string[];
-    readonly pi_b: readonly (readonly string[])[];
-    readonly pi_c: readonly string[];
-    readonly protocol: string;
-    readonly curve: string;
-  };
-  export type MemoryFile = { readonly type: "mem"; data?: Uint8Array };
-  export type ProverOptions = { readonly singleThread?: boolean };
+    readonly pi_a: readonly string[]
+    readonly pi_b: readonly (readonly string[])[]
+    readonly pi_c: readonly string[]
+    readonly protocol: string
+    readonly curve: string
+  }
+  export type MemoryFile = { readonly type: 'mem'; data?: Uint8Array }
+  export type ProverOptions = { readonly singleThread?: boolean }
 
   export const groth16: {
     prove: (
-      zkey: string, witness: MemoryFile, logger?: undefined, options?: ProverOptions,
-    ) => Promise<{ proof: Groth16Proof; publicSignals: string[] }>;
+      zkey: string,
+      witness: MemoryFile,
+      logger?: undefined,
+      options?: ProverOptions,
+    ) => Promise<{ proof: Groth16Proof; publicSignals: string[] }>
     verify: (
-      verificationKey: unknown, publicSignals: readonly string[], proof: Groth16Proof,
-    ) => Promise<boolean>;
-  };
+      verificationKey: unknown,
+      publicSignals: readonly string[],
+      proof: Groth16Proof,
+    ) => Promise<boolean>
+  }
   export const wtns: {
     calculate: (
-      input: unknown, wasm: string, witness: MemoryFile, options?: object,
-    ) => Promise<void>;
-  };
+      input: unknown,
+      wasm: string,
+      witness: MemoryFile,
+      options?: object,
+    ) => Promise<void>
+  }
   export const zKey: {
-    exportVerificationKey: (zkey: string) => Promise<unknown>;
-    exportSolidityVerifier: (zkey: string, templates: { groth16: string }) => Promise<string>;
-    newZKey: (r1cs: string, ptau: string, zkey: string) => Promise<unknown>;
-  };
+    exportVerificationKey: (zkey: string) => Promise<unknown>
+    exportSolidityVerifier: (zkey: string, templates: { groth16: string }) => Promise<string>
+    newZKey: (r1cs: string, ptau: string, zkey: string) => Promise<unknown>
+  }
 }

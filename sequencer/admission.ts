@@ -1,6 +1,12 @@
 /** Whether a page may be appended: the rules of the law, applied before anything is accepted. */
 import { SLOT_COUNT, TOKEN_UPPER_BOUND } from '../circuits/params.ts'
-import { isInQuantityRange, rotationPayload, ownerKeyHash, viewKeyHash, type Account } from '../circuits/account.ts'
+import {
+  isInQuantityRange,
+  rotationPayload,
+  ownerKeyHash,
+  viewKeyHash,
+  type Account,
+} from '../circuits/account.ts'
 import { isOnCurve, timesEight, verify, type Point, type Signature } from '../circuits/eddsa.ts'
 import { checkPage, entriesOf, headAfter, type Page } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
@@ -17,53 +23,105 @@ export type SignedPage = {
 }
 
 /** The rules that an account must keep after a page, against its state with all pending pages. */
-export function checkEffect(ledger: Ledger, page: Page, { fee, rowOf }: Conditions): Rejection | null {
+export function checkEffect(
+  ledger: Ledger,
+  page: Page,
+  { fee, rowOf }: Conditions,
+): Rejection | null {
   const { account: index } = page
   const before = ledger.projected(index, fee)
-  if (before === undefined) return { rule: 'JournalMustContinue', detail: 'the account is not registered', account: index }
+  if (before === undefined)
+    return { rule: 'JournalMustContinue', detail: 'the account is not registered', account: index }
   const after = withPage(before, page, fee)
   const owed = after.balances.find((b) => b.id < TOKEN_UPPER_BOUND && b.quantity < 0n)
-  if (owed) return { rule: 'TokenMustNotBeNegative', detail: `token ${owed.id} would be owed`, account: index }
-  if (after.balances.length > SLOT_COUNT - 1 || [after.cash, ...after.balances.map((b) => b.quantity)].some((q) => !isInQuantityRange(q))) {
-    return { rule: 'BalancesMustBeWellFormed', detail: 'too many holdings or a quantity out of range', account: index }
+  if (owed)
+    return {
+      rule: 'TokenMustNotBeNegative',
+      detail: `token ${owed.id} would be owed`,
+      account: index,
+    }
+  if (
+    after.balances.length > SLOT_COUNT - 1 ||
+    [after.cash, ...after.balances.map((b) => b.quantity)].some((q) => !isInQuantityRange(q))
+  ) {
+    return {
+      rule: 'BalancesMustBeWellFormed',
+      detail: 'too many holdings or a quantity out of range',
+      account: index,
+    }
   }
   for (const { instrument } of entriesOf(page)) {
     if (instrument > 1 && rowOf(instrument) === undefined) {
-      return { rule: 'InstrumentMustBeListed', detail: `instrument ${instrument} has no value`, account: index }
+      return {
+        rule: 'InstrumentMustBeListed',
+        detail: `instrument ${instrument} has no value`,
+        account: index,
+      }
     }
   }
   return checkSolvency(before, withPage(before, page, 0n), after, page, rowOf)
 }
 
-function checkSolvency(before: Account, unpaid: Account, paid: Account, page: Page, rowOf: RowOf): Rejection | null {
+function checkSolvency(
+  before: Account,
+  unpaid: Account,
+  paid: Account,
+  page: Page,
+  rowOf: RowOf,
+): Rejection | null {
   const [old, next, full] = [worthOf(before, rowOf), worthOf(unpaid, rowOf), worthOf(paid, rowOf)]
   if (typeof old === 'number' || typeof next === 'number' || typeof full === 'number') {
-    return { rule: 'InstrumentMustBeListed', detail: 'a holding has no value', account: page.account }
+    return {
+      rule: 'InstrumentMustBeListed',
+      detail: 'a holding has no value',
+      account: page.account,
+    }
   }
   if (full.every((w) => w >= 0n)) return null
   if (page.kind === 'withdrawal') {
-    return { rule: 'WithdrawalMustLeaveSolvent', detail: 'a world would be worth less than zero', account: page.account }
+    return {
+      rule: 'WithdrawalMustLeaveSolvent',
+      detail: 'a world would be worth less than zero',
+      account: page.account,
+    }
   }
-  return next.every((w, s) => w >= 0n || w >= (old[s] as bigint)) ? null
-    : { rule: 'AccountMustBeSolvent', detail: 'a world would be worth less than zero and less than before', account: page.account }
+  return next.every((w, s) => w >= 0n || w >= (old[s] as bigint))
+    ? null
+    : {
+        rule: 'AccountMustBeSolvent',
+        detail: 'a world would be worth less than zero and less than before',
+        account: page.account,
+      }
 }
 
 /** Everything about one signed page but its counter-page. Returns the head after it. */
-export function checkSignedPage(ledger: Ledger, signed: SignedPage, conditions: Conditions): Rejection | { readonly head: bigint } {
+export function checkSignedPage(
+  ledger: Ledger,
+  signed: SignedPage,
+  conditions: Conditions,
+): Rejection | { readonly head: bigint } {
   const { page, signature } = signed
   const form = checkPage(page, conditions.time, conditions.fee)
   if (form) return form
   const previous = ledger.headOf(page.account)
   const owner = ledger.ownerKeys.get(page.account)
-  if (previous === undefined || owner === undefined) return { rule: 'JournalMustContinue', detail: 'the account is not registered' }
+  if (previous === undefined || owner === undefined)
+    return { rule: 'JournalMustContinue', detail: 'the account is not registered' }
   const last = ledger.pendingOf(page.account).at(-1)
-  if (last?.page.kind === 'rotation') return { rule: 'RotationMustEndItsJournal', detail: 'a rotation waits for its batch' }
+  if (last?.page.kind === 'rotation')
+    return { rule: 'RotationMustEndItsJournal', detail: 'a rotation waits for its batch' }
   if (signed.previousHead !== undefined && signed.previousHead !== previous) {
-    return { rule: 'JournalMustContinue', detail: 'the page continues another head: fetch yours and sign again' }
+    return {
+      rule: 'JournalMustContinue',
+      detail: 'the page continues another head: fetch yours and sign again',
+    }
   }
   const head = headAfter(previous, page)
   if (!verify(owner, head, signature)) {
-    return { rule: 'SignatureMustMatch', detail: 'not a signature of this account on the head after this page' }
+    return {
+      rule: 'SignatureMustMatch',
+      detail: 'not a signature of this account on the head after this page',
+    }
   }
   if (page.kind === 'rotation') {
     const wrong = checkRotation(signed)
@@ -73,19 +131,37 @@ export function checkSignedPage(ledger: Ledger, signed: SignedPage, conditions: 
 }
 
 function checkRotation({ page, rotation }: SignedPage): Rejection | null {
-  if (rotation === undefined) return { rule: 'ViewKeyMustBeHeld', detail: 'a rotation shows its new keys to the operator' }
+  if (rotation === undefined)
+    return { rule: 'ViewKeyMustBeHeld', detail: 'a rotation shows its new keys to the operator' }
   if (!isOnCurve(rotation.key) || timesEight(rotation.key).x === 0n) {
     return { rule: 'KeyMustBeInSubgroup', detail: 'the new owner key is of no use' }
   }
-  const payload = rotationPayload(ownerKeyHash(timesEight(rotation.key)), viewKeyHash(rotation.viewKey))
-  return payload === page.payload ? null : { rule: 'RotationMustEndItsJournal', detail: 'the page names other keys' }
+  const payload = rotationPayload(
+    ownerKeyHash(timesEight(rotation.key)),
+    viewKeyHash(rotation.viewKey),
+  )
+  return payload === page.payload
+    ? null
+    : { rule: 'RotationMustEndItsJournal', detail: 'the page names other keys' }
 }
 
 /** Both sides of a trade: the same document, stamp and prices, quantities reversed. */
 export function checkPair(one: Page, other: Page): Rejection | null {
   const [a, b] = [entriesOf(one), entriesOf(other)]
-  const matches = one.kind === 'trade' && other.kind === 'trade' && one.account === other.counterparty
-    && other.account === one.counterparty && one.stamp === other.stamp && one.payload === other.payload
-    && a.every((e, i) => e.instrument === b[i]?.instrument && e.price === b[i]?.price && e.quantity === -(b[i]?.quantity ?? 0n))
-  return matches ? null : { rule: 'TradeMustMatch', detail: 'the two sides have signed different trades' }
+  const matches =
+    one.kind === 'trade' &&
+    other.kind === 'trade' &&
+    one.account === other.counterparty &&
+    other.account === one.counterparty &&
+    one.stamp === other.stamp &&
+    one.payload === other.payload &&
+    a.every(
+      (e, i) =>
+        e.instrument === b[i]?.instrument &&
+        e.price === b[i]?.price &&
+        e.quantity === -(b[i]?.quantity ?? 0n),
+    )
+  return matches
+    ? null
+    : { rule: 'TradeMustMatch', detail: 'the two sides have signed different trades' }
 }

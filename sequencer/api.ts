@@ -4,7 +4,19 @@ import { requestMessage } from '../circuits/document.ts'
 import { verify } from '../circuits/eddsa.ts'
 import type { Admitted, Refusal, Ticket } from './desk.ts'
 import type { House } from './house.ts'
-import { BadRequest, entries, index, integer, object, point, signature, signedPage, stringify, text, word } from './wire.ts'
+import {
+  BadRequest,
+  entries,
+  index,
+  integer,
+  object,
+  point,
+  signature,
+  signedPage,
+  stringify,
+  text,
+  word,
+} from './wire.ts'
 
 const BODY_LIMIT = 16 * 1024
 const CLOCK_SECONDS = 300
@@ -19,10 +31,13 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
   // No logger: a body must never reach a log.
   const app = Fastify({ bodyLimit: BODY_LIMIT, logger: false })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, body),
+  )
   app.setErrorHandler((error, _request, reply) => {
     const message = error instanceof Error ? error.message : 'bad request'
-    if (error instanceof BadRequest || error instanceof SyntaxError) return reply.code(400).send({ error: message })
+    if (error instanceof BadRequest || error instanceof SyntaxError)
+      return reply.code(400).send({ error: message })
     if (error instanceof Unauthorized) return reply.code(401).send({ error: message })
     const status = (error as { statusCode?: number }).statusCode
     if (status !== undefined && status < 500) return reply.code(status).send({ error: message })
@@ -39,39 +54,79 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     }
     const account = Number(header('account'))
     const time = Number(header('time'))
-    if (!Number.isInteger(time) || Math.abs(time - Date.now() / 1000) > CLOCK_SECONDS) throw new Unauthorized('the time is off: check your clock')
+    if (!Number.isInteger(time) || Math.abs(time - Date.now() / 1000) > CLOCK_SECONDS)
+      throw new Unauthorized('the time is off: check your clock')
     const key = house.ledger.ownerKeys.get(account)
     if (key === undefined) throw new Unauthorized('unknown account')
     const parts = header('signature').split('.')
     const given = signature({ r: { x: parts[0], y: parts[1] }, s: parts[2] }, 'signature')
     const body = typeof request.body === 'string' ? request.body : ''
-    if (!verify(key, requestMessage(house.domain, account, time, request.method, request.url, body), given)) throw new Unauthorized('the signature does not match')
+    if (
+      !verify(
+        key,
+        requestMessage(house.domain, account, time, request.method, request.url, body),
+        given,
+      )
+    )
+      throw new Unauthorized('the signature does not match')
     return account
   }
-  const bodyOf = (request: FastifyRequest): Record<string, unknown> => object(JSON.parse(typeof request.body === 'string' ? request.body : '{}'), 'body')
+  const bodyOf = (request: FastifyRequest): Record<string, unknown> =>
+    object(JSON.parse(typeof request.body === 'string' ? request.body : '{}'), 'body')
   const view = (ticket: Ticket, account: number) => ({
-    id: ticket.id, clientId: ticket.clientId, state: ticket.state, stamp: ticket.stamp, payload: ticket.payload, batch: ticket.batch,
-    role: ticket.proposer === account ? 'proposer' : 'counterparty', counterparty: ticket.proposer === account ? ticket.counterparty : ticket.proposer,
-    entries: house.desk.entriesFor(ticket, account), isSigned: ticket.sides.has(account), refused: ticket.refusal?.rule ?? null,
+    id: ticket.id,
+    clientId: ticket.clientId,
+    state: ticket.state,
+    stamp: ticket.stamp,
+    payload: ticket.payload,
+    batch: ticket.batch,
+    role: ticket.proposer === account ? 'proposer' : 'counterparty',
+    counterparty: ticket.proposer === account ? ticket.counterparty : ticket.proposer,
+    entries: house.desk.entriesFor(ticket, account),
+    isSigned: ticket.sides.has(account),
+    refused: ticket.refusal?.rule ?? null,
   })
   const answer = async (result: Admitted | Refusal, account: number) => {
     if ('refused' in result) return result
     const time = Math.floor(Date.now() / 1000)
-    return { ...result, time, receipt: await house.l1.signReceipt(receiptText(house.domain, account, result.head, time)) }
+    return {
+      ...result,
+      time,
+      receipt: await house.l1.signReceipt(receiptText(house.domain, account, result.head, time)),
+    }
   }
 
   app.setReplySerializer(stringify)
   app.get('/status', async () => ({
-    contract: house.options.deployment.contract, token: house.options.deployment.token, chainId: house.options.deployment.chainId, domain: house.domain,
-    operator: house.l1.wallet.address, fee: house.options.fee, batchNumber: house.batchNumber, tableNumber: house.tableNumber,
-    rpcUrl: house.options.rpcUrl, shapes: house.options.keys.map((k) => k.shape.name), developmentKeys: true, trades: [...house.reports].reduce((n, r) => n + r.trades, 0),
+    contract: house.options.deployment.contract,
+    token: house.options.deployment.token,
+    chainId: house.options.deployment.chainId,
+    domain: house.domain,
+    operator: house.l1.wallet.address,
+    fee: house.options.fee,
+    batchNumber: house.batchNumber,
+    tableNumber: house.tableNumber,
+    rpcUrl: house.options.rpcUrl,
+    shapes: house.options.keys.map((k) => k.shape.name),
+    developmentKeys: true,
+    trades: [...house.reports].reduce((n, r) => n + r.trades, 0),
   }))
-  app.get('/table', async () => ({ number: house.tableNumber, root: house.table?.root ?? 0n, rows: house.table?.rows ?? [] }))
+  app.get('/table', async () => ({
+    number: house.tableNumber,
+    root: house.table?.root ?? 0n,
+    rows: house.table?.rows ?? [],
+  }))
   app.post('/countersign', async (request) => {
     const body = bodyOf(request)
     const owner = text(body['l1Owner'], 'l1Owner')
     if (!/^0x[0-9a-fA-F]{40}$/.test(owner)) throw new BadRequest('l1Owner must be an address')
-    return { signature: await house.countersign(owner, point(body['key'], 'key'), word(body['viewKey'], 'viewKey')) }
+    return {
+      signature: await house.countersign(
+        owner,
+        point(body['key'], 'key'),
+        word(body['viewKey'], 'viewKey'),
+      ),
+    }
   })
   app.post('/deposits', async (request) => {
     const body = bodyOf(request)
@@ -82,7 +137,12 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
   app.get('/account', async (request) => {
     const account = caller(request)
     await house.watch()
-    return { account, settledHead: house.ledger.accounts.get(account)?.head ?? null, head: house.ledger.headOf(account) ?? null, pending: house.ledger.pendingOf(account).length }
+    return {
+      account,
+      settledHead: house.ledger.accounts.get(account)?.head ?? null,
+      head: house.ledger.headOf(account) ?? null,
+      pending: house.ledger.pendingOf(account).length,
+    }
   })
   app.get('/tickets', async (request) => {
     const account = caller(request)
@@ -91,7 +151,13 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
   app.post('/proposals', async (request) => {
     const account = caller(request)
     const body = bodyOf(request)
-    const made = house.desk.propose(account, text(body['clientId'], 'clientId'), index(body['counterparty'], 'counterparty'), entries(body['entries'], 'entries'), word(body['payload'], 'payload'))
+    const made = house.desk.propose(
+      account,
+      text(body['clientId'], 'clientId'),
+      index(body['counterparty'], 'counterparty'),
+      entries(body['entries'], 'entries'),
+      word(body['payload'], 'payload'),
+    )
     return 'refused' in made ? made : view(made, account)
   })
   app.post('/affirm', async (request) => {
@@ -108,7 +174,12 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     const account = caller(request)
     const body = bodyOf(request)
     const signed = signedPage(body, account)
-    return answer(body['ticket'] === undefined ? house.desk.signSingle(signed) : house.desk.signTrade(text(body['ticket'], 'ticket'), signed), account)
+    return answer(
+      body['ticket'] === undefined
+        ? house.desk.signSingle(signed)
+        : house.desk.signTrade(text(body['ticket'], 'ticket'), signed),
+      account,
+    )
   })
   await app.listen({ port, host: '127.0.0.1' })
   return app

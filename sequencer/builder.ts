@@ -1,31 +1,59 @@
 /** Chooses what goes into the next batch: L1 requests first, then deposits, then trades in stamp order. */
 import type { Shape } from '../circuits/params.ts'
-import { executeBatch, type BatchContext, type BatchPlan, type BatchTrace, type Credit, type JournalRun, type L1Request } from '../circuits/batch.ts'
+import {
+  executeBatch,
+  type BatchContext,
+  type BatchPlan,
+  type BatchTrace,
+  type Credit,
+  type JournalRun,
+  type L1Request,
+} from '../circuits/batch.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import type { Ledger, PendingPage } from './ledger.ts'
 
-export type Waiting = { readonly requests: readonly L1Request[]; readonly credits: readonly Credit[] }
-export type Chosen = { readonly plan: BatchPlan; readonly trace: BatchTrace; readonly setAside: readonly Rejection[] }
+export type Waiting = {
+  readonly requests: readonly L1Request[]
+  readonly credits: readonly Credit[]
+}
+export type Chosen = {
+  readonly plan: BatchPlan
+  readonly trace: BatchTrace
+  readonly setAside: readonly Rejection[]
+}
 
 /** Null when there is nothing to do. Never throws for a page that cannot settle: it waits. */
-export function chooseBatch(ledger: Ledger, waiting: Waiting, shape: Shape, context: BatchContext): Chosen | null {
+export function chooseBatch(
+  ledger: Ledger,
+  waiting: Waiting,
+  shape: Shape,
+  context: BatchContext,
+): Chosen | null {
   const setAside: Rejection[] = []
   const excluded = new Set<string>()
   for (;;) {
     const plan = planOf(ledger, waiting, shape, context, excluded)
     if (plan.requests.length + plan.credits.length + plan.journals.size === 0) return null
     const outcome = executeBatch(ledger.accounts, plan)
-    if (outcome.ok && outcome.trace.instruments.length <= shape.rows) return { plan, trace: outcome.trace, setAside }
-    const rejection: Rejection = outcome.ok ? { rule: 'InstrumentMustBeListed', detail: 'more instruments than the shape has rows' } : outcome.rejection
+    if (outcome.ok && outcome.trace.instruments.length <= shape.rows)
+      return { plan, trace: outcome.trace, setAside }
+    const rejection: Rejection = outcome.ok
+      ? { rule: 'InstrumentMustBeListed', detail: 'more instruments than the shape has rows' }
+      : outcome.rejection
     setAside.push(rejection)
     const victim = lastTradeOf(plan, ledger, rejection.account)
-    if (victim === undefined) throw new Error(`no batch can be built: ${rejection.rule}: ${rejection.detail}`)
+    if (victim === undefined)
+      throw new Error(`no batch can be built: ${rejection.rule}: ${rejection.detail}`)
     excluded.add(victim)
   }
 }
 
 /** The latest trade of an account in the plan, or of anyone if the account has none. */
-function lastTradeOf(plan: BatchPlan, ledger: Ledger, account: number | undefined): string | undefined {
+function lastTradeOf(
+  plan: BatchPlan,
+  ledger: Ledger,
+  account: number | undefined,
+): string | undefined {
   const run = account === undefined ? undefined : plan.journals.get(account)
   const runs = run === undefined ? [...plan.journals.values()] : [run]
   const pages = runs.flatMap((r) => r.pages).sort((a, b) => (a.stamp < b.stamp ? -1 : 1))
@@ -33,7 +61,13 @@ function lastTradeOf(plan: BatchPlan, ledger: Ledger, account: number | undefine
   return last && ledger.pendingOf(last.account).find((p) => p.page === last)?.trade
 }
 
-function planOf(ledger: Ledger, waiting: Waiting, shape: Shape, context: BatchContext, excluded: ReadonlySet<string>): BatchPlan {
+function planOf(
+  ledger: Ledger,
+  waiting: Waiting,
+  shape: Shape,
+  context: BatchContext,
+  excluded: ReadonlySet<string>,
+): BatchPlan {
   const members = new Set<number>()
   const fits = (...accounts: readonly number[]): boolean => {
     const more = new Set([...members, ...accounts])
@@ -59,7 +93,8 @@ function planOf(ledger: Ledger, waiting: Waiting, shape: Shape, context: BatchCo
   for (const [index, pages] of taken) {
     const last = pages.at(-1) as PendingPage
     const signer = ledger.ownerKeys.get(index)
-    if (signer === undefined) throw new Error(`builder: account ${index} has pages and no owner key`)
+    if (signer === undefined)
+      throw new Error(`builder: account ${index} has pages and no owner key`)
     const run = { pages: pages.map((p) => p.page), signature: last.signature, signer }
     journals.set(index, last.rotation === undefined ? run : { ...run, rotation: last.rotation })
   }
@@ -68,17 +103,31 @@ function planOf(ledger: Ledger, waiting: Waiting, shape: Shape, context: BatchCo
     const { page, rotation } = pages.at(-1) as PendingPage
     if (rotation !== undefined) viewKeys.set(page.account, rotation.viewKey)
   }
-  return { context, requests, credits: credits.sort((a, b) => (a.id < b.id ? -1 : 1)), journals, cover: [], viewKeys }
+  return {
+    context,
+    requests,
+    credits: credits.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    journals,
+    cover: [],
+    viewKeys,
+  }
 }
 
 /** Trades in stamp order, each only if all earlier pages of both sides are taken too. */
-function tradesThatFit(ledger: Ledger, shape: Shape, fits: (...accounts: readonly number[]) => boolean,
-  busy: ReadonlySet<number>, excluded: ReadonlySet<string>): Map<number, PendingPage[]> {
+function tradesThatFit(
+  ledger: Ledger,
+  shape: Shape,
+  fits: (...accounts: readonly number[]) => boolean,
+  busy: ReadonlySet<number>,
+  excluded: ReadonlySet<string>,
+): Map<number, PendingPage[]> {
   const trades = new Map<string, PendingPage[]>()
   for (const pages of ledger.pending.values()) {
     for (const page of pages) trades.set(page.trade, [...(trades.get(page.trade) ?? []), page])
   }
-  const ordered = [...trades.entries()].sort(([, a], [, b]) => ((a[0] as PendingPage).page.stamp < (b[0] as PendingPage).page.stamp ? -1 : 1))
+  const ordered = [...trades.entries()].sort(([, a], [, b]) =>
+    (a[0] as PendingPage).page.stamp < (b[0] as PendingPage).page.stamp ? -1 : 1,
+  )
   const stopped = new Set(busy)
   const taken = new Map<number, PendingPage[]>()
   let count = 0
@@ -87,16 +136,24 @@ function tradesThatFit(ledger: Ledger, shape: Shape, fits: (...accounts: readonl
   for (const [trade, pages] of ordered) {
     const accounts = pages.map((p) => p.page.account)
     const kind = (pages[0] as PendingPage).page.kind
-    const hasRoom = count + pages.length <= shape.pages
-      && (kind !== 'withdrawal' || withdrawals < shape.withdrawals) && (kind !== 'rotation' || rotations < shape.rotations)
-    if (excluded.has(trade) || !hasRoom || accounts.some((a) => stopped.has(a)) || !fits(...accounts)) {
+    const hasRoom =
+      count + pages.length <= shape.pages &&
+      (kind !== 'withdrawal' || withdrawals < shape.withdrawals) &&
+      (kind !== 'rotation' || rotations < shape.rotations)
+    if (
+      excluded.has(trade) ||
+      !hasRoom ||
+      accounts.some((a) => stopped.has(a)) ||
+      !fits(...accounts)
+    ) {
       accounts.forEach((a) => stopped.add(a))
       continue
     }
     count += pages.length
     if (kind === 'withdrawal') withdrawals++
     if (kind === 'rotation') rotations++
-    for (const page of pages) taken.set(page.page.account, [...(taken.get(page.page.account) ?? []), page])
+    for (const page of pages)
+      taken.set(page.page.account, [...(taken.get(page.page.account) ?? []), page])
   }
   return taken
 }

@@ -1,7 +1,20 @@
 /** Deploys a clearing house to a chain: token, verifiers of the shapes, the contract, and its genesis account. */
-import { BrowserProvider, ContractFactory, JsonRpcProvider, type Contract, type Signer } from 'ethers'
+import {
+  BrowserProvider,
+  ContractFactory,
+  JsonRpcProvider,
+  type Contract,
+  type Signer,
+} from 'ethers'
 import { TREE_DEPTH, SETTLEMENT_DEPTH } from '../circuits/params.ts'
-import { activeMeta, batchKey, leafHash, saltOf, viewKeyHash, type Account } from '../circuits/account.ts'
+import {
+  activeMeta,
+  batchKey,
+  leafHash,
+  saltOf,
+  viewKeyHash,
+  type Account,
+} from '../circuits/account.ts'
 import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, projectSources, type CompiledContract } from './solidity.ts'
@@ -26,11 +39,16 @@ export type DeployOptions = {
 }
 
 /** Solidity verifiers of development keys, compiled. The compiler holds the thread: call it before connecting. */
-export async function compileVerifiers(keys: readonly ShapeKey[]): Promise<readonly CompiledVerifier[]> {
+export async function compileVerifiers(
+  keys: readonly ShapeKey[],
+): Promise<readonly CompiledVerifier[]> {
   const made: CompiledVerifier[] = []
   for (const key of keys) {
     const { name, source } = await verifierSource(key)
-    made.push({ key, contract: compileSolidity({ [`${name}.sol`]: source })[name] as CompiledContract })
+    made.push({
+      key,
+      contract: compileSolidity({ [`${name}.sol`]: source })[name] as CompiledContract,
+    })
   }
   return made
 }
@@ -42,7 +60,11 @@ export function contractsOf(): Record<string, CompiledContract> {
 /** A chain other than a local one must never trust a development key. */
 const LOCAL_CHAINS: readonly bigint[] = [31337n, 1337n]
 
-async function create(signer: Signer, { abi, bytecode }: CompiledContract, ...args: unknown[]): Promise<Contract> {
+async function create(
+  signer: Signer,
+  { abi, bytecode }: CompiledContract,
+  ...args: unknown[]
+): Promise<Contract> {
   const made = await new ContractFactory(abi as never, bytecode, signer).deploy(...args)
   await made.waitForDeployment()
   return made as Contract
@@ -52,31 +74,65 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const { admin, verifiers } = options
   const { chainId } = await (admin.provider as JsonRpcProvider | BrowserProvider).getNetwork()
   if (!LOCAL_CHAINS.includes(chainId)) {
-    throw new Error(`development keys are for local chains only (31337, 1337); this is chain ${chainId}`)
+    throw new Error(
+      `development keys are for local chains only (31337, 1337); this is chain ${chainId}`,
+    )
   }
   const contracts = contractsOf()
   const block = await admin.provider?.getBlock('latest')
-  const feeAccount: Account = { ownerKeyHash: 0n, viewKeyHash: viewKeyHash(options.feeAccountViewKey), head: 0n,
-    meta: activeMeta(BigInt(block?.timestamp ?? 0)), cash: 0n, balances: [],
-    salt: saltOf(batchKey(options.feeAccountViewKey, 0, 0n, 0n)) }
+  const feeAccount: Account = {
+    ownerKeyHash: 0n,
+    viewKeyHash: viewKeyHash(options.feeAccountViewKey),
+    head: 0n,
+    meta: activeMeta(BigInt(block?.timestamp ?? 0)),
+    cash: 0n,
+    balances: [],
+    salt: saltOf(batchKey(options.feeAccountViewKey, 0, 0n, 0n)),
+  }
   const tree = new Tree(TREE_DEPTH)
   tree.set(0, leafHash(feeAccount))
   const token = await create(admin, contracts['TestDollar'] as CompiledContract)
   const house = await create(admin, contracts['Cloister'] as CompiledContract, {
-    admin: await admin.getAddress(), operator: options.operator, oracle: options.oracle, genesisRoot: tree.root,
-    feeAccountLeaf: leafHash(feeAccount), feeAccountViewKeyHash: feeAccount.viewKeyHash, feeAccountMeta: feeAccount.meta,
-    settlementRoot: emptyRoot(SETTLEMENT_DEPTH), fee: options.fee, refundDelay: options.refundDelaySeconds,
+    admin: await admin.getAddress(),
+    operator: options.operator,
+    oracle: options.oracle,
+    genesisRoot: tree.root,
+    feeAccountLeaf: leafHash(feeAccount),
+    feeAccountViewKeyHash: feeAccount.viewKeyHash,
+    feeAccountMeta: feeAccount.meta,
+    settlementRoot: emptyRoot(SETTLEMENT_DEPTH),
+    fee: options.fee,
+    refundDelay: options.refundDelaySeconds,
   })
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
-  await (await house.getFunction('addToken')(1, await token.getAddress(), 1, (1n << 55n) - 1n)).wait()
+  await (
+    await house.getFunction('addToken')(1, await token.getAddress(), 1, (1n << 55n) - 1n)
+  ).wait()
   const shapeIds = new Map<string, bigint>()
   for (const [i, { key, contract }] of verifiers.entries()) {
     const verifier = await create(admin, contract)
     const { members, deposits, withdrawals, requests } = key.shape
     const id = BigInt(i + 1)
-    await (await house.getFunction('addShape')(id, members, deposits, withdrawals, requests, await verifier.getAddress(),
-      `0x${key.keyHash}`, true, key.shape.name)).wait()
+    await (
+      await house.getFunction('addShape')(
+        id,
+        members,
+        deposits,
+        withdrawals,
+        requests,
+        await verifier.getAddress(),
+        `0x${key.keyHash}`,
+        true,
+        key.shape.name,
+      )
+    ).wait()
     shapeIds.set(key.shape.name, id)
   }
-  return { contract: await house.getAddress(), token: await token.getAddress(), chainId, feeAccount, shapeIds }
+  return {
+    contract: await house.getAddress(),
+    token: await token.getAddress(),
+    chainId,
+    feeAccount,
+    shapeIds,
+  }
 }

@@ -4,7 +4,13 @@ import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
 import { counterPage, entriesOf, stampOf, type Entry, type Page } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
 import { checkPage } from '../circuits/page.ts'
-import { checkEffect, checkPair, checkSignedPage, type Conditions, type SignedPage } from './admission.ts'
+import {
+  checkEffect,
+  checkPair,
+  checkSignedPage,
+  type Conditions,
+  type SignedPage,
+} from './admission.ts'
 import type { Ledger } from './ledger.ts'
 
 export type TradeState = 'proposed' | 'stamped' | 'accepted' | 'proven' | 'final' | 'refused'
@@ -29,7 +35,10 @@ export type Admitted = { readonly head: bigint; readonly complete: boolean }
 /** Error texts never say which side's margin failed: the detail stays with the account it is about. */
 function tell(rejection: Rejection, asker: number): Refusal {
   const mine = rejection.account === undefined || rejection.account === asker
-  return { refused: rejection.rule, detail: mine ? rejection.detail : 'the trade cannot be admitted' }
+  return {
+    refused: rejection.rule,
+    detail: mine ? rejection.detail : 'the trade cannot be admitted',
+  }
 }
 
 export class Desk {
@@ -47,7 +56,8 @@ export class Desk {
 
   /** Strictly rising stamps: seconds and random bits, so that the number of trades does not show. */
   nextStamp(): bigint {
-    const random = BigInt(`0x${randomBytes(4).toString('hex')}`) & ((1n << BigInt(STAMP_RANDOM_BITS)) - 1n)
+    const random =
+      BigInt(`0x${randomBytes(4).toString('hex')}`) & ((1n << BigInt(STAMP_RANDOM_BITS)) - 1n)
     const stamp = stampOf(BigInt(Math.floor(Date.now() / 1000)), random)
     this.lastStamp = stamp > this.lastStamp ? stamp : this.lastStamp + 1n + (random & 15n)
     return this.lastStamp
@@ -68,17 +78,49 @@ export class Desk {
   }
 
   /** Records a proposal; the same client id again returns the same ticket. */
-  propose(proposer: number, clientId: string, counterparty: number, entries: readonly Entry[], payload: bigint): Ticket | Refusal {
-    const known = [...this.tickets.values()].find((t) => t.proposer === proposer && t.clientId === clientId)
+  propose(
+    proposer: number,
+    clientId: string,
+    counterparty: number,
+    entries: readonly Entry[],
+    payload: bigint,
+  ): Ticket | Refusal {
+    const known = [...this.tickets.values()].find(
+      (t) => t.proposer === proposer && t.clientId === clientId,
+    )
     if (known !== undefined) return known
     const { time, fee } = this.conditions()
-    const page: Page = { kind: 'trade', account: proposer, counterparty, stamp: stampOf(time, 0n), maxFee: fee, payload, entries }
+    const page: Page = {
+      kind: 'trade',
+      account: proposer,
+      counterparty,
+      stamp: stampOf(time, 0n),
+      maxFee: fee,
+      payload,
+      entries,
+    }
     const wrong = checkPage(page, time, fee)
     if (wrong) return this.refuse(null, wrong, proposer)
     if (!this.ledger.accounts.has(counterparty)) {
-      return this.refuse(null, { rule: 'JournalMustContinue', detail: 'the counterparty is not registered' }, proposer)
+      return this.refuse(
+        null,
+        { rule: 'JournalMustContinue', detail: 'the counterparty is not registered' },
+        proposer,
+      )
     }
-    const ticket: Ticket = { id: this.newId(), clientId, proposer, counterparty, entries, payload, state: 'proposed', stamp: 0n, refusal: null, sides: new Map(), batch: null }
+    const ticket: Ticket = {
+      id: this.newId(),
+      clientId,
+      proposer,
+      counterparty,
+      entries,
+      payload,
+      state: 'proposed',
+      stamp: 0n,
+      refusal: null,
+      sides: new Map(),
+      batch: null,
+    }
     this.tickets.set(ticket.id, ticket)
     return ticket
   }
@@ -92,9 +134,19 @@ export class Desk {
     if (ticket.state !== 'proposed') return ticket
     const conditions = this.conditions()
     const stamp = this.nextStamp()
-    const page: Page = { kind: 'trade', account: ticket.proposer, counterparty: account, stamp, maxFee: conditions.fee, payload: ticket.payload, entries: ticket.entries }
+    const page: Page = {
+      kind: 'trade',
+      account: ticket.proposer,
+      counterparty: account,
+      stamp,
+      maxFee: conditions.fee,
+      payload: ticket.payload,
+      entries: ticket.entries,
+    }
     // A first look, so that nobody signs in vain; admission looks again.
-    const wrong = checkEffect(this.ledger, page, conditions) ?? checkEffect(this.ledger, counterPage(page, conditions.fee), conditions)
+    const wrong =
+      checkEffect(this.ledger, page, conditions) ??
+      checkEffect(this.ledger, counterPage(page, conditions.fee), conditions)
     if (wrong) return this.refuse(ticket, wrong, account)
     ticket.stamp = stamp
     ticket.state = 'stamped'
@@ -103,8 +155,15 @@ export class Desk {
 
   reject(account: number, id: string): Ticket | Refusal {
     const ticket = this.tickets.get(id)
-    if (ticket === undefined || (ticket.counterparty !== account && ticket.proposer !== account) || ticket.state !== 'proposed') {
-      return tell({ rule: 'TradeMustMatch', detail: 'no such open proposal for this account' }, account)
+    if (
+      ticket === undefined ||
+      (ticket.counterparty !== account && ticket.proposer !== account) ||
+      ticket.state !== 'proposed'
+    ) {
+      return tell(
+        { rule: 'TradeMustMatch', detail: 'no such open proposal for this account' },
+        account,
+      )
     }
     ticket.state = 'refused'
     ticket.refusal = { rule: 'TradeMustMatch', detail: 'a side withdrew the proposal' }
@@ -120,15 +179,27 @@ export class Desk {
     }
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
     const before = ticket.sides.get(account)
-    if (ticket.state !== 'stamped') return { head: this.ledger.headOf(account) ?? 0n, complete: true }
-    const expected: Page = { kind: 'trade', account: ticket.proposer, counterparty: ticket.counterparty, stamp: ticket.stamp, maxFee: 0n, payload: ticket.payload, entries: ticket.entries }
+    if (ticket.state !== 'stamped')
+      return { head: this.ledger.headOf(account) ?? 0n, complete: true }
+    const expected: Page = {
+      kind: 'trade',
+      account: ticket.proposer,
+      counterparty: ticket.counterparty,
+      stamp: ticket.stamp,
+      maxFee: 0n,
+      payload: ticket.payload,
+      entries: ticket.entries,
+    }
     const form = checkPage(signed.page, this.conditions().time, this.conditions().fee)
-    const mismatch = form ?? checkPair(signed.page, account === ticket.proposer ? counterPage(expected, 0n) : expected)
+    const mismatch =
+      form ??
+      checkPair(signed.page, account === ticket.proposer ? counterPage(expected, 0n) : expected)
     if (mismatch) return this.refuse(ticket, mismatch, account)
     const checked = checkSignedPage(this.ledger, signed, this.conditions())
     if ('rule' in checked) return this.refuse(ticket, checked, account)
     ticket.sides.set(account, signed)
-    if (ticket.sides.size < 2) return { head: checked.head, complete: before !== undefined && false }
+    if (ticket.sides.size < 2)
+      return { head: checked.head, complete: before !== undefined && false }
     return this.admitPair(ticket, account)
   }
 
@@ -141,7 +212,14 @@ export class Desk {
       if ('rule' in checked) return this.refuse(ticket, checked, asker)
       heads.push(checked.head)
     }
-    ;[one, other].forEach((side, i) => this.ledger.append(side.page.account, { page: side.page, head: heads[i] as bigint, signature: side.signature, trade: ticket.id }))
+    ;[one, other].forEach((side, i) =>
+      this.ledger.append(side.page.account, {
+        page: side.page,
+        head: heads[i] as bigint,
+        signature: side.signature,
+        trade: ticket.id,
+      }),
+    )
     ticket.state = 'accepted'
     return { head: heads[one.page.account === asker ? 0 : 1] as bigint, complete: true }
   }
@@ -149,18 +227,33 @@ export class Desk {
   /** A withdrawal or a rotation: a page that needs no second side. */
   signSingle(signed: SignedPage): Admitted | Refusal {
     const { page } = signed
-    if (page.kind === 'trade') return this.refuse(null, { rule: 'TradeMustMatch', detail: 'a trade needs its second side: propose it' }, page.account)
+    if (page.kind === 'trade')
+      return this.refuse(
+        null,
+        { rule: 'TradeMustMatch', detail: 'a trade needs its second side: propose it' },
+        page.account,
+      )
     const checked = checkSignedPage(this.ledger, signed, this.conditions())
     if ('rule' in checked) return this.refuse(null, checked, page.account)
     const again = this.ledger.pendingOf(page.account).some((p) => p.head === checked.head)
     if (again) return { head: checked.head, complete: true }
-    const pending = { page, head: checked.head, signature: signed.signature, trade: `s-${page.account}-${checked.head}` }
-    this.ledger.append(page.account, signed.rotation === undefined ? pending : { ...pending, rotation: signed.rotation })
+    const pending = {
+      page,
+      head: checked.head,
+      signature: signed.signature,
+      trade: `s-${page.account}-${checked.head}`,
+    }
+    this.ledger.append(
+      page.account,
+      signed.rotation === undefined ? pending : { ...pending, rotation: signed.rotation },
+    )
     return { head: checked.head, complete: true }
   }
 
   ticketsOf(account: number): readonly Ticket[] {
-    return [...this.tickets.values()].filter((t) => t.proposer === account || t.counterparty === account)
+    return [...this.tickets.values()].filter(
+      (t) => t.proposer === account || t.counterparty === account,
+    )
   }
 
   /** The trades of a batch go on to their next state. */
@@ -175,7 +268,9 @@ export class Desk {
   }
 
   entriesFor(ticket: Ticket, account: number): readonly Entry[] {
-    return account === ticket.proposer ? ticket.entries : ticket.entries.map((e) => ({ ...e, quantity: -e.quantity }))
+    return account === ticket.proposer
+      ? ticket.entries
+      : ticket.entries.map((e) => ({ ...e, quantity: -e.quantity }))
   }
 }
 export { entriesOf }

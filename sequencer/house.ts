@@ -71,9 +71,14 @@ export class House {
   }
 
   conditions() {
-    if (this.table === null) throw new Error('no table of values yet: ask again when the oracle has posted one')
+    if (this.table === null)
+      throw new Error('no table of values yet: ask again when the oracle has posted one')
     const time = BigInt(Math.floor(Date.now() / 1000))
-    return { time: time > this.lastTime ? time : this.lastTime, fee: this.options.fee, rowOf: rowLookup(this.table, settlementsOf(this.settled)) }
+    return {
+      time: time > this.lastTime ? time : this.lastTime,
+      fee: this.options.fee,
+      rowOf: rowLookup(this.table, settlementsOf(this.settled)),
+    }
   }
 
   /** Takes what L1 has to say since the last time. */
@@ -82,7 +87,8 @@ export class House {
     this.requests.push(...news.requests)
     for (const request of news.requests) {
       const viewKey = this.shownViewKeys.get(request.viewKeyHash)
-      if (request.kind === 'register' && viewKey !== undefined) this.ledger.viewKeys.set(request.account, viewKey)
+      if (request.kind === 'register' && viewKey !== undefined)
+        this.ledger.viewKeys.set(request.account, viewKey)
     }
     for (const deposit of news.deposits) this.deposits.set(deposit.id, deposit)
     for (const id of news.refundRequests) this.deposits.delete(id)
@@ -92,7 +98,8 @@ export class House {
 
   private takeTable(posted: L1Table): void {
     const table = this.options.tableByRoot(posted.root)
-    if (table === undefined || table.root !== posted.root) throw new Error(`table ${posted.number} is posted but its rows are not known here`)
+    if (table === undefined || table.root !== posted.root)
+      throw new Error(`table ${posted.number} is posted but its rows are not known here`)
     this.table = table
     this.tableNumber = posted.number
   }
@@ -111,7 +118,9 @@ export class House {
   private credits(): readonly Credit[] {
     return [...this.deposits.values()].flatMap((d) => {
       const opening = this.openings.get(d.commitment)
-      return opening === undefined || d.refundRequested ? [] : [{ id: d.id, commitment: d.commitment, token: d.token, amount: d.amount, ...opening }]
+      return opening === undefined || d.refundRequested
+        ? []
+        : [{ id: d.id, commitment: d.commitment, token: d.token, amount: d.amount, ...opening }]
     })
   }
 
@@ -120,9 +129,21 @@ export class House {
     await this.watch()
     if (this.table === null) return null
     // The wall clock, as for stamps: L1's next block carries it, while its last one may be old.
-    const context = { domain: this.domain, batchNumber: this.batchNumber + 1n, time: this.conditions().time, fee: this.options.fee,
-      batchNonce: BigInt(`0x${randomBytes(40).toString('hex')}`) % FIELD_MODULUS, table: this.table, settlements: settlementsOf(this.settled) }
-    const chosen = chooseBatch(this.ledger, { requests: this.requests, credits: this.credits() }, key.shape, context)
+    const context = {
+      domain: this.domain,
+      batchNumber: this.batchNumber + 1n,
+      time: this.conditions().time,
+      fee: this.options.fee,
+      batchNonce: BigInt(`0x${randomBytes(40).toString('hex')}`) % FIELD_MODULUS,
+      table: this.table,
+      settlements: settlementsOf(this.settled),
+    }
+    const chosen = chooseBatch(
+      this.ledger,
+      { requests: this.requests, credits: this.credits() },
+      key.shape,
+      context,
+    )
     if (chosen === null) return null
     return this.settle(key, chosen)
   }
@@ -131,34 +152,81 @@ export class House {
     const { shape } = key
     const salt = BigInt(`0x${randomBytes(40).toString('hex')}`) % FIELD_MODULUS
     const tableNumber = this.tableNumber
-    const built = buildBatch(shape, trace, this.ledger.tree, { tableNumber, confirmedTableRoot: plan.context.table.root, accountCountBefore: this.accountCount }, salt)
+    const built = buildBatch(
+      shape,
+      trace,
+      this.ledger.tree,
+      {
+        tableNumber,
+        confirmedTableRoot: plan.context.table.root,
+        accountCountBefore: this.accountCount,
+      },
+      salt,
+    )
     const { deployment } = this.options
-    const scope = { chainId: deployment.chainId, contract: BigInt(deployment.contract), keyHash: BigInt(`0x${key.keyHash}`) }
+    const scope = {
+      chainId: deployment.chainId,
+      contract: BigInt(deployment.contract),
+      keyHash: BigInt(`0x${key.keyHash}`),
+    }
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const started = performance.now()
     const { proof } = await this.prove(key, built.finish(x, y))
     const proveSeconds = (performance.now() - started) / 1000
-    const trades = new Set([...plan.journals.values()].flatMap((run) => run.pages).map((page) =>
-      this.ledger.pendingOf(page.account).find((p) => p.page === page)?.trade ?? ''))
+    const trades = new Set(
+      [...plan.journals.values()]
+        .flatMap((run) => run.pages)
+        .map(
+          (page) => this.ledger.pendingOf(page.account).find((p) => p.page === page)?.trade ?? '',
+        ),
+    )
     const number = this.batchNumber + 1n
     this.desk.advance(trades, 'proven', number)
     const accountsPart = wordLayout(shape).find((part) => part.name === 'accounts')
-    const { gasUsed } = await this.l1.submit({ shapeId: deployment.shapeIds.get(shape.name) as bigint, time: plan.context.time, newRoot: built.newRoot,
-      tableNumber, batchNonce: plan.context.batchNonce, requestCount: plan.requests.length, depositIds: plan.credits.map((c) => c.id),
-      withdrawals: trace.payouts, accountWords: built.words.slice(accountsPart?.first), commitment: built.commitment, proof })
+    const { gasUsed } = await this.l1.submit({
+      shapeId: deployment.shapeIds.get(shape.name) as bigint,
+      time: plan.context.time,
+      newRoot: built.newRoot,
+      tableNumber,
+      batchNonce: plan.context.batchNonce,
+      requestCount: plan.requests.length,
+      depositIds: plan.credits.map((c) => c.id),
+      withdrawals: trace.payouts,
+      accountWords: built.words.slice(accountsPart?.first),
+      commitment: built.commitment,
+      proof,
+    })
     this.take(plan, trace)
     this.desk.advance(trades, 'final', number)
     const live = trace.pages.filter((u) => u.isLive && u.page.kind === 'trade')
-    const report: BatchReport = { number, shape: shape.name, trades: live.length / 2, proveSeconds, gas: gasUsed, root: built.newRoot,
-      legs: live.reduce((sum, u) => sum + u.page.entries.filter((e) => e.quantity !== 0n).length, 0) / 2,
-      pages: trace.pages.length, pageSlots: shape.pages, accounts: trace.members.length, publicBytes: 32 * built.words.length }
+    const report: BatchReport = {
+      number,
+      shape: shape.name,
+      trades: live.length / 2,
+      proveSeconds,
+      gas: gasUsed,
+      root: built.newRoot,
+      legs:
+        live.reduce((sum, u) => sum + u.page.entries.filter((e) => e.quantity !== 0n).length, 0) /
+        2,
+      pages: trace.pages.length,
+      pageSlots: shape.pages,
+      accounts: trace.members.length,
+      publicBytes: 32 * built.words.length,
+    }
     this.reports.push(report)
     return report
   }
 
   /** One proof at a time, with all cores; the process of the next one is started as soon as this one ends. */
   private async prove(key: ShapeKey, input: WitnessInput): Promise<Proof> {
-    const prepare = (): PreparedProof => prepareProof({ zkeyPath: key.zkeyPath, wasmPath: key.wasmPath, verificationKeyPath: key.verificationKeyPath, singleThread: false })
+    const prepare = (): PreparedProof =>
+      prepareProof({
+        zkeyPath: key.zkeyPath,
+        wasmPath: key.wasmPath,
+        verificationKeyPath: key.verificationKeyPath,
+        singleThread: false,
+      })
     const prepared = this.prepared.get(key.shape.name) ?? prepare()
     this.prepared.delete(key.shape.name)
     try {
@@ -172,9 +240,13 @@ export class House {
     this.batchNumber = plan.context.batchNumber
     this.lastTime = plan.context.time
     this.ledger.settle(trace)
-    for (const request of plan.requests) this.ledger.ownerKeys.set(request.account, timesEight(request.key))
+    for (const request of plan.requests)
+      this.ledger.ownerKeys.set(request.account, timesEight(request.key))
     for (const [index, run] of plan.journals) {
-      if (run.rotation !== undefined && trace.members.find((m) => m.index === index)?.after.ownerKeyHash !== undefined) {
+      if (
+        run.rotation !== undefined &&
+        trace.members.find((m) => m.index === index)?.after.ownerKeyHash !== undefined
+      ) {
         this.ledger.ownerKeys.set(index, timesEight(run.rotation.key))
       }
     }

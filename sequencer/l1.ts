@@ -6,7 +6,13 @@ import { settledRow, type Row } from '../circuits/table.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
 import { contractsOf } from './deploy.ts'
 
-export type L1Deposit = { readonly id: bigint; readonly token: number; readonly amount: bigint; readonly commitment: bigint; readonly refundRequested: boolean }
+export type L1Deposit = {
+  readonly id: bigint
+  readonly token: number
+  readonly amount: bigint
+  readonly commitment: bigint
+  readonly refundRequested: boolean
+}
 export type L1Table = { readonly number: bigint; readonly root: bigint; readonly time: bigint }
 /** Everything new since the last look, in order. */
 export type L1News = {
@@ -24,7 +30,11 @@ export type Submission = {
   readonly batchNonce: bigint
   readonly requestCount: number
   readonly depositIds: readonly bigint[]
-  readonly withdrawals: readonly { readonly token: number; readonly amount: bigint; readonly to: bigint }[]
+  readonly withdrawals: readonly {
+    readonly token: number
+    readonly amount: bigint
+    readonly to: bigint
+  }[]
   readonly accountWords: readonly bigint[]
   readonly commitment: bigint
   readonly proof: Groth16Proof
@@ -36,7 +46,11 @@ export function addressOf(word: bigint): string {
 
 /** The proof's eight numbers in the order that the precompile takes them. */
 export function proofWords(proof: Groth16Proof): readonly bigint[] {
-  const [a, b, c] = [proof.pi_a, proof.pi_b, proof.pi_c] as unknown as [string[], string[][], string[]]
+  const [a, b, c] = [proof.pi_a, proof.pi_b, proof.pi_c] as unknown as [
+    string[],
+    string[][],
+    string[],
+  ]
   const list = [a[0], a[1], b[0]?.[1], b[0]?.[0], b[1]?.[1], b[1]?.[0], c[0], c[1]]
   return list.map((word) => BigInt(word as string))
 }
@@ -48,42 +62,97 @@ export class SequencerL1 {
   private nextBlock = 0
 
   constructor(rpcUrl: string, contract: string, operatorKey: string) {
-    this.provider = new JsonRpcProvider(rpcUrl, undefined, { cacheTimeout: -1, polling: true, pollingInterval: 100 })
+    this.provider = new JsonRpcProvider(rpcUrl, undefined, {
+      cacheTimeout: -1,
+      polling: true,
+      pollingInterval: 100,
+    })
     this.wallet = new Wallet(operatorKey, this.provider)
-    this.contract = new Contract(contract, contractsOf()['Cloister']?.abi as InterfaceAbi, this.wallet)
+    this.contract = new Contract(
+      contract,
+      contractsOf()['Cloister']?.abi as InterfaceAbi,
+      this.wallet,
+    )
   }
 
   async news(): Promise<L1News> {
     const head = await this.provider.getBlockNumber()
-    const empty: L1News = { requests: [], deposits: [], refundRequests: [], settled: [], latestTable: null }
+    const empty: L1News = {
+      requests: [],
+      deposits: [],
+      refundRequests: [],
+      settled: [],
+      latestTable: null,
+    }
     if (head < this.nextBlock) return empty
     const logs = await this.contract.queryFilter('*', this.nextBlock, head)
     this.nextBlock = head + 1
-    const named = (name: string): EventLog[] => logs.filter((log): log is EventLog => 'eventName' in log && log.eventName === name)
+    const named = (name: string): EventLog[] =>
+      logs.filter((log): log is EventLog => 'eventName' in log && log.eventName === name)
     const table = named('TablePosted').at(-1)
     return {
       requests: named('RequestQueued').map(({ args }) => ({
-        kind: Number(args['kind']) === REQUEST_KIND.register ? 'register' as const : 'rotate' as const, serial: args['serial'] as bigint,
-        account: Number(args['account']), key: { x: args['x'] as bigint, y: args['y'] as bigint }, viewKeyHash: args['viewKeyHash'] as bigint })),
-      deposits: named('Deposited').map(({ args }) => ({ id: args['id'] as bigint, token: Number(args['token']), amount: args['amount'] as bigint,
-        commitment: args['commitment'] as bigint, refundRequested: false })),
+        kind:
+          Number(args['kind']) === REQUEST_KIND.register
+            ? ('register' as const)
+            : ('rotate' as const),
+        serial: args['serial'] as bigint,
+        account: Number(args['account']),
+        key: { x: args['x'] as bigint, y: args['y'] as bigint },
+        viewKeyHash: args['viewKeyHash'] as bigint,
+      })),
+      deposits: named('Deposited').map(({ args }) => ({
+        id: args['id'] as bigint,
+        token: Number(args['token']),
+        amount: args['amount'] as bigint,
+        commitment: args['commitment'] as bigint,
+        refundRequested: false,
+      })),
       refundRequests: named('RefundRequested').map(({ args }) => args['id'] as bigint),
       settled: named('SettlementPosted').flatMap(({ args }) => {
         const values = args[1] as readonly bigint[]
-        return (args[0] as readonly bigint[]).map((id, i) => settledRow(Number(id), values[i] as bigint))
+        return (args[0] as readonly bigint[]).map((id, i) =>
+          settledRow(Number(id), values[i] as bigint),
+        )
       }),
-      latestTable: table === undefined ? null
-        : { number: table.args['number'] as bigint, root: table.args['root'] as bigint, time: table.args['time'] as bigint },
+      latestTable:
+        table === undefined
+          ? null
+          : {
+              number: table.args['number'] as bigint,
+              root: table.args['root'] as bigint,
+              time: table.args['time'] as bigint,
+            },
     }
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */
-  async countersign(registration: { l1Owner: string; ownerX: bigint; ownerY: bigint; viewKeyHash: bigint }): Promise<string> {
+  async countersign(registration: {
+    l1Owner: string
+    ownerX: bigint
+    ownerY: bigint
+    viewKeyHash: bigint
+  }): Promise<string> {
     const { chainId } = await this.provider.getNetwork()
-    const nonce = await this.contract.getFunction('registrationNonce')(registration.l1Owner) as bigint
-    const domain = { name: 'Cloister', version: '1', chainId, verifyingContract: await this.contract.getAddress() }
+    const nonce = (await this.contract.getFunction('registrationNonce')(
+      registration.l1Owner,
+    )) as bigint
+    const domain = {
+      name: 'Cloister',
+      version: '1',
+      chainId,
+      verifyingContract: await this.contract.getAddress(),
+    }
     const uint = (name: string): { name: string; type: string } => ({ name, type: 'uint256' })
-    const types = { Registration: [{ name: 'l1Owner', type: 'address' }, uint('ownerX'), uint('ownerY'), uint('viewKeyHash'), uint('nonce')] }
+    const types = {
+      Registration: [
+        { name: 'l1Owner', type: 'address' },
+        uint('ownerX'),
+        uint('ownerY'),
+        uint('viewKeyHash'),
+        uint('nonce'),
+      ],
+    }
     return this.wallet.signTypedData(domain, types, { ...registration, nonce })
   }
 
@@ -97,14 +166,23 @@ export class SequencerL1 {
     const header = [s.shapeId, s.time, s.newRoot, s.tableNumber, s.batchNonce, s.requestCount]
     const withdrawals = s.withdrawals.map((w) => [w.token, w.amount, addressOf(w.to)])
     try {
-      const sent = await this.contract.getFunction('submitBatch')(header, s.depositIds, withdrawals, s.accountWords, s.commitment, proofWords(s.proof))
+      const sent = await this.contract.getFunction('submitBatch')(
+        header,
+        s.depositIds,
+        withdrawals,
+        s.accountWords,
+        s.commitment,
+        proofWords(s.proof),
+      )
       const receipt = await sent.wait()
       return { gasUsed: receipt.gasUsed as bigint, hash: receipt.hash as string }
     } catch (error) {
       const data = (error as { data?: string }).data
       const parsed = typeof data === 'string' ? this.contract.interface.parseError(data) : null
       if (parsed === null) throw error
-      throw new Error(`L1 refused the batch: ${parsed.name}(${parsed.args.join(', ')})`, { cause: error })
+      throw new Error(`L1 refused the batch: ${parsed.name}(${parsed.args.join(', ')})`, {
+        cause: error,
+      })
     }
   }
 

@@ -68,7 +68,13 @@ export class Ledger {
 
 /** An account after one page. */
 export function withPage(account: Account, page: Page, fee: bigint): Account {
-  return entriesOf(page).reduce((sum, entry) =>
-    addBalance(addBalance(sum, entry.instrument, entry.quantity), CASH_ID, -entry.quantity * entry.price),
-  addBalance(account, CASH_ID, -fee))
+  return entriesOf(page).reduce(
+    (sum, entry) =>
+      addBalance(
+        addBalance(sum, entry.instrument, entry.quantity),
+        CASH_ID,
+        -entry.quantity * entry.price,
+      ),
+    addBalance(account, CASH_ID, -fee),
+  )
 }

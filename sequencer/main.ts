@@ -29,8 +29,14 @@ export type Command = { readonly id: number; readonly command: 'batch' | 'stop' 
 function tableFrom(folder: string, root: bigint): Table | undefined {
   const file = join(folder, `${root}.json`)
   if (!existsSync(file)) return undefined
-  const rows = (JSON.parse(readFileSync(file, 'utf8')) as { id: number; status: Row['status']; addOn: string; values: string[] }[])
-    .map((row) => ({ ...row, addOn: BigInt(row.addOn), values: row.values.map(BigInt) }))
+  const rows = (
+    JSON.parse(readFileSync(file, 'utf8')) as {
+      id: number
+      status: Row['status']
+      addOn: string
+      values: string[]
+    }[]
+  ).map((row) => ({ ...row, addOn: BigInt(row.addOn), values: row.values.map(BigInt) }))
   return tableOf(rows)
 }
 
@@ -41,8 +47,12 @@ function secret(name: string): string {
   return value
 }
 
-const log = (line: string): void => { process.stderr.write(`${line}\n`) }
-const say = (message: unknown): void => { process.send?.(stringify(message)) }
+const log = (line: string): void => {
+  process.stderr.write(`${line}\n`)
+}
+const say = (message: unknown): void => {
+  process.send?.(stringify(message))
+}
 
 const configuration = JSON.parse(secret('CLOISTER_SEQUENCER')) as Configuration
 const operatorKey = secret('OPERATOR_KEY')
@@ -54,19 +64,56 @@ for (const name of configuration.shapes) keys.push(await developmentKeyOf(shapeN
 log('compiling the contracts (solc)')
 contractsOf()
 const verifiers = await compileVerifiers(keys)
-const provider = new JsonRpcProvider(configuration.rpcUrl, undefined, { cacheTimeout: -1, pollingInterval: 100 })
+const provider = new JsonRpcProvider(configuration.rpcUrl, undefined, {
+  cacheTimeout: -1,
+  pollingInterval: 100,
+})
 const admin = new NonceManager(new Wallet(adminKey, provider))
-const deployment = await deploy({ admin, operator: new Wallet(operatorKey).address, oracle: configuration.oracle, verifiers, feeAccountViewKey,
-  fee: BigInt(configuration.fee), refundDelaySeconds: 172_800n })
+const deployment = await deploy({
+  admin,
+  operator: new Wallet(operatorKey).address,
+  oracle: configuration.oracle,
+  verifiers,
+  feeAccountViewKey,
+  fee: BigInt(configuration.fee),
+  refundDelaySeconds: 172_800n,
+})
 const { keccak256, AbiCoder } = await import('ethers')
-const domain = BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(['uint256', 'address'], [deployment.chainId, deployment.contract]))) % FIELD_MODULUS
-const house = new House({ rpcUrl: configuration.rpcUrl, deployment, operatorKey, feeAccountViewKey, keys, fee: BigInt(configuration.fee),
-  tableByRoot: (root) => tableFrom(configuration.tables, root), log }, domain)
+const domain =
+  BigInt(
+    keccak256(
+      AbiCoder.defaultAbiCoder().encode(
+        ['uint256', 'address'],
+        [deployment.chainId, deployment.contract],
+      ),
+    ),
+  ) % FIELD_MODULUS
+const house = new House(
+  {
+    rpcUrl: configuration.rpcUrl,
+    deployment,
+    operatorKey,
+    feeAccountViewKey,
+    keys,
+    fee: BigInt(configuration.fee),
+    tableByRoot: (root) => tableFrom(configuration.tables, root),
+    log,
+  },
+  domain,
+)
 const app = await serve(house, configuration.port)
 const address = app.server.address()
 const port = typeof address === 'object' && address !== null ? address.port : configuration.port
-say({ ready: true, url: `http://127.0.0.1:${port}`, contract: deployment.contract, token: deployment.token,
-  shapes: keys.map((k) => ({ name: k.shape.name, constraints: readR1csInfo(k.r1csPath).nConstraints })) })
+say({
+  ready: true,
+  url: `http://127.0.0.1:${port}`,
+  contract: deployment.contract,
+  token: deployment.token,
+  shapes: keys.map((k) => ({
+    name: k.shape.name,
+    constraints: readR1csInfo(k.r1csPath).nConstraints,
+  })),
+})
 
 /** Batches one after the other: the next is built on the root of the last. */
 let turn: Promise<unknown> = Promise.resolve()

@@ -11,28 +11,47 @@ export const BAD_SIGNINGS: Partial<Record<RuleName, PageOverride>> = {
   FeeMustBeWithinMaxFee: (page) => ({ page: { ...page, maxFee: 0n } }),
   SignatureMustMatch: () => ({ key: signingKey(seed(7)) }),
   JournalMustContinue: () => ({ previousHead: 1n }),
-  TradeMustMatch: (page) => ({ page: { ...page, entries: page.entries.map((e) => ({ ...e, price: e.price + 1n })) } }),
+  TradeMustMatch: (page) => ({
+    page: { ...page, entries: page.entries.map((e) => ({ ...e, price: e.price + 1n })) },
+  }),
 }
 
 const YESTERDAY_SECONDS = 86_400n
 const OTHER_KEYS = memberKeys(seed(8), 'other')
 
 /** A page that needs no counterparty; null for rules that are broken otherwise. */
-export async function badPage(rule: RuleName, member: Member, instrument: number, amount: bigint, to: bigint): Promise<Outcome | null> {
+export async function badPage(
+  rule: RuleName,
+  member: Member,
+  instrument: number,
+  amount: bigint,
+  to: bigint,
+): Promise<Outcome | null> {
   switch (rule) {
     case 'StampMustBeLive':
-      return member.withdraw(instrument, amount, to, (page) => ({ page: { ...page, stamp: page.stamp - (YESTERDAY_SECONDS << 20n) } }))
+      return member.withdraw(instrument, amount, to, (page) => ({
+        page: { ...page, stamp: page.stamp - (YESTERDAY_SECONDS << 20n) },
+      }))
     case 'WithdrawalMustLeaveSolvent':
     case 'WithdrawalMustMatchPage':
       return member.withdraw(instrument, amount, to)
     case 'PageMustBeWellFormed':
-      return member.withdraw(instrument, amount, to, (page) => ({ page: { ...page, maxFee: 1n << 40n } }))
+      return member.withdraw(instrument, amount, to, (page) => ({
+        page: { ...page, maxFee: 1n << 40n },
+      }))
     case 'RotationMustMoveNothing':
-      return member.rotate(OTHER_KEYS, (page) => ({ page: { ...page, entries: [{ instrument, quantity: -amount, price: 0n }] } }))
+      return member.rotate(OTHER_KEYS, (page) => ({
+        page: { ...page, entries: [{ instrument, quantity: -amount, price: 0n }] },
+      }))
     case 'RotationMustEndItsJournal':
-      return member.rotate(OTHER_KEYS, (page) => ({ page: { ...page, payload: page.payload + 1n } }))
+      return member.rotate(OTHER_KEYS, (page) => ({
+        page: { ...page, payload: page.payload + 1n },
+      }))
     case 'KeyMustBeInSubgroup':
-      return member.rotate(OTHER_KEYS, undefined, { key: { x: 0n, y: 1n }, viewKey: OTHER_KEYS.viewKey })
+      return member.rotate(OTHER_KEYS, undefined, {
+        key: { x: 0n, y: 1n },
+        viewKey: OTHER_KEYS.viewKey,
+      })
     case 'ViewKeyMustBeHeld':
       return member.rotate(OTHER_KEYS, undefined, null)
     default:

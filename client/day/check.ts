@@ -18,13 +18,29 @@ export type MemberCheck = {
 export async function checkMember(member: Member, house: HouseStatus): Promise<MemberCheck> {
   const rebuilt = await rebuild(house.rpcUrl, house.contract)
   const account = openAccount(rebuilt, member.account, member.keys.viewKey)
-  if (account.head !== member.record.head) throw new Error('the head on L1 is not the one that this member signed last')
+  if (account.head !== member.record.head)
+    throw new Error('the head on L1 is not the one that this member signed last')
   const published = await member.api.table()
-  const table = tableOf(published.rows.map((row) => ({ id: row.id, status: row.status, addOn: BigInt(row.addOn), values: row.values.map(BigInt) })))
+  const table = tableOf(
+    published.rows.map((row) => ({
+      id: row.id,
+      status: row.status,
+      addOn: BigInt(row.addOn),
+      values: row.values.map(BigInt),
+    })),
+  )
   const onL1 = rebuilt.tables.at(-1)
-  if (onL1 === undefined || onL1.root !== table.root) throw new Error('the table that the house serves is not the one on L1')
+  if (onL1 === undefined || onL1.root !== table.root)
+    throw new Error('the table that the house serves is not the one on L1')
   const worth = worthOf(account, rowLookup(table, settlementsOf([])))
   if (typeof worth === 'number') throw new Error(`instrument ${worth} is held and not in the table`)
-  return { account: member.account, root: `0x${rebuilt.tree.root.toString(16)}`, batches: rebuilt.batches.length, cash: account.cash.toString(),
-    balances: account.balances.map((b) => ({ id: b.id, quantity: b.quantity.toString() })), worth: worth.map(String), receipts: member.receipts.length }
+  return {
+    account: member.account,
+    root: `0x${rebuilt.tree.root.toString(16)}`,
+    batches: rebuilt.batches.length,
+    cash: account.cash.toString(),
+    balances: account.balances.map((b) => ({ id: b.id, quantity: b.quantity.toString() })),
+    worth: worth.map(String),
+    receipts: member.receipts.length,
+  }
 }

@@ -3,7 +3,9 @@ import { HDNodeWallet, Mnemonic } from 'ethers'
 
 const MNEMONIC = 'test test test test test test test test test test test junk'
 
-export function developmentAccounts(count: number): readonly { readonly address: string; readonly key: string }[] {
+export function developmentAccounts(
+  count: number,
+): readonly { readonly address: string; readonly key: string }[] {
   const mnemonic = Mnemonic.fromPhrase(MNEMONIC)
   return Array.from({ length: count }, (_, i) => {
     const wallet = HDNodeWallet.fromMnemonic(mnemonic, `m/44'/60'/0'/0/${i}`)

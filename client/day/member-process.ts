@@ -14,13 +14,29 @@ import { checkMember } from './check.ts'
 export type MemberCommand =
   | { readonly id: number; readonly command: 'register' }
   | { readonly id: number; readonly command: 'deposit'; readonly amount: string }
-  | { readonly id: number; readonly command: 'round'; readonly round: number; readonly directory: Record<string, number> }
+  | {
+      readonly id: number
+      readonly command: 'round'
+      readonly round: number
+      readonly directory: Record<string, number>
+    }
   | { readonly id: number; readonly command: 'withdraw'; readonly amount: string }
-  | { readonly id: number; readonly command: 'claim'; readonly batch: string; readonly slot: number; readonly withdrawals: readonly { token: string; amount: string; to: string }[] }
+  | {
+      readonly id: number
+      readonly command: 'claim'
+      readonly batch: string
+      readonly slot: number
+      readonly withdrawals: readonly { token: string; amount: string; to: string }[]
+    }
   | { readonly id: number; readonly command: 'check' }
   | { readonly id: number; readonly command: 'stop' }
 
-const [name, houseUrl, csvPath, instrumentsJson] = process.argv.slice(2) as [string, string, string, string]
+const [name, houseUrl, csvPath, instrumentsJson] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+]
 const seed = new Seed(Buffer.from(process.env['MEMBER_SEED'] ?? '', 'hex'))
 const l1Key = process.env['MEMBER_L1_KEY'] ?? ''
 delete process.env['MEMBER_SEED']
@@ -30,7 +46,12 @@ const instruments = new Map(Object.entries(JSON.parse(instrumentsJson) as Record
 const api = new HouseApi(houseUrl)
 const house = await untilOpen()
 const l1 = new MemberL1(house.rpcUrl, house.contract, house.token, l1Key)
-const member = await new Member({ api, l1, keys: memberKeys(seed, name), record: { account: null, head: null, deposits: 0 } }).connect()
+const member = await new Member({
+  api,
+  l1,
+  keys: memberKeys(seed, name),
+  record: { account: null, head: null, deposits: 0 },
+}).connect()
 const trades = parseDayTrades(readFileSync(csvPath, 'utf8'))
 
 /** The house opens once its circuits are compiled and its contracts deployed. */
@@ -45,52 +66,93 @@ async function untilOpen(): Promise<HouseStatus> {
   }
 }
 
-const idOf = (instrument: string): number => instruments.get(instrument) ?? Number(instrument.replace(/^ID-/, ''))
-const entriesOf = (trade: DayTrade): readonly Entry[] => trade.legs.map((leg) => ({ instrument: idOf(leg.instrument), quantity: leg.quantity, price: leg.price }))
-const documentOf = (trade: DayTrade): string => JSON.stringify({ trade: trade.tradeId, buyer: trade.buyer, seller: trade.seller,
-  legs: trade.legs.map((l) => `${l.instrument}:${l.quantity}@${l.price}`) })
+const idOf = (instrument: string): number =>
+  instruments.get(instrument) ?? Number(instrument.replace(/^ID-/, ''))
+const entriesOf = (trade: DayTrade): readonly Entry[] =>
+  trade.legs.map((leg) => ({
+    instrument: idOf(leg.instrument),
+    quantity: leg.quantity,
+    price: leg.price,
+  }))
+const documentOf = (trade: DayTrade): string =>
+  JSON.stringify({
+    trade: trade.tradeId,
+    buyer: trade.buyer,
+    seller: trade.seller,
+    legs: trade.legs.map((l) => `${l.instrument}:${l.quantity}@${l.price}`),
+  })
 
 type Done = { readonly trade: string; readonly outcome: Outcome }
 
 /** Proposes what this member buys, affirms what it sells as the file has it, signs in stamp order. */
-async function playRound(round: number, directory: Record<string, number>): Promise<readonly Done[]> {
+async function playRound(
+  round: number,
+  directory: Record<string, number>,
+): Promise<readonly Done[]> {
   const mine = trades.filter((t) => t.round === round)
   const outcomes = new Map<string, Done>()
-  const finish = (trade: DayTrade, outcome: Outcome): void => { outcomes.set(trade.tradeId, { trade: trade.tradeId, outcome }) }
+  const finish = (trade: DayTrade, outcome: Outcome): void => {
+    outcomes.set(trade.tradeId, { trade: trade.tradeId, outcome })
+  }
   const buying = mine.filter((t) => t.buyer === name)
   for (const trade of buying) {
     const [leg] = entriesOf(trade)
     if (trade.expect !== 'settle' && trade.seller === 'HOUSE' && leg !== undefined) {
-      const outcome = await badPage(trade.expect as RuleName, member, leg.instrument, -leg.quantity, BigInt(l1.address))
+      const outcome = await badPage(
+        trade.expect as RuleName,
+        member,
+        leg.instrument,
+        -leg.quantity,
+        BigInt(l1.address),
+      )
       if (outcome !== null) {
         finish(trade, outcome)
         continue
       }
     }
     const counterparty = trade.seller === 'HOUSE' ? 0 : directory[trade.seller]
-    const made = await member.propose(trade.tradeId, counterparty ?? 0, entriesOf(trade), documentOf(trade))
-    if (isRefused(made)) finish(trade, { trade: trade.tradeId, state: 'refused', rule: made.refused })
+    const made = await member.propose(
+      trade.tradeId,
+      counterparty ?? 0,
+      entriesOf(trade),
+      documentOf(trade),
+    )
+    if (isRefused(made))
+      finish(trade, { trade: trade.tradeId, state: 'refused', rule: made.refused })
   }
   const selling = mine.filter((t) => t.seller === name && t.buyer !== name)
   const expected = new Map([...buying, ...selling].map((t) => [t.tradeId, t]))
-  const wanted = (): boolean => buying.some((t) => !outcomes.has(t.tradeId)) || selling.some((t) => t.expect === 'settle' && !outcomes.has(t.tradeId))
-    || selling.some((t) => !outcomes.has(t.tradeId))
+  const wanted = (): boolean =>
+    buying.some((t) => !outcomes.has(t.tradeId)) ||
+    selling.some((t) => t.expect === 'settle' && !outcomes.has(t.tradeId)) ||
+    selling.some((t) => !outcomes.has(t.tradeId))
   while (wanted()) {
-    const tickets = (await api.tickets()).filter((t) => expected.has(t.clientId) && !outcomes.has(t.clientId))
+    const tickets = (await api.tickets()).filter(
+      (t) => expected.has(t.clientId) && !outcomes.has(t.clientId),
+    )
     for (const ticket of tickets) {
       const trade = expected.get(ticket.clientId) as DayTrade
-      if (ticket.state === 'refused') finish(trade, { trade: trade.tradeId, state: 'refused', rule: ticket.refused })
-      else if (ticket.state === 'proposed' && ticket.role === 'counterparty') await affirm(trade, ticket)
+      if (ticket.state === 'refused')
+        finish(trade, { trade: trade.tradeId, state: 'refused', rule: ticket.refused })
+      else if (ticket.state === 'proposed' && ticket.role === 'counterparty')
+        await affirm(trade, ticket)
     }
-    const next = tickets.filter((t) => t.state === 'stamped').sort((a, b) => (BigInt(a.stamp) < BigInt(b.stamp) ? -1 : 1))[0]
+    const next = tickets
+      .filter((t) => t.state === 'stamped')
+      .sort((a, b) => (BigInt(a.stamp) < BigInt(b.stamp) ? -1 : 1))[0]
     if (next === undefined) await new Promise((resolve) => setTimeout(resolve, 40))
     else {
       const trade = expected.get(next.clientId) as DayTrade
-      const bad = trade.buyer === name && trade.expect !== 'settle' ? BAD_SIGNINGS[trade.expect as RuleName] : undefined
+      const bad =
+        trade.buyer === name && trade.expect !== 'settle'
+          ? BAD_SIGNINGS[trade.expect as RuleName]
+          : undefined
       finish(trade, await member.settleTicket(next, bad))
     }
   }
-  return [...outcomes.values()].filter(({ trade }) => trades.find((t) => t.tradeId === trade)?.buyer === name)
+  return [...outcomes.values()].filter(
+    ({ trade }) => trades.find((t) => t.tradeId === trade)?.buyer === name,
+  )
 }
 
 /** Affirms only what the file says: the same instruments, quantities and prices, seen from this side. */
@@ -103,18 +165,30 @@ async function affirm(trade: DayTrade, ticket: TicketView): Promise<void> {
 
 async function run(message: MemberCommand): Promise<unknown> {
   switch (message.command) {
-    case 'register': return { account: await member.register() }
+    case 'register':
+      return { account: await member.register() }
     case 'deposit':
       await l1.mint(BigInt(message.amount))
       return { deposit: (await member.deposit(CASH_ID, BigInt(message.amount))).toString() }
-    case 'round': return playRound(message.round, message.directory)
-    case 'withdraw': return member.withdraw(CASH_ID, BigInt(message.amount), BigInt(l1.address))
+    case 'round':
+      return playRound(message.round, message.directory)
+    case 'withdraw':
+      return member.withdraw(CASH_ID, BigInt(message.amount), BigInt(l1.address))
     case 'claim': {
       const before = await l1.tokenBalance()
-      await l1.claim(BigInt(message.batch), message.slot, message.withdrawals.map((w) => ({ token: BigInt(w.token), amount: BigInt(w.amount), to: w.to })))
-      return { received: (await l1.tokenBalance() - before).toString() }
+      await l1.claim(
+        BigInt(message.batch),
+        message.slot,
+        message.withdrawals.map((w) => ({
+          token: BigInt(w.token),
+          amount: BigInt(w.amount),
+          to: w.to,
+        })),
+      )
+      return { received: ((await l1.tokenBalance()) - before).toString() }
     }
-    case 'check': return checkMember(member, house)
+    case 'check':
+      return checkMember(member, house)
     case 'stop':
       l1.close()
       setImmediate(() => process.exit(0))
@@ -122,10 +196,21 @@ async function run(message: MemberCommand): Promise<unknown> {
   }
 }
 
-const stringify = (value: unknown): string => JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item))
+const stringify = (value: unknown): string =>
+  JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === 'bigint' ? item.toString() : item,
+  )
 process.on('message', (message: MemberCommand) => {
-  run(message).then((result) => process.send?.(stringify({ id: message.id, result })),
-    (error: unknown) => process.send?.(stringify({ id: message.id, error: error instanceof Error ? error.message : String(error) })))
+  run(message).then(
+    (result) => process.send?.(stringify({ id: message.id, result })),
+    (error: unknown) =>
+      process.send?.(
+        stringify({
+          id: message.id,
+          error: error instanceof Error ? error.message : String(error),
+        }),
+      ),
+  )
 })
 process.on('disconnect', () => process.exit(0))
 process.send?.(stringify({ ready: true }))

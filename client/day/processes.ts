@@ -13,7 +13,11 @@ export async function freePort(): Promise<number> {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no free port'))))
+      server.close(() =>
+        typeof address === 'object' && address !== null
+          ? resolve(address.port)
+          : reject(new Error('no free port')),
+      )
     })
   })
 }
@@ -32,15 +36,26 @@ export function stopAll(): void {
 export async function startL1(): Promise<string> {
   const port = await freePort()
   const hardhat = join(ROOT, 'node_modules', 'hardhat', 'internal', 'cli', 'bootstrap.js')
-  const child = keep(spawn(process.execPath, [hardhat, 'node', '--hostname', '127.0.0.1', '--port', String(port)], {
-    cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' } }))
+  const child = keep(
+    spawn(process.execPath, [hardhat, 'node', '--hostname', '127.0.0.1', '--port', String(port)], {
+      cwd: ROOT,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
+    }),
+  )
   let complaint = ''
-  child.stderr?.on('data', (data: Buffer) => { complaint = (complaint + data.toString()).slice(-2000) })
+  child.stderr?.on('data', (data: Buffer) => {
+    complaint = (complaint + data.toString()).slice(-2000)
+  })
   const url = `http://127.0.0.1:${port}`
   for (let attempt = 0; attempt < 600; attempt++) {
     if (child.exitCode !== null) throw new Error(`the embedded L1 did not start: ${complaint}`)
     try {
-      const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }) })
+      const answer = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }),
+      })
       if (answer.ok) return url
     } catch {
       // Not listening yet.
@@ -55,12 +70,22 @@ export class Worker {
   readonly name: string
   readonly ready: Promise<Record<string, unknown>>
   private readonly child: ChildProcess
-  private readonly waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
+  private readonly waiting = new Map<
+    number,
+    { resolve: (value: never) => void; reject: (error: Error) => void }
+  >()
   private nextId = 1
 
   constructor(name: string, file: string, args: readonly string[], env: Record<string, string>) {
     this.name = name
-    this.child = keep(fork(join(ROOT, file), args, { cwd: ROOT, execArgv: ['--import', 'tsx'], env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }))
+    this.child = keep(
+      fork(join(ROOT, file), args, {
+        cwd: ROOT,
+        execArgv: ['--import', 'tsx'],
+        env: { ...process.env, ...env },
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      }),
+    )
     this.ready = new Promise((resolve, reject) => {
       this.child.on('message', (text: string) => {
         const message = JSON.parse(text) as { ready?: boolean; id?: number; error?: string }
@@ -90,13 +115,29 @@ export class Worker {
 }
 
 /** Runs a TypeScript file to its end. */
-export function runScript(file: string, args: readonly string[], env: Record<string, string>): Promise<string> {
+export function runScript(
+  file: string,
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = keep(spawn(process.execPath, ['--import', 'tsx', join(ROOT, file), ...args], { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }))
+    const child = keep(
+      spawn(process.execPath, ['--import', 'tsx', join(ROOT, file), ...args], {
+        cwd: ROOT,
+        env: { ...process.env, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    )
     let out = ''
     let complaint = ''
-    child.stdout?.on('data', (data: Buffer) => { out += data.toString() })
-    child.stderr?.on('data', (data: Buffer) => { complaint = (complaint + data.toString()).slice(-2000) })
-    child.once('exit', (code) => (code === 0 ? resolve(out.trim()) : reject(new Error(`${file} failed: ${complaint}`))))
+    child.stdout?.on('data', (data: Buffer) => {
+      out += data.toString()
+    })
+    child.stderr?.on('data', (data: Buffer) => {
+      complaint = (complaint + data.toString()).slice(-2000)
+    })
+    child.once('exit', (code) =>
+      code === 0 ? resolve(out.trim()) : reject(new Error(`${file} failed: ${complaint}`)),
+    )
   })
 }

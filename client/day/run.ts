@@ -25,17 +25,38 @@ const CSV = join(ROOT, 'client', 'day', 'trades-2020-03-12.csv')
 const DEPOSIT = 250_000_000_000n
 const WITHDRAWAL = 25_000_000_000n
 const FEE = '250000'
-export const MEMBER_NAMES = ['ALDER', 'BIRCH', 'CEDAR', 'ELM', 'HAZEL', 'LARCH', 'MAPLE', 'ROWAN'] as const
+export const MEMBER_NAMES = [
+  'ALDER',
+  'BIRCH',
+  'CEDAR',
+  'ELM',
+  'HAZEL',
+  'LARCH',
+  'MAPLE',
+  'ROWAN',
+] as const
 
 /** Batches of 8, then 32, then the rest: round 2 waits for round 3, the bad trades share the last batch. */
 const SETTLING_ROUNDS: readonly number[] = [1, 3]
 
-type RoundResult = { readonly trade: string; readonly outcome: { readonly state: string; readonly rule: string | null } }
-const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, stay: { type: 'boolean' }, shape: { type: 'string', default: 'small' },
-  port: { type: 'string', default: '0' }, help: { type: 'boolean', short: 'h' } } })
+type RoundResult = {
+  readonly trade: string
+  readonly outcome: { readonly state: string; readonly rule: string | null }
+}
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean' },
+    stay: { type: 'boolean' },
+    shape: { type: 'string', default: 'small' },
+    port: { type: 'string', default: '0' },
+    help: { type: 'boolean', short: 'h' },
+  },
+})
 
 const started = Date.now()
-const note = (line: string): void => { process.stderr.write(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`) }
+const note = (line: string): void => {
+  process.stderr.write(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`)
+}
 const hex = (bytes: number): string => randomBytes(bytes).toString('hex')
 
 async function day(folder: string): Promise<Conclusion> {
@@ -43,36 +64,74 @@ async function day(folder: string): Promise<Conclusion> {
   note('starting the embedded L1 (Hardhat)')
   const rpcUrl = await startL1()
   const accounts = developmentAccounts(3 + MEMBER_NAMES.length)
-  const [admin, operator, oracle] = accounts as [typeof accounts[0], typeof accounts[0], typeof accounts[0]]
+  const [admin, operator, oracle] = accounts as [
+    (typeof accounts)[0],
+    (typeof accounts)[0],
+    (typeof accounts)[0],
+  ]
   const tables = join(folder, 'tables')
-  const port = Number(options.port) || await freePort()
+  const port = Number(options.port) || (await freePort())
   note('starting the sequencer: circuits and DEVELOPMENT keys are made once and cached')
   const sequencer = new Worker('sequencer', 'sequencer/main.ts', [], {
-    CLOISTER_SEQUENCER: JSON.stringify({ rpcUrl, port, tables, shapes: [options.shape], oracle: oracle.address, fee: FEE }),
-    OPERATOR_KEY: operator.key, ADMIN_KEY: admin.key, FEE_ACCOUNT_VIEW_KEY: `0x${hex(31)}` })
+    CLOISTER_SEQUENCER: JSON.stringify({
+      rpcUrl,
+      port,
+      tables,
+      shapes: [options.shape],
+      oracle: oracle.address,
+      fee: FEE,
+    }),
+    OPERATOR_KEY: operator.key,
+    ADMIN_KEY: admin.key,
+    FEE_ACCOUNT_VIEW_KEY: `0x${hex(31)}`,
+  })
   // Members start at once and wait for the house: most of their start is loading libraries.
-  const members = MEMBER_NAMES.map((name, i) => new Worker(name, 'client/day/member-process.ts', [name, `http://127.0.0.1:${port}`, CSV, JSON.stringify(INSTRUMENT_NAMES)],
-    { MEMBER_SEED: hex(32), MEMBER_L1_KEY: accounts[3 + i]?.key ?? '' }))
-  const house = await sequencer.ready as { url: string; contract: string; token: string; shapes: { name: string; constraints: number }[] }
+  const members = MEMBER_NAMES.map(
+    (name, i) =>
+      new Worker(
+        name,
+        'client/day/member-process.ts',
+        [name, `http://127.0.0.1:${port}`, CSV, JSON.stringify(INSTRUMENT_NAMES)],
+        { MEMBER_SEED: hex(32), MEMBER_L1_KEY: accounts[3 + i]?.key ?? '' },
+      ),
+  )
+  const house = (await sequencer.ready) as {
+    url: string
+    contract: string
+    token: string
+    shapes: { name: string; constraints: number }[]
+  }
   note(`contracts deployed, house at ${house.url}, contract ${house.contract}`)
   const post = (step: number): Promise<string> =>
-    runScript('oracle/post.ts', ['--rpc', rpcUrl, '--contract', house.contract, '--step', String(step), '--tables', tables], { ORACLE_KEY: oracle.key })
+    runScript(
+      'oracle/post.ts',
+      ['--rpc', rpcUrl, '--contract', house.contract, '--step', String(step), '--tables', tables],
+      { ORACLE_KEY: oracle.key },
+    )
   const firstTable = post(ROUND_TABLES[0] as number)
   await Promise.all(members.map((m) => m.ready))
   note(await firstTable)
   const directory: Record<string, number> = {}
-  const registered = await Promise.all(members.map((m) => m.ask<{ result: { account: number } }>({ command: 'register' })))
-  registered.forEach(({ result }, i) => { directory[MEMBER_NAMES[i] as string] = result.account })
+  const registered = await Promise.all(
+    members.map((m) => m.ask<{ result: { account: number } }>({ command: 'register' })),
+  )
+  registered.forEach(({ result }, i) => {
+    directory[MEMBER_NAMES[i] as string] = result.account
+  })
   await Promise.all(members.map((m) => m.ask({ command: 'deposit', amount: DEPOSIT.toString() })))
-  note(`${members.length} members registered and deposited ${DEPOSIT / 1_000_000n} test dollars each`)
+  note(
+    `${members.length} members registered and deposited ${DEPOSIT / 1_000_000n} test dollars each`,
+  )
 
   const batches: BatchReport[] = []
   const settleOne = async (): Promise<boolean> => {
     const { report } = await sequencer.ask<{ report: BatchReport | null }>({ command: 'batch' })
     if (report === null) return false
     batches.push(report)
-    note(`batch ${report.number} accepted by L1: ${report.trades} trades (${report.legs} legs), ${report.accounts} accounts, `
-      + `proven in ${report.proveSeconds.toFixed(1)} s, ${Number(report.gas).toLocaleString('en')} gas`)
+    note(
+      `batch ${report.number} accepted by L1: ${report.trades} trades (${report.legs} legs), ${report.accounts} accounts, ` +
+        `proven in ${report.proveSeconds.toFixed(1)} s, ${Number(report.gas).toLocaleString('en')} gas`,
+    )
     return true
   }
   const settleAll = async (): Promise<void> => {
@@ -87,10 +146,14 @@ async function day(folder: string): Promise<Conclusion> {
     const isLast = round === rounds.at(-1)
     const step = ROUND_TABLES[round - 1]
     if (step !== undefined && round > 1) note(await post(step))
-    const done = await Promise.all(members.map((m) => m.ask<{ result: RoundResult[] }>({ command: 'round', round, directory })))
+    const done = await Promise.all(
+      members.map((m) => m.ask<{ result: RoundResult[] }>({ command: 'round', round, directory })),
+    )
     const outcomes = done.flatMap((d) => d.result)
     results.push(...outcomes)
-    note(`round ${round}: ${outcomes.filter((o) => o.outcome.state === 'accepted').length} trades accepted, ${outcomes.filter((o) => o.outcome.state === 'refused').length} refused`)
+    note(
+      `round ${round}: ${outcomes.filter((o) => o.outcome.state === 'accepted').length} trades accepted, ${outcomes.filter((o) => o.outcome.state === 'refused').length} refused`,
+    )
     // The attacks come right after the last good trades and share their batch with a withdrawal.
     if (isLast) await members[3]?.ask({ command: 'withdraw', amount: WITHDRAWAL.toString() })
     await settling
@@ -99,17 +162,43 @@ async function day(folder: string): Promise<Conclusion> {
   }
   await settling
   const last = batches.at(-1)
-  const received = await members[3]?.ask<{ result: { received: string } }>({ command: 'claim', batch: String(last?.number), slot: 0,
-    withdrawals: [{ token: '1', amount: WITHDRAWAL.toString(), to: accounts[6]?.address ?? '' }] })
+  const received = await members[3]?.ask<{ result: { received: string } }>({
+    command: 'claim',
+    batch: String(last?.number),
+    slot: 0,
+    withdrawals: [{ token: '1', amount: WITHDRAWAL.toString(), to: accounts[6]?.address ?? '' }],
+  })
   note(`${MEMBER_NAMES[3]} withdrew ${WITHDRAWAL / 1_000_000n} test dollars and claimed them on L1`)
-  const checks = await Promise.all(members.map((m) => m.ask<{ result: MemberCheck }>({ command: 'check' })))
+  const checks = await Promise.all(
+    members.map((m) => m.ask<{ result: MemberCheck }>({ command: 'check' })),
+  )
   note('every member opened its leaf and checked it against the root on L1')
-  const conclusion = await conclude({ rpcUrl, contract: house.contract, trades, results, batches, checks: checks.map((c) => c.result), names: MEMBER_NAMES,
-    received: BigInt(received?.result.received ?? '0'), expectedReceived: WITHDRAWAL, constraints: house.shapes[0]?.constraints ?? 0, seconds: (Date.now() - started) / 1000 })
+  const conclusion = await conclude({
+    rpcUrl,
+    contract: house.contract,
+    trades,
+    results,
+    batches,
+    checks: checks.map((c) => c.result),
+    names: MEMBER_NAMES,
+    received: BigInt(received?.result.received ?? '0'),
+    expectedReceived: WITHDRAWAL,
+    constraints: house.shapes[0]?.constraints ?? 0,
+    seconds: (Date.now() - started) / 1000,
+  })
   if (options.stay) {
     const session = join(ROOT, '.cache', 'day.json')
-    writeFileSync(session, JSON.stringify({ url: house.url, rpcUrl, contract: house.contract, token: house.token }, null, 1))
-    note(`the house stays at ${house.url} (L1 ${rpcUrl}, contract ${house.contract}); stop it with Ctrl-C`)
+    writeFileSync(
+      session,
+      JSON.stringify(
+        { url: house.url, rpcUrl, contract: house.contract, token: house.token },
+        null,
+        1,
+      ),
+    )
+    note(
+      `the house stays at ${house.url} (L1 ${rpcUrl}, contract ${house.contract}); stop it with Ctrl-C`,
+    )
     void keepSettling(settleOne)
   }
   return conclusion
@@ -139,7 +228,8 @@ if (options.help) {
     if (!options.json) printTable(conclusion)
     else process.stdout.write(`${JSON.stringify(conclusion.line)}\n`)
     for (const failure of conclusion.failures) process.stderr.write(`FAILED  ${failure}\n`)
-    if (!options.stay || conclusion.failures.length > 0) end(conclusion.failures.length === 0 ? 0 : 1)
+    if (!options.stay || conclusion.failures.length > 0)
+      end(conclusion.failures.length === 0 ? 0 : 1)
   } catch (error) {
     process.stderr.write(`FAILED  ${error instanceof Error ? error.message : String(error)}\n`)
     end(1)

@@ -1,24 +1,31 @@
 // The development key against snarkjs: it proves, verifies, refuses, repeats itself byte for byte,
 // and its points equal those of snarkjs' own set-up on the same powers of tau.
 
-import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileCurve, FR_BYTES, modulo, power } from "../../prover/bn254.ts";
-import { compileCircuit } from "../../prover/compile.ts";
-import type { CompiledCircuit } from "../../prover/compile.ts";
-import { deriveToxicWaste, writeDevelopmentKey } from "../../prover/dev-key.ts";
-import type { DevKey } from "../../prover/dev-key.ts";
-import { createFixedBase } from "../../prover/fixed-base.ts";
-import { calculateWitness, exportSolidityVerifier, exportVerificationKey, prove, readR1csInfo,
-  shutdown, verify } from "../../prover/groth16.ts";
-import type { Proof } from "../../prover/groth16.ts";
-import { createPointPool } from "../../prover/point-pool.ts";
-import { createProverPool, proveInChild, ProveError } from "../../prover/pool.ts";
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compileCurve, FR_BYTES, modulo, power } from '../../prover/bn254.ts'
+import { compileCircuit } from '../../prover/compile.ts'
+import type { CompiledCircuit } from '../../prover/compile.ts'
+import { deriveToxicWaste, writeDevelopmentKey } from '../../prover/dev-key.ts'
+import type { DevKey } from '../../prover/dev-key.ts'
+import { createFixedBase } from '../../prover/fixed-base.ts'
+import {
+  calculateWitness,
+  exportSolidityVerifier,
+  exportVerificationKey,
+  prove,
+  readR1csInfo,
+  shutdown,
+  verify,
+} from '../../prover/groth16.ts'
+import type { Proof } from '../../prover/groth16.ts'
+import { createPointPool } from '../../prover/point-pool.ts'
+import { createProverPool, proveInChild, ProveError } from '../../prover/pool.ts'
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const CIRCUIT = `pragma circom 2.2.0;
 include "circomlib/circuits/poseidon.circom";
 template Opening() {
@@ -37,246 +44,283 @@ template Opening() {
   inverse * (shift - 1) === 1;
 }
 component main { public [shift] } = Opening();
-`;
-const INPUT = { value: 41n, salt: 12345678901234567890n, shift: 7n };
+`
+const INPUT = { value: 41n, salt: 12345678901234567890n, shift: 7n }
 
-let dir: string;
-let compiled: CompiledCircuit;
-let key: DevKey;
-let zkeyPath: string;
-let proved: Proof;
+let dir: string
+let compiled: CompiledCircuit
+let key: DevKey
+let zkeyPath: string
+let proved: Proof
 
 beforeAll(async () => {
-  mkdirSync(join(ROOT, ".cache"), { recursive: true });
-  dir = mkdtempSync(join(ROOT, ".cache", "test-dev-key-"));
-  writeFileSync(join(dir, "opening.circom"), CIRCUIT);
+  mkdirSync(join(ROOT, '.cache'), { recursive: true })
+  dir = mkdtempSync(join(ROOT, '.cache', 'test-dev-key-'))
+  writeFileSync(join(dir, 'opening.circom'), CIRCUIT)
   compiled = await compileCircuit({
-    entry: join(dir, "opening.circom"), outDir: join(dir, "out"),
-    includeDirs: [join(ROOT, "node_modules")],
-  });
-  zkeyPath = join(dir, "opening.development.zkey");
-  key = await writeDevelopmentKey({ r1csPath: compiled.r1csPath, zkeyPath, name: "opening" });
-  proved = await prove(zkeyPath, compiled.wasmPath, INPUT);
-}, 120_000);
+    entry: join(dir, 'opening.circom'),
+    outDir: join(dir, 'out'),
+    includeDirs: [join(ROOT, 'node_modules')],
+  })
+  zkeyPath = join(dir, 'opening.development.zkey')
+  key = await writeDevelopmentKey({ r1csPath: compiled.r1csPath, zkeyPath, name: 'opening' })
+  proved = await prove(zkeyPath, compiled.wasmPath, INPUT)
+}, 120_000)
 
 afterAll(async () => {
-  await shutdown();
-  rmSync(dir, { recursive: true, force: true });
-});
+  await shutdown()
+  rmSync(dir, { recursive: true, force: true })
+})
 
-describe("writeDevelopmentKey", () => {
-  it("gives a key whose proofs verify", async () => {
-    expect(key.nPublic).toBe(3);
-    expect(key.nConstraints).toBe(readR1csInfo(compiled.r1csPath).nConstraints);
-    expect(await verify(key.verificationKey, proved.publicSignals, proved.proof)).toBe(true);
-  });
+describe('writeDevelopmentKey', () => {
+  it('gives a key whose proofs verify', async () => {
+    expect(key.nPublic).toBe(3)
+    expect(key.nConstraints).toBe(readR1csInfo(compiled.r1csPath).nConstraints)
+    expect(await verify(key.verificationKey, proved.publicSignals, proved.proof)).toBe(true)
+  })
 
-  it("refuses a wrong, a missing and an extra public signal", async () => {
-    const { proof, publicSignals } = proved;
+  it('refuses a wrong, a missing and an extra public signal', async () => {
+    const { proof, publicSignals } = proved
     for (let i = 0; i < publicSignals.length; i++) {
-      const wrong = publicSignals.map((s, j) => (i === j ? (BigInt(s) + 1n).toString() : s));
-      expect(await verify(key.verificationKey, wrong, proof)).toBe(false);
+      const wrong = publicSignals.map((s, j) => (i === j ? (BigInt(s) + 1n).toString() : s))
+      expect(await verify(key.verificationKey, wrong, proof)).toBe(false)
     }
-    expect(await verify(key.verificationKey, publicSignals.slice(0, -1), proof)).toBe(false);
-    expect(await verify(key.verificationKey, [...publicSignals, "0"], proof)).toBe(false);
-  });
+    expect(await verify(key.verificationKey, publicSignals.slice(0, -1), proof)).toBe(false)
+    expect(await verify(key.verificationKey, [...publicSignals, '0'], proof)).toBe(false)
+  })
 
-  it("describes the verification key as snarkjs does, with delta apart from gamma", async () => {
-    expect(key.verificationKey).toEqual(await exportVerificationKey(zkeyPath));
-    expect(key.verificationKey.vk_delta_2).not.toEqual(key.verificationKey.vk_gamma_2);
-  });
+  it('describes the verification key as snarkjs does, with delta apart from gamma', async () => {
+    expect(key.verificationKey).toEqual(await exportVerificationKey(zkeyPath))
+    expect(key.verificationKey.vk_delta_2).not.toEqual(key.verificationKey.vk_gamma_2)
+  })
 
-  it("writes the same bytes twice, others under another name, and nothing else", async () => {
-    const again = join(dir, "again.development.zkey");
-    const other = join(dir, "other.development.zkey");
-    const { r1csPath } = compiled;
-    const first = readFileSync(zkeyPath);
-    await writeDevelopmentKey({ r1csPath, zkeyPath: again, name: "opening" });
-    await writeDevelopmentKey({ r1csPath, zkeyPath: other, name: "another" });
-    expect(readFileSync(again).equals(first)).toBe(true);
-    expect(readFileSync(other).equals(first)).toBe(false);
-    expect(readdirSync(dir).filter((file) => file.includes("partial"))).toEqual([]);
-  });
+  it('writes the same bytes twice, others under another name, and nothing else', async () => {
+    const again = join(dir, 'again.development.zkey')
+    const other = join(dir, 'other.development.zkey')
+    const { r1csPath } = compiled
+    const first = readFileSync(zkeyPath)
+    await writeDevelopmentKey({ r1csPath, zkeyPath: again, name: 'opening' })
+    await writeDevelopmentKey({ r1csPath, zkeyPath: other, name: 'another' })
+    expect(readFileSync(again).equals(first)).toBe(true)
+    expect(readFileSync(other).equals(first)).toBe(false)
+    expect(readdirSync(dir).filter((file) => file.includes('partial'))).toEqual([])
+  })
 
-  it("says in its file name and in the file what it is", async () => {
-    await expect(writeDevelopmentKey({
-      r1csPath: compiled.r1csPath, zkeyPath: join(dir, "opening.zkey"), name: "opening",
-    })).rejects.toThrow(".development.zkey");
-    expect(readFileSync(zkeyPath).includes("DEVELOPMENT KEY: ANYONE CAN FAKE")).toBe(true);
-  });
+  it('says in its file name and in the file what it is', async () => {
+    await expect(
+      writeDevelopmentKey({
+        r1csPath: compiled.r1csPath,
+        zkeyPath: join(dir, 'opening.zkey'),
+        name: 'opening',
+      }),
+    ).rejects.toThrow('.development.zkey')
+    expect(readFileSync(zkeyPath).includes('DEVELOPMENT KEY: ANYONE CAN FAKE')).toBe(true)
+  })
 
-  it("refuses a truncated r1cs and leaves no key", async () => {
-    const r1csPath = join(dir, "cut.r1cs");
-    const cut = join(dir, "cut.development.zkey");
-    writeFileSync(r1csPath, readFileSync(compiled.r1csPath).subarray(0, 5000));
-    await expect(writeDevelopmentKey({ r1csPath, zkeyPath: cut, name: "cut" }))
-      .rejects.toThrow("truncated");
-    expect(readdirSync(dir).filter((file) => file.startsWith("cut.dev"))).toEqual([]);
-  });
-});
+  it('refuses a truncated r1cs and leaves no key', async () => {
+    const r1csPath = join(dir, 'cut.r1cs')
+    const cut = join(dir, 'cut.development.zkey')
+    writeFileSync(r1csPath, readFileSync(compiled.r1csPath).subarray(0, 5000))
+    await expect(writeDevelopmentKey({ r1csPath, zkeyPath: cut, name: 'cut' })).rejects.toThrow(
+      'truncated',
+    )
+    expect(readdirSync(dir).filter((file) => file.startsWith('cut.dev'))).toEqual([])
+  })
+})
 
 /** snarkjs' sections by their type. */
 function sectionsOf(file: Buffer): Map<number, Buffer> {
-  const sections = new Map<number, Buffer>();
+  const sections = new Map<number, Buffer>()
   for (let at = 12; at < file.length;) {
-    const bytes = Number(file.readBigUInt64LE(at + 4));
-    sections.set(file.readUInt32LE(at), file.subarray(at + 12, at + 12 + bytes));
-    at += 12 + bytes;
+    const bytes = Number(file.readBigUInt64LE(at + 4))
+    sections.set(file.readUInt32LE(at), file.subarray(at + 12, at + 12 + bytes))
+    at += 12 + bytes
   }
-  return sections;
+  return sections
 }
 
 describe("against snarkjs' own set-up", () => {
-  it("has the same layout, coefficients, A, B1 and B2 from the same powers of tau", async () => {
-    const r1csHash = createHash("sha256").update(readFileSync(compiled.r1csPath)).digest();
-    const waste = deriveToxicWaste("opening", r1csHash);
-    const ptau = join(dir, "known.ptau");
-    const reference = join(dir, "reference.zkey");
-    writeKnownPtau(ptau, 10, waste);
-    const { zKey } = await import("snarkjs");
-    await zKey.newZKey(compiled.r1csPath, ptau, reference);
-    const ours = sectionsOf(readFileSync(zkeyPath));
-    const theirs = sectionsOf(readFileSync(reference));
-    expect([...ours.keys()]).toEqual([...theirs.keys()]);
-    for (const [type, bytes] of theirs) expect(ours.get(type)?.length).toBe(bytes.length);
+  it('has the same layout, coefficients, A, B1 and B2 from the same powers of tau', async () => {
+    const r1csHash = createHash('sha256').update(readFileSync(compiled.r1csPath)).digest()
+    const waste = deriveToxicWaste('opening', r1csHash)
+    const ptau = join(dir, 'known.ptau')
+    const reference = join(dir, 'reference.zkey')
+    writeKnownPtau(ptau, 10, waste)
+    const { zKey } = await import('snarkjs')
+    await zKey.newZKey(compiled.r1csPath, ptau, reference)
+    const ours = sectionsOf(readFileSync(zkeyPath))
+    const theirs = sectionsOf(readFileSync(reference))
+    expect([...ours.keys()]).toEqual([...theirs.keys()])
+    for (const [type, bytes] of theirs) expect(ours.get(type)?.length).toBe(bytes.length)
     for (const type of [1, 4, 5, 6, 7]) {
-      expect(ours.get(type)?.equals(theirs.get(type) ?? Buffer.alloc(0)), `${type}`).toBe(true);
+      expect(ours.get(type)?.equals(theirs.get(type) ?? Buffer.alloc(0)), `${type}`).toBe(true)
     }
     // Everything before gamma in the header; gamma and delta differ by design.
-    const beforeGamma = 4 + 32 + 4 + 32 + 12 + 64 + 64 + 128;
-    expect(ours.get(2)?.subarray(0, beforeGamma)).toEqual(theirs.get(2)?.subarray(0, beforeGamma));
+    const beforeGamma = 4 + 32 + 4 + 32 + 12 + 64 + 64 + 128
+    expect(ours.get(2)?.subarray(0, beforeGamma)).toEqual(theirs.get(2)?.subarray(0, beforeGamma))
     // Theirs have delta = gamma = 1. Infinity must be in the same places at least.
-    const points = (s: Buffer | undefined) => Array.from({ length: (s?.length ?? 0) / 64 },
-      (_, i) => s?.subarray(i * 64, i * 64 + 64).every((byte) => byte === 0));
-    for (const type of [3, 8, 9]) expect(points(ours.get(type))).toEqual(points(theirs.get(type)));
-  }, 60_000);
-});
+    const points = (s: Buffer | undefined) =>
+      Array.from({ length: (s?.length ?? 0) / 64 }, (_, i) =>
+        s?.subarray(i * 64, i * 64 + 64).every((byte) => byte === 0),
+      )
+    for (const type of [3, 8, 9]) expect(points(ours.get(type))).toEqual(points(theirs.get(type)))
+  }, 60_000)
+})
 
-type Waste = ReturnType<typeof deriveToxicWaste>;
+type Waste = ReturnType<typeof deriveToxicWaste>
 
 /** A phase-1 file with the sections that `zkey new` reads, from a tau that is known. */
 function writeKnownPtau(path: string, bits: number, waste: Waste): void {
-  const curve = compileCurve();
-  const [g1, g2] = [createFixedBase(curve, "G1", 8), createFixedBase(curve, "G2", 8)];
+  const curve = compileCurve()
+  const [g1, g2] = [createFixedBase(curve, 'G1', 8), createFixedBase(curve, 'G2', 8)]
   const pointsOf = (base: typeof g1, bytes: number, scalars: readonly bigint[]): Buffer => {
-    const packed = Buffer.concat(scalars.map((scalar) =>
-      Buffer.from(modulo(scalar).toString(16).padStart(64, "0"), "hex").reverse()));
-    const points = Buffer.alloc(scalars.length * bytes);
-    base.multiply(packed, points, 0, scalars.length);
-    return points;
-  };
-  const { tau, alpha, beta } = waste;
+    const packed = Buffer.concat(
+      scalars.map((scalar) =>
+        Buffer.from(modulo(scalar).toString(16).padStart(64, '0'), 'hex').reverse(),
+      ),
+    )
+    const points = Buffer.alloc(scalars.length * bytes)
+    base.multiply(packed, points, 0, scalars.length)
+    return points
+  }
+  const { tau, alpha, beta } = waste
   // L_i(tau) over each domain up to `top`, one after the other, as `prepare phase2` lays them out.
-  const lagrange = (top: number): bigint[] => Array.from({ length: top + 1 }, (_, p) => {
-    const size = 2 ** p;
-    const root = power(power(5n, (R - 1n) >> 28n), 2n ** BigInt(28 - p));
-    return Array.from({ length: size }, (__, i) => {
-      const point = power(root, BigInt(i));
-      const scale = modulo(point * modulo(power(tau, BigInt(size)) - 1n));
-      return modulo(scale * power(modulo(BigInt(size) * modulo(tau - point)), R - 2n));
-    });
-  }).flat();
+  const lagrange = (top: number): bigint[] =>
+    Array.from({ length: top + 1 }, (_, p) => {
+      const size = 2 ** p
+      const root = power(power(5n, (R - 1n) >> 28n), 2n ** BigInt(28 - p))
+      return Array.from({ length: size }, (__, i) => {
+        const point = power(root, BigInt(i))
+        const scale = modulo(point * modulo(power(tau, BigInt(size)) - 1n))
+        return modulo(scale * power(modulo(BigInt(size) * modulo(tau - point)), R - 2n))
+      })
+    }).flat()
   const powers = (count: number, factor: bigint): bigint[] =>
-    Array.from({ length: count }, (_, i) => modulo(factor * power(tau, BigInt(i))));
-  const size = 2 ** bits;
-  const inG1 = (scalars: readonly bigint[]): Buffer => pointsOf(g1, 64, scalars);
-  const inG2 = (scalars: readonly bigint[]): Buffer => pointsOf(g2, 128, scalars);
-  const times = (scalars: readonly bigint[], factor: bigint) => scalars.map((s) => s * factor);
-  const level = lagrange(bits);
-  const head = Buffer.alloc(4 + FR_BYTES + 8);
-  head.writeUInt32LE(FR_BYTES);
-  Buffer.from(Q.toString(16), "hex").reverse().copy(head, 4);
-  head.writeUInt32LE(bits, 4 + FR_BYTES);
-  head.writeUInt32LE(bits, 8 + FR_BYTES);
+    Array.from({ length: count }, (_, i) => modulo(factor * power(tau, BigInt(i))))
+  const size = 2 ** bits
+  const inG1 = (scalars: readonly bigint[]): Buffer => pointsOf(g1, 64, scalars)
+  const inG2 = (scalars: readonly bigint[]): Buffer => pointsOf(g2, 128, scalars)
+  const times = (scalars: readonly bigint[], factor: bigint) => scalars.map((s) => s * factor)
+  const level = lagrange(bits)
+  const head = Buffer.alloc(4 + FR_BYTES + 8)
+  head.writeUInt32LE(FR_BYTES)
+  Buffer.from(Q.toString(16), 'hex').reverse().copy(head, 4)
+  head.writeUInt32LE(bits, 4 + FR_BYTES)
+  head.writeUInt32LE(bits, 8 + FR_BYTES)
   const sections: [number, Buffer][] = [
-    [1, head], [2, inG1(powers(size * 2 - 1, 1n))], [3, inG2(powers(1, 1n))],
-    [4, inG1([alpha])], [5, inG1([beta])], [6, inG2([beta])],
-    [12, inG1(lagrange(bits + 1))], [13, inG2(level)],
-    [14, inG1(times(level, alpha))], [15, inG1(times(level, beta))],
-  ];
-  const start = Buffer.alloc(12);
-  start.write("ptau", "latin1");
-  start.writeUInt32LE(1, 4);
-  start.writeUInt32LE(sections.length, 8);
-  writeFileSync(path, Buffer.concat([start, ...sections.flatMap(([type, bytes]) => {
-    const label = Buffer.alloc(12);
-    label.writeUInt32LE(type);
-    label.writeBigUInt64LE(BigInt(bytes.length), 4);
-    return [label, bytes];
-  })]));
+    [1, head],
+    [2, inG1(powers(size * 2 - 1, 1n))],
+    [3, inG2(powers(1, 1n))],
+    [4, inG1([alpha])],
+    [5, inG1([beta])],
+    [6, inG2([beta])],
+    [12, inG1(lagrange(bits + 1))],
+    [13, inG2(level)],
+    [14, inG1(times(level, alpha))],
+    [15, inG1(times(level, beta))],
+  ]
+  const start = Buffer.alloc(12)
+  start.write('ptau', 'latin1')
+  start.writeUInt32LE(1, 4)
+  start.writeUInt32LE(sections.length, 8)
+  writeFileSync(
+    path,
+    Buffer.concat([
+      start,
+      ...sections.flatMap(([type, bytes]) => {
+        const label = Buffer.alloc(12)
+        label.writeUInt32LE(type)
+        label.writeBigUInt64LE(BigInt(bytes.length), 4)
+        return [label, bytes]
+      }),
+    ]),
+  )
 }
 
-const R = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
-const Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583n;
+const R = 21888242871839275222246405745257275088548364400416034343698204186575808495617n
+const Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583n
 
-describe("the point pool", () => {
-  it("gives the same points with threads as in place", async () => {
-    const curveModule = compileCurve();
-    const count = 9000;
-    const scalars = new SharedArrayBuffer(count * FR_BYTES);
-    const bytes = new Uint8Array(scalars);
+describe('the point pool', () => {
+  it('gives the same points with threads as in place', async () => {
+    const curveModule = compileCurve()
+    const count = 9000
+    const scalars = new SharedArrayBuffer(count * FR_BYTES)
+    const bytes = new Uint8Array(scalars)
     for (let i = 0; i < count; i++) {
       // Every seventh is zero, and every eleventh is small: what real keys are full of.
-      if (i % 7 === 0) continue;
-      const digest = createHash("sha256").update(`${i}`).digest();
-      bytes.set(i % 11 === 0 ? digest.subarray(0, 1) : digest.subarray(0, 31), i * FR_BYTES);
+      if (i % 7 === 0) continue
+      const digest = createHash('sha256').update(`${i}`).digest()
+      bytes.set(i % 11 === 0 ? digest.subarray(0, 1) : digest.subarray(0, 31), i * FR_BYTES)
     }
-    let reported = 0;
+    let reported = 0
     const pool = createPointPool({
-      curveModule, expected: { G1: count, G2: 0 }, onPoints: (n) => { reported += n; },
-    });
-    const threaded = await pool.multiply("G1", scalars);
-    await pool.close();
-    const alone = new Uint8Array(count * 64);
-    createFixedBase(curveModule, "G1", 7).multiply(bytes, alone, 0, count);
-    expect(Buffer.from(threaded).equals(alone)).toBe(true);
-    expect(reported).toBe(count);
-    expect(alone.subarray(0, 64).every((byte) => byte === 0)).toBe(true);
-  }, 30_000);
-});
+      curveModule,
+      expected: { G1: count, G2: 0 },
+      onPoints: (n) => {
+        reported += n
+      },
+    })
+    const threaded = await pool.multiply('G1', scalars)
+    await pool.close()
+    const alone = new Uint8Array(count * 64)
+    createFixedBase(curveModule, 'G1', 7).multiply(bytes, alone, 0, count)
+    expect(Buffer.from(threaded).equals(alone)).toBe(true)
+    expect(reported).toBe(count)
+    expect(alone.subarray(0, 64).every((byte) => byte === 0)).toBe(true)
+  }, 30_000)
+})
 
-describe("the door to snarkjs", () => {
-  it("names the template and line of a failed assertion", async () => {
-    await expect(calculateWitness(compiled.wasmPath, { ...INPUT, shift: 1n }))
-      .rejects.toThrow(/Opening.*line: 16/s);
-  });
+describe('the door to snarkjs', () => {
+  it('names the template and line of a failed assertion', async () => {
+    await expect(calculateWitness(compiled.wasmPath, { ...INPUT, shift: 1n })).rejects.toThrow(
+      /Opening.*line: 16/s,
+    )
+  })
 
-  it("exports a renamed Solidity verifier that says it is for development", async () => {
-    const source = await exportSolidityVerifier(zkeyPath, "OpeningVerifier");
-    expect(source).toContain("contract OpeningVerifier {");
-    expect(source.slice(0, 300)).toContain("DEVELOPMENT KEY");
-    expect(source).toContain(key.verificationKey.vk_delta_2[0][0]);
-    await expect(exportSolidityVerifier(zkeyPath, "X { } contract Y")).rejects.toThrow("no name");
-  });
+  it('exports a renamed Solidity verifier that says it is for development', async () => {
+    const source = await exportSolidityVerifier(zkeyPath, 'OpeningVerifier')
+    expect(source).toContain('contract OpeningVerifier {')
+    expect(source.slice(0, 300)).toContain('DEVELOPMENT KEY')
+    expect(source).toContain(key.verificationKey.vk_delta_2[0][0])
+    await expect(exportSolidityVerifier(zkeyPath, 'X { } contract Y')).rejects.toThrow('no name')
+  })
 
-  it("reports what the compiler says of a faulty circuit", async () => {
-    writeFileSync(join(dir, "faulty.circom"), `pragma circom 2.2.0;
+  it('reports what the compiler says of a faulty circuit', async () => {
+    writeFileSync(
+      join(dir, 'faulty.circom'),
+      `pragma circom 2.2.0;
 template T() { signal x; x <== y; }
 component main = T();
-`);
-    await expect(compileCircuit({
-      entry: join(dir, "faulty.circom"), outDir: join(dir, "out"), includeDirs: [],
-    })).rejects.toThrow(/faulty\.circom.*error/s);
-  });
-});
+`,
+    )
+    await expect(
+      compileCircuit({
+        entry: join(dir, 'faulty.circom'),
+        outDir: join(dir, 'out'),
+        includeDirs: [],
+      }),
+    ).rejects.toThrow(/faulty\.circom.*error/s)
+  })
+})
 
-describe("proveInChild", () => {
-  it("proves the same statement, more jobs than room", async () => {
-    const verificationKeyPath = join(dir, "vk.json");
-    writeFileSync(verificationKeyPath, JSON.stringify(key.verificationKey));
-    const pool = createProverPool(1);
-    const job = { zkeyPath, wasmPath: compiled.wasmPath, verificationKeyPath, input: INPUT };
-    const both = await Promise.all([pool.prove(job), proveInChild(job), pool.prove(job)]);
-    for (const { publicSignals } of both) expect(publicSignals).toEqual(proved.publicSignals);
-  }, 60_000);
+describe('proveInChild', () => {
+  it('proves the same statement, more jobs than room', async () => {
+    const verificationKeyPath = join(dir, 'vk.json')
+    writeFileSync(verificationKeyPath, JSON.stringify(key.verificationKey))
+    const pool = createProverPool(1)
+    const job = { zkeyPath, wasmPath: compiled.wasmPath, verificationKeyPath, input: INPUT }
+    const both = await Promise.all([pool.prove(job), proveInChild(job), pool.prove(job)])
+    for (const { publicSignals } of both) expect(publicSignals).toEqual(proved.publicSignals)
+  }, 60_000)
 
-  it("says what failed", async () => {
-    const job = { zkeyPath, wasmPath: compiled.wasmPath, input: { ...INPUT, shift: 1n } };
-    const failed = await proveInChild(job).catch((error: unknown) => error);
-    expect(failed).toBeInstanceOf(ProveError);
-    expect(failed).toMatchObject({ stage: "witness", message: expect.stringContaining("Opening") });
-    await expect(proveInChild({ ...job, zkeyPath: join(dir, "none.zkey"), input: INPUT }))
-      .rejects.toMatchObject({ stage: "proof" });
-    await expect(proveInChild({ ...job, timeoutMs: 1 })).rejects.toThrow("longer than 1 ms");
-  }, 60_000);
-});
+  it('says what failed', async () => {
+    const job = { zkeyPath, wasmPath: compiled.wasmPath, input: { ...INPUT, shift: 1n } }
+    const failed = await proveInChild(job).catch((error: unknown) => error)
+    expect(failed).toBeInstanceOf(ProveError)
+    expect(failed).toMatchObject({ stage: 'witness', message: expect.stringContaining('Opening') })
+    await expect(
+      proveInChild({ ...job, zkeyPath: join(dir, 'none.zkey'), input: INPUT }),
+    ).rejects.toMatchObject({ stage: 'proof' })
+    await expect(proveInChild({ ...job, timeoutMs: 1 })).rejects.toThrow('longer than 1 ms')
+  }, 60_000)
+})

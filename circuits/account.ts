@@ -4,7 +4,6 @@ import {
   CASH_ID,
   CIPHER_WORD_COUNT,
   INSTRUMENT_BITS,
-  QUANTITY_BITS,
   QUANTITY_OFFSET,
   SLOT_BITS,
   SLOT_COUNT,
@@ -168,4 +167,3 @@ export function addBalance<A extends Pick<Account, 'cash' | 'balances'>>(
     quantity === 0n ? others : [...others, { id, quantity }].sort((a, b) => a.id - b.id)
   return { ...account, balances }
 }
-export { QUANTITY_BITS }

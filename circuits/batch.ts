@@ -19,7 +19,6 @@ import {
   encryptAccount,
   genesisHead,
   isInQuantityRange,
-  leafHash,
   ownerKeyHash,
   rotationPayload,
   saltOf,
@@ -27,7 +26,7 @@ import {
   type Account,
 } from './account.ts'
 import { timesEight, isOnCurve, verify, type Point, type Signature } from './eddsa.ts'
-import { checkPage, entriesOf, headAfter, livenessAt, termsWord, type Page } from './page.ts'
+import { checkPage, entriesOf, headAfter, livenessAt, type Page } from './page.ts'
 import type { Rejection, RuleName } from './rules.ts'
 import { rowLookup, worthOf, type RowOf, type Settlements, type Table } from './table.ts'
 
@@ -492,4 +491,3 @@ export function sizeOf(trace: BatchTrace): Omit<Shape, 'name'> {
     rotations: trace.pages.filter((u) => u.isLive && u.page.kind === 'rotation').length,
   }
 }
-export { leafHash, termsWord }

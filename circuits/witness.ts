@@ -6,7 +6,6 @@ import {
   FLAG_WORD_BITS,
   LIVE_COUNT_BITS,
   PAGE_KIND,
-  QUANTITY_OFFSET,
   REQUEST_KIND,
   ROW_STATUS,
   ROW_VALUE_COUNT,
@@ -24,12 +23,12 @@ import {
 } from './params.ts'
 import { leafHash, slotsOf, type Account } from './account.ts'
 import type { BatchTrace, MemberStep } from './batch.ts'
-import { challengesOf, secondChallengesOf } from './challenges.ts'
+import { challengesOf } from './challenges.ts'
 import { BASE } from './eddsa.ts'
 import { mod } from './field.ts'
 import { entriesOf, PADDING, type Page } from './page.ts'
 import { hash } from './poseidon.ts'
-import { rowHash, type Row } from './table.ts'
+import { type Row } from './table.ts'
 import { Tree } from './tree.ts'
 import { headerWords, type HeaderWord } from './words.ts'
 
@@ -463,4 +462,3 @@ function rowSums(trace: BatchTrace, slots: readonly MemberSlot[], rows: RowInput
   }
 }
 import { FIELD_MODULUS as P } from './params.ts'
-export { secondChallengesOf, rowHash, QUANTITY_OFFSET }

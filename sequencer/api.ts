@@ -8,7 +8,6 @@ import {
   BadRequest,
   entries,
   index,
-  integer,
   object,
   point,
   signature,
@@ -184,4 +183,3 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
   await app.listen({ port, host: '127.0.0.1' })
   return app
 }
-export { integer }

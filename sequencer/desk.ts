@@ -1,7 +1,7 @@
 /** The desk: proposals, affirmations, order stamps and pages. A trade is admitted with both its sides or not at all. */
 import { randomBytes } from 'node:crypto'
 import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
-import { counterPage, entriesOf, stampOf, type Entry, type Page } from '../circuits/page.ts'
+import { counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
 import { checkPage } from '../circuits/page.ts'
 import {
@@ -178,7 +178,6 @@ export class Desk {
       return tell({ rule: 'TradeMustMatch', detail: 'no such trade for this account' }, account)
     }
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
-    const before = ticket.sides.get(account)
     if (ticket.state !== 'stamped')
       return { head: this.ledger.headOf(account) ?? 0n, complete: true }
     const expected: Page = {
@@ -199,7 +198,7 @@ export class Desk {
     if ('rule' in checked) return this.refuse(ticket, checked, account)
     ticket.sides.set(account, signed)
     if (ticket.sides.size < 2)
-      return { head: checked.head, complete: before !== undefined && false }
+      return { head: checked.head, complete: false }
     return this.admitPair(ticket, account)
   }
 
@@ -273,4 +272,3 @@ export class Desk {
       : ticket.entries.map((e) => ({ ...e, quantity: -e.quantity }))
   }
 }
-export { entriesOf }

@@ -118,7 +118,7 @@ export class House {
   private credits(): readonly Credit[] {
     return [...this.deposits.values()].flatMap((d) => {
       const opening = this.openings.get(d.commitment)
-      return opening === undefined || d.refundRequested
+      return opening === undefined
         ? []
         : [{ id: d.id, commitment: d.commitment, token: d.token, amount: d.amount, ...opening }]
     })

@@ -11,7 +11,6 @@ export type L1Deposit = {
   readonly token: number
   readonly amount: bigint
   readonly commitment: bigint
-  readonly refundRequested: boolean
 }
 export type L1Table = { readonly number: bigint; readonly root: bigint; readonly time: bigint }
 /** Everything new since the last look, in order. */
@@ -106,7 +105,6 @@ export class SequencerL1 {
         token: Number(args['token']),
         amount: args['amount'] as bigint,
         commitment: args['commitment'] as bigint,
-        refundRequested: false,
       })),
       refundRequests: named('RefundRequested').map(({ args }) => args['id'] as bigint),
       settled: named('SettlementPosted').flatMap(({ args }) => {

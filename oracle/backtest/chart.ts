@@ -185,13 +185,13 @@ function legend(house: MethodReport, horizon: number): readonly string[] {
     `<rect x="${LEFT + 90}" y="${y - 7}" width="28" height="14" fill="${BAND}" fill-opacity="0.35"/>`,
     word(LEFT + 124, `EWMA range set ${horizon} ${horizon === 1 ? 'day' : 'days'} before`),
     mark(LEFT + 350, y - 7, false, 'below the range'),
-    word(LEFT + 362, `below it (${downs})`),
-    mark(LEFT + 470, y + 7, true, 'above the range'),
-    word(LEFT + 482, `above it (${ups})`),
-    word(LEFT + 620, 'lower plot:'),
+    word(LEFT + 362, `breach below (${downs})`),
+    mark(LEFT + 500, y + 7, true, 'above the range'),
+    word(LEFT + 512, `breach above (${ups})`),
+    word(LEFT + 650, 'lower plot:'),
     ...METHODS.flatMap((method, i) => [
-      stroke(LEFT + 700 + 110 * i, RANGE_STYLES[method]),
-      word(LEFT + 734 + 110 * i, METHOD_NAMES[method]),
+      stroke(LEFT + 740 + 110 * i, RANGE_STYLES[method]),
+      word(LEFT + 774 + 110 * i, METHOD_NAMES[method]),
     ]),
   ]
 }

@@ -25,8 +25,9 @@ export type IndependenceResult = TestResult & {
     readonly n11: number
   }
   /**
-   * Whether some pair begins with a breach and some without: else there is nothing to compare, the
-   * statistic is 0 and the p-value 1, which is no evidence of independence.
+   * Whether some pair begins with a breach and some without, and some pair ends with one and some
+   * without: else there is nothing to compare, the statistic is 0 and the p-value 1, which is no
+   * evidence of independence.
    */
   readonly isInformative: boolean
 }
@@ -78,7 +79,7 @@ export function independence(isBreach: readonly boolean[]): IndependenceResult {
     statistic,
     pValue: chiSquareTail1(statistic),
     pairs: { n00, n01, n10, n11 },
-    isInformative: n00 + n01 > 0 && n10 + n11 > 0,
+    isInformative: n00 + n01 > 0 && n10 + n11 > 0 && breaches > 0 && others > 0,
   }
 }
 

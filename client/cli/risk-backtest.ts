@@ -1,6 +1,6 @@
 /** `cloister risk backtest`: would the scan range have held, on prices that were. */
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { basename, relative } from 'node:path'
+import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { backtest, BACKTEST_PARAMETERS } from '../../oracle/backtest/backtest.ts'
 import { CHART_MARK, renderChart } from '../../oracle/backtest/chart.ts'
@@ -51,7 +51,8 @@ export function addBacktest(
     .option('--until <date>', 'leave out bars that open on this date or later (UTC)')
     .addHelpText('after', HELP)
     .action((files: string[], options: BacktestOptions, command: Command) =>
-      run(backtestFiles(files, { ...commonOf(command), ...options })))
+      run(backtestFiles(files, { ...commonOf(command), ...options })),
+    )
 }
 
 export async function backtestFiles(
@@ -71,7 +72,7 @@ export async function backtestFiles(
     text: [
       ...reports.flatMap((report) => [renderTable(report), '']),
       LEGEND,
-      ...(chart === null ? [] : ['', `chart: ${relative(process.cwd(), chart)}`]),
+      ...(chart === null ? [] : ['', `chart: ${chart}`]),
     ].join('\n'),
     json: { chart, files: reports.map(reportJson) },
   }
@@ -89,7 +90,8 @@ function parseHorizons(text: string): readonly number[] {
   const isGood = (days: number): boolean => days >= 1 && days < HORIZON_UPPER_BOUND
   if (!horizons.every(isGood) || new Set(horizons).size !== horizons.length)
     throw new Undone(
-      `--horizon must be whole days from 1 to ${HORIZON_UPPER_BOUND - 1}, each once, such as 1,2`)
+      `--horizon must be whole days from 1 to ${HORIZON_UPPER_BOUND - 1}, each once, such as 1,2`,
+    )
   return horizons
 }
 
@@ -109,8 +111,9 @@ function chartPath(name: string): string {
   const path = fromHere(name)
   if (!existsSync(path)) return path
   if (!statSync(path).isFile() || !readFileSync(path, 'utf8').slice(0, 200).includes(CHART_MARK))
-    throw new Undone(`${name} exists and is not a chart of this command: ` +
-      'choose another name with --chart')
+    throw new Undone(
+      `${name} exists and is not a chart of this command: ` + 'choose another name with --chart',
+    )
   return path
 }
 

@@ -8,14 +8,14 @@ const HEADER = [
   'range',
   'mean',
   'peak/trough',
-  '5-day rise',
+  '5d rise',
   'tail',
   'breaches',
   'windows',
   'coverage',
-  'worst beyond',
+  'max excess',
   'on',
-  'mean beyond',
+  'avg excess',
   'tested',
   'Kupiec p',
   'indep. p',
@@ -31,11 +31,13 @@ const SIGNIFICANCE = 0.05
 
 export const LEGEND = [
   'range: EWMA is the scan range of the house; static never moves; FHS is filtered historical',
-  'simulation for that horizon. Mean, worst beyond and mean beyond are per cent of price; beyond is',
-  'what a move was outside its range. Windows begin at every close and may overlap; tested are those',
-  'that follow each other without overlap (breaches/windows), from which the p-values come: Kupiec for',
-  "the rate, indep. for Christoffersen's independence, cond. for both. Below 0.05 Kupiec",
-  'says whether breaches were too few or too many; n/a: too few breaches to compare.',
+  'simulation for that horizon. Mean (of the range) and excess (what a move was beyond it) are per',
+  'cent of price; peak/trough and 5d rise, the largest one, say how much the range swings. Windows',
+  'begin at every close and may overlap; tested are those that follow each other without overlap',
+  '(breaches/windows; in brackets the fewest and the most breaches, had they begun at another',
+  "close). From them come the p-values: Kupiec for the rate, indep. for Christoffersen's",
+  'independence, cond. for both. Below 0.05 Kupiec says whether breaches were too few or too many;',
+  'n/a: too few breaches to compare.',
 ].join('\n')
 
 export function renderTable(report: BacktestReport): string {
@@ -81,11 +83,16 @@ function rowOf(method: MethodReport, tail: TailReport, isFirst: boolean): readon
     worst === null ? '-' : percent(worst.excess, 1),
     worst === null ? '-' : dateOf(worst.end),
     tail.meanExcess === null ? '-' : percent(tail.meanExcess, 1),
-    `${tested.breaches}/${tested.windows}`,
+    `${tested.breaches}/${tested.windows}${others(tail)}`,
     `${pValue(tail.kupiec)}${sideOf(tail)}`,
     independence.isInformative ? pValue(independence) : 'n/a',
     pValue(tail.conditional),
   ]
+}
+
+/** How the count would differ had the sample begun at another close. */
+function others({ otherStarts: { least, most } }: TailReport): string {
+  return least === most ? '' : ` (${least}-${most})`
 }
 
 function sideOf({ kupiec, tested, expectedRate }: TailReport): string {

@@ -40,7 +40,7 @@ export function knownBreaches(
   const [lambda, seedDays] = [0.94, 30]
   const prices = [100]
   const isBreach = [false]
-  let variance = 1e-6
+  let variance = 1e-8
   for (let day = 1; day < count; day++) {
     // Thirty equal moves fix the seed; what follows is the recursion in its textbook form.
     const isSeed = day <= seedDays

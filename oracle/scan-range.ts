@@ -31,10 +31,12 @@ export type ScanParameters = {
   readonly stressedWeight: number
   /** The stressed move, a fraction of price. */
   readonly stressedMove: number
+  /** The most that the range may be, below 1: no price falls by more than itself. */
+  readonly ceiling: number
 }
 
 /**
- * Range = 0.75 * max(10 %, 3 sigma sqrt(2)) + 0.25 * 30 %. Lambda is RiskMetrics' for daily data
+ * Range = 0.75 * max(10 %, 3 sigma sqrt(2)) + 0.25 * 30 %, at most 90 %. Lambda is RiskMetrics' for daily data
  * (J. P. Morgan, "RiskMetrics Technical Document", 4th edition, 1996); two days and a quarter for
  * stress are what EMIR asks of clearing houses at least (Regulation (EU) 153/2013, articles 26 and
  * 28).
@@ -47,6 +49,7 @@ export const SCAN_PARAMETERS: ScanParameters = {
   floor: 0.1,
   stressedWeight: 0.25,
   stressedMove: 0.3,
+  ceiling: 0.9,
 }
 
 export const DAY_SECONDS = 86_400
@@ -98,9 +101,11 @@ export function rangeOfVariance(
 ): number {
   if (!(dailyVariance >= 0 && dailyVariance < Infinity))
     throw new RangeError(`a variance must be finite and not negative, not ${dailyVariance}`)
-  const { deviations, liquidationDays, floor, stressedWeight, stressedMove } = parameters
+  const { deviations, liquidationDays, floor, stressedWeight, stressedMove, ceiling } = parameters
   const volatile = deviations * Math.sqrt(liquidationDays * dailyVariance)
-  return (1 - stressedWeight) * Math.max(floor, volatile) + stressedWeight * stressedMove
+  const range = (1 - stressedWeight) * Math.max(floor, volatile) + stressedWeight * stressedMove
+  // Beyond it the worlds at the bottom of the range would have a price of zero or less.
+  return Math.min(range, ceiling)
 }
 
 /**
@@ -125,7 +130,9 @@ function checkClose(close: Close, last: Close | undefined): void {
 }
 
 function checkParameters(parameters: ScanParameters): void {
-  const { lambda, seedDays, liquidationDays, stressedWeight } = parameters
+  const { lambda, seedDays, liquidationDays, stressedWeight, ceiling } = parameters
+  if (!(ceiling > 0 && ceiling < 1))
+    throw new RangeError(`ceiling must be in (0, 1), not ${ceiling}`)
   if (!(lambda > 0 && lambda < 1)) throw new RangeError(`lambda must be in (0, 1), not ${lambda}`)
   if (!(stressedWeight >= 0 && stressedWeight <= 1))
     throw new RangeError(`stressedWeight must be in [0, 1], not ${stressedWeight}`)

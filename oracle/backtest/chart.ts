@@ -109,12 +109,10 @@ function pricePlot(
   x: Scale,
 ): readonly string[] {
   const prices = band.flatMap(({ price, high }) => [price, high])
-  // A range may exceed the price; a logarithm cannot show that, and the band ends at the axis.
-  const lows = band.flatMap(({ price, low }) => (low > 0 ? [price, low] : [price]))
+  const lows = band.flatMap(({ price, low }) => [price, low])
   const [low, high] = [least(lows) / 1.03, most(prices) * 1.03]
   const { priceTop: top, priceBottom: bottom } = PANEL
-  const y: Scale = (price) =>
-    price <= low ? bottom : bottom - (ln(price / low) / ln(high / low)) * (bottom - top)
+  const y: Scale = (price) => bottom - (ln(price / low) / ln(high / low)) * (bottom - top)
   const edge = (side: 'low' | 'high') => band.map((p) => ({ time: p.time, value: p[side] }))
   const priceAt = new Map(band.map(({ time, price }) => [time, price]))
   return [

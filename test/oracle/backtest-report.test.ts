@@ -180,7 +180,7 @@ describe('the chart', () => {
     expect(svg.includes(`breach below (${house.breaches.length - ups})`)).toBe(true)
   })
 
-  it('stays well-formed with any file name, a flat price, one window, a range above the price', () => {
+  it('stays well-formed with any file name, a flat price, one window, wild prices', () => {
     const named = { ...report, series: { ...wild, name: 'a<b>&"c"\u0001\'.csv' } }
     wellFormed(renderChart([named, report]))
     const flat = backtest(seriesOf(Array.from({ length: 200 }, () => 5)))

@@ -37,6 +37,15 @@ describe('the range of a variance', () => {
     expect(rangeOfVariance(0.05 ** 2)).toBeCloseTo(0.75 * 3 * 0.05 * Math.SQRT2 + 0.075, 15)
   })
 
+  it('stays below the price itself, whatever happens', () => {
+    const edge = ((0.9 - 0.075) / (0.75 * 3)) ** 2 / 2
+    expect(rangeOfVariance(edge * 0.999)).toBeLessThan(0.9)
+    expect(rangeOfVariance(edge * 1.001)).toBe(0.9)
+    expect(rangeOfVariance(1e300)).toBe(0.9)
+    const tenfold = [...zigzag(0.03, 60), 1000]
+    expect(scanRange(closesOf(tenfold))).toBe(0.9)
+  })
+
   it('moves with each parameter by itself', () => {
     const base = rangeOfVariance(0.05 ** 2)
     const change = (part: Partial<ScanParameters>): number =>
@@ -46,6 +55,7 @@ describe('the range of a variance', () => {
     expect(change({ floor: 0.5 })).toBeCloseTo(0.75 * 0.5 + 0.075, 15)
     expect(change({ stressedMove: 0.4 })).toBeCloseTo(base + 0.025, 15)
     expect(change({ stressedWeight: 1 })).toBe(0.3)
+    expect(change({ ceiling: 0.2 })).toBe(0.2)
   })
 
   it.each([-1e-9, NaN, Infinity])('refuses the variance %s', (variance) => {
@@ -139,6 +149,8 @@ describe('scanRange', () => {
     [{ floor: NaN }, 'floor'],
     [{ stressedWeight: 1.01 }, 'stressedWeight'],
     [{ stressedMove: Infinity }, 'stressedMove'],
+    [{ ceiling: 0 }, 'ceiling'],
+    [{ ceiling: 1 }, 'ceiling'],
   ])('refuses parameters without sense: %o', (part, name) => {
     const closes = [{ time: START, price: 1 }]
     expect(() => scanRange(closes, { ...SCAN_PARAMETERS, ...part })).toThrow(name)

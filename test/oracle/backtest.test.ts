@@ -9,10 +9,10 @@ import {
   type Tail,
   type TailReport,
 } from '../../oracle/backtest/backtest.ts'
-import { METHODS, rangesOf, windowsOf, type Method } from '../../oracle/backtest/methods.ts'
+import { METHODS, type Method } from '../../oracle/backtest/methods.ts'
 import { kupiec } from '../../oracle/backtest/coverage-tests.ts'
-import { dailyVariances, DAY_SECONDS, SCAN_PARAMETERS } from '../../oracle/scan-range.ts'
-import { garch, knownBreaches, seriesOf, uniform } from './backtest-synthetic.ts'
+import { SCAN_PARAMETERS } from '../../oracle/scan-range.ts'
+import { garch, knownBreaches, seriesOf } from './backtest-synthetic.ts'
 
 /** The range is three deviations of one day and nothing else. */
 const BARE: BacktestParameters = {
@@ -83,79 +83,6 @@ describe('breaches known beforehand', () => {
   })
 })
 
-describe('nothing looks ahead', () => {
-  const whole = garch(700, 21)
-  const random = uniform(3)
-  const cuts = [300, 431, 650]
-
-  it.each(cuts)('the ranges up to close %s stay when the future is cut off or changed', (cut) => {
-    const report = backtest(whole)
-    const short = backtest({ ...whole, closes: whole.closes.slice(0, cut + 1) })
-    const changed = backtest({
-      ...whole,
-      closes: whole.closes.map((close, i) =>
-        i <= cut ? close : { ...close, price: close.price * (0.2 + 3 * random()) },
-      ),
-    })
-    const count = cut + 1 - report.firstIndex
-    report.methods.forEach((method, i) => {
-      const expected = method.ranges.slice(0, count)
-      expect(short.methods[i]!.ranges).toEqual(expected)
-      expect(changed.methods[i]!.ranges.slice(0, count)).toEqual(expected)
-      // The change is one that a method which looks ahead would see.
-      if (method.method !== 'static')
-        expect(changed.methods[i]!.ranges[count + 3]).not.toBe(method.ranges[count + 3])
-    })
-  })
-})
-
-describe('filtered historical simulation', () => {
-  it.each([
-    [1, 1],
-    [2, 1],
-    [1, 6],
-    [2, 6],
-  ])('over %s days with %s bars a day is what the words say', (days, barsPerDay) => {
-    const { closes } = garch(150 * barsPerDay, 9, barsPerDay)
-    const variances = dailyVariances(closes)
-    const parameters = { ...BACKTEST_PARAMETERS, historyDays: 60, tailRate: 0.02 }
-    const ranges = rangesOf('history', closes, variances, days, parameters)
-    const bars = days * barsPerDay
-    for (const t of [31 * barsPerDay + bars, 80 * barsPerDay, closes.length - 1]) {
-      const residuals: number[] = []
-      for (let s = 0; s + bars <= t; s++) {
-        const isRecent = closes[s + bars]!.time > closes[t]!.time - 60 * DAY_SECONDS
-        const variance = variances[s]
-        if (variance === undefined || !isRecent) continue
-        const move = closes[s + bars]!.price / closes[s]!.price - 1
-        residuals.push(Math.abs(move) / (Math.sqrt(variance) * Math.sqrt(days)))
-      }
-      residuals.sort((a, b) => a - b)
-      const quantile = residuals[Math.ceil(residuals.length * 0.96 - 1e-9) - 1]!
-      expect(ranges[t]).toBe(Math.sqrt(variances[t]!) * Math.sqrt(days) * quantile)
-    }
-  })
-
-  it('covers a GARCH market at the promised rate within four deviations of the count', () => {
-    const both = tailOf(backtest(garch(4000, 77)), 'history', 1, 'both')
-    const mean = both.windows * 0.01
-    expect(Math.abs(both.breaches - mean)).toBeLessThan(4 * Math.sqrt(mean))
-    expect(both.kupiec.pValue).toBeGreaterThan(0.001)
-  })
-
-  it('ranks 99 of 100 residuals as the 99th, not the 100th', () => {
-    const prices = Array.from({ length: 132 }, (_, i) => (i % 2 === 0 ? 100 : 102))
-    const { closes } = seriesOf([...prices, 150])
-    const variances = dailyVariances(closes)
-    const parameters = { ...BACKTEST_PARAMETERS, historyDays: 100, tailRate: 0.005 }
-    const last = rangesOf('history', closes, variances, 1, parameters).at(-1)!
-    // One jump among a hundred residuals is the one that 99 % leave out.
-    expect(last / Math.sqrt(variances.at(-1)!)).toBeLessThan(1.1)
-    const all = rangesOf('history', closes, variances, 1, { ...parameters, tailRate: 0.0049 })
-    expect(all.at(-1)! / Math.sqrt(variances.at(-1)!)).toBeGreaterThan(20)
-  })
-})
-
 const FLOOR = 0.75 * 0.1 + 0.25 * 0.3
 
 describe('a market that stands still', () => {
@@ -212,6 +139,22 @@ describe('a jump in a market that stands still', () => {
     expect(range.fiveDayRise!.at).toBe(series.closes[AT]!.time)
   })
 
+  it('is the worst only if it is the largest', () => {
+    for (const sizes of [
+      [0.5, 0.7, 0.6],
+      [0.7, 0.6, 0.5],
+      [0.5, 0.6, 0.7],
+    ]) {
+      const three = Array.from({ length: 220 }, (_, i) =>
+        sizes.reduce((price, size, k) => (i < AT + 10 * k ? price : price * (1 - size)), 100),
+      )
+      const static30 = tailOf(backtest(seriesOf(three)), 'static', 1, 'down')
+      expect(static30.breaches).toBe(3)
+      expect(static30.worst!.move).toBeCloseTo(-0.7, 12)
+      expect(static30.meanExcess).toBeCloseTo(0.3, 12)
+    }
+  })
+
   it('leaves the static range where it was', () => {
     const { range } = of(report, 'static', 1)
     expect(range).toMatchObject({ peakToTrough: 1, fiveDayRise: { rise: 0 } })
@@ -222,8 +165,12 @@ describe('a jump in a market that stands still', () => {
 describe('a move of just the range', () => {
   const flat = Array.from({ length: 180 }, () => 128)
   const parameters = { ...BACKTEST_PARAMETERS, staticRange: 0.25, horizons: [1] }
-  const breachesAfter = (...prices: number[]): number =>
-    tailOf(backtest(seriesOf([...flat, ...prices]), parameters), 'static', 1, 'both').breaches
+  const breachesAfter = (...prices: number[]): number => {
+    const report = backtest(seriesOf([...flat, ...prices]), parameters)
+    const { breaches, tested } = tailOf(report, 'static', 1, 'both')
+    expect(tested.breaches).toBe(breaches)
+    return breaches
+  }
 
   it('is covered, and one beyond it is not', () => {
     expect(breachesAfter(160)).toBe(0)
@@ -233,33 +180,33 @@ describe('a move of just the range', () => {
   })
 })
 
-describe('windows', () => {
-  it('end at the first close at or after the horizon, also in a gap', () => {
-    const { closes } = seriesOf([1, 2, 4, 8, 16, 32, 64])
-    const gap = closes.filter((_, i) => i !== 3)
-    expect(windowsOf(gap, 2).map(({ start, end }) => [start, end])).toEqual([
-      [0, 2],
-      [1, 3],
-      [2, 3],
-      [3, 5],
-    ])
-    expect(windowsOf(gap, 2)[1]!.move).toBe(7)
-    expect(windowsOf(closes, 6)).toHaveLength(1)
-    expect(windowsOf(closes, 7)).toEqual([])
+describe('counted again by hand', () => {
+  const series = garch(900, 55)
+  const parameters = { ...BACKTEST_PARAMETERS, staticRange: 0.05, horizons: [2, 3] }
+  const report = backtest(series, parameters)
+
+  it('the largest five-day rise is that of closes five days apart', () => {
+    const { ranges, range } = of(report, 'ewma', 2)
+    const rises = ranges.slice(5).map((value, i) => value / ranges[i]! - 1)
+    const rise = Math.max(...rises)
+    expect(range.fiveDayRise!.rise).toBe(rise)
+    const at = report.firstIndex + 5 + rises.indexOf(rise)
+    expect(range.fiveDayRise!.at).toBe(series.closes[at]!.time)
   })
 
-  it('of four-hour bars overlap six and twelve times; the tests take them end to end', () => {
-    const series = garch(6 * 200, 4, 6)
-    const report = backtest(series)
-    const after = series.closes.length - 1 - report.firstIndex
-    for (const [horizon, bars] of [
-      [1, 6],
-      [2, 12],
-    ] as const) {
-      const both = tailOf(report, 'ewma', horizon, 'both')
-      expect(both.windows).toBe(after - bars + 1)
-      expect(both.tested.windows).toBe(Math.floor(after / bars))
-    }
+  it.each([2, 3])('the samples of %s days begin at each close of the first window', (horizon) => {
+    const moves = series.closes
+      .slice(report.firstIndex, -horizon)
+      .map(({ price }, i) => series.closes[report.firstIndex + i + horizon]!.price / price - 1)
+    const counts = Array.from(
+      { length: horizon },
+      (_, offset) =>
+        moves.filter((move, i) => i % horizon === offset && Math.abs(move) > 0.05).length,
+    )
+    const both = tailOf(report, 'static', horizon, 'both')
+    expect(new Set(counts).size).toBeGreaterThan(1)
+    expect(both.otherStarts).toEqual({ least: Math.min(...counts), most: Math.max(...counts) })
+    expect(both.tested.breaches).toBe(counts[0])
   })
 })
 

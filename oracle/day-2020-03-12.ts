@@ -5,6 +5,7 @@
 
 import { ln } from './elementary.ts'
 import type { InstrumentSpec, OptionSpec, PerUnderlying, Underlying } from './instruments.ts'
+import { rangeOfVariance } from './scan-range.ts'
 import type { Market } from './worlds.ts'
 
 const DAY_START = Date.UTC(2020, 2, 12) / 1000
@@ -102,7 +103,7 @@ function scanRange(name: Underlying, spot: number): number {
   const dayReturn = ln(spot / PREVIOUS_CLOSE[name])
   const deviation = PREVIOUS_DEVIATION[name]
   const variance = 0.94 * deviation * deviation + 0.06 * dayReturn * dayReturn
-  return 0.75 * Math.max(0.1, 3 * Math.sqrt(2 * variance)) + 0.25 * 0.3
+  return rangeOfVariance(variance)
 }
 
 function perUnderlying<T>(value: (name: Underlying) => T): PerUnderlying<T> {

@@ -1,0 +1,14 @@
+/** `cloister risk`: the commands that judge risk, by the house's own rules. They need no house. */
+import type { Command } from 'commander'
+import type { Common, Result } from './day.ts'
+import { addBacktest } from './risk-backtest.ts'
+
+export type CommonOf = (command: Command) => Common
+export type Run = (work: Promise<Result>) => Promise<void>
+
+/** Adds the group `risk` to the program. */
+export function riskCommand(program: Command, commonOf: CommonOf, run: Run): Command {
+  const risk = program.command('risk').description('judge risk: the backtest of scan ranges')
+  addBacktest(risk, commonOf, run)
+  return risk
+}

@@ -2,14 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeEach, describe, expect, expectTypeOf, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { ownerKeyHash, viewKeyHash } from '../../circuits/account.ts'
-import { HouseApi, type BatchReport, type HouseStatus } from '../../client/api.ts'
+import { HouseApi, type HouseStatus } from '../../client/api.ts'
 import { JournalError } from '../../client/journal.ts'
 import type { MemberKeys } from '../../client/keys.ts'
 import { replay } from '../../client/l1/replay.ts'
 import { Member } from '../../client/member.ts'
-import type { BatchReport as ServerReport } from '../../sequencer/house.ts'
 import type { House, Member as LawMember } from '../law/house.ts'
 import { DOMAIN, SyntheticL1 } from './synthetic.ts'
 
@@ -96,9 +95,4 @@ describe('sync', () => {
     l1.batch()
     expect(() => member.sync(rebuilt())).toThrow('the view key does not open')
   })
-})
-
-it('the batch report of the server, as JSON, is the one that clients read', () => {
-  type AsJson<T> = { [K in keyof T]: T[K] extends bigint ? string : T[K] }
-  expectTypeOf<AsJson<ServerReport>>().toEqualTypeOf<BatchReport>()
 })

@@ -2,8 +2,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ownerKeyHash } from '../../circuits/account.ts'
 import { PAGE_LIFE_SECONDS_BITS } from '../../circuits/params.ts'
+import type { BatchReport } from '../../client/api.ts'
 import { memberKeys } from '../../client/keys.ts'
 import type { Member } from '../../client/member.ts'
+import { stringify } from '../../sequencer/wire.ts'
 import { FEE, Floor, SHAPE, ticketOf, wideRow } from './floor.ts'
 
 const FUTURE = 1024
@@ -216,3 +218,23 @@ describe('cover', () => {
   })
 })
 
+it('a batch report is, as JSON, what clients read', async () => {
+  const fields: Record<keyof BatchReport, 'string' | 'number'> = {
+    number: 'string',
+    shape: 'string',
+    trades: 'number',
+    proveSeconds: 'number',
+    gas: 'string',
+    root: 'string',
+    legs: 'number',
+    pages: 'number',
+    pageSlots: 'number',
+    accounts: 'number',
+    publicBytes: 'number',
+  }
+  const opened = await Floor.open([1000, 1000])
+  floor = opened.floor
+  const report = JSON.parse(stringify(floor.house.reports[0])) as Record<string, unknown>
+  const types = Object.entries(report).map(([name, value]) => [name, typeof value])
+  expect(Object.fromEntries(types)).toEqual(fields)
+})

@@ -1,7 +1,14 @@
 /** A member's own record of what it signed: the only thing that can tell it what it still owes. */
 import { sign, type SigningKey } from '../circuits/eddsa.ts'
 import { checkPage, headAfter, stampSeconds, type Page } from '../circuits/page.ts'
-import { appendLine, readLines, withLock, type Line, type SignedPage } from './journal-file.ts'
+import {
+  appendLine,
+  readLines,
+  sizeOf,
+  withLock,
+  type Line,
+  type SignedPage,
+} from './journal-file.ts'
 import { verifyReceipt, type Receipt } from './receipt.ts'
 
 export type { SignedPage } from './journal-file.ts'
@@ -63,6 +70,9 @@ export class Journal {
   #state: JournalState
   #byClientId = new Map<string, SignedPage>()
   #signedOn = new Map<bigint, SignedPage>()
+  /** Whatever was ever signed, by the head after it: runs that a rebase has left behind, too. */
+  #byHead = new Map<bigint, SignedPage>()
+  #settledIds = new Set<string>()
 
   private constructor(path: string, state: JournalState) {
     this.path = path
@@ -96,12 +106,22 @@ export class Journal {
   page(clientId: string): SignedPage | undefined {
     return this.#byClientId.get(clientId)
   }
+  isPending(clientId: string): boolean {
+    return this.#state.pending.some((p) => p.clientId === clientId)
+  }
 
-  /** Signs the next page. The record is on the disk before the signature is returned. */
+  /**
+   * Signs the next page. The record is on the disk before the signature is returned. Asked again
+   * it answers the same, unless the page was left out meanwhile: then it is signed where the
+   * journal stands now.
+   */
   signPage(page: Page, options: SignOptions): SignedPage {
     return this.#locked(() => {
       const known = this.#byClientId.get(options.clientId)
-      if (known !== undefined) return sameOrRefuse(known, page)
+      if (known !== undefined) {
+        sameOrRefuse(known, page)
+        if (this.isPending(options.clientId) || this.#settledIds.has(options.clientId)) return known
+      }
       const previousHead = this.#state.head
       this.#check(page, options, previousHead)
       const head = headAfter(previousHead, page)
@@ -122,7 +142,8 @@ export class Journal {
     this.#locked(() => {
       const { settledHead, pending } = this.#state
       if (head === settledHead && batchNumber <= this.#state.settledBatch) return
-      if (head !== settledHead && !pending.some((p) => p.head === head)) {
+      const isKnown = head === settledHead || pending.some((p) => p.head === head)
+      if (!isKnown && this.#runTo(head) === null) {
         refuse(
           'SettledHeadMustBeKnown',
           `batch ${batchNumber} moved account ${this.#state.account} to a head ` +
@@ -157,6 +178,38 @@ export class Journal {
       this.#append({ type: 'rebase', head: settledHead, without, pages })
       return pages
     })
+  }
+
+  /**
+   * Goes on from a head that was signed here: what a member does when it does not know which of
+   * its pages have arrived. Pages signed after that head are left out; none is signed.
+   */
+  follow(head: bigint): void {
+    this.#locked(() => {
+      if (head === this.#state.head) return
+      const pages = this.#runTo(head)
+      if (pages === null)
+        refuse(
+          'HeadMustBeCurrent',
+          'the account is said to be at a head that this journal has not signed',
+        )
+      const without = this.#state.pending
+        .filter((p) => !pages.some((other) => other.clientId === p.clientId))
+        .map((p) => p.clientId)
+      this.#append({ type: 'rebase', head: this.#state.settledHead, without, pages })
+    })
+  }
+
+  /** The signed pages that lead from the settled head to `head`; null if there are none such. */
+  #runTo(head: bigint): readonly SignedPage[] | null {
+    const pages: SignedPage[] = []
+    for (let at = head; at !== this.#state.settledHead;) {
+      const page = this.#byHead.get(at)
+      if (page === undefined) return null
+      pages.unshift(page)
+      at = page.previousHead
+    }
+    return pages
   }
 
   /** Keeps the operator's receipt if it is one, and for a head that was signed here. */
@@ -215,6 +268,7 @@ export class Journal {
 
   /** Reads the file again if another process has written to it. */
   #refresh(): void {
+    if (this.#size > 0 && sizeOf(this.path) === this.#size) return
     const { lines, size } = readLines(this.path)
     if (size === this.#size) return
     const [first] = lines
@@ -227,6 +281,8 @@ export class Journal {
     }
     this.#byClientId = new Map()
     this.#signedOn = new Map()
+    this.#byHead = new Map()
+    this.#settledIds = new Set()
     this.#state = {
       domain,
       account,
@@ -260,13 +316,7 @@ export class Journal {
       this.#remember(line)
       this.#state = { ...state, pending: [...state.pending, signedPage(line)], head: line.head }
     } else if (line.type === 'settled') {
-      const after = state.pending.findIndex((p) => p.head === line.head) + 1
-      this.#state = {
-        ...state,
-        settledHead: line.head,
-        settledBatch: line.batchNumber,
-        pending: state.pending.slice(after),
-      }
+      this.#applySettled(line.head, line.batchNumber)
     } else if (line.type === 'rebase') {
       line.pages.forEach((page) => this.#remember(page))
       this.#state = { ...state, pending: line.pages, head: line.pages.at(-1)?.head ?? line.head }
@@ -276,9 +326,42 @@ export class Journal {
     }
   }
 
+  /**
+   * A batch may have settled a run that a rebase had left behind: both were signed. Then the newer
+   * run is dead, and what follows the settled head in the older one still counts.
+   */
+  #applySettled(head: bigint, batchNumber: bigint): void {
+    const state = this.#state
+    const settled = state.settledHead === head ? [] : (this.#runTo(head) ?? [])
+    settled.forEach((p) => this.#settledIds.add(p.clientId))
+    const place = state.pending.findIndex((p) => p.head === head)
+    const pending =
+      place >= 0 || state.settledHead === head
+        ? state.pending.slice(place + 1)
+        : this.#runFrom(head)
+    this.#state = {
+      ...state,
+      settledHead: head,
+      settledBatch: batchNumber,
+      pending,
+      head: pending.at(-1)?.head ?? head,
+    }
+  }
+
+  #runFrom(head: bigint): readonly SignedPage[] {
+    const pages: SignedPage[] = []
+    for (let page = this.#signedOn.get(head); page !== undefined;) {
+      pages.push(page)
+      page = this.#signedOn.get(page.head)
+    }
+    return pages
+  }
+
   #remember(page: SignedPage): void {
-    this.#byClientId.set(page.clientId, signedPage(page))
-    this.#signedOn.set(page.previousHead, signedPage(page))
+    const kept = signedPage(page)
+    this.#byClientId.set(page.clientId, kept)
+    this.#signedOn.set(page.previousHead, kept)
+    this.#byHead.set(page.head, kept)
   }
 }
 
@@ -287,7 +370,7 @@ function signedPage({ clientId, page, previousHead, head, signature }: SignedPag
 }
 
 /** Asked twice for one thing, a member gives one answer; asked for two things by one name, none. */
-function sameOrRefuse(known: SignedPage, page: Page): SignedPage {
-  if (headAfter(0n, known.page) === headAfter(0n, page)) return known
+function sameOrRefuse(known: SignedPage, page: Page): void {
+  if (headAfter(0n, known.page) === headAfter(0n, page)) return
   refuse('ClientIdMustBeNew', `${known.clientId} names another page, signed before`)
 }

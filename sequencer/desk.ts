@@ -1,9 +1,8 @@
 /** The desk: proposals, affirmations, order stamps and pages. A trade is admitted with both its sides or not at all. */
 import { randomBytes } from 'node:crypto'
 import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
-import { counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
+import { checkPage, counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
-import { checkPage } from '../circuits/page.ts'
 import {
   checkEffect,
   checkPair,
@@ -12,6 +11,7 @@ import {
   type SignedPage,
 } from './admission.ts'
 import type { Ledger } from './ledger.ts'
+import { pageId, Resigning } from './resign.ts'
 
 export type TradeState = 'proposed' | 'stamped' | 'accepted' | 'proven' | 'final' | 'refused'
 /** A trade as its two parties see it. Nobody else does. */
@@ -27,8 +27,13 @@ export type Ticket = {
   stamp: bigint
   refusal: Rejection | null
   readonly sides: Map<number, SignedPage>
+  /** The head of each side after its page, once both are admitted. */
+  readonly heads: Map<number, bigint>
+  readonly receipts: Map<number, Receipt>
   batch: bigint | null
 }
+/** The operator's signature under an admitted head; `time` in seconds. */
+export type Receipt = { readonly head: bigint; readonly time: number; readonly signature: string }
 export type Refusal = { readonly refused: RuleName; readonly detail: string }
 export type Admitted = { readonly head: bigint; readonly complete: boolean }
 
@@ -43,6 +48,7 @@ function tell(rejection: Rejection, asker: number): Refusal {
 
 export class Desk {
   readonly tickets = new Map<string, Ticket>()
+  readonly resigning: Resigning
   refusedCount = 0
   private readonly ledger: Ledger
   private readonly conditions: () => Conditions
@@ -52,6 +58,7 @@ export class Desk {
   constructor(ledger: Ledger, conditions: () => Conditions) {
     this.ledger = ledger
     this.conditions = conditions
+    this.resigning = new Resigning(ledger)
   }
 
   /** Strictly rising stamps: seconds and random bits, so that the number of trades does not show. */
@@ -119,6 +126,8 @@ export class Desk {
       stamp: 0n,
       refusal: null,
       sides: new Map(),
+      heads: new Map(),
+      receipts: new Map(),
       batch: null,
     }
     this.tickets.set(ticket.id, ticket)
@@ -190,6 +199,11 @@ export class Desk {
       entries: ticket.entries,
     }
     const form = checkPage(signed.page, this.conditions().time, this.conditions().fee)
+    if (this.resigning.isBehind(account)) {
+      // The trade is as good as it was: its side comes again, on the new head.
+      const detail = 'the journal was cut: GET /account names its head and what to sign anew'
+      return tell({ rule: 'JournalMustContinue', detail }, account)
+    }
     const mismatch =
       form ??
       checkPair(signed.page, account === ticket.proposer ? counterPage(expected, 0n) : expected)
@@ -211,14 +225,15 @@ export class Desk {
       if ('rule' in checked) return this.refuse(ticket, checked, asker)
       heads.push(checked.head)
     }
-    ;[one, other].forEach((side, i) =>
+    ;[one, other].forEach((side, i) => {
+      ticket.heads.set(side.page.account, heads[i] as bigint)
       this.ledger.append(side.page.account, {
         page: side.page,
         head: heads[i] as bigint,
         signature: side.signature,
         trade: ticket.id,
-      }),
-    )
+      })
+    })
     ticket.state = 'accepted'
     return { head: heads[one.page.account === asker ? 0 : 1] as bigint, complete: true }
   }
@@ -232,10 +247,12 @@ export class Desk {
         { rule: 'TradeMustMatch', detail: 'a trade needs its second side: propose it' },
         page.account,
       )
+    const known = this.ledger
+      .pendingOf(page.account)
+      .find((p) => pageId(p.page) === pageId(page) && p.signature.s === signed.signature.s)
+    if (known !== undefined) return { head: known.head, complete: true }
     const checked = checkSignedPage(this.ledger, signed, this.conditions())
     if ('rule' in checked) return this.refuse(null, checked, page.account)
-    const again = this.ledger.pendingOf(page.account).some((p) => p.head === checked.head)
-    if (again) return { head: checked.head, complete: true }
     const pending = {
       page,
       head: checked.head,
@@ -247,6 +264,32 @@ export class Desk {
       signed.rotation === undefined ? pending : { ...pending, rotation: signed.rotation },
     )
     return { head: checked.head, complete: true }
+  }
+
+  /**
+   * A trade, withdrawal or rotation that cannot settle leaves the journals; its sides are asked to
+   * sign their later pages anew.
+   */
+  drop(trade: string, rejection: Rejection, time: bigint): void {
+    const accounts = this.resigning.drop(trade, time)
+    const ticket = this.tickets.get(trade)
+    if (ticket !== undefined) {
+      ticket.state = 'refused'
+      ticket.refusal = rejection
+    }
+    this.refusedCount++
+    // One side of a trade may be signed on a head that is gone now.
+    for (const open of this.tickets.values())
+      if (open.state === 'stamped') accounts.forEach((account) => open.sides.delete(account))
+  }
+
+  /** Whoever was asked to sign anew and did not loses those pages; nobody waits for them longer. */
+  dropOverdue(time: bigint): void {
+    for (;;) {
+      const [trade] = this.resigning.overdue(time)
+      if (trade === undefined) return
+      this.drop(trade, { rule: 'SignatureMustMatch', detail: 'a side did not sign anew' }, time)
+    }
   }
 
   ticketsOf(account: number): readonly Ticket[] {
@@ -263,6 +306,16 @@ export class Desk {
         ticket.state = state
         ticket.batch = batch
       }
+    }
+  }
+
+  /** Trades whose pages an accepted batch has skipped: they can never settle any more. */
+  expire(trades: ReadonlySet<string>): void {
+    for (const id of trades) {
+      const ticket = this.tickets.get(id)
+      if (ticket === undefined) continue
+      ticket.state = 'refused'
+      ticket.refusal = { rule: 'StampMustBeLive', detail: 'no batch took the trade in its time' }
     }
   }
 

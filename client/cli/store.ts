@@ -19,7 +19,8 @@ export type Terms = {
   }[]
 }
 export type Withdrawing = {
-  readonly head: string
+  /** Its name in the journal. */
+  readonly id: string
   readonly amount: string
   readonly to: string
   /** The latest batch when it was signed: it is paid in a later one. */
@@ -27,19 +28,16 @@ export type Withdrawing = {
 }
 /** Numbers of any size are decimal strings. */
 export type Stored = {
-  readonly format: 1
+  readonly format: 2
   readonly name: string
   readonly chainId: string
   readonly contract: string
   readonly token: string
   readonly rpcUrl: string
   readonly account: number | null
-  readonly head: string | null
   readonly deposits: number
   /** Deposits below this counter have been shown to the house. */
   readonly shown: number
-  /** Heads signed on top of `head`: at most one of them can become the next. */
-  readonly signed: readonly { readonly what: string; readonly head: string }[]
   /** What may be signed: terms that this member proposed or affirmed, by proposal or ticket. */
   readonly agreed: Readonly<Record<string, Terms>>
   readonly withdrawals: readonly Withdrawing[]
@@ -62,6 +60,10 @@ export class MemberStore {
   get l1KeyPath(): string {
     return join(this.directory, 'l1.key')
   }
+  /** Every page that was signed here, and the receipts for them. */
+  get journalPath(): string {
+    return join(this.directory, 'journal.jsonl')
+  }
   get recordPath(): string {
     return join(this.directory, 'member.json')
   }
@@ -74,8 +76,8 @@ export class MemberStore {
     if (!existsSync(this.seedPath)) createSeedFile(this.seedPath)
     if (!existsSync(this.l1KeyPath)) writePrivate(this.l1KeyPath, `0x${hex(32)}\n`)
     if (this.exists) return
-    this.save({ format: 1, name: this.name, ...start, account: null, head: null, deposits: 0,
-      shown: 0, signed: [], agreed: {}, withdrawals: [] })
+    this.save({ format: 2, name: this.name, ...start, account: null, deposits: 0,
+      shown: 0, agreed: {}, withdrawals: [] })
   }
 
   /** Keeps other commands of this member away until `work` is done: they would fork its heads. */
@@ -136,13 +138,6 @@ export class MemberStore {
       throw new Undone(`${clientId} names another trade already: use another --client-id`)
   }
 
-  keepReceipt(line: string): void {
-    const file = openSync(join(this.directory, 'receipts.jsonl'), 'a', 0o600)
-    writeSync(file, `${line}\n`)
-    fsyncSync(file)
-    closeSync(file)
-  }
-
   #read(): Stored {
     if (!this.exists)
       throw new Undone(`there is no member ${this.name} in ${this.directory}: make one with: ` +
@@ -153,7 +148,7 @@ export class MemberStore {
     } catch {
       throw new Undone(`${this.recordPath} is not a member's record`)
     }
-    if (stored.format !== 1) throw new Undone(`${this.recordPath} is of another version`)
+    if (stored.format !== 2) throw new Undone(`${this.recordPath} is of another version`)
     if (stored.name !== this.name)
       throw new Undone(`${this.directory} is the directory of ${stored.name}, not of ${this.name}`)
     return stored

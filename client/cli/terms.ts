@@ -1,5 +1,5 @@
 /** What a user writes and reads: names, amounts, legs. No decimal ever passes through a float. */
-import { getAddress } from 'ethers'
+import { getAddress } from '../l1/ethers.ts'
 import { AMOUNT_BITS, ENTRY_COUNT, FIRST_MEMBER_INDEX, INDEX_BITS, INSTRUMENT_BITS } from
   '../../circuits/params.ts'
 import type { Entry } from '../../circuits/page.ts'

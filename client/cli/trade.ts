@@ -11,7 +11,7 @@ import type { Terms } from './store.ts'
 import { instrumentName, legsInWords, parseAccount, parseLegs } from './terms.ts'
 import type { Waiting } from './cash.ts'
 
-/** A member does not sign stamps that are older; client/member.ts has the same bound. */
+/** A member does not sign stamps that are older; client/journal.ts has its bound a bit later. */
 const STAMP_LIFE_SECONDS = 115n
 
 export type Outcome = {
@@ -197,9 +197,7 @@ async function signStamped(session: Session, only: string | null): Promise<reado
     else {
       options.note(`trade ${ticket.id}: signing, and waiting for the other side`)
       const patience = Math.min(end, Date.now() + Number(STAMP_LIFE_SECONDS - age) * 1000)
-      const outcome = await within(patience, ticket.id, member.settleTicket(ticket,
-        session.remembering(`trade ${ticket.id}`)))
-      session.keepReceipts()
+      const outcome = await within(patience, ticket.id, member.settleTicket(ticket))
       const { [keyOf(ticket)]: _signed, ...agreed } = store.stored.agreed
       store.save({ agreed })
       finish(ticket, outcome.state, outcome.rule)

@@ -4,12 +4,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { CASH_ID } from '../../circuits/params.ts'
 import { INSTRUMENT_NAMES, ROUND_TABLES } from './instruments.ts'
 import { parseDayTrades } from './csv.ts'
 import { developmentAccounts } from './l1-accounts.ts'
 import type { MemberCheck } from './check.ts'
 import { freePort, ROOT, runScript, startL1, stopAll, Worker } from './processes.ts'
-import { conclude, type BatchReport, type Conclusion } from './conclude.ts'
+import type { BatchReport } from '../api.ts'
+import { conclude, type Conclusion } from './conclude.ts'
 import { printTable } from './report.ts'
 
 const HELP = `cloister day - a day at a clearing house on an embedded L1
@@ -91,7 +93,13 @@ async function day(folder: string): Promise<Conclusion> {
       new Worker(
         name,
         'client/day/member-process.ts',
-        [name, `http://127.0.0.1:${port}`, CSV, JSON.stringify(INSTRUMENT_NAMES)],
+        [
+          name,
+          `http://127.0.0.1:${port}`,
+          CSV,
+          JSON.stringify(INSTRUMENT_NAMES),
+          join(folder, `${name}.journal`),
+        ],
         { MEMBER_SEED: hex(32), MEMBER_L1_KEY: accounts[3 + i]?.key ?? '' },
       ),
   )
@@ -166,7 +174,7 @@ async function day(folder: string): Promise<Conclusion> {
     command: 'claim',
     batch: String(last?.number),
     slot: 0,
-    withdrawals: [{ token: '1', amount: WITHDRAWAL.toString(), to: accounts[6]?.address ?? '' }],
+    withdrawals: [{ token: CASH_ID, amount: WITHDRAWAL.toString(), to: accounts[6]?.address ?? '' }],
   })
   note(`${MEMBER_NAMES[3]} withdrew ${WITHDRAWAL / 1_000_000n} test dollars and claimed them on L1`)
   const checks = await Promise.all(

@@ -182,13 +182,13 @@ describe('the directory of a member', () => {
     const store = new MemberStore('ANN', join(folder, 'ann'))
     await store.locked(async () => {
       store.create(start)
-      store.save({ account: 24, head: '7' })
+      store.save({ account: 24, shown: 7 })
     })
     for (const path of [store.seedPath, store.l1KeyPath, store.recordPath])
       expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(statSync(store.directory).mode & 0o777).toBe(0o700)
     const again = new MemberStore('ANN', join(folder, 'ann'))
-    expect(again.stored).toMatchObject({ name: 'ANN', account: 24, head: '7', deposits: 0 })
+    expect(again.stored).toMatchObject({ name: 'ANN', account: 24, shown: 7, deposits: 0 })
     expect(() => new MemberStore('BEN', join(folder, 'ann')).stored).toThrow('directory of ANN')
   })
 

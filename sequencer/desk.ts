@@ -1,5 +1,4 @@
 /** The desk: proposals, affirmations, order stamps and pages. A trade is admitted with both its sides or not at all. */
-import { randomBytes } from 'node:crypto'
 import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
 import { checkPage, counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
@@ -29,13 +28,21 @@ export type Ticket = {
   readonly sides: Map<number, SignedPage>
   /** The head of each side after its page, once both are admitted. */
   readonly heads: Map<number, bigint>
+  /** Made when they are asked for, from head and time: the same each time. */
   readonly receipts: Map<number, Receipt>
+  /** Seconds at which both pages were admitted. */
+  admittedAt: bigint
   batch: bigint | null
 }
 /** The operator's signature under an admitted head; `time` in seconds. */
 export type Receipt = { readonly head: bigint; readonly time: number; readonly signature: string }
 export type Refusal = { readonly refused: RuleName; readonly detail: string }
-export type Admitted = { readonly head: bigint; readonly complete: boolean }
+/** `time`: seconds of the admission, as the receipt has it. */
+export type Admitted = {
+  readonly head: bigint
+  readonly complete: boolean
+  readonly time: bigint
+}
 
 /** Error texts never say which side's margin failed: the detail stays with the account it is about. */
 function tell(rejection: Rejection, asker: number): Refusal {
@@ -48,6 +55,8 @@ function tell(rejection: Rejection, asker: number): Refusal {
 
 export class Desk {
   readonly tickets = new Map<string, Ticket>()
+  /** By proposer and its own name for the trade. */
+  private readonly byClient = new Map<string, Ticket>()
   readonly resigning: Resigning
   refusedCount = 0
   private readonly ledger: Ledger
@@ -62,17 +71,16 @@ export class Desk {
   }
 
   /** Strictly rising stamps: seconds and random bits, so that the number of trades does not show. */
-  nextStamp(): bigint {
-    const random =
-      BigInt(`0x${randomBytes(4).toString('hex')}`) & ((1n << BigInt(STAMP_RANDOM_BITS)) - 1n)
-    const stamp = stampOf(BigInt(Math.floor(Date.now() / 1000)), random)
+  private nextStamp(time: bigint, chance: bigint): bigint {
+    const random = chance & ((1n << BigInt(STAMP_RANDOM_BITS)) - 1n)
+    const stamp = stampOf(time, random)
     this.lastStamp = stamp > this.lastStamp ? stamp : this.lastStamp + 1n + (random & 15n)
     return this.lastStamp
   }
 
-  private newId(): string {
+  private newId(chance: bigint): string {
     this.counter++
-    return `t${this.counter}-${randomBytes(6).toString('hex')}`
+    return `t${this.counter}-${chance.toString(16).padStart(16, '0')}`
   }
 
   private refuse(ticket: Ticket | null, rejection: Rejection, asker: number): Refusal {
@@ -84,17 +92,17 @@ export class Desk {
     return tell(rejection, asker)
   }
 
-  /** Records a proposal; the same client id again returns the same ticket. */
+  /** Records a proposal; the same client id again returns the same ticket. `chance`: 64 random bits. */
   propose(
     proposer: number,
     clientId: string,
     counterparty: number,
     entries: readonly Entry[],
     payload: bigint,
+    chance: bigint,
   ): Ticket | Refusal {
-    const known = [...this.tickets.values()].find(
-      (t) => t.proposer === proposer && t.clientId === clientId,
-    )
+    const own = `${proposer} ${clientId}`
+    const known = this.byClient.get(own)
     if (known !== undefined) return known
     const { time, fee } = this.conditions()
     const page: Page = {
@@ -116,7 +124,7 @@ export class Desk {
       )
     }
     const ticket: Ticket = {
-      id: this.newId(),
+      id: this.newId(chance),
       clientId,
       proposer,
       counterparty,
@@ -128,21 +136,23 @@ export class Desk {
       sides: new Map(),
       heads: new Map(),
       receipts: new Map(),
+      admittedAt: 0n,
       batch: null,
     }
     this.tickets.set(ticket.id, ticket)
+    this.byClient.set(own, ticket)
     return ticket
   }
 
   /** The counterparty agrees: the trade gets its place in the one order that both journals follow. */
-  affirm(account: number, id: string): Ticket | Refusal {
+  affirm(account: number, id: string, chance: bigint): Ticket | Refusal {
     const ticket = this.tickets.get(id)
     if (ticket === undefined || ticket.counterparty !== account) {
       return tell({ rule: 'TradeMustMatch', detail: 'no such proposal for this account' }, account)
     }
     if (ticket.state !== 'proposed') return ticket
     const conditions = this.conditions()
-    const stamp = this.nextStamp()
+    const stamp = this.nextStamp(conditions.time, chance)
     const page: Page = {
       kind: 'trade',
       account: ticket.proposer,
@@ -188,7 +198,7 @@ export class Desk {
     }
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
     if (ticket.state !== 'stamped')
-      return { head: this.ledger.headOf(account) ?? 0n, complete: true }
+      return { head: this.ledger.headOf(account) ?? 0n, complete: true, time: ticket.admittedAt }
     const expected: Page = {
       kind: 'trade',
       account: ticket.proposer,
@@ -212,7 +222,7 @@ export class Desk {
     if ('rule' in checked) return this.refuse(ticket, checked, account)
     ticket.sides.set(account, signed)
     if (ticket.sides.size < 2)
-      return { head: checked.head, complete: false }
+      return { head: checked.head, complete: false, time: 0n }
     return this.admitPair(ticket, account)
   }
 
@@ -235,7 +245,12 @@ export class Desk {
       })
     })
     ticket.state = 'accepted'
-    return { head: heads[one.page.account === asker ? 0 : 1] as bigint, complete: true }
+    ticket.admittedAt = conditions.time
+    return {
+      head: heads[one.page.account === asker ? 0 : 1] as bigint,
+      complete: true,
+      time: conditions.time,
+    }
   }
 
   /** A withdrawal or a rotation: a page that needs no second side. */
@@ -250,8 +265,10 @@ export class Desk {
     const known = this.ledger
       .pendingOf(page.account)
       .find((p) => pageId(p.page) === pageId(page) && p.signature.s === signed.signature.s)
-    if (known !== undefined) return { head: known.head, complete: true }
-    const checked = checkSignedPage(this.ledger, signed, this.conditions())
+    const conditions = this.conditions()
+    const { time } = conditions
+    if (known !== undefined) return { head: known.head, complete: true, time }
+    const checked = checkSignedPage(this.ledger, signed, conditions)
     if ('rule' in checked) return this.refuse(null, checked, page.account)
     const pending = {
       page,
@@ -263,7 +280,7 @@ export class Desk {
       page.account,
       signed.rotation === undefined ? pending : { ...pending, rotation: signed.rotation },
     )
-    return { head: checked.head, complete: true }
+    return { head: checked.head, complete: true, time }
   }
 
   /**
@@ -299,7 +316,7 @@ export class Desk {
   }
 
   /** The trades of a batch go on to their next state. */
-  advance(trades: ReadonlySet<string>, state: TradeState, batch: bigint): void {
+  advance(trades: ReadonlySet<string>, state: TradeState, batch: bigint | null): void {
     for (const id of trades) {
       const ticket = this.tickets.get(id)
       if (ticket !== undefined) {
@@ -323,5 +340,16 @@ export class Desk {
     return account === ticket.proposer
       ? ticket.entries
       : ticket.entries.map((e) => ({ ...e, quantity: -e.quantity }))
+  }
+
+  /** For comparing one replay with another; what is made on demand is left out. */
+  get state() {
+    return {
+      tickets: [...this.tickets.values()].map(({ receipts: _made, ...ticket }) => ticket),
+      lastStamp: this.lastStamp,
+      counter: this.counter,
+      refusedCount: this.refusedCount,
+      ...this.resigning.state,
+    }
   }
 }

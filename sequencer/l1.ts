@@ -95,7 +95,11 @@ export type L1News = {
   readonly refundRequests: readonly bigint[]
   readonly settled: readonly Row[]
   readonly latestTable: L1Table | null
+  /** The first block that was not looked at. */
+  readonly nextBlock?: number
 }
+/** The contract's own word that it does not take a batch. */
+export class BatchRefused extends Error {}
 export type Submission = {
   readonly shapeId: bigint
   readonly time: bigint
@@ -150,6 +154,18 @@ export class SequencerL1 {
     return this.wallet.address
   }
 
+  /** Goes on from the first block that an earlier run has not looked at. */
+  resumeAt(block: number): void {
+    this.nextBlock = block
+  }
+
+  /** The root after a batch that L1 has accepted, or null. */
+  async rootOf(number: bigint): Promise<bigint | null> {
+    const last = (await this.contract.getFunction('batchNumber')()) as bigint
+    if (number > last) return null
+    return (await this.contract.getFunction('roots')(number)) as bigint
+  }
+
   async news(): Promise<L1News> {
     const head = await this.provider.getBlockNumber()
     const empty: L1News = {
@@ -161,11 +177,13 @@ export class SequencerL1 {
     }
     if (head < this.nextBlock) return empty
     const logs = await this.contract.queryFilter('*', this.nextBlock, head)
-    this.nextBlock = head + 1
+    const nextBlock = head + 1
+    this.nextBlock = nextBlock
     const named = (name: string): EventLog[] =>
       logs.filter((log): log is EventLog => 'eventName' in log && log.eventName === name)
     const table = named('TablePosted').at(-1)
     return {
+      nextBlock,
       requests: named('RequestQueued').map(({ args }) => ({
         kind:
           Number(args['kind']) === REQUEST_KIND.register
@@ -254,9 +272,8 @@ export class SequencerL1 {
       const data = (error as { data?: string }).data
       const parsed = typeof data === 'string' ? this.contract.interface.parseError(data) : null
       if (parsed === null) throw error
-      throw new Error(`L1 refused the batch: ${parsed.name}(${parsed.args.join(', ')})`, {
-        cause: error,
-      })
+      const words = `${parsed.name}(${parsed.args.join(', ')})`
+      throw new BatchRefused(`L1 refused the batch: ${words}`, { cause: error })
     }
   }
 

@@ -90,6 +90,7 @@ const house = new House({
   tableByRoot: (root) => tableFrom(configuration.tables, root),
   log,
 })
+await house.open()
 const app = await serve(house, configuration.port)
 const address = app.server.address()
 const port = typeof address === 'object' && address !== null ? address.port : configuration.port
@@ -110,7 +111,7 @@ process.on('message', (message: Command) => {
   turn = turn.then(async () => {
     if (message.command === 'stop') {
       await app.close()
-      house.close()
+      await house.close()
       prover.close()
       process.exit(0)
     }

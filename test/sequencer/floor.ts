@@ -24,7 +24,7 @@ import { addressOfPrivateKey, makeReceipt } from '../../client/receipt.ts'
 import type { ShapeKey } from '../../prover/artifacts.ts'
 import { serve } from '../../sequencer/api.ts'
 import { House, type BatchReport, type HouseL1 } from '../../sequencer/house.ts'
-import type { L1Deposit, L1News, L1Table } from '../../sequencer/l1.ts'
+import type { L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
 import type { RandomBelow } from '../../sequencer/room.ts'
 import { row } from '../law/house.ts'
 
@@ -97,7 +97,13 @@ class MemoryL1 implements HouseL1 {
     const body = { account: Number(account), head: BigInt(head ?? 0), time: BigInt(time ?? 0) }
     return makeReceipt(BigInt(domain ?? 0), body, OPERATOR_KEY).signature
   }
-  async submit() {
+  /** Roots by batch, as the contract keeps them. */
+  readonly roots: bigint[] = []
+  async rootOf(number: bigint): Promise<bigint | null> {
+    return this.roots[Number(number) - 1] ?? null
+  }
+  async submit({ newRoot }: Submission) {
+    this.roots.push(newRoot)
     return { gasUsed: 1n, hash: '0x' }
   }
   close(): void {}
@@ -147,6 +153,7 @@ export class Floor {
   static async open(dollars: readonly number[], random?: RandomBelow) {
     const floor = new Floor(random)
     floor.l1.post(floor.rows)
+    await floor.house.open()
     floor.app = await serve(floor.house, 0)
     const address = floor.app.server.address()
     if (typeof address !== 'object' || address === null) throw new Error('no address')
@@ -209,7 +216,7 @@ export class Floor {
 
   async close(): Promise<void> {
     await this.app?.close()
-    this.house.close()
+    await this.house.close()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -1,5 +1,6 @@
 /** What the journal asks of a disk. Tests put another in its place that tears, fills up and forgets. */
 import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { lockDirectory, type DirectoryLock } from './lock.ts'
 
 export type DiskFile = {
   /** All bytes or an error; an error may leave some of them. */
@@ -20,6 +21,8 @@ export type Disk = {
   readonly remove: (path: string) => Promise<void>
   /** Makes names that were made, changed or removed durable. */
   readonly syncDirectory: (path: string) => Promise<void>
+  /** One process a directory; throws JournalMustBeFree. */
+  readonly lock: (path: string) => Promise<DirectoryLock>
 }
 
 export const DISK: Disk = {
@@ -30,6 +33,7 @@ export const DISK: Disk = {
   list: (path) => readdir(path),
   read: (path) => readFile(path),
   rename: (from, to) => rename(from, to),
+  lock: (path) => lockDirectory(path),
   remove: (path) => rm(path, { force: true }),
   syncDirectory: async (path) => {
     const directory = await open(path, 'r')

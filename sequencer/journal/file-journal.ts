@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DISK, isFull, type Disk, type DiskFile } from './disk.ts'
 import { encodeFrame, encodeSegmentHeader, originHash, SEGMENT_HEADER_BYTES } from './frame.ts'
 import { GroupCommit, JournalError, type Entry, type Head, type Journal } from './journal.ts'
-import { lockDirectory, type DirectoryLock } from './lock.ts'
+import type { DirectoryLock } from './lock.ts'
 import { checkKey, placeOf, type Sealer } from './seal.ts'
 import { segmentName, segmentsIn, walk, type Tail } from './segments.ts'
 
@@ -76,7 +76,7 @@ export class FileJournal implements Journal {
     const options = { segmentBytes: SEGMENT_BYTES, disk: DISK, ...given }
     const { disk, directory, sealer } = options
     await disk.makeDirectory(directory)
-    const lock = await lockDirectory(directory)
+    const lock = await disk.lock(directory)
     try {
       if ((await segmentsIn(disk, directory)).length === 0) {
         const identity = randomBytes(16)

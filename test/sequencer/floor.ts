@@ -23,7 +23,13 @@ import { isRefused, Member, type Outcome } from '../../client/member.ts'
 import { addressOfPrivateKey, makeReceipt } from '../../client/receipt.ts'
 import type { ShapeKey } from '../../prover/artifacts.ts'
 import { serve } from '../../sequencer/api.ts'
-import { House, type BatchReport, type HouseL1 } from '../../sequencer/house.ts'
+import {
+  House,
+  type BatchReport,
+  type HouseL1,
+  type HouseOptions,
+} from '../../sequencer/house.ts'
+import type { Journal } from '../../sequencer/journal/journal.ts'
 import type { L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
 import type { RandomBelow } from '../../sequencer/room.ts'
 import { row } from '../law/house.ts'
@@ -99,18 +105,21 @@ class MemoryL1 implements HouseL1 {
   }
   /** Roots by batch, as the contract keeps them. */
   readonly roots: bigint[] = []
+  readonly submissions: Submission[] = []
   async rootOf(number: bigint): Promise<bigint | null> {
     return this.roots[Number(number) - 1] ?? null
   }
-  async submit({ newRoot }: Submission) {
-    this.roots.push(newRoot)
+  async submit(submission: Submission) {
+    this.submissions.push(submission)
+    this.roots.push(submission.newRoot)
     return { gasUsed: 1n, hash: '0x' }
   }
   close(): void {}
 }
 
 export class Floor {
-  readonly l1 = new MemoryL1()
+  readonly l1: MemoryL1
+  prove: HouseOptions['prove'] = async () => ({}) as never
   readonly house: House
   rows: Row[] = [row(1024, 50_000_000n), row(1025, 2_000_000n), row(1026, 500_000n)]
   private readonly folder = mkdtempSync(join(tmpdir(), 'cloister-floor-'))
@@ -118,7 +127,9 @@ export class Floor {
   private url = ''
   private trades = 0
 
-  constructor(randomBelow: RandomBelow = () => 0) {
+  /** With null the recorded seeds draw; an L1 given is one that another floor has used. */
+  constructor(randomBelow: RandomBelow | null = () => 0, journal?: Journal, l1 = new MemoryL1()) {
+    this.l1 = l1
     const feeAccount: Account = {
       ownerKeyHash: 0n,
       viewKeyHash: viewKeyHash(FEE_VIEW_KEY),
@@ -139,19 +150,24 @@ export class Floor {
       },
       domain: DOMAIN,
       l1: this.l1,
-      prove: async () => ({}) as never,
+      prove: (key, input) => this.prove(key, input),
       feeAccountViewKey: FEE_VIEW_KEY,
       keys: [KEY],
       fee: FEE,
       tableByRoot: (root) => this.l1.tables.get(root),
       log: () => {},
-      randomBelow,
+      ...(randomBelow === null ? {} : { randomBelow }),
+      ...(journal === undefined ? {} : { journal }),
     })
   }
 
   /** A floor with members that hold the given dollars. */
-  static async open(dollars: readonly number[], random?: RandomBelow) {
-    const floor = new Floor(random)
+  static async open(
+    dollars: readonly number[],
+    random: RandomBelow | null = () => 0,
+    journal?: Journal,
+  ) {
+    const floor = new Floor(random, journal)
     floor.l1.post(floor.rows)
     await floor.house.open()
     floor.app = await serve(floor.house, 0)

@@ -17,7 +17,7 @@ import type { Deployment } from './deploy.ts'
 import type { Desk } from './desk.ts'
 import { JournalError, MemoryJournal, type Journal } from './journal/journal.ts'
 import { encodeRecord, type InputOf, type Kind, type TablePosted } from './journal/record.ts'
-import { applyEntry, genesisOf, replayInto } from './journal/replay.ts'
+import { applyEntry, checkGenesis, genesisOf, replayInto } from './journal/replay.ts'
 import { BatchRefused, type L1Table, type SequencerL1 } from './l1.ts'
 import type { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
@@ -45,6 +45,8 @@ export type HouseOptions = {
   readonly journal?: Journal
   /** Nothing can be recorded any more, or journal and L1 contradict each other: the process must end. */
   readonly onFatal?: (error: Error) => void
+  /** Of a standby that has followed the journal so far. */
+  readonly core?: Core
   /** Draws cover accounts, in place of what the recorded seeds give. */
   readonly randomBelow?: RandomBelow
 }
@@ -67,10 +69,8 @@ export class House {
     this.l1 = options.l1
     this.journal = options.journal ?? new MemoryJournal()
     const { randomBelow } = options
-    this.core = new Core(
-      genesisOf(options),
-      randomBelow === undefined ? undefined : () => randomBelow,
-    )
+    const draws = randomBelow === undefined ? undefined : () => randomBelow
+    this.core = options.core ?? new Core(genesisOf(options), draws)
   }
 
   get ledger(): Ledger {
@@ -99,6 +99,7 @@ export class House {
   }
 
   private async start(): Promise<void> {
+    checkGenesis(this.core, genesisOf(this.options))
     if (this.journal.head.sequence === 0) {
       const genesis = this.core.genesis
       await this.journal.append(

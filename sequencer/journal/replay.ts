@@ -35,9 +35,15 @@ export function applyEntry(core: Core, sequence: number, record: JournalRecord):
   if (sequence > 1) return core.apply(record)
   if (record.input.kind !== 'genesis')
     throw new Diverged('the first record does not say whose journal it is')
-  const given = record.input.genesis as unknown as Plain
-  if (encode(given) === encode(core.genesis as unknown as Plain)) return null
-  const { contract, chainId } = record.input.genesis
+  checkGenesis(core, record.input.genesis)
+  return null
+}
+
+/** Throws JournalMustBelong if the core is not the house that is meant. */
+export function checkGenesis(core: Core, genesis: Genesis): void {
+  const text = (value: Genesis): string => encode(value as unknown as Plain)
+  if (text(genesis) === text(core.genesis)) return
+  const { contract, chainId } = genesis
   throw new JournalError(
     'JournalMustBelong',
     `the journal is of the house at ${contract} on chain ${chainId}, with its fee and view key; ` +

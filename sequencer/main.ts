@@ -11,6 +11,8 @@ import { readR1csInfo } from '../prover/groth16.ts'
 import { serve } from './api.ts'
 import { compileVerifiers, deploy } from './deploy.ts'
 import { House } from './house.ts'
+import { MemoryJournal } from './journal/journal.ts'
+import { openJournal } from './journal/open.ts'
 import { addressOfKey, domainOf, senderOf, SequencerL1 } from './l1.ts'
 import { BatchProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
@@ -24,6 +26,9 @@ type Configuration = {
   readonly oracle: string
   /** Micro-dollars per page. */
   readonly fee: string
+  /** A directory or the URL of a PostgreSQL; without it nothing outlives the process. */
+  readonly journal?: string
+  readonly journalKeyFile?: string
 }
 export type Command = { readonly id: number; readonly command: 'batch' | 'stop' }
 
@@ -61,6 +66,9 @@ const operatorKey = secret('OPERATOR_KEY')
 const adminKey = secret('ADMIN_KEY')
 const feeAccountViewKey = BigInt(secret('FEE_ACCOUNT_VIEW_KEY')) % FIELD_MODULUS
 
+const journalKey = process.env['CLOISTER_JOURNAL_KEY']
+delete process.env['CLOISTER_JOURNAL_KEY']
+
 const keys: ShapeKey[] = []
 for (const name of configuration.shapes) keys.push(await developmentKeyOf(shapeNamed(name), log))
 log('compiling the contracts (solc)')
@@ -78,6 +86,17 @@ const deployment = await deploy({
 })
 admin.close()
 const prover = new BatchProver()
+const journal =
+  configuration.journal === undefined
+    ? new MemoryJournal()
+    : await openJournal({
+        journal: configuration.journal,
+        log,
+        ...(journalKey === undefined ? {} : { key: journalKey }),
+        ...(configuration.journalKeyFile === undefined
+          ? {}
+          : { keyFile: configuration.journalKeyFile }),
+      })
 const house = new House({
   rpcUrl: configuration.rpcUrl,
   deployment,
@@ -89,6 +108,12 @@ const house = new House({
   fee: BigInt(configuration.fee),
   tableByRoot: (root) => tableFrom(configuration.tables, root),
   log,
+  journal,
+  onFatal: (error) => {
+    // What is in memory may be used no more; whoever starts this process starts it again.
+    log(`the house stops: ${error.message}`)
+    process.exit(70)
+  },
 })
 await house.open()
 const app = await serve(house, configuration.port)

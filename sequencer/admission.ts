@@ -126,7 +126,7 @@ export function checkSignedPage(
     }
   }
   const head = headAfter(previous, page)
-  if (!verify(owner, head, signature)) {
+  if (!isSigned(owner, head, signature)) {
     return {
       rule: 'SignatureMustMatch',
       detail: 'not a signature of this account on the head after this page',
@@ -137,6 +137,17 @@ export function checkSignedPage(
     if (wrong) return wrong
   }
   return checkEffect(ledger, page, conditions) ?? { head }
+}
+
+/** What was found right once is not computed again: the first side of a trade is looked at twice. */
+const verified = new WeakMap<Signature, { readonly owner: Point; readonly head: bigint }>()
+
+function isSigned(owner: Point, head: bigint, signature: Signature): boolean {
+  const known = verified.get(signature)
+  if (known?.head === head && known.owner.x === owner.x && known.owner.y === owner.y) return true
+  if (!verify(owner, head, signature)) return false
+  verified.set(signature, { owner, head })
+  return true
 }
 
 function checkRotation({ page, rotation }: SignedPage): Rejection | null {

@@ -13,6 +13,8 @@ import { JournalError } from './journal.ts'
 export type Genesis = {
   readonly chainId: bigint
   readonly contract: string
+  readonly token: string
+  readonly shapeIds: ReadonlyMap<string, bigint>
   readonly domain: bigint
   /** Micro-dollars per page. */
   readonly fee: bigint

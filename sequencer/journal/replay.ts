@@ -17,9 +17,19 @@ export type Replayed = {
 export function genesisOf(
   options: Pick<HouseOptions, 'deployment' | 'domain' | 'fee' | 'feeAccountViewKey'>,
 ): Genesis {
-  const { chainId, contract, feeAccount } = options.deployment
+  const { chainId, contract, token, shapeIds, feeAccount } = options.deployment
   const { domain, fee, feeAccountViewKey } = options
-  return { chainId, contract, domain, fee, feeAccount, feeAccountViewKey }
+  return { chainId, contract, token, shapeIds, domain, fee, feeAccount, feeAccountViewKey }
+}
+
+/** What house a journal is of, or null if it is of none yet: a restart deploys nothing anew. */
+export async function readGenesis(journal: Pick<Journal, 'entries'>): Promise<Genesis | null> {
+  for await (const { payload } of journal.entries()) {
+    const { input } = decodeRecord(payload)
+    if (input.kind === 'genesis') return input.genesis
+    throw new Diverged('the first record does not say whose journal it is')
+  }
+  return null
 }
 
 const lastApplied = new WeakMap<Core, number>()

@@ -17,7 +17,13 @@ import {
   encodeRecord,
   type JournalRecord,
 } from '../../../sequencer/journal/record.ts'
-import { applyEntry, replay, stateDigest, stateText } from '../../../sequencer/journal/replay.ts'
+import {
+  applyEntry,
+  readGenesis,
+  replay,
+  stateDigest,
+  stateText,
+} from '../../../sequencer/journal/replay.ts'
 import { sealerOf } from '../../../sequencer/journal/seal.ts'
 import { Floor, ticketOf, wideRow } from '../floor.ts'
 
@@ -261,12 +267,15 @@ describe('a journal that is not this house’s', () => {
     const { floor } = await Floor.open([1000], first, journal)
     floors.push(floor)
     const { options } = floor.house
+    expect(await readGenesis(journal)).toEqual(floor.house.core.genesis)
+    expect(await readGenesis(new MemoryJournal())).toBeNull()
     const { House } = await import('../../../sequencer/house.ts')
     for (const change of [
       { domain: 1n },
       { fee: options.fee + 1n },
       { feeAccountViewKey: 1n },
       { deployment: { ...options.deployment, chainId: 1n } },
+      { deployment: { ...options.deployment, shapeIds: new Map([['floor', 2n]]) } },
     ])
       await expect(new House({ ...options, ...change, journal }).open()).rejects.toThrow(
         'JournalMustBelong',

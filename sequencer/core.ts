@@ -207,6 +207,13 @@ export class Core {
     if (this.table !== null) this.rowOf = rowLookup(this.table, this.settlements)
   }
 
+  knowsViewKey(hash: bigint): boolean {
+    return this.shownViewKeys.has(hash)
+  }
+  knowsOpening(commitment: bigint): boolean {
+    return this.openings.has(commitment)
+  }
+
   private credits(): readonly Credit[] {
     return [...this.deposits.values()].flatMap((d) => {
       const opening = this.openings.get(d.commitment)

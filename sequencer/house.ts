@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { FIELD_MODULUS } from '../circuits/params.ts'
-import { viewKeyHash } from '../circuits/account.ts'
+import { depositCommitment, viewKeyHash } from '../circuits/account.ts'
 import type { Point } from '../circuits/eddsa.ts'
 import { statementOf } from '../circuits/statement.ts'
 import type { Table } from '../circuits/table.ts'
@@ -185,12 +185,14 @@ export class House {
 
   /** A member shows its view key and gets the countersignature for its registration on L1. */
   async countersign(l1Owner: string, key: Point, viewKey: bigint): Promise<string> {
-    await this.submit({ kind: 'viewKey', viewKey })
     const hash = viewKeyHash(viewKey)
+    // Anybody may ask, again and again; what is known needs no record.
+    if (!this.core.knowsViewKey(hash)) await this.submit({ kind: 'viewKey', viewKey })
     return this.l1.countersign({ l1Owner, ownerX: key.x, ownerY: key.y, viewKeyHash: hash })
   }
 
   async showDeposit(account: number, secret: bigint): Promise<void> {
+    if (this.core.knowsOpening(depositCommitment(account, secret))) return
     await this.submit({ kind: 'opening', account, secret })
   }
 
@@ -217,9 +219,15 @@ export class House {
     const key = this.options.keys.find(({ shape }) => shape.name === open.shape.name)
     if (key === undefined) throw new Error(`batch ${number} needs shape ${open.shape.name}`)
     const root = await this.l1.rootOf(number)
-    return root === null
-      ? this.settle(key, open)
-      : this.accepted(open, root, 0n, this.build(open).words.length)
+    if (root === null) return this.settle(key, open)
+    const { newRoot, words } = this.build(open)
+    if (root === newRoot) return this.accepted(open, root, 0n, words.length)
+    // Not worth a record: the journal must stay one that can be replayed.
+    const error = new Diverged(
+      `L1 has root ${root} for batch ${number}; the journal makes it ${newRoot}`,
+    )
+    this.options.onFatal?.(error)
+    throw error
   }
 
   private build(open: OpenBatch): BuiltBatch {

@@ -223,6 +223,36 @@ describe('a house that ends', () => {
     expect(floor.balance(a, OTHER)).toBe(2n)
   })
 
+  it('and finds another batch of that number on L1 stops, and records nothing', async () => {
+    const journal = new MemoryJournal()
+    const { floor, members } = await Floor.open([1000, 1000], first, journal)
+    floors.push(floor)
+    const [a, b] = members as [Member, Member]
+    await floor.trade(a, b, lots(OTHER, 1n, 2_000_000n))
+    floor.l1.submit = async () => {
+      floor.l1.roots.push(99n)
+      throw new Error('the connection is gone')
+    }
+    await expect(floor.batch()).rejects.toThrow('the connection is gone')
+    const { sequence } = journal.head
+    await expect(floor.batch()).rejects.toThrow('L1 has root 99 for batch 2')
+    expect(journal.head.sequence).toBe(sequence)
+    expect(floor.house.batchNumber).toBe(1n)
+  })
+
+  it('records what is shown twice once', async () => {
+    const journal = new MemoryJournal()
+    const { floor } = await Floor.open([1000], first, journal)
+    floors.push(floor)
+    await floor.house.showDeposit(16, 5n)
+    const { sequence } = journal.head
+    await floor.house.showDeposit(16, 5n)
+    await floor.house.countersign(`0x${'10'.repeat(20)}`, { x: 0n, y: 1n }, 5n)
+    expect(journal.head.sequence).toBe(sequence + 1)
+    await floor.house.countersign(`0x${'10'.repeat(20)}`, { x: 0n, y: 1n }, 5n)
+    expect(journal.head.sequence).toBe(sequence + 1)
+  })
+
   it('gives the receipts that it gave before', async () => {
     const journal = new MemoryJournal()
     const { floor, members } = await Floor.open([1000, 1000], first, journal)

@@ -3,10 +3,8 @@
  * no network in here: the same records give the same state, byte for byte.
  */
 import { depositCommitment, ownerKeyHash, viewKeyHash } from '../circuits/account.ts'
-import type { BatchContext, BatchPlan, BatchTrace, Credit, L1Request } from '../circuits/batch.ts'
+import type { BatchContext, BatchTrace, Credit, L1Request } from '../circuits/batch.ts'
 import { timesEight } from '../circuits/eddsa.ts'
-import type { Shape } from '../circuits/params.ts'
-import type { Rejection } from '../circuits/rules.ts'
 import {
   rowLookup,
   settlementsOf,
@@ -17,63 +15,14 @@ import {
   type Table,
 } from '../circuits/table.ts'
 import type { Conditions } from './admission.ts'
-import { chooseBatch, type Unprovable } from './builder.ts'
-import { Desk, type Admitted, type Refusal, type Ticket } from './desk.ts'
+import type { Answer, Chosen, OpenBatch, SettledBatch } from './answers.ts'
+import { chooseBatch } from './builder.ts'
+import { Desk } from './desk.ts'
 import { drawsFrom } from './draws.ts'
-import type { Genesis, InputOf, JournalRecord, Kind, L1Seen } from './journal/record.ts'
+import type { Genesis, InputOf, JournalRecord, L1Seen } from './journal/record.ts'
 import type { L1Deposit } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
-
-/** A batch between its choice and the word of L1. There is one at most. */
-export type OpenBatch = {
-  readonly shape: Shape
-  readonly plan: BatchPlan
-  readonly trace: BatchTrace
-  readonly salt: bigint
-  readonly tableNumber: bigint
-  readonly accountCountBefore: bigint
-  /** Of live pages, and of skipped ones. */
-  readonly trades: ReadonlySet<string>
-  readonly skipped: ReadonlySet<string>
-  proveSeconds: number
-}
-/** A batch in numbers, without what only the prover's side knows. */
-export type SettledBatch = {
-  readonly number: bigint
-  readonly shape: string
-  readonly trades: number
-  readonly legs: number
-  readonly pages: number
-  readonly pageSlots: number
-  readonly accounts: number
-  readonly proveSeconds: number
-  readonly gas: bigint
-  readonly root: bigint
-}
-export type Chosen = {
-  readonly open: OpenBatch | null
-  readonly unprovable: readonly Unprovable[]
-}
-/** What applying a record of each kind tells whoever recorded it. */
-export type Answers = {
-  readonly genesis: null
-  readonly proposal: Ticket | Refusal
-  readonly affirmation: Ticket | Refusal
-  readonly rejection: Ticket | Refusal
-  readonly page: Admitted | Refusal
-  readonly resigned: Rejection | { readonly head: bigint; readonly time: bigint }
-  readonly told: null
-  readonly viewKey: null
-  readonly opening: null
-  readonly l1: null
-  readonly tick: null
-  readonly batch: Chosen
-  readonly proven: null
-  readonly accepted: SettledBatch
-  readonly withdrawn: null
-}
-export type Answer = Answers[Kind]
 
 /** The journal and L1 contradict each other: nothing may be built on this state. */
 export class Diverged extends Error {}

@@ -208,6 +208,7 @@ describe('a house that ends', () => {
       restarted.payloads.push(...journal.payloads)
       floor.l1.submit = submit
       const next = new Floor(first, restarted, floor.l1)
+      floors.push(next)
       await next.house.open()
       const { core } = next.house
       expect(core.open?.plan.context.batchNumber).toBe(core.batchNumber + 1n)

@@ -2,7 +2,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { FIELD_MODULUS } from '../circuits/params.ts'
 import { depositCommitment, ownerKeyHash, viewKeyHash } from '../circuits/account.ts'
-import type { Credit, L1Request } from '../circuits/batch.ts'
+import type { BatchContext, Credit, L1Request } from '../circuits/batch.ts'
 import { timesEight, type Point } from '../circuits/eddsa.ts'
 import { statementOf } from '../circuits/statement.ts'
 import { rowLookup, settlementsOf, type Row, type Table } from '../circuits/table.ts'
@@ -10,12 +10,14 @@ import { buildBatch, type WitnessInput } from '../circuits/witness.ts'
 import { wordLayout } from '../circuits/words.ts'
 import type { ShapeKey } from '../prover/artifacts.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
-import { chooseBatch, type Chosen } from './builder.ts'
+import { chooseBatch, type Choice, type Chosen } from './builder.ts'
 import type { Deployment } from './deploy.ts'
 import { Desk } from './desk.ts'
 import type { L1Deposit, L1Table, SequencerL1 } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
+
+const ENTRY_SHAPE = 'entry'
 
 export type BatchReport = {
   readonly number: bigint
@@ -42,6 +44,7 @@ export type HouseOptions = {
   readonly l1: HouseL1
   readonly prove: (key: ShapeKey, input: WitnessInput) => Promise<Groth16Proof>
   readonly feeAccountViewKey: bigint
+  /** The usual shape first. */
   readonly keys: readonly ShapeKey[]
   readonly fee: bigint
   /** The oracle's table by its root: where a deployment serves them; the house checks the root. */
@@ -139,8 +142,8 @@ export class House {
     })
   }
 
-  /** One batch of the given shape, from choice to L1. Null when there is nothing to settle. */
-  async runBatch(key: ShapeKey): Promise<BatchReport | null> {
+  /** One batch, from choice to L1. Null when there is nothing to settle. */
+  async runBatch(): Promise<BatchReport | null> {
     await this.watch()
     if (this.table === null) return null
     // The wall clock, as for stamps: L1's next block carries it, while its last one may be old.
@@ -154,13 +157,7 @@ export class House {
       settlements: settlementsOf(this.settled),
     }
     this.desk.dropOverdue(context.time)
-    const { chosen, unprovable } = chooseBatch(
-      this.ledger,
-      { requests: this.requests, credits: this.credits() },
-      key.shape,
-      context,
-      this.options.randomBelow ?? ((bound) => randomInt(bound)),
-    )
+    const { key, chosen, unprovable } = this.choose(context)
     // Before the proof: while it is made, the members sign anew. Pages of this batch stand before.
     for (const { trade, rejection } of unprovable) {
       this.options.log(`a page cannot settle (${rejection.rule}): its sides sign anew without it`)
@@ -168,6 +165,32 @@ export class House {
     }
     if (chosen === null) return null
     return this.settle(key, chosen)
+  }
+
+  /**
+   * In the first shape; in the entry shape, which is proven sooner, if that holds all of it. The
+   * shape of a batch tells an outsider that no page was in it: only where registrations, which are
+   * public, are what it is about.
+   */
+  private choose(context: BatchContext): Choice & { readonly key: ShapeKey } {
+    const waiting = { requests: this.requests, credits: this.credits() }
+    const random = this.options.randomBelow ?? ((bound: number) => randomInt(bound))
+    const choose = (key: ShapeKey) => ({
+      key,
+      ...chooseBatch(this.ledger, waiting, key.shape, context, random),
+    })
+    const [key, ...others] = this.options.keys
+    if (key === undefined) throw new Error('house: no shape is configured')
+    const usual = choose(key)
+    const entry = others.find(({ shape }) => shape.name === ENTRY_SHAPE)
+    const { plan } = usual.chosen ?? {}
+    if (entry === undefined || plan === undefined || plan.requests.length === 0) return usual
+    if ([...this.ledger.pending.values()].some((pages) => pages.length > 0)) return usual
+    const quick = choose(entry)
+    const isAll =
+      quick.chosen?.plan.requests.length === plan.requests.length &&
+      quick.chosen.plan.credits.length === plan.credits.length
+    return isAll ? quick : usual
   }
 
   private async settle(key: ShapeKey, { plan, trace }: Chosen): Promise<BatchReport> {

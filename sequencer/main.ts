@@ -115,9 +115,7 @@ process.on('message', (message: Command) => {
       process.exit(0)
     }
     try {
-      const key = keys[0]
-      if (key === undefined) throw new Error('no shape is configured')
-      say({ id: message.id, report: await house.runBatch(key), refused: house.desk.refusedCount })
+      say({ id: message.id, report: await house.runBatch(), refused: house.desk.refusedCount })
     } catch (error) {
       say({ id: message.id, error: error instanceof Error ? error.message : String(error) })
     }

@@ -218,6 +218,35 @@ describe('cover', () => {
   })
 })
 
+describe('the entry shape', () => {
+  it('serves registrations and deposits, and nothing with a page', async () => {
+    const opened = await Floor.open([1000, 1000])
+    floor = opened.floor
+    const [a, b] = opened.members as [Member, Member]
+    expect(floor.house.reports[0]).toMatchObject({ shape: 'entry', accounts: 2 })
+    await floor.join(2, 1000)
+    await floor.trade(a, b, lots(OTHER, 1n, 2_000_000n))
+    expect(await floor.batch()).toMatchObject({ shape: 'floor', trades: 1, accounts: 3 })
+    await a.deposit(1, 5n)
+    expect(await floor.batch()).toMatchObject({ shape: 'floor', trades: 0 })
+  })
+
+  it('is not taken if something of the batch would have to wait', async () => {
+    const opened = await Floor.open([1000, 1000])
+    floor = opened.floor
+    const [a, b] = opened.members as [Member, Member]
+    await floor.trade(a, b, [
+      { instrument: FUTURE, quantity: 1n, price: 50_000_000n },
+      { instrument: OTHER, quantity: 1n, price: 2_000_000n },
+    ])
+    await floor.batch()
+    await a.deposit(1, 5n)
+    await floor.join(2, 1000)
+    // Its one row does not hold what a has.
+    expect(await floor.batch()).toMatchObject({ shape: 'floor', accounts: 3 })
+  })
+})
+
 it('a batch report is, as JSON, what clients read', async () => {
   const fields: Record<keyof BatchReport, 'string' | 'number'> = {
     number: 'string',

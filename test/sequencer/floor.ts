@@ -43,7 +43,9 @@ const FEE_VIEW_KEY = 777n
 const OPERATOR_KEY = new Uint8Array(32).fill(5)
 const OPERATOR = addressOfPrivateKey(OPERATOR_KEY)
 const DOMAIN = 12345n
-const KEY = { shape: SHAPE, keyHash: '22'.repeat(32) } as ShapeKey
+const keyOf = (shape: Shape) => ({ shape, keyHash: '22'.repeat(32) }) as ShapeKey
+/** Fewer rows and hardly any pages. */
+export const ENTRY: Shape = { ...SHAPE, name: 'entry', pages: 2, rows: 1 }
 
 /** The contract as far as the house and its members ask it. */
 class MemoryL1 implements HouseL1 {
@@ -129,13 +131,13 @@ export class Floor {
         token: `0x${'33'.repeat(20)}`,
         chainId: 31337n,
         feeAccount,
-        shapeIds: new Map([[SHAPE.name, 1n]]),
+        shapeIds: new Map([SHAPE, ENTRY].map(({ name }, i) => [name, BigInt(i + 1)])),
       },
       domain: DOMAIN,
       l1: this.l1,
       prove: async () => ({}) as never,
       feeAccountViewKey: FEE_VIEW_KEY,
-      keys: [KEY],
+      keys: [keyOf(SHAPE), keyOf(ENTRY)],
       fee: FEE,
       tableByRoot: (root) => this.l1.tables.get(root),
       log: () => {},
@@ -171,7 +173,7 @@ export class Floor {
   }
 
   batch(): Promise<BatchReport | null> {
-    return this.house.runBatch(KEY)
+    return this.house.runBatch()
   }
 
   /** Proposed and affirmed; not signed yet. */

@@ -44,6 +44,21 @@ function connectTo(rpcUrl: string): JsonRpcProvider {
   })
 }
 
+/** Resolves when the node answers; throws after `seconds`. */
+export async function untilAnswering(rpcUrl: string, seconds: number): Promise<void> {
+  const end = Date.now() + 1000 * seconds
+  for (;;) {
+    const answer = await fetch(rpcUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }),
+    }).catch(() => null)
+    if (answer?.ok === true) return
+    if (Date.now() > end) throw new Error(`L1: no answer within ${seconds} s`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
 export function addressOfKey(key: string): string {
   return new Wallet(key).address
 }

@@ -11,7 +11,7 @@ import { readR1csInfo } from '../prover/groth16.ts'
 import { serve } from './api.ts'
 import { compileVerifiers, deploy } from './deploy.ts'
 import { House } from './house.ts'
-import { addressOfKey, domainOf, senderOf, SequencerL1 } from './l1.ts'
+import { addressOfKey, domainOf, senderOf, SequencerL1, untilAnswering } from './l1.ts'
 import { BatchProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
 import { stringify } from './wire.ts'
@@ -66,6 +66,7 @@ for (const name of configuration.shapes) keys.push(await developmentKeyOf(shapeN
 log('compiling the contracts (solc)')
 contractsOf()
 const verifiers = await compileVerifiers(keys)
+await untilAnswering(configuration.rpcUrl, 60)
 const admin = senderOf(configuration.rpcUrl, adminKey)
 const deployment = await deploy({
   admin: admin.sender,
@@ -77,7 +78,9 @@ const deployment = await deploy({
   refundDelaySeconds: 172_800n,
 })
 admin.close()
-const prover = new BatchProver()
+const [usual] = keys
+if (usual === undefined) throw new Error('no shape is configured')
+const prover = new BatchProver(usual)
 const house = new House({
   rpcUrl: configuration.rpcUrl,
   deployment,
@@ -90,6 +93,8 @@ const house = new House({
   tableByRoot: (root) => tableFrom(configuration.tables, root),
   log,
 })
+// The process of the first proof loads its libraries while the members register.
+prover.prepare(keys.at(-1) ?? usual)
 const app = await serve(house, configuration.port)
 const address = app.server.address()
 const port = typeof address === 'object' && address !== null ? address.port : configuration.port

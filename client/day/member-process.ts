@@ -63,7 +63,7 @@ async function untilOpen(): Promise<HouseStatus> {
       return await api.status()
     } catch (error) {
       if (!(error instanceof HouseError)) throw error
-      await new Promise((resolve) => setTimeout(resolve, 250))
+      await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
 }

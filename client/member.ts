@@ -73,6 +73,10 @@ export function pageOf(account: number, ticket: TicketView, maxFee: bigint): Pag
   }
 }
 
+/**
+ * One call at a time: a page is on its way between two looks at the journal. Crashes are healed by
+ * realign(), which every process calls before it signs.
+ */
 export class Member {
   readonly api: HouseApi
   readonly record: MemberRecord

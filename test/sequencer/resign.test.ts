@@ -59,6 +59,14 @@ async function expectSettled(...trades: readonly string[]): Promise<void> {
   expect(floor.cash).toBe(30_200_000_000n)
 }
 
+it('both sides of a trade hold a receipt of the operator for it', () => {
+  for (const member of [a, b, c, d]) {
+    const { pending, receipts } = member.journal.state
+    expect(pending.length).toBeGreaterThan(0)
+    expect(pending.map(({ head }) => receipts.has(head))).toEqual(pending.map(() => true))
+  }
+})
+
 describe('a page that a new table makes unprovable', () => {
   it('is left out, later pages are signed anew, all else settles', async () => {
     const stale = headOf(a)

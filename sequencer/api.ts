@@ -185,10 +185,7 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
   })
   app.post('/resign', { bodyLimit: RESIGN_LIMIT }, async (request) => {
     const account = caller(request)
-    const accepted = house.desk.resigning.accept(
-      account,
-      pages(bodyOf(request)['pages'], account),
-    )
+    const accepted = house.desk.resigning.accept(account, pages(bodyOf(request)['pages'], account))
     return 'rule' in accepted
       ? { refused: accepted.rule, detail: accepted.detail }
       : answer({ ...accepted, complete: true }, account)

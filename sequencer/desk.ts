@@ -211,8 +211,7 @@ export class Desk {
     const checked = checkSignedPage(this.ledger, signed, this.conditions())
     if ('rule' in checked) return this.refuse(ticket, checked, account)
     ticket.sides.set(account, signed)
-    if (ticket.sides.size < 2)
-      return { head: checked.head, complete: false }
+    if (ticket.sides.size < 2) return { head: checked.head, complete: false }
     return this.admitPair(ticket, account)
   }
 

@@ -45,10 +45,7 @@ export class Room {
       .map(({ id }) => id)
     const ids = [...held, ...instruments.filter((id) => id > CASH_ID)]
     const rows = new Set([...this.rows, ...ids])
-    const windows = new Set([
-      ...this.windows,
-      ...ids.flatMap((id) => this.windowOf.get(id) ?? []),
-    ])
+    const windows = new Set([...this.windows, ...ids.flatMap((id) => this.windowOf.get(id) ?? [])])
     if (
       touched.size > this.shape.members ||
       rows.size > this.shape.rows ||
@@ -105,7 +102,9 @@ export function chooseCover(
   while (candidates.length > 0 && !room.isFull) {
     const at = random(candidates.length)
     if (!Number.isInteger(at) || at < 0 || at >= candidates.length)
-      throw new Error(`cover: the generator gave ${at} where numbers below ${candidates.length} are`)
+      throw new Error(
+        `cover: the generator gave ${at} where numbers below ${candidates.length} are`,
+      )
     const index = candidates[at] as number
     candidates[at] = candidates.at(-1) as number
     candidates.pop()

@@ -72,9 +72,7 @@ function importsOf(file: string): readonly Import[] {
   return [...found].map(([, type, target = '']) => ({
     file,
     isType: type !== undefined,
-    target: target.startsWith('.')
-      ? relative(ROOT, resolve(ROOT, dirname(file), target))
-      : target,
+    target: target.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), target)) : target,
   }))
 }
 const IMPORTS = SOURCES.flatMap(importsOf)
@@ -144,10 +142,13 @@ function isInside({ target }: Import): boolean {
 }
 
 describe('doors', () => {
-  it.each(Object.entries(DOORS))('%s has the files that know it, and no others', (library, files) => {
-    const users = IMPORTS.filter(({ target }) => target === library).map(({ file }) => file)
-    expect([...new Set(users)].sort()).toEqual([...files].sort())
-  })
+  it.each(Object.entries(DOORS))(
+    '%s has the files that know it, and no others',
+    (library, files) => {
+      const users = IMPORTS.filter(({ target }) => target === library).map(({ file }) => file)
+      expect([...new Set(users)].sort()).toEqual([...files].sort())
+    },
+  )
 
   it('one at most in a room', () => {
     for (const files of Object.values(DOORS))

@@ -82,7 +82,10 @@ async function adoptRegistration({ member, house, l1 }: Session): Promise<void> 
   const rebuilt = await replayFrom(await connect(house.rpcUrl, house.status.contract))
   const { x, y } = eighthOf(member.keys.signing)
   const found = [...rebuilt.registrations.values()].find(
-    (r) => r.x === x && r.y === y && r.viewKeyHash === member.keys.viewKeyHash &&
+    (r) =>
+      r.x === x &&
+      r.y === y &&
+      r.viewKeyHash === member.keys.viewKeyHash &&
       rebuilt.l1Owners.get(r.account) === l1.address,
   )
   if (found === undefined) return
@@ -103,7 +106,8 @@ export async function accountShow(name: string, options: Common): Promise<Result
   const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
   const account = openAccount(rebuilt, index, keys.viewKey, [keys.ownerKeyHash])
   const table = await tableOfHouse(options, stored.contract).catch((error: unknown) =>
-    error instanceof Error ? error.message : 'no answer')
+    error instanceof Error ? error.message : 'no answer',
+  )
   const worth = typeof table === 'string' ? table : worthUnder(rebuilt, table, account)
   const worlds = [...WORLDS.map((world) => world.name), 'variation']
   const isSettled = settleJournal(store, rebuilt, keys.ownerKeyHash, account.head)
@@ -125,13 +129,23 @@ export async function accountShow(name: string, options: Common): Promise<Result
           ]),
     ].join('\n'),
     json: {
-      name, account: index, contract: stored.contract, batch: `${batch}`, settled: isSettled,
-      root: `${rebuilt.root}`, cash: `${account.cash}`, cashUnit: 'micro-dollar',
+      name,
+      account: index,
+      contract: stored.contract,
+      batch: `${batch}`,
+      settled: isSettled,
+      root: `${rebuilt.root}`,
+      cash: `${account.cash}`,
+      cashUnit: 'micro-dollar',
       balances: account.balances.map(({ id, quantity }) => ({
-        id, instrument: instrumentName(id), lots: `${quantity}`,
+        id,
+        instrument: instrumentName(id),
+        lots: `${quantity}`,
       })),
-      worth: typeof worth === 'string' ? null
-        : worth.map((w, i) => ({ world: worlds[i] ?? `${i}`, microDollars: `${w}` })),
+      worth:
+        typeof worth === 'string'
+          ? null
+          : worth.map((w, i) => ({ world: worlds[i] ?? `${i}`, microDollars: `${w}` })),
       ...(typeof worth === 'string' ? { worthProblem: worth } : {}),
     },
   }
@@ -148,7 +162,9 @@ function settleJournal(
   const domain = domainOf(BigInt(stored.chainId), stored.contract)
   const { account } = stored
   const journal = Journal.open(journalPath, {
-    domain, account, head: genesisHead(domain, account, ownerKeyHash),
+    domain,
+    account,
+    head: genesisHead(domain, account, ownerKeyHash),
   })
   journal.settle(head, rebuilt.last(account)?.batchNumber ?? 0n)
   return journal.state.pending.length === 0
@@ -169,7 +185,10 @@ function worthUnder(
 ): readonly bigint[] | string {
   const table = tableOf(
     view.rows.map(({ id, status, addOn, values }) => ({
-      id, status, addOn: BigInt(addOn), values: values.map(BigInt),
+      id,
+      status,
+      addOn: BigInt(addOn),
+      values: values.map(BigInt),
     })),
   )
   if (table.root !== rebuilt.tables.at(-1)?.root)

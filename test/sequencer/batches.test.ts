@@ -115,8 +115,7 @@ describe('after settlement values are posted', () => {
     floor = opened.floor
     const more = opened.members
     const [a, ...rest] = more as [Member, ...Member[]]
-    for (const member of rest)
-      await floor.trade(a, member, lots(FUTURE, 1n, 50_000_000n))
+    for (const member of rest) await floor.trade(a, member, lots(FUTURE, 1n, 50_000_000n))
     await floor.batch()
     expect(floor.balance(a, FUTURE)).toBe(5n)
     const cash = floor.cash
@@ -135,7 +134,11 @@ describe('after settlement values are posted', () => {
     floor = opened.floor
     const { members } = opened
     for (let i = 0; i < 4; i += 2)
-      await floor.trade(members[i] as Member, members[i + 1] as Member, lots(FUTURE, 1n, 50_000_000n))
+      await floor.trade(
+        members[i] as Member,
+        members[i + 1] as Member,
+        lots(FUTURE, 1n, 50_000_000n),
+      )
     await floor.batch()
     floor.l1.settle(FUTURE, 60_000_000n)
     await floor.house.watch()

@@ -6,13 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import {
-  activeMeta,
-  batchKey,
-  saltOf,
-  viewKeyHash,
-  type Account,
-} from '../../circuits/account.ts'
+import { activeMeta, batchKey, saltOf, viewKeyHash, type Account } from '../../circuits/account.ts'
 import type { L1Request } from '../../circuits/batch.ts'
 import type { Entry } from '../../circuits/page.ts'
 import type { Shape } from '../../circuits/params.ts'
@@ -225,5 +219,8 @@ export async function ticketOf(member: Member, id: string): Promise<TicketView> 
 /** A row that may lose all of its mark or double it, where row() moves by two thirds at most. */
 export function wideRow(id: number, mark: bigint): Row {
   const usual = row(id, mark)
-  return { ...usual, values: usual.values.map((v, i) => (i === 0 ? v : i % 2 === 0 ? 0n : 2n * mark)) }
+  return {
+    ...usual,
+    values: usual.values.map((v, i) => (i === 0 ? v : i % 2 === 0 ? 0n : 2n * mark)),
+  }
 }

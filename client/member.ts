@@ -4,7 +4,6 @@ import {
   depositCommitment,
   genesisHead,
   ownerKeyHash,
-  rotationPayload,
   viewKeyHash,
   type Account,
 } from '../circuits/account.ts'
@@ -26,6 +25,7 @@ import { Journal, type SignedPage } from './journal.ts'
 import type { MemberKeys } from './keys.ts'
 import type { MemberL1 } from './l1/member-l1.ts'
 import { openAccount, type Rebuilt } from './l1/rebuild.ts'
+import { pageOf, rotationPage, withdrawalPage, type OwnTerms } from './pages.ts'
 
 /** What a member must not forget between runs, besides its journal. The seed finds the rest. */
 export type MemberRecord = { account: number | null; deposits: number }
@@ -54,23 +54,6 @@ const nowSeconds = (): bigint => BigInt(Math.floor(Date.now() / 1000))
 
 export function isRefused(answer: object): answer is Refused {
   return 'refused' in answer && typeof (answer as Refused).refused === 'string' && !('id' in answer)
-}
-
-/** This member's side of a stamped trade, as the house shows it. */
-export function pageOf(account: number, ticket: TicketView, maxFee: bigint): Page {
-  return {
-    kind: 'trade',
-    account,
-    counterparty: ticket.counterparty,
-    stamp: BigInt(ticket.stamp),
-    maxFee,
-    payload: BigInt(ticket.payload),
-    entries: ticket.entries.map((e) => ({
-      instrument: e.instrument,
-      quantity: BigInt(e.quantity),
-      price: BigInt(e.price),
-    })),
-  }
 }
 
 /**
@@ -270,11 +253,15 @@ export class Member {
   }
 
   /** Later than every page before it: both journals of a trade follow the order of stamps. */
-  private ownStamp(): bigint {
+  private async termsOf(): Promise<OwnTerms> {
     const random = BigInt(`0x${randomBytes(2).toString('hex')}`)
     const stamp = stampOf(nowSeconds(), random)
     const last = this.journal.state.pending.at(-1)?.page.stamp ?? 0n
-    return stamp > last ? stamp : last + 1n
+    return {
+      account: this.account,
+      stamp: stamp > last ? stamp : last + 1n,
+      maxFee: BigInt((await this.house()).fee),
+    }
   }
 
   /** Withdraws to an L1 address; claimable there once a batch with this page is accepted. */
@@ -284,15 +271,7 @@ export class Member {
     to: bigint,
     clientId = `withdrawal-${randomBytes(6).toString('hex')}`,
   ): Promise<Outcome> {
-    const page: Page = {
-      kind: 'withdrawal',
-      account: this.account,
-      counterparty: 0,
-      stamp: this.ownStamp(),
-      maxFee: BigInt((await this.house()).fee),
-      payload: to,
-      entries: [{ instrument: token, quantity: -amount, price: 0n }],
-    }
+    const page = withdrawalPage(await this.termsOf(), token, amount, to)
     const rule = await this.send(page, clientId, {})
     return { trade: 'withdrawal', state: rule === null ? 'accepted' : 'refused', rule }
   }
@@ -308,15 +287,7 @@ export class Member {
   }
 
   async rotationPage(next: MemberKeys): Promise<Page> {
-    return {
-      kind: 'rotation',
-      account: this.account,
-      counterparty: 0,
-      stamp: this.ownStamp(),
-      maxFee: BigInt((await this.house()).fee),
-      payload: rotationPayload(ownerKeyHash(next.signing.publicKey), viewKeyHash(next.viewKey)),
-      entries: [],
-    }
+    return rotationPage(await this.termsOf(), next)
   }
 
   /**

@@ -162,17 +162,19 @@ export class Member {
         isSent = true
       }
       const now = (await this.api.tickets()).find((t) => t.id === ticket.id)
-      if (now?.state === 'refused') {
+      if (now === undefined)
+        throw new HouseError(`the house does not know trade ${ticket.id} any more`)
+      if (now.state === 'refused') {
         this.leaveOut(ticket.id)
         return outcome(now.refused)
       }
-      if (now !== undefined && now.receipt !== null) {
+      if (now.receipt !== null) {
         await this.keep(now.receipt)
         return outcome(null)
       }
-      // The house has cut the journal below this page: it comes again, on the new head.
-      if (now?.state === 'stamped' && !now.isSigned) isSent = false
-      else await pause(POLL_MILLISECONDS)
+      await pause(POLL_MILLISECONDS)
+      // The house has cut the journal below this page, or owes a receipt for it: it comes again.
+      isSent = now.state === 'stamped' && now.isSigned
     }
   }
 
@@ -194,14 +196,19 @@ export class Member {
         return null
       }
       this.leaveOut(clientId)
-      // Another head than the house has: perhaps a page before this one cannot settle.
-      const isBehind = answer.refused === 'JournalMustContinue' && attempt < RESIGN_ATTEMPTS
-      if (!isBehind || !(await this.realign())) return answer.refused
+      // Another head than the house has: perhaps a page before this one cannot settle. Once more
+      // even if the journal was right: the house waits for its owner to have looked.
+      if (answer.refused !== 'JournalMustContinue' || attempt >= RESIGN_ATTEMPTS)
+        return answer.refused
+      if (!(await this.realign()) && attempt > 1) return answer.refused
     }
   }
 
   private async take(answer: PageAnswer, signed: SignedPage): Promise<void> {
-    if (!answer.complete || answer.receipt === null) return
+    if (!answer.complete) return
+    if (signed.page.kind !== 'trade' && BigInt(answer.head) !== signed.head)
+      throw new HouseError('the house answers with another head than the one signed')
+    if (answer.receipt === null) return
     if (BigInt(answer.receipt.head) === signed.head) await this.keep(answer.receipt)
   }
 

@@ -156,7 +156,7 @@ export class Desk {
     }
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
     if (ticket.state !== 'stamped')
-      return { head: this.ledger.headOf(account) ?? 0n, complete: true }
+      return { head: ticket.heads.get(account) ?? 0n, complete: true }
     const expected: Page = {
       kind: 'trade',
       account: ticket.proposer,

@@ -27,3 +27,11 @@ export function requestMessage(
     `cloister request\n${domain}\n${account}\n${time}\n${method} ${path}\n${body}`,
   )
 }
+
+/** What the operator signs on L1's curve when it has admitted a journal: evidence against it. */
+export function receiptText(
+  domain: bigint,
+  { account, head, time }: { readonly account: number; readonly head: bigint; readonly time: bigint },
+): string {
+  return `cloister receipt ${domain} ${account} ${head} ${time}`
+}

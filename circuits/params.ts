@@ -145,6 +145,17 @@ export const SHAPES: readonly Shape[] = [
     requests: 2,
     rotations: 1,
   },
+  {
+    // Registrations and deposits: hardly any pages, so that a day can begin sooner.
+    name: 'entry',
+    pages: 2,
+    members: 8,
+    rows: 2,
+    deposits: 8,
+    withdrawals: 1,
+    requests: 8,
+    rotations: 1,
+  },
 ]
 
 /** Bits of a flag word: well under the 254 of the field, so that a packing is unique. */

@@ -33,12 +33,43 @@ export type TicketView = {
   }[]
   readonly isSigned: boolean
   readonly refused: RuleName | null
+  /** Once both sides are admitted. */
+  readonly receipt: ReceiptView | null
+}
+/** The operator's signature under a head that it has admitted; `time` in seconds. */
+export type ReceiptView = {
+  readonly head: string
+  readonly time: number
+  readonly signature: string
 }
 export type PageAnswer = {
   readonly head: string
   readonly complete: boolean
-  readonly time: number
-  readonly receipt: string
+  readonly receipt: ReceiptView | null
+}
+export type AccountView = {
+  readonly account: number
+  readonly settledHead: string | null
+  /** Where the next page goes. */
+  readonly head: string | null
+  readonly pending: number
+  /** Pages to be signed anew after `head`, named by their hash on head 0, in order. */
+  readonly resign: readonly string[]
+}
+/** What the house says of a batch that L1 has accepted. */
+export type BatchReport = {
+  readonly number: string
+  readonly shape: string
+  readonly trades: number
+  readonly legs: number
+  /** Pages that settled; skipped ones are not counted. */
+  readonly pages: number
+  readonly pageSlots: number
+  readonly accounts: number
+  readonly proveSeconds: number
+  readonly gas: string
+  readonly publicBytes: number
+  readonly root: string
 }
 export type TableView = {
   readonly number: string
@@ -112,7 +143,7 @@ export class HouseApi {
   table(): Promise<TableView> {
     return this.call('GET', '/table')
   }
-  account(): Promise<{ settledHead: string | null; head: string | null; pending: number }> {
+  account(): Promise<AccountView> {
     return this.call('GET', '/account')
   }
   tickets(): Promise<readonly TicketView[]> {
@@ -139,22 +170,25 @@ export class HouseApi {
     return this.call('POST', '/reject', { id })
   }
   page(
-    page: Page,
-    previousHead: bigint,
-    signature: Signature,
-    extra: { ticket?: string; rotation?: { key: Point; viewKey: bigint } } = {},
+    page: PageOnHead,
+    extra: { ticket?: string; rotation?: RotationKeys } = {},
   ): Promise<PageAnswer | Refused> {
-    const { kind, counterparty, stamp, maxFee, payload, entries } = page
-    return this.call('POST', '/pages', {
-      kind,
-      counterparty,
-      stamp,
-      maxFee,
-      payload,
-      entries,
-      previousHead,
-      signature,
-      ...extra,
-    })
+    return this.call('POST', '/pages', { ...pageBody(page), ...extra })
   }
+  /** Pages that the house asked for, signed on new heads. */
+  resign(pages: readonly PageOnHead[]): Promise<PageAnswer | Refused> {
+    return this.call('POST', '/resign', { pages: pages.map(pageBody) })
+  }
+}
+
+export type RotationKeys = { readonly key: Point; readonly viewKey: bigint }
+export type PageOnHead = {
+  readonly page: Page
+  readonly previousHead: bigint
+  readonly signature: Signature
+}
+
+function pageBody({ page, previousHead, signature }: PageOnHead): Record<string, unknown> {
+  const { kind, counterparty, stamp, maxFee, payload, entries } = page
+  return { kind, counterparty, stamp, maxFee, payload, entries, previousHead, signature }
 }

@@ -10,6 +10,7 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs'
@@ -166,6 +167,11 @@ export function readLines(path: string): {
   return { lines, size: Buffer.byteLength(content.slice(0, end)) }
 }
 
+/** Bytes of the file, whole lines or not; 0 without a file. */
+export function sizeOf(path: string): number {
+  return existsSync(path) ? statSync(path).size : 0
+}
+
 /** Appends after `size` bytes, cutting off a torn end, and returns once the line is on the disk. */
 export function appendLine(path: string, size: number, line: Line): number {
   const file = openSync(path, existsSync(path) ? 'r+' : 'wx+', 0o600)
@@ -183,21 +189,36 @@ export function appendLine(path: string, size: number, line: Line): number {
   }
 }
 
-/** One writer at a time: two processes could otherwise sign two pages on one head. */
+const LOCK_ATTEMPTS = 50
+const LOCK_PAUSE_MS = 20
+
+/**
+ * One writer at a time: two processes could otherwise sign two pages on one head. A writer holds the
+ * lock for milliseconds, so another waits for a second before it complains.
+ */
 export function withLock<T>(path: string, work: () => T): T {
   const lock = `${path}.lock`
-  let file: number
-  try {
-    file = openSync(lock, 'wx', 0o600)
-  } catch {
-    throw new Error(
-      `${lock} exists: another process is writing this journal; if none is, remove that file`,
-    )
-  }
+  const file = takeLock(lock)
   try {
     return work()
   } finally {
     closeSync(file)
     unlinkSync(lock)
+  }
+}
+
+function takeLock(lock: string): number {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return openSync(lock, 'wx', 0o600)
+    } catch (error) {
+      const isTaken = error instanceof Error && 'code' in error && error.code === 'EEXIST'
+      if (!isTaken) throw error
+    }
+    if (attempt === LOCK_ATTEMPTS)
+      throw new Error(
+        `${lock} exists: another process is writing this journal; if none is, remove that file`,
+      )
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_PAUSE_MS)
   }
 }

@@ -1,62 +1,83 @@
 /** A member of the house: registers, deposits, trades, withdraws and checks, with keys that stay here. */
 import { randomBytes } from 'node:crypto'
 import {
-  genesisHead,
   depositCommitment,
+  genesisHead,
   ownerKeyHash,
-  rotationPayload,
   viewKeyHash,
+  type Account,
 } from '../circuits/account.ts'
 import { documentHash } from '../circuits/document.ts'
-import { eighthOf, sign, type SigningKey } from '../circuits/eddsa.ts'
-import { headAfter, stampOf, stampSeconds, type Entry, type Page } from '../circuits/page.ts'
+import { eighthOf } from '../circuits/eddsa.ts'
+import { headAfter, stampOf, type Entry, type Page } from '../circuits/page.ts'
 import type { RuleName } from '../circuits/rules.ts'
+import {
+  HouseApi,
+  HouseError,
+  type HouseStatus,
+  type PageAnswer,
+  type ReceiptView,
+  type Refused,
+  type RotationKeys,
+  type TicketView,
+} from './api.ts'
+import { Journal, type SignedPage } from './journal.ts'
 import type { MemberKeys } from './keys.ts'
-import { HouseApi, HouseError, type HouseStatus, type Refused, type TicketView } from './api.ts'
 import type { MemberL1 } from './l1/member-l1.ts'
+import { openAccount, type Rebuilt } from './l1/rebuild.ts'
+import { pageOf, rotationPage, withdrawalPage, type OwnTerms } from './pages.ts'
 
-/** What a member must not forget between runs. The seed finds the rest again. */
-export type MemberRecord = { account: number | null; head: bigint | null; deposits: number }
+/** What a member must not forget between runs, besides its journal. The seed finds the rest. */
+export type MemberRecord = { account: number | null; deposits: number }
 export type Outcome = {
   readonly trade: string
   readonly state: 'accepted' | 'refused'
   readonly rule: RuleName | null
 }
-export type PageOverride = (
-  page: Page,
-  previousHead: bigint,
-) => { page?: Page; previousHead?: bigint; key?: SigningKey }
+export type MemberOptions = {
+  readonly api: HouseApi
+  readonly l1: Pick<MemberL1, 'address' | 'register' | 'deposit'>
+  readonly keys: MemberKeys
+  /** The keys of a rotation that has been signed and may not have settled. */
+  readonly next?: MemberKeys
+  readonly record: MemberRecord
+  /** Where the journal is kept. */
+  readonly journalPath: string
+  readonly save?: (record: MemberRecord) => void
+}
 
-/** Stamps further off the member's own clock than this are not signed. */
-const CLOCK_SLACK_SECONDS = 120n
 const POLL_MILLISECONDS = 40
+/** The house may cut a journal again while it is being signed anew. */
+const RESIGN_ATTEMPTS = 5
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const nowSeconds = (): bigint => BigInt(Math.floor(Date.now() / 1000))
 
 export function isRefused(answer: object): answer is Refused {
   return 'refused' in answer && typeof (answer as Refused).refused === 'string' && !('id' in answer)
 }
 
+/**
+ * One call at a time: a page is on its way between two looks at the journal. Crashes are healed by
+ * realign(), which every process calls before it signs.
+ */
 export class Member {
   readonly api: HouseApi
-  readonly l1: MemberL1
   readonly record: MemberRecord
-  readonly receipts: { readonly head: bigint; readonly time: number; readonly receipt: string }[] =
-    []
   keys: MemberKeys
+  private next: MemberKeys | null
+  private readonly l1: MemberOptions['l1']
   private readonly save: (record: MemberRecord) => void
+  private readonly journalPath: string
   private status: HouseStatus | null = null
+  private opened: Journal | null = null
 
-  constructor(options: {
-    api: HouseApi
-    l1: MemberL1
-    keys: MemberKeys
-    record: MemberRecord
-    save?: (record: MemberRecord) => void
-  }) {
+  constructor(options: MemberOptions) {
     this.api = options.api
     this.l1 = options.l1
     this.keys = options.keys
+    this.next = options.next ?? null
     this.record = options.record
+    this.journalPath = options.journalPath
     this.save = options.save ?? (() => {})
   }
 
@@ -71,29 +92,40 @@ export class Member {
     return this.record.account
   }
 
+  /** Everything that this member has signed: the only place that knows its head. */
+  get journal(): Journal {
+    if (this.opened === null) throw new HouseError('this member is not connected yet')
+    return this.opened
+  }
+
   async connect(): Promise<this> {
     const house = await this.house()
-    if (this.record.account !== null)
-      this.api.authenticate(this.record.account, this.keys.signing, BigInt(house.domain))
+    if (this.record.account === null) return this
+    const domain = BigInt(house.domain)
+    const { account } = this
+    this.api.authenticate(account, this.keys.signing, domain)
+    const head = genesisHead(domain, account, ownerKeyHash(this.keys.signing.publicKey))
+    // The head counts for a journal that begins now; one that exists has its own.
+    this.opened ??= Journal.open(this.journalPath, { domain, account, head })
     return this
   }
 
   /** Registers on L1 with the operator's countersignature. Asked twice, it answers the same account. */
   async register(): Promise<number> {
-    if (this.record.account !== null) return this.record.account
-    const house = await this.house()
-    const key = eighthOf(this.keys.signing)
-    const { signature } = await this.api.countersign(this.l1.address, key, this.keys.viewKey)
-    const account = await this.l1.register(key, viewKeyHash(this.keys.viewKey), signature)
-    this.record.account = account
-    this.record.head = genesisHead(
-      BigInt(house.domain),
-      account,
-      ownerKeyHash(this.keys.signing.publicKey),
-    )
-    this.save(this.record)
+    if (this.record.account === null) {
+      await this.house()
+      const key = eighthOf(this.keys.signing)
+      const { signature } = await this.api.countersign(this.l1.address, key, this.keys.viewKey)
+      this.adopt(await this.l1.register(key, viewKeyHash(this.keys.viewKey), signature))
+    }
     await this.connect()
-    return account
+    return this.account
+  }
+
+  /** Writes down which account is this member's. */
+  adopt(account: number): void {
+    this.record.account = account
+    this.save(this.record)
   }
 
   /** Deposits `amount` lots of a token; L1 sees the amount, not the account. */
@@ -116,84 +148,127 @@ export class Member {
   }
 
   /** Signs this member's page of a stamped trade and waits until both sides are in, or one is refused. */
-  async settleTicket(ticket: TicketView, override?: PageOverride): Promise<Outcome> {
-    const { fee } = await this.house()
-    const stamp = BigInt(ticket.stamp)
-    const off = stampSeconds(stamp) - BigInt(Math.floor(Date.now() / 1000))
-    if (off > CLOCK_SLACK_SECONDS || off < -CLOCK_SLACK_SECONDS)
-      throw new HouseError(
-        `the stamp of trade ${ticket.clientId} is ${off} s off this clock: not signed`,
-      )
-    const page: Page = {
-      kind: 'trade',
-      account: this.account,
-      counterparty: ticket.counterparty,
-      stamp,
-      maxFee: BigInt(fee),
-      payload: BigInt(ticket.payload),
-      entries: ticket.entries.map((e) => ({
-        instrument: e.instrument,
-        quantity: BigInt(e.quantity),
-        price: BigInt(e.price),
-      })),
-    }
-    const sent = await this.send(page, { ticket: ticket.id }, override)
-    if ('refused' in sent) return { trade: ticket.clientId, state: 'refused', rule: sent.refused }
-    return this.waitForTicket(ticket, sent.head)
-  }
-
-  private async waitForTicket(ticket: TicketView, head: bigint): Promise<Outcome> {
-    for (;;) {
+  async settleTicket(ticket: TicketView): Promise<Outcome> {
+    const outcome = (rule: RuleName | null): Outcome => ({
+      trade: ticket.clientId,
+      state: rule === null ? 'accepted' : 'refused',
+      rule,
+    })
+    const page = pageOf(this.account, ticket, BigInt((await this.house()).fee))
+    for (let isSent = false; ;) {
+      if (!isSent) {
+        const refused = await this.send(page, ticket.id, { ticket: ticket.id })
+        if (refused !== null) return outcome(refused)
+        isSent = true
+      }
       const now = (await this.api.tickets()).find((t) => t.id === ticket.id)
-      if (now?.state === 'refused')
-        return { trade: ticket.clientId, state: 'refused', rule: now.refused }
-      if (now !== undefined && now.state !== 'stamped' && now.state !== 'proposed') {
-        this.advance(head)
-        return { trade: ticket.clientId, state: 'accepted', rule: null }
+      if (now === undefined)
+        throw new HouseError(`the house does not know trade ${ticket.id} any more`)
+      if (now.state === 'refused') {
+        this.leaveOut(ticket.id)
+        return outcome(now.refused)
+      }
+      if (now.receipt !== null) {
+        await this.keep(now.receipt)
+        return outcome(null)
       }
       await pause(POLL_MILLISECONDS)
+      // The house has cut the journal below this page, or owes a receipt for it: it comes again.
+      isSent = now.state === 'stamped' && now.isSigned
     }
   }
 
-  private advance(head: bigint): void {
-    this.record.head = head
-    this.save(this.record)
-  }
-
+  /** Signs a page, sends it, and takes it back out of the journal if the house refuses it. */
   private async send(
     page: Page,
-    extra: Parameters<HouseApi['page']>[3],
-    override?: PageOverride,
-  ): Promise<Refused | { head: bigint }> {
-    const previous = this.record.head
-    if (previous === null) throw new HouseError('this member has no journal yet: register first')
-    const changed = override?.(page, previous) ?? {}
-    const final = changed.page ?? page
-    const continued = changed.previousHead ?? previous
-    const head = headAfter(continued, final)
-    const answer = await this.api.page(
-      final,
-      continued,
-      sign(changed.key ?? this.keys.signing, head),
-      extra,
-    )
-    if (isRefused(answer)) return answer
-    const {
-      head: theirs,
-      time,
-      receipt,
-    } = answer as { head: string; time: number; receipt: string }
-    if (BigInt(theirs) !== head && (answer as { complete: boolean }).complete)
-      throw new HouseError('the house answers with another head than the one signed')
-    this.receipts.push({ head, time, receipt })
-    return { head }
+    clientId: string,
+    extra: { ticket?: string; rotation?: RotationKeys },
+  ): Promise<RuleName | null> {
+    for (let attempt = 1; ; attempt++) {
+      const signed = this.journal.signPage(page, {
+        key: this.keys.signing,
+        clientId,
+        now: nowSeconds(),
+      })
+      const answer = await this.api.page(signed, extra)
+      if (!isRefused(answer)) {
+        await this.take(answer, signed)
+        return null
+      }
+      this.leaveOut(clientId)
+      // Another head than the house has: perhaps a page before this one cannot settle. Once more
+      // even if the journal was right: the house waits for its owner to have looked.
+      if (answer.refused !== 'JournalMustContinue' || attempt >= RESIGN_ATTEMPTS)
+        return answer.refused
+      if (!(await this.realign()) && attempt > 1) return answer.refused
+    }
   }
 
-  private ownStamp(): bigint {
-    return stampOf(
-      BigInt(Math.floor(Date.now() / 1000)),
-      BigInt(`0x${randomBytes(2).toString('hex')}`),
-    )
+  private async take(answer: PageAnswer, signed: SignedPage): Promise<void> {
+    if (!answer.complete) return
+    if (signed.page.kind !== 'trade' && BigInt(answer.head) !== signed.head)
+      throw new HouseError('the house answers with another head than the one signed')
+    if (answer.receipt === null) return
+    if (BigInt(answer.receipt.head) === signed.head) await this.keep(answer.receipt)
+  }
+
+  /** Keeps a receipt for a head of this journal; throws if the operator has not signed it. */
+  private async keep({ head, time, signature }: ReceiptView): Promise<void> {
+    const { operator } = await this.house()
+    const { pending } = this.journal.state
+    // Signed anew since: the receipt for the new head came with that.
+    if (!pending.some((p) => p.head === BigInt(head))) return
+    const receipt = { account: this.account, head: BigInt(head), time: BigInt(time), signature }
+    this.journal.keepReceipt(receipt, operator)
+  }
+
+  /** A refused page never counts: the journal goes on from the page before it. */
+  private leaveOut(clientId: string): void {
+    if (this.journal.isPending(clientId)) this.journal.rebase([clientId], this.keys.signing)
+  }
+
+  /**
+   * Brings the journal to the head that the house has: pages that never arrived or cannot settle
+   * are left out, pages behind them are signed anew with their stamps. Only heads and pages of this
+   * journal are believed. True if something has changed.
+   */
+  async realign(): Promise<boolean> {
+    for (let attempt = 0; attempt < RESIGN_ATTEMPTS; attempt++) {
+      const view = await this.api.account()
+      if (view.head === null) throw new HouseError('no batch has registered this account yet')
+      const wanted = new Set(view.resign)
+      const head = BigInt(view.head)
+      const { state } = this.journal
+      const isHere = head === state.settledHead || state.pending.some((p) => p.head === head)
+      if (!isHere) this.journal.follow(head)
+      const before = this.journal.state.pending.findIndex((p) => p.head === head) + 1
+      const later = this.journal.state.pending.slice(before)
+      const without = later.filter((p) => !wanted.has(headAfter(0n, p.page).toString()))
+      if (without.length === 0 && later.length === 0) return !isHere || attempt > 0
+      const pages = this.journal.rebase(
+        without.map((p) => p.clientId),
+        this.keys.signing,
+      )
+      const again = pages.slice(before)
+      if (again.length === 0) return true
+      const answer = await this.api.resign(again)
+      if (isRefused(answer)) continue
+      await this.take(answer, again.at(-1) as SignedPage)
+      return true
+    }
+    throw new HouseError('the house asks again and again for pages to be signed anew')
+  }
+
+  /** Later than every page before it: both journals of a trade follow the order of stamps. */
+  private async termsOf(): Promise<OwnTerms> {
+    const random = BigInt(`0x${randomBytes(2).toString('hex')}`)
+    const stamp = stampOf(nowSeconds(), random)
+    const last = this.journal.state.pending.at(-1)?.page.stamp ?? 0n
+    return {
+      account: this.account,
+      stamp: stamp > last ? stamp : last + 1n,
+      maxFee: BigInt((await this.house()).fee),
+    }
   }
 
   /** Withdraws to an L1 address; claimable there once a batch with this page is accepted. */
@@ -201,53 +276,58 @@ export class Member {
     token: number,
     amount: bigint,
     to: bigint,
-    override?: PageOverride,
+    clientId = `withdrawal-${randomBytes(6).toString('hex')}`,
   ): Promise<Outcome> {
-    const { fee } = await this.house()
-    const page: Page = {
-      kind: 'withdrawal',
-      account: this.account,
-      counterparty: 0,
-      stamp: this.ownStamp(),
-      maxFee: BigInt(fee),
-      payload: to,
-      entries: [{ instrument: token, quantity: -amount, price: 0n }],
-    }
-    return this.single('withdrawal', page, {}, override)
+    const page = withdrawalPage(await this.termsOf(), token, amount, to)
+    const rule = await this.send(page, clientId, {})
+    return { trade: 'withdrawal', state: rule === null ? 'accepted' : 'refused', rule }
   }
 
-  /** Changes owner and view key by a page; the old keys sign it. */
-  async rotate(
-    next: MemberKeys,
-    override?: PageOverride,
-    shown: { key: { x: bigint; y: bigint }; viewKey: bigint } | null = {
-      key: eighthOf(next.signing),
-      viewKey: next.viewKey,
-    },
-  ): Promise<Outcome> {
-    const { fee } = await this.house()
-    const payload = rotationPayload(ownerKeyHash(next.signing.publicKey), viewKeyHash(next.viewKey))
-    const page: Page = {
-      kind: 'rotation',
-      account: this.account,
-      counterparty: 0,
-      stamp: this.ownStamp(),
-      maxFee: BigInt(fee),
-      payload,
-      entries: [],
-    }
-    return this.single('rotation', page, shown === null ? {} : { rotation: shown }, override)
+  /** Changes owner and view key by a page; the old keys sign until a batch has settled it. */
+  async rotate(next: MemberKeys): Promise<Outcome> {
+    const page = await this.rotationPage(next)
+    const rotation = { key: eighthOf(next.signing), viewKey: next.viewKey }
+    this.next = next
+    const rule = await this.send(page, `rotation-${page.payload}`, { rotation })
+    if (rule !== null) this.next = null
+    return { trade: 'rotation', state: rule === null ? 'accepted' : 'refused', rule }
   }
 
-  private async single(
-    trade: string,
-    page: Page,
-    extra: Parameters<HouseApi['page']>[3],
-    override?: PageOverride,
-  ): Promise<Outcome> {
-    const sent = await this.send(page, extra, override)
-    if ('refused' in sent) return { trade, state: 'refused', rule: sent.refused }
-    this.advance(sent.head)
-    return { trade, state: 'accepted', rule: null }
+  async rotationPage(next: MemberKeys): Promise<Page> {
+    return rotationPage(await this.termsOf(), next)
+  }
+
+  /**
+   * Opens this member's leaf on L1 and takes it over: its journal knows what has settled, and after
+   * a settled rotation the new keys sign. Throws if the keys do not open the leaf, or if its head is
+   * none that was signed here.
+   */
+  sync(rebuilt: Rebuilt): Account {
+    const { account, keys } = this.openLeaf(rebuilt)
+    this.journal.settle(account.head, rebuilt.last(this.account)?.batchNumber ?? 0n)
+    if (keys !== this.keys) {
+      this.keys = keys
+      this.next = null
+      this.api.authenticate(this.account, this.keys.signing, this.journal.state.domain)
+    }
+    return account
+  }
+
+  private openLeaf(rebuilt: Rebuilt): { readonly account: Account; readonly keys: MemberKeys } {
+    const tries = this.next === null ? [this.keys] : [this.next, this.keys]
+    // L1 does not show an owner key that a page has installed: the own candidates must be tried.
+    const candidates = tries.map((keys) => keys.ownerKeyHash)
+    let problem: unknown = null
+    for (const keys of tries) {
+      try {
+        return {
+          account: openAccount(rebuilt, this.account, keys.viewKey, candidates),
+          keys,
+        }
+      } catch (error) {
+        problem = error
+      }
+    }
+    throw problem
   }
 }

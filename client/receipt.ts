@@ -1,10 +1,10 @@
 /**
  * A receipt: the operator's signature that it has admitted a journal up to a head. EIP-191 personal
- * signature by the operator's L1 address over the text of receiptText, all numbers in decimal. The
- * sequencer has its own twin of this file.
+ * signature by the operator's L1 address over the text of receiptText, all numbers in decimal.
  */
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'
+import { receiptText } from '../circuits/document.ts'
 
 export type ReceiptBody = {
   readonly account: number
@@ -14,10 +14,6 @@ export type ReceiptBody = {
 }
 /** r, s and v (27 or 28) as 65 bytes in hex, as wallets have it. */
 export type Receipt = ReceiptBody & { readonly signature: string }
-
-export function receiptText(domain: bigint, { account, head, time }: ReceiptBody): string {
-  return `cloister receipt ${domain} ${account} ${head} ${time}`
-}
 
 function digestOf(text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text)

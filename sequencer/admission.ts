@@ -26,10 +26,10 @@ export type SignedPage = {
 export function checkEffect(
   ledger: Ledger,
   page: Page,
-  { fee, rowOf }: Conditions,
+  { time, fee, rowOf }: Conditions,
 ): Rejection | null {
   const { account: index } = page
-  const before = ledger.projected(index, fee)
+  const before = ledger.projected(index, fee, time)
   if (before === undefined)
     return { rule: 'JournalMustContinue', detail: 'the account is not registered', account: index }
   const after = withPage(before, page, fee)
@@ -107,6 +107,8 @@ export function checkSignedPage(
   const owner = ledger.ownerKeys.get(page.account)
   if (previous === undefined || owner === undefined)
     return { rule: 'JournalMustContinue', detail: 'the account is not registered' }
+  if (ledger.unsignedOf(page.account).length > 0)
+    return { rule: 'JournalMustContinue', detail: 'earlier pages wait to be signed anew' }
   const last = ledger.pendingOf(page.account).at(-1)
   if (last?.page.kind === 'rotation')
     return { rule: 'RotationMustEndItsJournal', detail: 'a rotation waits for its batch' }
@@ -114,6 +116,13 @@ export function checkSignedPage(
     return {
       rule: 'JournalMustContinue',
       detail: 'the page continues another head: fetch yours and sign again',
+    }
+  }
+  // Journals that follow different orders would block each other for good.
+  if (last !== undefined && page.stamp <= last.page.stamp) {
+    return {
+      rule: 'JournalMustContinue',
+      detail: 'the journal has a page with a later stamp already',
     }
   }
   const head = headAfter(previous, page)

@@ -1,14 +1,15 @@
 /** The HTTP face of the house. A member authenticates every call by signature; nobody reads another's tickets. */
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import { requestMessage } from '../circuits/document.ts'
+import { receiptText, requestMessage } from '../circuits/document.ts'
 import { verify } from '../circuits/eddsa.ts'
-import type { Admitted, Refusal, Ticket } from './desk.ts'
 import type { House } from './house.ts'
+import { entriesFor, type Admitted, type Receipt, type Refusal, type Ticket } from './ticket.ts'
 import {
   BadRequest,
   entries,
   index,
   object,
+  pages,
   point,
   signature,
   signedPage,
@@ -18,13 +19,10 @@ import {
 } from './wire.ts'
 
 const BODY_LIMIT = 16 * 1024
+/** A page is about 700 bytes of JSON. */
+const RESIGN_LIMIT = 512 * 1024
 const CLOCK_SECONDS = 300
 class Unauthorized extends Error {}
-
-/** The text that the operator signs when it accepts a page: a member's evidence against it. */
-export function receiptText(domain: bigint, account: number, head: bigint, time: number): string {
-  return `cloister receipt ${domain} ${account} ${head} ${time}`
-}
 
 export async function serve(house: House, port: number): Promise<FastifyInstance> {
   // No logger: a body must never reach a log.
@@ -81,18 +79,24 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     batch: ticket.batch,
     role: ticket.proposer === account ? 'proposer' : 'counterparty',
     counterparty: ticket.proposer === account ? ticket.counterparty : ticket.proposer,
-    entries: house.desk.entriesFor(ticket, account),
+    entries: entriesFor(ticket, account),
     isSigned: ticket.sides.has(account),
+    receipt: ticket.receipts.get(account) ?? null,
     refused: ticket.refusal?.rule ?? null,
   })
-  const answer = async (result: Admitted | Refusal, account: number) => {
-    if ('refused' in result) return result
+  const receiptOf = async (account: number, head: bigint): Promise<Receipt> => {
     const time = Math.floor(Date.now() / 1000)
-    return {
-      ...result,
-      time,
-      receipt: await house.l1.signReceipt(receiptText(house.domain, account, result.head, time)),
-    }
+    const text = receiptText(house.domain, { account, head, time: BigInt(time) })
+    return { head, time, signature: await house.l1.signReceipt(text) }
+  }
+  /** A receipt is for an admitted page: the first side of a trade gets its with the second. */
+  const answer = async (result: Admitted | Refusal, account: number, ticket?: Ticket) => {
+    if ('refused' in result) return result
+    if (!result.complete) return { ...result, receipt: null }
+    for (const [side, head] of ticket?.heads ?? [])
+      if (!ticket?.receipts.has(side)) ticket?.receipts.set(side, await receiptOf(side, head))
+    const receipt = ticket?.receipts.get(account) ?? (await receiptOf(account, result.head))
+    return { ...result, receipt }
   }
 
   app.setReplySerializer(stringify)
@@ -101,7 +105,7 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     token: house.options.deployment.token,
     chainId: house.options.deployment.chainId,
     domain: house.domain,
-    operator: house.l1.wallet.address,
+    operator: house.l1.operator,
     fee: house.options.fee,
     batchNumber: house.batchNumber,
     tableNumber: house.tableNumber,
@@ -136,8 +140,10 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
   app.get('/account', async (request) => {
     const account = caller(request)
     await house.watch()
+    house.desk.resigning.told(account)
     return {
       account,
+      resign: house.desk.resigning.wanted(account),
       settledHead: house.ledger.accounts.get(account)?.head ?? null,
       head: house.ledger.headOf(account) ?? null,
       pending: house.ledger.pendingOf(account).length,
@@ -173,12 +179,16 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     const account = caller(request)
     const body = bodyOf(request)
     const signed = signedPage(body, account)
-    return answer(
-      body['ticket'] === undefined
-        ? house.desk.signSingle(signed)
-        : house.desk.signTrade(text(body['ticket'], 'ticket'), signed),
-      account,
-    )
+    if (body['ticket'] === undefined) return answer(house.desk.signSingle(signed), account)
+    const id = text(body['ticket'], 'ticket')
+    return answer(house.desk.signTrade(id, signed), account, house.desk.tickets.get(id))
+  })
+  app.post('/resign', { bodyLimit: RESIGN_LIMIT }, async (request) => {
+    const account = caller(request)
+    const accepted = house.desk.resigning.accept(account, pages(bodyOf(request)['pages'], account))
+    return 'rule' in accepted
+      ? { refused: accepted.rule, detail: accepted.detail }
+      : answer({ ...accepted, complete: true }, account)
   })
   await app.listen({ port, host: '127.0.0.1' })
   return app

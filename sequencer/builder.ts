@@ -1,4 +1,7 @@
-/** Chooses what goes into the next batch: L1 requests first, then deposits, then trades in stamp order. */
+/**
+ * Chooses what goes into the next batch: L1 requests first, then deposits, holders of settled
+ * instruments, trades in stamp order, and cover.
+ */
 import type { Shape } from '../circuits/params.ts'
 import {
   executeBatch,
@@ -9,56 +12,99 @@ import {
   type JournalRun,
   type L1Request,
 } from '../circuits/batch.ts'
+import { entriesOf, livenessAt } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import type { Ledger, PendingPage } from './ledger.ts'
+import { chooseCover, holdersOfSettled, Room, type RandomBelow } from './room.ts'
 
 export type Waiting = {
   readonly requests: readonly L1Request[]
   readonly credits: readonly Credit[]
 }
+/** A trade, withdrawal or rotation whose page is the next of an account and breaks a rule now. */
+export type Unprovable = { readonly trade: string; readonly rejection: Rejection }
 export type Chosen = {
   readonly plan: BatchPlan
   readonly trace: BatchTrace
+}
+export type Choice = {
+  /** Null when there is nothing to do. */
+  readonly chosen: Chosen | null
   readonly setAside: readonly Rejection[]
+  /** What stands in the way of its account's later pages, and of everybody's who traded with it. */
+  readonly unprovable: readonly Unprovable[]
 }
 
-/** Null when there is nothing to do. Never throws for a page that cannot settle: it waits. */
+/** What a first plan turned out not to carry. */
+type Excluded = {
+  readonly trades: Map<string, Rejection>
+  /** Accounts that a deposit or a touch alone would break. */
+  readonly accounts: Set<number>
+}
+
+/** Never throws for a page that cannot settle: it is named, and the rest settles. */
 export function chooseBatch(
   ledger: Ledger,
   waiting: Waiting,
   shape: Shape,
   context: BatchContext,
-): Chosen | null {
+  random: RandomBelow,
+): Choice {
   const setAside: Rejection[] = []
-  const excluded = new Set<string>()
+  const excluded: Excluded = { trades: new Map(), accounts: new Set() }
   for (;;) {
-    const plan = planOf(ledger, waiting, shape, context, excluded)
-    if (plan.requests.length + plan.credits.length + plan.journals.size === 0) return null
-    const outcome = executeBatch(ledger.accounts, plan)
-    if (outcome.ok && outcome.trace.instruments.length <= shape.rows)
-      return { plan, trace: outcome.trace, setAside }
-    const rejection: Rejection = outcome.ok
-      ? { rule: 'InstrumentMustBeListed', detail: 'more instruments than the shape has rows' }
-      : outcome.rejection
-    setAside.push(rejection)
-    const victim = lastTradeOf(plan, ledger, rejection.account)
-    if (victim === undefined)
-      throw new Error(`no batch can be built: ${rejection.rule}: ${rejection.detail}`)
-    excluded.add(victim)
+    const room = new Room(shape, ledger.accounts, context)
+    const plan = planOf(ledger, waiting, shape, context, excluded, room)
+    const work = plan.requests.length + plan.credits.length + plan.journals.size + plan.cover.length
+    const unprovable = (): readonly Unprovable[] => unprovableIn(ledger, plan, excluded)
+    if (work === 0) return { chosen: null, setAside, unprovable: unprovable() }
+    const cover = chooseCover(room, ledger.accounts, context, excluded.accounts, random)
+    const covered = { ...plan, cover: [...plan.cover, ...cover] }
+    const outcome = executeBatch(ledger.accounts, covered)
+    if (outcome.ok)
+      return { chosen: { plan: covered, trace: outcome.trace }, setAside, unprovable: unprovable() }
+    setAside.push(outcome.rejection)
+    exclude(ledger, covered, outcome.rejection, excluded)
   }
 }
 
-/** The latest trade of an account in the plan, or of anyone if the account has none. */
-function lastTradeOf(
-  plan: BatchPlan,
+/** Takes out the latest page of the account that broke the rule, or the touch of it. */
+function exclude(
   ledger: Ledger,
-  account: number | undefined,
-): string | undefined {
-  const run = account === undefined ? undefined : plan.journals.get(account)
-  const runs = run === undefined ? [...plan.journals.values()] : [run]
-  const pages = runs.flatMap((r) => r.pages).sort((a, b) => (a.stamp < b.stamp ? -1 : 1))
-  const last = pages.at(-1)
-  return last && ledger.pendingOf(last.account).find((p) => p.page === last)?.trade
+  plan: BatchPlan,
+  rejection: Rejection,
+  { trades, accounts }: Excluded,
+): void {
+  const { account } = rejection
+  const last = account === undefined ? undefined : plan.journals.get(account)?.pages.at(-1)
+  const pending = ledger.pendingOf(account ?? 0).find(({ page }) => page === last)
+  if (pending !== undefined) {
+    trades.set(pending.trade, rejection)
+    return
+  }
+  const isTouched =
+    account !== undefined &&
+    !accounts.has(account) &&
+    (plan.cover.includes(account) || plan.credits.some((c) => c.account === account))
+  if (!isTouched) throw new Error(`no batch can be built: ${rejection.rule}: ${rejection.detail}`)
+  accounts.add(account)
+}
+
+/**
+ * Accounts that no page of theirs can leave: the first page was tried alone and broke a rule. The
+ * account at fault is the one that the rejection names; its counterparty only waits.
+ */
+function unprovableIn(
+  ledger: Ledger,
+  plan: BatchPlan,
+  { trades }: Excluded,
+): readonly Unprovable[] {
+  return [...ledger.pending].flatMap(([index, pages]) => {
+    const first = pages[0]
+    const rejection = first === undefined ? undefined : trades.get(first.trade)
+    const isStuck = rejection?.account === index && !plan.journals.has(index)
+    return isStuck ? [{ trade: (first as PendingPage).trade, rejection }] : []
+  })
 }
 
 function planOf(
@@ -66,15 +112,10 @@ function planOf(
   waiting: Waiting,
   shape: Shape,
   context: BatchContext,
-  excluded: ReadonlySet<string>,
+  excluded: Excluded,
+  room: Room,
 ): BatchPlan {
-  const members = new Set<number>()
-  const fits = (...accounts: readonly number[]): boolean => {
-    const more = new Set([...members, ...accounts])
-    if (more.size > shape.members) return false
-    accounts.forEach((a) => members.add(a))
-    return true
-  }
+  const fits = (...accounts: readonly number[]): boolean => room.take(accounts)
   // A prefix of the L1 queue: the first request that does not fit ends it.
   const requests: L1Request[] = []
   for (const request of waiting.requests) {
@@ -86,74 +127,109 @@ function planOf(
   const credits: Credit[] = []
   for (const credit of waiting.credits) {
     const exists = ledger.accounts.has(credit.account) || busy.has(credit.account)
-    if (exists && credits.length < shape.deposits && fits(credit.account)) credits.push(credit)
+    const isOut = excluded.accounts.has(credit.account) || credits.length === shape.deposits
+    if (exists && !isOut && room.take([credit.account], [credit.token])) credits.push(credit)
   }
+  const holders = holdersOfSettled(ledger.accounts, context).filter(
+    (index) => !excluded.accounts.has(index),
+  )
+  // Half of the slots at most before trades: neither may keep the other waiting.
+  const swept: number[] = []
+  const sweep = (limit: number): void => {
+    for (const index of holders) {
+      if (swept.length >= limit) return
+      if (!room.touched.has(index) && fits(index)) swept.push(index)
+    }
+  }
+  sweep(Math.max(1, Math.floor(shape.members / 2)))
+  const taken = pagesThatFit(ledger, shape, context.time, room, busy, excluded.trades)
+  sweep(shape.members)
+  return {
+    context,
+    requests,
+    credits: credits.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    ...journalsOf(ledger, taken, context.time),
+    cover: swept.filter((index) => !taken.has(index)),
+  }
+}
+
+function journalsOf(
+  ledger: Ledger,
+  taken: ReadonlyMap<number, readonly PendingPage[]>,
+  time: bigint,
+): Pick<BatchPlan, 'journals' | 'viewKeys'> {
   const journals = new Map<number, JournalRun>()
-  const taken = tradesThatFit(ledger, shape, fits, busy, excluded)
+  const viewKeys = new Map(ledger.viewKeys)
   for (const [index, pages] of taken) {
     const last = pages.at(-1) as PendingPage
     const signer = ledger.ownerKeys.get(index)
     if (signer === undefined)
       throw new Error(`builder: account ${index} has pages and no owner key`)
     const run = { pages: pages.map((p) => p.page), signature: last.signature, signer }
-    journals.set(index, last.rotation === undefined ? run : { ...run, rotation: last.rotation })
+    // A rotation that has expired is skipped like any page, and changes no key.
+    const isRotated = last.rotation !== undefined && !isExpired(last, time)
+    journals.set(index, isRotated ? { ...run, rotation: last.rotation } : run)
+    if (isRotated) viewKeys.set(index, last.rotation.viewKey)
   }
-  const viewKeys = new Map(ledger.viewKeys)
-  for (const pages of taken.values()) {
-    const { page, rotation } = pages.at(-1) as PendingPage
-    if (rotation !== undefined) viewKeys.set(page.account, rotation.viewKey)
-  }
-  return {
-    context,
-    requests,
-    credits: credits.sort((a, b) => (a.id < b.id ? -1 : 1)),
-    journals,
-    cover: [],
-    viewKeys,
-  }
+  return { journals, viewKeys }
 }
 
-/** Trades in stamp order, each only if all earlier pages of both sides are taken too. */
-function tradesThatFit(
+function isExpired({ page }: PendingPage, time: bigint): boolean {
+  return livenessAt(page.stamp, time) === 'expired'
+}
+
+/**
+ * Pages in stamp order, each only if all earlier pages of its account are taken too: of a live trade
+ * both sides or neither; an expired page for itself, to be skipped, so that its journal moves on.
+ */
+function pagesThatFit(
   ledger: Ledger,
   shape: Shape,
-  fits: (...accounts: readonly number[]) => boolean,
+  time: bigint,
+  room: Room,
   busy: ReadonlySet<number>,
-  excluded: ReadonlySet<string>,
+  excluded: ReadonlyMap<string, Rejection>,
 ): Map<number, PendingPage[]> {
-  const trades = new Map<string, PendingPage[]>()
-  for (const pages of ledger.pending.values()) {
-    for (const page of pages) trades.set(page.trade, [...(trades.get(page.trade) ?? []), page])
-  }
-  const ordered = [...trades.entries()].sort(([, a], [, b]) =>
-    (a[0] as PendingPage).page.stamp < (b[0] as PendingPage).page.stamp ? -1 : 1,
-  )
   const stopped = new Set(busy)
   const taken = new Map<number, PendingPage[]>()
-  let count = 0
-  let withdrawals = 0
-  let rotations = 0
-  for (const [trade, pages] of ordered) {
+  const count = { pages: 0, withdrawals: 0, rotations: 0 }
+  for (const pages of unitsOf(ledger, time)) {
+    const [first] = pages as [PendingPage]
     const accounts = pages.map((p) => p.page.account)
-    const kind = (pages[0] as PendingPage).page.kind
+    const { kind } = first.page
+    const isSkipped = isExpired(first, time)
     const hasRoom =
-      count + pages.length <= shape.pages &&
-      (kind !== 'withdrawal' || withdrawals < shape.withdrawals) &&
-      (kind !== 'rotation' || rotations < shape.rotations)
-    if (
-      excluded.has(trade) ||
-      !hasRoom ||
-      accounts.some((a) => stopped.has(a)) ||
-      !fits(...accounts)
-    ) {
+      count.pages + pages.length <= shape.pages &&
+      (isSkipped || kind !== 'withdrawal' || count.withdrawals < shape.withdrawals) &&
+      (isSkipped || kind !== 'rotation' || count.rotations < shape.rotations)
+    const isWhole = isSkipped || kind !== 'trade' || pages.length === 2
+    const isOut = excluded.has(first.trade) || accounts.some((a) => stopped.has(a))
+    // What a skipped page would have moved needs no row.
+    const instruments = isSkipped
+      ? []
+      : pages.flatMap((p) => entriesOf(p.page).map((e) => e.instrument))
+    if (!hasRoom || !isWhole || isOut || !room.take(accounts, instruments)) {
       accounts.forEach((a) => stopped.add(a))
       continue
     }
-    count += pages.length
-    if (kind === 'withdrawal') withdrawals++
-    if (kind === 'rotation') rotations++
+    count.pages += pages.length
+    if (!isSkipped && kind === 'withdrawal') count.withdrawals++
+    if (!isSkipped && kind === 'rotation') count.rotations++
     for (const page of pages)
       taken.set(page.page.account, [...(taken.get(page.page.account) ?? []), page])
   }
   return taken
+}
+
+/** What is taken together or not at all, in stamp order. */
+function unitsOf(ledger: Ledger, time: bigint): readonly (readonly PendingPage[])[] {
+  const units = new Map<string, PendingPage[]>()
+  for (const [index, pages] of ledger.pending) {
+    for (const page of pages) {
+      const name = isExpired(page, time) ? `${page.trade}/${index}` : page.trade
+      units.set(name, [...(units.get(name) ?? []), page])
+    }
+  }
+  const stampOfUnit = ([first]: readonly PendingPage[]): bigint => (first as PendingPage).page.stamp
+  return [...units.values()].sort((a, b) => (stampOfUnit(a) < stampOfUnit(b) ? -1 : 1))
 }

@@ -1,11 +1,4 @@
 /** Deploys a clearing house to a chain: token, verifiers of the shapes, the contract, and its genesis account. */
-import {
-  BrowserProvider,
-  ContractFactory,
-  JsonRpcProvider,
-  type Contract,
-  type Signer,
-} from 'ethers'
 import { TREE_DEPTH, SETTLEMENT_DEPTH } from '../circuits/params.ts'
 import {
   activeMeta,
@@ -17,7 +10,8 @@ import {
 } from '../circuits/account.ts'
 import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { verifierSource, type ShapeKey } from '../prover/artifacts.ts'
-import { compileSolidity, projectSources, type CompiledContract } from './solidity.ts'
+import { chainIdOf, deployContract, timeOf, type Sender } from './l1.ts'
+import { compileSolidity, contractsOf, type CompiledContract } from './solidity.ts'
 
 export type Deployment = {
   readonly contract: string
@@ -28,7 +22,7 @@ export type Deployment = {
 }
 export type CompiledVerifier = { readonly key: ShapeKey; readonly contract: CompiledContract }
 export type DeployOptions = {
-  readonly admin: Signer
+  readonly admin: Sender
   readonly operator: string
   readonly oracle: string
   readonly verifiers: readonly CompiledVerifier[]
@@ -53,46 +47,31 @@ export async function compileVerifiers(
   return made
 }
 
-export function contractsOf(): Record<string, CompiledContract> {
-  return compileSolidity(projectSources())
-}
-
 /** A chain other than a local one must never trust a development key. */
 const LOCAL_CHAINS: readonly bigint[] = [31337n, 1337n]
 
-async function create(
-  signer: Signer,
-  { abi, bytecode }: CompiledContract,
-  ...args: unknown[]
-): Promise<Contract> {
-  const made = await new ContractFactory(abi as never, bytecode, signer).deploy(...args)
-  await made.waitForDeployment()
-  return made as Contract
-}
-
 export async function deploy(options: DeployOptions): Promise<Deployment> {
   const { admin, verifiers } = options
-  const { chainId } = await (admin.provider as JsonRpcProvider | BrowserProvider).getNetwork()
+  const chainId = await chainIdOf(admin)
   if (!LOCAL_CHAINS.includes(chainId)) {
     throw new Error(
       `development keys are for local chains only (31337, 1337); this is chain ${chainId}`,
     )
   }
   const contracts = contractsOf()
-  const block = await admin.provider?.getBlock('latest')
   const feeAccount: Account = {
     ownerKeyHash: 0n,
     viewKeyHash: viewKeyHash(options.feeAccountViewKey),
     head: 0n,
-    meta: activeMeta(BigInt(block?.timestamp ?? 0)),
+    meta: activeMeta(await timeOf(admin)),
     cash: 0n,
     balances: [],
     salt: saltOf(batchKey(options.feeAccountViewKey, 0, 0n, 0n)),
   }
   const tree = new Tree(TREE_DEPTH)
   tree.set(0, leafHash(feeAccount))
-  const token = await create(admin, contracts['TestDollar'] as CompiledContract)
-  const house = await create(admin, contracts['Cloister'] as CompiledContract, {
+  const token = await deployContract(admin, contracts['TestDollar'] as CompiledContract)
+  const house = await deployContract(admin, contracts['Cloister'] as CompiledContract, {
     admin: await admin.getAddress(),
     operator: options.operator,
     oracle: options.oracle,
@@ -105,32 +84,19 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     refundDelay: options.refundDelaySeconds,
   })
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
-  await (
-    await house.getFunction('addToken')(1, await token.getAddress(), 1, (1n << 55n) - 1n)
-  ).wait()
+  await house.send('addToken', 1, token.address, 1, (1n << 55n) - 1n)
   const shapeIds = new Map<string, bigint>()
   for (const [i, { key, contract }] of verifiers.entries()) {
-    const verifier = await create(admin, contract)
-    const { members, deposits, withdrawals, requests } = key.shape
+    const verifier = await deployContract(admin, contract)
+    const { name, members, deposits, withdrawals, requests } = key.shape
     const id = BigInt(i + 1)
-    await (
-      await house.getFunction('addShape')(
-        id,
-        members,
-        deposits,
-        withdrawals,
-        requests,
-        await verifier.getAddress(),
-        `0x${key.keyHash}`,
-        true,
-        key.shape.name,
-      )
-    ).wait()
-    shapeIds.set(key.shape.name, id)
+    const sizes = [members, deposits, withdrawals, requests]
+    await house.send('addShape', id, ...sizes, verifier.address, `0x${key.keyHash}`, true, name)
+    shapeIds.set(name, id)
   }
   return {
-    contract: await house.getAddress(),
-    token: await token.getAddress(),
+    contract: house.address,
+    token: token.address,
     chainId,
     feeAccount,
     shapeIds,

@@ -1,9 +1,8 @@
 /** The desk: proposals, affirmations, order stamps and pages. A trade is admitted with both its sides or not at all. */
 import { randomBytes } from 'node:crypto'
 import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
-import { counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
-import type { Rejection, RuleName } from '../circuits/rules.ts'
-import { checkPage } from '../circuits/page.ts'
+import { checkPage, counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
+import type { Rejection } from '../circuits/rules.ts'
 import {
   checkEffect,
   checkPair,
@@ -12,37 +11,12 @@ import {
   type SignedPage,
 } from './admission.ts'
 import type { Ledger } from './ledger.ts'
-
-export type TradeState = 'proposed' | 'stamped' | 'accepted' | 'proven' | 'final' | 'refused'
-/** A trade as its two parties see it. Nobody else does. */
-export type Ticket = {
-  readonly id: string
-  readonly clientId: string
-  readonly proposer: number
-  readonly counterparty: number
-  /** From the proposer's side. */
-  readonly entries: readonly Entry[]
-  readonly payload: bigint
-  state: TradeState
-  stamp: bigint
-  refusal: Rejection | null
-  readonly sides: Map<number, SignedPage>
-  batch: bigint | null
-}
-export type Refusal = { readonly refused: RuleName; readonly detail: string }
-export type Admitted = { readonly head: bigint; readonly complete: boolean }
-
-/** Error texts never say which side's margin failed: the detail stays with the account it is about. */
-function tell(rejection: Rejection, asker: number): Refusal {
-  const mine = rejection.account === undefined || rejection.account === asker
-  return {
-    refused: rejection.rule,
-    detail: mine ? rejection.detail : 'the trade cannot be admitted',
-  }
-}
+import { pageId, Resigning } from './resign.ts'
+import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
 
 export class Desk {
   readonly tickets = new Map<string, Ticket>()
+  readonly resigning: Resigning
   refusedCount = 0
   private readonly ledger: Ledger
   private readonly conditions: () => Conditions
@@ -52,6 +26,7 @@ export class Desk {
   constructor(ledger: Ledger, conditions: () => Conditions) {
     this.ledger = ledger
     this.conditions = conditions
+    this.resigning = new Resigning(ledger)
   }
 
   /** Strictly rising stamps: seconds and random bits, so that the number of trades does not show. */
@@ -119,6 +94,8 @@ export class Desk {
       stamp: 0n,
       refusal: null,
       sides: new Map(),
+      heads: new Map(),
+      receipts: new Map(),
       batch: null,
     }
     this.tickets.set(ticket.id, ticket)
@@ -179,7 +156,7 @@ export class Desk {
     }
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
     if (ticket.state !== 'stamped')
-      return { head: this.ledger.headOf(account) ?? 0n, complete: true }
+      return { head: ticket.heads.get(account) ?? 0n, complete: true }
     const expected: Page = {
       kind: 'trade',
       account: ticket.proposer,
@@ -190,6 +167,11 @@ export class Desk {
       entries: ticket.entries,
     }
     const form = checkPage(signed.page, this.conditions().time, this.conditions().fee)
+    if (this.resigning.isBehind(account)) {
+      // The trade is as good as it was: its side comes again, on the new head.
+      const detail = 'the journal was cut: GET /account names its head and what to sign anew'
+      return tell({ rule: 'JournalMustContinue', detail }, account)
+    }
     const mismatch =
       form ??
       checkPair(signed.page, account === ticket.proposer ? counterPage(expected, 0n) : expected)
@@ -197,8 +179,7 @@ export class Desk {
     const checked = checkSignedPage(this.ledger, signed, this.conditions())
     if ('rule' in checked) return this.refuse(ticket, checked, account)
     ticket.sides.set(account, signed)
-    if (ticket.sides.size < 2)
-      return { head: checked.head, complete: false }
+    if (ticket.sides.size < 2) return { head: checked.head, complete: false }
     return this.admitPair(ticket, account)
   }
 
@@ -211,14 +192,15 @@ export class Desk {
       if ('rule' in checked) return this.refuse(ticket, checked, asker)
       heads.push(checked.head)
     }
-    ;[one, other].forEach((side, i) =>
+    ;[one, other].forEach((side, i) => {
+      ticket.heads.set(side.page.account, heads[i] as bigint)
       this.ledger.append(side.page.account, {
         page: side.page,
         head: heads[i] as bigint,
         signature: side.signature,
         trade: ticket.id,
-      }),
-    )
+      })
+    })
     ticket.state = 'accepted'
     return { head: heads[one.page.account === asker ? 0 : 1] as bigint, complete: true }
   }
@@ -232,10 +214,12 @@ export class Desk {
         { rule: 'TradeMustMatch', detail: 'a trade needs its second side: propose it' },
         page.account,
       )
+    const known = this.ledger
+      .pendingOf(page.account)
+      .find((p) => pageId(p.page) === pageId(page) && p.signature.s === signed.signature.s)
+    if (known !== undefined) return { head: known.head, complete: true }
     const checked = checkSignedPage(this.ledger, signed, this.conditions())
     if ('rule' in checked) return this.refuse(null, checked, page.account)
-    const again = this.ledger.pendingOf(page.account).some((p) => p.head === checked.head)
-    if (again) return { head: checked.head, complete: true }
     const pending = {
       page,
       head: checked.head,
@@ -247,6 +231,32 @@ export class Desk {
       signed.rotation === undefined ? pending : { ...pending, rotation: signed.rotation },
     )
     return { head: checked.head, complete: true }
+  }
+
+  /**
+   * A trade, withdrawal or rotation that cannot settle leaves the journals; its sides are asked to
+   * sign their later pages anew.
+   */
+  drop(trade: string, rejection: Rejection, time: bigint): void {
+    const accounts = this.resigning.drop(trade, time)
+    const ticket = this.tickets.get(trade)
+    if (ticket !== undefined) {
+      ticket.state = 'refused'
+      ticket.refusal = rejection
+    }
+    this.refusedCount++
+    // One side of a trade may be signed on a head that is gone now.
+    for (const open of this.tickets.values())
+      if (open.state === 'stamped') accounts.forEach((account) => open.sides.delete(account))
+  }
+
+  /** Whoever was asked to sign anew and did not loses those pages; nobody waits for them longer. */
+  dropOverdue(time: bigint): void {
+    for (;;) {
+      const [trade] = this.resigning.overdue(time)
+      if (trade === undefined) return
+      this.drop(trade, { rule: 'SignatureMustMatch', detail: 'a side did not sign anew' }, time)
+    }
   }
 
   ticketsOf(account: number): readonly Ticket[] {
@@ -266,9 +276,13 @@ export class Desk {
     }
   }
 
-  entriesFor(ticket: Ticket, account: number): readonly Entry[] {
-    return account === ticket.proposer
-      ? ticket.entries
-      : ticket.entries.map((e) => ({ ...e, quantity: -e.quantity }))
+  /** Trades whose pages an accepted batch has skipped: they can never settle any more. */
+  expire(trades: ReadonlySet<string>): void {
+    for (const id of trades) {
+      const ticket = this.tickets.get(id)
+      if (ticket === undefined) continue
+      ticket.state = 'refused'
+      ticket.refusal = { rule: 'StampMustBeLive', detail: 'no batch took the trade in its time' }
+    }
   }
 }

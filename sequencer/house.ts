@@ -1,21 +1,23 @@
 /** The clearing house: watches L1, admits pages, builds batches, has them proven and settles them. */
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { FIELD_MODULUS } from '../circuits/params.ts'
-import { depositCommitment, viewKeyHash } from '../circuits/account.ts'
-import type { Credit, L1Request } from '../circuits/batch.ts'
+import { depositCommitment, ownerKeyHash, viewKeyHash } from '../circuits/account.ts'
+import type { BatchContext, Credit, L1Request } from '../circuits/batch.ts'
 import { timesEight, type Point } from '../circuits/eddsa.ts'
 import { statementOf } from '../circuits/statement.ts'
 import { rowLookup, settlementsOf, type Row, type Table } from '../circuits/table.ts'
 import { buildBatch, type WitnessInput } from '../circuits/witness.ts'
 import { wordLayout } from '../circuits/words.ts'
-import type { Proof } from '../prover/groth16.ts'
 import type { ShapeKey } from '../prover/artifacts.ts'
-import { prepareProof, type PreparedProof } from '../prover/pool.ts'
-import { chooseBatch, type Chosen } from './builder.ts'
+import type { Groth16Proof } from '../prover/groth16.ts'
+import { chooseBatch, type Choice, type Chosen } from './builder.ts'
 import type { Deployment } from './deploy.ts'
 import { Desk } from './desk.ts'
-import { SequencerL1, type L1Deposit, type L1Table } from './l1.ts'
+import type { L1Deposit, L1Table, SequencerL1 } from './l1.ts'
 import { Ledger } from './ledger.ts'
+import type { RandomBelow } from './room.ts'
+
+const ENTRY_SHAPE = 'entry'
 
 export type BatchReport = {
   readonly number: bigint
@@ -30,22 +32,32 @@ export type BatchReport = {
   readonly publicBytes: number
   readonly root: bigint
 }
+/** What the house asks of L1. */
+export type HouseL1 = Pick<
+  SequencerL1,
+  'operator' | 'news' | 'countersign' | 'signReceipt' | 'submit' | 'close'
+>
 export type HouseOptions = {
   readonly rpcUrl: string
   readonly deployment: Deployment
-  readonly operatorKey: string
+  readonly domain: bigint
+  readonly l1: HouseL1
+  readonly prove: (key: ShapeKey, input: WitnessInput) => Promise<Groth16Proof>
   readonly feeAccountViewKey: bigint
+  /** The usual shape first. */
   readonly keys: readonly ShapeKey[]
   readonly fee: bigint
   /** The oracle's table by its root: where a deployment serves them; the house checks the root. */
   readonly tableByRoot: (root: bigint) => Table | undefined
   readonly log: (line: string) => void
+  /** Draws cover accounts; the system's generator unless a run is to be replayed. */
+  readonly randomBelow?: RandomBelow
 }
 
 export class House {
   readonly ledger: Ledger
   readonly desk: Desk
-  readonly l1: SequencerL1
+  readonly l1: HouseL1
   readonly reports: BatchReport[] = []
   readonly domain: bigint
   readonly options: HouseOptions
@@ -60,13 +72,13 @@ export class House {
   private readonly shownViewKeys = new Map<bigint, bigint>()
   private settled: Row[] = []
   private lastTime = 0n
-  private readonly prepared = new Map<string, PreparedProof>()
+  private watching: Promise<void> = Promise.resolve()
 
-  constructor(options: HouseOptions, domain: bigint) {
+  constructor(options: HouseOptions) {
     this.options = options
-    this.domain = domain
+    this.domain = options.domain
     this.ledger = new Ledger(options.deployment.feeAccount, options.feeAccountViewKey)
-    this.l1 = new SequencerL1(options.rpcUrl, options.deployment.contract, options.operatorKey)
+    this.l1 = options.l1
     this.desk = new Desk(this.ledger, () => this.conditions())
   }
 
@@ -81,8 +93,14 @@ export class House {
     }
   }
 
-  /** Takes what L1 has to say since the last time. */
-  async watch(): Promise<void> {
+  /** Takes what L1 has to say since the last time; looks one after the other, nothing twice. */
+  watch(): Promise<void> {
+    const next = this.watching.then(() => this.takeNews())
+    this.watching = next.catch(() => {})
+    return next
+  }
+
+  private async takeNews(): Promise<void> {
     const news = await this.l1.news()
     this.requests.push(...news.requests)
     for (const request of news.requests) {
@@ -124,8 +142,8 @@ export class House {
     })
   }
 
-  /** One batch of the given shape, from choice to L1. Null when there is nothing to settle. */
-  async runBatch(key: ShapeKey): Promise<BatchReport | null> {
+  /** One batch, from choice to L1. Null when there is nothing to settle. */
+  async runBatch(): Promise<BatchReport | null> {
     await this.watch()
     if (this.table === null) return null
     // The wall clock, as for stamps: L1's next block carries it, while its last one may be old.
@@ -138,14 +156,41 @@ export class House {
       table: this.table,
       settlements: settlementsOf(this.settled),
     }
-    const chosen = chooseBatch(
-      this.ledger,
-      { requests: this.requests, credits: this.credits() },
-      key.shape,
-      context,
-    )
+    this.desk.dropOverdue(context.time)
+    const { key, chosen, unprovable } = this.choose(context)
+    // Before the proof: while it is made, the members sign anew. Pages of this batch stand before.
+    for (const { trade, rejection } of unprovable) {
+      this.options.log(`a page cannot settle (${rejection.rule}): its sides sign anew without it`)
+      this.desk.drop(trade, rejection, context.time)
+    }
     if (chosen === null) return null
     return this.settle(key, chosen)
+  }
+
+  /**
+   * In the first shape; in the entry shape, which is proven sooner, if that holds all of it. The
+   * shape of a batch tells an outsider that no page was in it: only where registrations, which are
+   * public, are what it is about.
+   */
+  private choose(context: BatchContext): Choice & { readonly key: ShapeKey } {
+    const waiting = { requests: this.requests, credits: this.credits() }
+    const random = this.options.randomBelow ?? ((bound: number) => randomInt(bound))
+    const choose = (key: ShapeKey) => ({
+      key,
+      ...chooseBatch(this.ledger, waiting, key.shape, context, random),
+    })
+    const [key, ...others] = this.options.keys
+    if (key === undefined) throw new Error('house: no shape is configured')
+    const usual = choose(key)
+    const entry = others.find(({ shape }) => shape.name === ENTRY_SHAPE)
+    const { plan } = usual.chosen ?? {}
+    if (entry === undefined || plan === undefined || plan.requests.length === 0) return usual
+    if ([...this.ledger.pending.values()].some((pages) => pages.length > 0)) return usual
+    const quick = choose(entry)
+    const isAll =
+      quick.chosen?.plan.requests.length === plan.requests.length &&
+      quick.chosen.plan.credits.length === plan.credits.length
+    return isAll ? quick : usual
   }
 
   private async settle(key: ShapeKey, { plan, trace }: Chosen): Promise<BatchReport> {
@@ -171,15 +216,10 @@ export class House {
     }
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const started = performance.now()
-    const { proof } = await this.prove(key, built.finish(x, y))
+    const proof = await this.options.prove(key, built.finish(x, y))
     const proveSeconds = (performance.now() - started) / 1000
-    const trades = new Set(
-      [...plan.journals.values()]
-        .flatMap((run) => run.pages)
-        .map(
-          (page) => this.ledger.pendingOf(page.account).find((p) => p.page === page)?.trade ?? '',
-        ),
-    )
+    const trades = this.tradesOf(trace, true)
+    const skipped = this.tradesOf(trace, false)
     const number = this.batchNumber + 1n
     this.desk.advance(trades, 'proven', number)
     const accountsPart = wordLayout(shape).find((part) => part.name === 'accounts')
@@ -198,6 +238,7 @@ export class House {
     })
     this.take(plan, trace)
     this.desk.advance(trades, 'final', number)
+    this.desk.expire(skipped)
     const live = trace.pages.filter((u) => u.isLive && u.page.kind === 'trade')
     const report: BatchReport = {
       number,
@@ -209,7 +250,7 @@ export class House {
       legs:
         live.reduce((sum, u) => sum + u.page.entries.filter((e) => e.quantity !== 0n).length, 0) /
         2,
-      pages: trace.pages.length,
+      pages: trace.pages.filter((u) => u.isLive).length,
       pageSlots: shape.pages,
       accounts: trace.members.length,
       publicBytes: 32 * built.words.length,
@@ -218,22 +259,14 @@ export class House {
     return report
   }
 
-  /** One proof at a time, with all cores; the process of the next one is started as soon as this one ends. */
-  private async prove(key: ShapeKey, input: WitnessInput): Promise<Proof> {
-    const prepare = (): PreparedProof =>
-      prepareProof({
-        zkeyPath: key.zkeyPath,
-        wasmPath: key.wasmPath,
-        verificationKeyPath: key.verificationKeyPath,
-        singleThread: false,
-      })
-    const prepared = this.prepared.get(key.shape.name) ?? prepare()
-    this.prepared.delete(key.shape.name)
-    try {
-      return await prepared.prove(input)
-    } finally {
-      this.prepared.set(key.shape.name, prepare())
-    }
+  /** Names of what the pages of a batch belong to: of the live ones, or of the skipped. */
+  private tradesOf(trace: Chosen['trace'], isLive: boolean): ReadonlySet<string> {
+    const pages = trace.pages.filter((use) => use.isLive === isLive).map(({ page }) => page)
+    return new Set(
+      pages.flatMap((page) =>
+        this.ledger.pendingOf(page.account).flatMap((p) => (p.page === page ? [p.trade] : [])),
+      ),
+    )
   }
 
   private take(plan: Chosen['plan'], trace: Chosen['trace']): void {
@@ -242,13 +275,11 @@ export class House {
     this.ledger.settle(trace)
     for (const request of plan.requests)
       this.ledger.ownerKeys.set(request.account, timesEight(request.key))
-    for (const [index, run] of plan.journals) {
-      if (
-        run.rotation !== undefined &&
-        trace.members.find((m) => m.index === index)?.after.ownerKeyHash !== undefined
-      ) {
-        this.ledger.ownerKeys.set(index, timesEight(run.rotation.key))
-      }
+    for (const { index, run, after } of trace.members) {
+      if (run?.rotation === undefined) continue
+      // The page may have been skipped: the leaf says which key counts.
+      const key = timesEight(run.rotation.key)
+      if (ownerKeyHash(key) === after.ownerKeyHash) this.ledger.ownerKeys.set(index, key)
     }
     this.requests = this.requests.slice(plan.requests.length)
     this.accountCount += BigInt(plan.requests.filter((r) => r.kind === 'register').length)
@@ -259,7 +290,6 @@ export class House {
   }
 
   close(): void {
-    for (const prepared of this.prepared.values()) prepared.discard()
     this.l1.close()
   }
 }

@@ -1,10 +1,100 @@
-/** The sequencer's door to L1: what the contract says becomes plain values, batches become transactions. */
-import { Contract, JsonRpcProvider, Wallet, type EventLog, type InterfaceAbi } from 'ethers'
-import { REQUEST_KIND } from '../circuits/params.ts'
+/**
+ * The sequencer's door to L1, and the only file of this room that knows ethers: what the contract
+ * says becomes plain values, batches become transactions.
+ */
+import {
+  AbiCoder,
+  Contract,
+  ContractFactory,
+  JsonRpcProvider,
+  keccak256,
+  NonceManager,
+  Wallet,
+  type EventLog,
+  type InterfaceAbi,
+  type Signer,
+} from 'ethers'
+import { FIELD_MODULUS, REQUEST_KIND } from '../circuits/params.ts'
 import type { L1Request } from '../circuits/batch.ts'
 import { settledRow, type Row } from '../circuits/table.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
-import { contractsOf } from './deploy.ts'
+import { contractsOf, type CompiledContract } from './solidity.ts'
+
+/** A transaction that has been asked for; `wait` resolves when it is mined. */
+export type Sent = { readonly wait: () => Promise<unknown> }
+export type DeployedContract = {
+  readonly address: string
+  /** Sends a transaction to a function by name, and waits until it is mined. */
+  readonly send: (name: string, ...args: readonly unknown[]) => Promise<void>
+}
+export type Sender = Signer
+
+/** A connection and an account that sends many transactions in a row. */
+export function senderOf(rpcUrl: string, key: string) {
+  const provider = connectTo(rpcUrl)
+  const sender: Sender = new NonceManager(new Wallet(key, provider))
+  return { sender, close: () => provider.destroy() }
+}
+
+function connectTo(rpcUrl: string): JsonRpcProvider {
+  return new JsonRpcProvider(rpcUrl, undefined, {
+    cacheTimeout: -1,
+    polling: true,
+    pollingInterval: 50,
+  })
+}
+
+/** Resolves when the node answers; throws after `seconds`. */
+export async function untilAnswering(rpcUrl: string, seconds: number): Promise<void> {
+  const end = Date.now() + 1000 * seconds
+  for (;;) {
+    const answer = await fetch(rpcUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }),
+    }).catch(() => null)
+    if (answer?.ok === true) return
+    if (Date.now() > end) throw new Error(`L1: no answer within ${seconds} s`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+export function addressOfKey(key: string): string {
+  return new Wallet(key).address
+}
+
+export async function chainIdOf(sender: Sender): Promise<bigint> {
+  const network = await sender.provider?.getNetwork()
+  if (network === undefined) throw new Error('L1: the sender is not connected')
+  return network.chainId
+}
+
+/** Seconds of the latest block; 0 on a chain without one. */
+export async function timeOf(sender: Sender): Promise<bigint> {
+  return BigInt((await sender.provider?.getBlock('latest'))?.timestamp ?? 0)
+}
+
+export async function deployContract(
+  sender: Sender,
+  { abi, bytecode }: CompiledContract,
+  ...args: readonly unknown[]
+): Promise<DeployedContract> {
+  const made = await new ContractFactory(abi as InterfaceAbi, bytecode, sender).deploy(...args)
+  await made.waitForDeployment()
+  return {
+    address: await made.getAddress(),
+    send: async (name, ...given) => {
+      const sent = (await made.getFunction(name)(...given)) as Sent
+      await sent.wait()
+    },
+  }
+}
+
+/** The first word of every batch: it ties a statement to one chain and one contract. */
+export function domainOf(chainId: bigint, contract: string): bigint {
+  const words = AbiCoder.defaultAbiCoder().encode(['uint256', 'address'], [chainId, contract])
+  return BigInt(keccak256(words)) % FIELD_MODULUS
+}
 
 export type L1Deposit = {
   readonly id: bigint
@@ -61,17 +151,18 @@ export class SequencerL1 {
   private nextBlock = 0
 
   constructor(rpcUrl: string, contract: string, operatorKey: string) {
-    this.provider = new JsonRpcProvider(rpcUrl, undefined, {
-      cacheTimeout: -1,
-      polling: true,
-      pollingInterval: 100,
-    })
+    this.provider = connectTo(rpcUrl)
     this.wallet = new Wallet(operatorKey, this.provider)
     this.contract = new Contract(
       contract,
       contractsOf()['Cloister']?.abi as InterfaceAbi,
       this.wallet,
     )
+  }
+
+  /** The operator's address. */
+  get operator(): string {
+    return this.wallet.address
   }
 
   async news(): Promise<L1News> {

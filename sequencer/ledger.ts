@@ -3,7 +3,7 @@ import { CASH_ID, FEE_ACCOUNT_INDEX, TREE_DEPTH } from '../circuits/params.ts'
 import { addBalance, leafHash, type Account } from '../circuits/account.ts'
 import type { BatchTrace } from '../circuits/batch.ts'
 import type { Point, Signature } from '../circuits/eddsa.ts'
-import { entriesOf, type Page } from '../circuits/page.ts'
+import { entriesOf, livenessAt, type Page } from '../circuits/page.ts'
 import { Tree } from '../circuits/tree.ts'
 
 /** An admitted page, waiting for a batch. `trade` ties the two sides together. */
@@ -23,6 +23,11 @@ export class Ledger {
   /** Owner keys by account, known from registration and rotations. */
   readonly ownerKeys = new Map<number, Point>()
   readonly pending = new Map<number, PendingPage[]>()
+  /**
+   * Pages that stood behind one that cannot settle, in journal order, under the heads that they
+   * were signed on: they are out of every batch until their owner has signed them anew.
+   */
+  readonly unsigned = new Map<number, PendingPage[]>()
 
   constructor(feeAccount: Account, feeAccountViewKey: bigint) {
     this.accounts.set(FEE_ACCOUNT_INDEX, feeAccount)
@@ -33,23 +38,52 @@ export class Ledger {
   pendingOf(index: number): readonly PendingPage[] {
     return this.pending.get(index) ?? []
   }
+  unsignedOf(index: number): readonly PendingPage[] {
+    return this.unsigned.get(index) ?? []
+  }
 
   /** The head that the next page of an account must continue. */
   headOf(index: number): bigint | undefined {
     return this.pendingOf(index).at(-1)?.head ?? this.accounts.get(index)?.head
   }
 
-  /** The account as it will be when all its pending pages have settled, fees included. */
-  projected(index: number, fee: bigint): Account | undefined {
+  /** The account as it will be when all its pages that still live have settled, fees included. */
+  projected(index: number, fee: bigint, time: bigint): Account | undefined {
     const account = this.accounts.get(index)
     if (account === undefined) return undefined
-    return this.pendingOf(index).reduce((sum, { page }) => withPage(sum, page, fee), account)
+    return [...this.pendingOf(index), ...this.unsignedOf(index)]
+      .filter(({ page }) => livenessAt(page.stamp, time) !== 'expired')
+      .reduce((sum, { page }) => withPage(sum, page, fee), account)
   }
 
   append(index: number, page: PendingPage): void {
     const list = this.pending.get(index)
     if (list === undefined) this.pending.set(index, [page])
     else list.push(page)
+  }
+
+  /**
+   * Takes a trade out of every journal that has it. Pages before it stay as they are signed; those
+   * behind it are unsigned from now on. Returns the accounts that had it.
+   */
+  drop(trade: string): readonly number[] {
+    const had: number[] = []
+    for (const [index, pages] of this.pending) {
+      const place = pages.findIndex((page) => page.trade === trade)
+      if (place < 0) continue
+      had.push(index)
+      this.pending.set(index, pages.slice(0, place))
+      this.unsigned.set(index, [...pages.slice(place + 1), ...this.unsignedOf(index)])
+    }
+    for (const [index, pages] of this.unsigned) {
+      if (!pages.some((page) => page.trade === trade)) continue
+      had.push(index)
+      this.unsigned.set(
+        index,
+        pages.filter((page) => page.trade !== trade),
+      )
+    }
+    return had
   }
 
   /** Takes over a batch that L1 accepted. */

@@ -4,14 +4,16 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { JsonRpcProvider, NonceManager, Wallet } from 'ethers'
 import { FIELD_MODULUS } from '../circuits/params.ts'
 import { tableOf, type Row, type Table } from '../circuits/table.ts'
 import { developmentKeyOf, shapeNamed, type ShapeKey } from '../prover/artifacts.ts'
 import { readR1csInfo } from '../prover/groth16.ts'
 import { serve } from './api.ts'
-import { compileVerifiers, contractsOf, deploy } from './deploy.ts'
+import { compileVerifiers, deploy } from './deploy.ts'
 import { House } from './house.ts'
+import { addressOfKey, domainOf, senderOf, SequencerL1, untilAnswering } from './l1.ts'
+import { BatchProver } from './proving.ts'
+import { contractsOf } from './solidity.ts'
 import { stringify } from './wire.ts'
 
 type Configuration = {
@@ -64,43 +66,35 @@ for (const name of configuration.shapes) keys.push(await developmentKeyOf(shapeN
 log('compiling the contracts (solc)')
 contractsOf()
 const verifiers = await compileVerifiers(keys)
-const provider = new JsonRpcProvider(configuration.rpcUrl, undefined, {
-  cacheTimeout: -1,
-  pollingInterval: 100,
-})
-const admin = new NonceManager(new Wallet(adminKey, provider))
+await untilAnswering(configuration.rpcUrl, 60)
+const admin = senderOf(configuration.rpcUrl, adminKey)
 const deployment = await deploy({
-  admin,
-  operator: new Wallet(operatorKey).address,
+  admin: admin.sender,
+  operator: addressOfKey(operatorKey),
   oracle: configuration.oracle,
   verifiers,
   feeAccountViewKey,
   fee: BigInt(configuration.fee),
   refundDelaySeconds: 172_800n,
 })
-const { keccak256, AbiCoder } = await import('ethers')
-const domain =
-  BigInt(
-    keccak256(
-      AbiCoder.defaultAbiCoder().encode(
-        ['uint256', 'address'],
-        [deployment.chainId, deployment.contract],
-      ),
-    ),
-  ) % FIELD_MODULUS
-const house = new House(
-  {
-    rpcUrl: configuration.rpcUrl,
-    deployment,
-    operatorKey,
-    feeAccountViewKey,
-    keys,
-    fee: BigInt(configuration.fee),
-    tableByRoot: (root) => tableFrom(configuration.tables, root),
-    log,
-  },
-  domain,
-)
+admin.close()
+const [usual] = keys
+if (usual === undefined) throw new Error('no shape is configured')
+const prover = new BatchProver(usual)
+const house = new House({
+  rpcUrl: configuration.rpcUrl,
+  deployment,
+  domain: domainOf(deployment.chainId, deployment.contract),
+  l1: new SequencerL1(configuration.rpcUrl, deployment.contract, operatorKey),
+  prove: (key, input) => prover.prove(key, input),
+  feeAccountViewKey,
+  keys,
+  fee: BigInt(configuration.fee),
+  tableByRoot: (root) => tableFrom(configuration.tables, root),
+  log,
+})
+// The process of the first proof loads its libraries while the members register.
+prover.prepare(keys.at(-1) ?? usual)
 const app = await serve(house, configuration.port)
 const address = app.server.address()
 const port = typeof address === 'object' && address !== null ? address.port : configuration.port
@@ -122,13 +116,11 @@ process.on('message', (message: Command) => {
     if (message.command === 'stop') {
       await app.close()
       house.close()
-      provider.destroy()
+      prover.close()
       process.exit(0)
     }
     try {
-      const key = keys[0]
-      if (key === undefined) throw new Error('no shape is configured')
-      say({ id: message.id, report: await house.runBatch(key), refused: house.desk.refusedCount })
+      say({ id: message.id, report: await house.runBatch(), refused: house.desk.refusedCount })
     } catch (error) {
       say({ id: message.id, error: error instanceof Error ? error.message : String(error) })
     }

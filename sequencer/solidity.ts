@@ -75,3 +75,8 @@ export function compileSolidity(sources: Record<string, string>): Record<string,
   writeFileSync(cached, JSON.stringify(contracts))
   return contracts
 }
+
+/** The project's own contracts by name. */
+export function contractsOf(): Record<string, CompiledContract> {
+  return compileSolidity(projectSources())
+}

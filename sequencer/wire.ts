@@ -82,6 +82,13 @@ export function signedPage(value: unknown, account: number): SignedPage {
   }
 }
 
+/** Pages of one account in journal order; a shape has no more slots than this for them. */
+export function pages(value: unknown, account: number): readonly SignedPage[] {
+  if (!Array.isArray(value) || value.length > 512)
+    throw new BadRequest('pages must be a list of at most 512')
+  return value.map((page) => signedPage(page, account))
+}
+
 /** JSON with bigints as decimal strings. */
 export function stringify(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) =>

@@ -1,8 +1,11 @@
 /** `cloister account`: an account of one's own, and what is in it. */
+import { existsSync } from 'node:fs'
 import { genesisHead } from '../../circuits/account.ts'
 import { eighthOf } from '../../circuits/eddsa.ts'
 import { rowLookup, settledRow, settlementsOf, tableOf, worthOf } from '../../circuits/table.ts'
+import { Journal } from '../journal.ts'
 import { memberKeys } from '../keys.ts'
+import { domainOf } from '../l1/batch-words.ts'
 import { openAccount, rebuild, replayFrom, type Rebuilt } from '../l1/rebuild.ts'
 import { connect, httpTransport } from '../l1/rpc.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
@@ -74,18 +77,19 @@ async function fund({ l1, house, store }: Session, amount: bigint): Promise<void
 }
 
 /** A registration that a former command sent and did not live to write down. */
-async function adoptRegistration({ member, store, house, l1, ownerKeyHash }: Session) {
+async function adoptRegistration({ member, house, l1 }: Session): Promise<void> {
   if (member.record.account !== null) return
   const rebuilt = await replayFrom(await connect(house.rpcUrl, house.status.contract))
   const { x, y } = eighthOf(member.keys.signing)
   const found = [...rebuilt.registrations.values()].find(
-    (r) => r.x === x && r.y === y && r.viewKeyHash === member.keys.viewKeyHash &&
+    (r) =>
+      r.x === x &&
+      r.y === y &&
+      r.viewKeyHash === member.keys.viewKeyHash &&
       rebuilt.l1Owners.get(r.account) === l1.address,
   )
   if (found === undefined) return
-  const head = genesisHead(BigInt(house.status.domain), found.account, ownerKeyHash)
-  Object.assign(member.record, { account: found.account, head })
-  store.save({ account: found.account, head: head.toString() })
+  member.adopt(found.account)
 }
 
 function open(rebuilt: Rebuilt, { member, ownerKeyHash }: Session) {
@@ -102,10 +106,11 @@ export async function accountShow(name: string, options: Common): Promise<Result
   const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
   const account = openAccount(rebuilt, index, keys.viewKey, [keys.ownerKeyHash])
   const table = await tableOfHouse(options, stored.contract).catch((error: unknown) =>
-    error instanceof Error ? error.message : 'no answer')
+    error instanceof Error ? error.message : 'no answer',
+  )
   const worth = typeof table === 'string' ? table : worthUnder(rebuilt, table, account)
   const worlds = [...WORLDS.map((world) => world.name), 'variation']
-  const isSettled = account.head.toString() === stored.head
+  const isSettled = settleJournal(store, rebuilt, keys.ownerKeyHash, account.head)
   const holdings = account.balances.map(
     ({ id, quantity }) => `  ${instrumentName(id).padEnd(20)} ${quantity} lots`,
   )
@@ -124,16 +129,45 @@ export async function accountShow(name: string, options: Common): Promise<Result
           ]),
     ].join('\n'),
     json: {
-      name, account: index, contract: stored.contract, batch: `${batch}`, settled: isSettled,
-      root: `${rebuilt.root}`, cash: `${account.cash}`, cashUnit: 'micro-dollar',
+      name,
+      account: index,
+      contract: stored.contract,
+      batch: `${batch}`,
+      settled: isSettled,
+      root: `${rebuilt.root}`,
+      cash: `${account.cash}`,
+      cashUnit: 'micro-dollar',
       balances: account.balances.map(({ id, quantity }) => ({
-        id, instrument: instrumentName(id), lots: `${quantity}`,
+        id,
+        instrument: instrumentName(id),
+        lots: `${quantity}`,
       })),
-      worth: typeof worth === 'string' ? null
-        : worth.map((w, i) => ({ world: worlds[i] ?? `${i}`, microDollars: `${w}` })),
+      worth:
+        typeof worth === 'string'
+          ? null
+          : worth.map((w, i) => ({ world: worlds[i] ?? `${i}`, microDollars: `${w}` })),
       ...(typeof worth === 'string' ? { worthProblem: worth } : {}),
     },
   }
+}
+
+/** Tells the journal what L1 has; false if it holds pages that have not settled. */
+function settleJournal(
+  { stored, journalPath }: MemberStore,
+  rebuilt: Rebuilt,
+  ownerKeyHash: bigint,
+  head: bigint,
+): boolean {
+  if (stored.account === null || !existsSync(journalPath)) return true
+  const domain = domainOf(BigInt(stored.chainId), stored.contract)
+  const { account } = stored
+  const journal = Journal.open(journalPath, {
+    domain,
+    account,
+    head: genesisHead(domain, account, ownerKeyHash),
+  })
+  journal.settle(head, rebuilt.last(account)?.batchNumber ?? 0n)
+  return journal.state.pending.length === 0
 }
 
 async function tableOfHouse(options: Common, contract: string): Promise<TableView> {
@@ -151,7 +185,10 @@ function worthUnder(
 ): readonly bigint[] | string {
   const table = tableOf(
     view.rows.map(({ id, status, addOn, values }) => ({
-      id, status, addOn: BigInt(addOn), values: values.map(BigInt),
+      id,
+      status,
+      addOn: BigInt(addOn),
+      values: values.map(BigInt),
     })),
   )
   if (table.root !== rebuilt.tables.at(-1)?.root)

@@ -1,4 +1,5 @@
 /** `cloister deposit`, `withdraw` and `claim`: money in from L1 and out to it. */
+import { randomBytes } from 'node:crypto'
 import { CASH_ID } from '../../circuits/params.ts'
 import { replayFrom, type Rebuilt } from '../l1/rebuild.ts'
 import { connect } from '../l1/rpc.ts'
@@ -58,14 +59,12 @@ export async function withdraw(
     const to = given ?? l1.address
     const [after] = await (await connect(house.rpcUrl, house.status.contract)).view('batchNumber')
     const before = store.stored.withdrawals
-    const outcome = await member.withdraw(CASH_ID, amount, BigInt(to),
-      session.remembering(`withdrawal of ${amount} to ${to}`, (head) => {
-        const withdrawing = { head, amount: `${amount}`, to, after: `${after}` }
-        store.save({ withdrawals: [...before, withdrawing] })
-      }))
+    const id = `withdrawal-${randomBytes(6).toString('hex')}`
+    const withdrawing = { id, amount: `${amount}`, to, after: `${after}` }
+    store.save({ withdrawals: [...before, withdrawing] })
+    const outcome = await member.withdraw(CASH_ID, amount, BigInt(to), id)
     if (outcome.state === 'refused') store.save({ withdrawals: before })
     ruleOf(outcome)
-    session.keepReceipts()
     const signed = `${name} signed a withdrawal of ${dollars(amount)} to ${to}`
     if (!options.wait)
       return {
@@ -93,15 +92,20 @@ type Claimed = {
 }
 
 function claimed(name: string, list: readonly Claimed[]): Result {
-  const lines = list.map(({ batch, slot, amount, to }) =>
-    `${name} withdrew ${dollars(amount)}: batch ${batch} settled it in slot ${slot}, ` +
-    `L1 has paid it to ${to}`)
+  const lines = list.map(
+    ({ batch, slot, amount, to }) =>
+      `${name} withdrew ${dollars(amount)}: batch ${batch} settled it in slot ${slot}, ` +
+      `L1 has paid it to ${to}`,
+  )
   return {
     text: lines.join('\n'),
     json: {
       name,
       claimed: list.map(({ batch, slot, amount, to }) => ({
-        batch: `${batch}`, slot, microDollars: `${amount}`, to,
+        batch: `${batch}`,
+        slot,
+        microDollars: `${amount}`,
+        to,
       })),
     },
   }
@@ -110,7 +114,8 @@ function claimed(name: string, list: readonly Claimed[]): Result {
 /** Until every withdrawal that was signed here is paid. */
 async function claimWithin(session: Session, seconds: number): Promise<readonly Claimed[]> {
   const paid: Claimed[] = []
-  const what = `settling a withdrawal of ${session.store.name} ` +
+  const what =
+    `settling a withdrawal of ${session.store.name} ` +
     `(once settled, cloister claim ${session.store.name} takes it)`
   return untilBatch(what, session.house, seconds, async (l1) => {
     const rebuilt = await replayFrom(l1)
@@ -119,7 +124,7 @@ async function claimWithin(session: Session, seconds: number): Promise<readonly 
       if (found === undefined) continue
       paid.push(await pay(session, rebuilt, found))
       const open = session.store.stored.withdrawals
-      session.store.save({ withdrawals: open.filter((other) => other.head !== wanted.head) })
+      session.store.save({ withdrawals: open.filter((other) => other.id !== wanted.id) })
     }
     return session.store.stored.withdrawals.length === 0 ? paid : null
   })
@@ -134,8 +139,12 @@ function findOnL1(
   taken: readonly Claimed[],
 ): OnL1 | undefined {
   const alike = [...rebuilt.withdrawals.values()].filter(
-    (w) => w.token === CASH_ID && w.amount === BigInt(amount) && BigInt(w.to) === BigInt(to) &&
-      w.batch > BigInt(after) && !taken.some((t) => t.batch === w.batch && t.slot === w.slot),
+    (w) =>
+      w.token === CASH_ID &&
+      w.amount === BigInt(amount) &&
+      BigInt(w.to) === BigInt(to) &&
+      w.batch > BigInt(after) &&
+      !taken.some((t) => t.batch === w.batch && t.slot === w.slot),
   )
   return alike.find((w) => !w.isClaimed) ?? alike[0]
 }
@@ -150,9 +159,8 @@ async function pay(
     const ofBatch = [...rebuilt.withdrawals.values()]
       .filter((w) => w.batch === batch)
       .sort((a, b) => a.slot - b.slot)
-      .map((w) => ({ token: BigInt(w.token), amount: w.amount, to: w.to }))
     options.note(`batch ${batch} has it in slot ${slot}: claiming on L1`)
-    await l1.claim(batch, slot, ofBatch)
+    await l1.claim(ofBatch, slot)
   }
   return { batch, slot, amount, to: parseAddress(to) }
 }

@@ -1,7 +1,7 @@
 /** Why a command did not do what it was asked, and the exit code that says so. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Interface } from 'ethers'
+import { Interface } from '../l1/ethers.ts'
 import { RULES, type RuleName } from '../../circuits/rules.ts'
 import { ROOT } from './root.ts'
 

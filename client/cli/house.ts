@@ -41,16 +41,28 @@ export async function status(options: Common): Promise<Result> {
       `  members    ${rebuilt.accountCount - 16n} on L1`,
       `  root       0x${rebuilt.root.toString(16)}`,
       `Batches (${rebuilt.batches.length}, the last ${BATCHES_SHOWN} shown)`,
-      ...batches.slice(-BATCHES_SHOWN).map((b) =>
-        `  ${b.number.padStart(4)}  ${b.time}  ${b.shape}: ${b.leavesWritten} leaves written, ` +
-        `${b.requests} requests, ${b.deposits} deposits, ${b.withdrawals} withdrawals`),
+      ...batches
+        .slice(-BATCHES_SHOWN)
+        .map(
+          (b) =>
+            `  ${b.number.padStart(4)}  ${b.time}  ${b.shape}: ${b.leavesWritten} leaves written, ` +
+            `${b.requests} requests, ${b.deposits} deposits, ${b.withdrawals} withdrawals`,
+        ),
     ].join('\n'),
     json: {
-      house: api.url, contract: house.contract, chainId: house.chainId, operator: house.operator,
-      fee: house.fee, feeUnit: 'micro-dollar a page', trades: house.trades,
-      developmentKeys: isDevelopment, table: posted === undefined ? null : `${posted.number}`,
-      sameTable: isSameTable, members: Number(rebuilt.accountCount - 16n),
-      root: `${rebuilt.root}`, batches,
+      house: api.url,
+      contract: house.contract,
+      chainId: house.chainId,
+      operator: house.operator,
+      fee: house.fee,
+      feeUnit: 'micro-dollar a page',
+      trades: house.trades,
+      developmentKeys: isDevelopment,
+      table: posted === undefined ? null : `${posted.number}`,
+      sameTable: isSameTable,
+      members: Number(rebuilt.accountCount - 16n),
+      root: `${rebuilt.root}`,
+      batches,
     },
   }
 }
@@ -62,8 +74,9 @@ export async function auditHouse(
   const rpcUrl = options.rpc ?? day?.rpcUrl
   const contract = options.contract ?? day?.contract
   if (rpcUrl === undefined || contract === undefined)
-    throw new Undone('no day is running: name --rpc and --contract, or start one with: ' +
-      'npm start -- --stay')
+    throw new Undone(
+      'no day is running: name --rpc and --contract, or start one with: ' + 'npm start -- --stay',
+    )
   const { runAudit } = await import('../audit/command.ts')
   let text = ''
   const code = await runAudit({
@@ -71,7 +84,9 @@ export async function auditHouse(
     contract,
     build: options.build,
     json: options.json,
-    write: (part) => { text += part },
+    write: (part) => {
+      text += part
+    },
     writeProgress: (line) => options.note(line.trimEnd()),
   })
   return {

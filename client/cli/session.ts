@@ -1,10 +1,9 @@
-/** A member at work: its keys, its record on the disk, the house and L1. */
+/** A member at work: its keys, its record and journal on the disk, the house and L1. */
 import { ownerKeyHash } from '../../circuits/account.ts'
-import { headAfter, type Page } from '../../circuits/page.ts'
+import { JournalError } from '../journal.ts'
 import { memberKeys } from '../keys.ts'
 import { MemberL1 } from '../l1/member-l1.ts'
-import { Member, type MemberRecord, type Outcome, type PageOverride } from '../member.ts'
-import { verifyReceipt } from '../receipt.ts'
+import { Member, type Outcome } from '../member.ts'
 import { findHouse, type Common, type House } from './day.ts'
 import { RefusedByRule, Undone } from './failures.ts'
 import { MemberStore } from './store.ts'
@@ -32,62 +31,31 @@ export class Session {
       api: house.api,
       l1: this.l1,
       keys: memberKeys(store.seed(), store.name),
-      record: {
-        account: stored.account,
-        head: stored.head === null ? null : BigInt(stored.head),
-        deposits: stored.deposits,
-      },
-      save: (record) => this.#save(record),
+      record: { account: stored.account, deposits: stored.deposits },
+      journalPath: store.journalPath,
+      save: ({ account, deposits }) => store.save({ account, deposits }),
     })
-  }
-
-  #save({ account, head, deposits }: MemberRecord): void {
-    const text = head === null ? null : head.toString()
-    const isMoved = text !== this.store.stored.head
-    this.store.save({ account, deposits, head: text, ...(isMoved ? { signed: [] } : {}) })
   }
 
   /** For signing: registered by a batch, and at the head that the account has really reached. */
   async ready(): Promise<this> {
-    const { member, house, store } = this
+    const { member, store } = this
     if (member.record.account === null)
       throw new Undone(`${store.name} has no account yet: cloister account new ${store.name}`)
     await member.connect()
-    const { head } = await house.api.account()
+    const { head } = await this.house.api.account()
     if (head === null)
       throw new Undone(`no batch has registered account ${member.account} yet: ask again`)
-    if (BigInt(head) === member.record.head) return this
-    // An answer that a former command did not live to see; only heads signed here are believed.
-    if (!store.stored.signed.some((signed) => signed.head === head))
+    try {
+      await member.realign()
+    } catch (error) {
+      if (!(error instanceof JournalError) || error.refusal !== 'HeadMustBeCurrent') throw error
       throw new Undone(
         `the house has account ${member.account} at a head that was not signed here: ` +
           'has another device signed with this seed?',
       )
-    member.record.head = BigInt(head)
-    this.#save(member.record)
+    }
     return this
-  }
-
-  /** Writes a head down before its signature exists. */
-  remembering(what: string, extra: (head: string) => void = () => {}): PageOverride {
-    return (page: Page, previousHead: bigint) => {
-      const head = headAfter(previousHead, page).toString()
-      const others = this.store.stored.signed.filter((signed) => signed.head !== head)
-      this.store.save({ signed: [...others, { what, head }] })
-      extra(head)
-      return {}
-    }
-  }
-
-  /** Receipts that came with what was just signed: kept if they are the operator's. */
-  keepReceipts(): void {
-    const { status } = this.house
-    for (const { head, time, receipt } of this.member.receipts.splice(0)) {
-      const body = { account: this.member.account, head, time: BigInt(time), signature: receipt }
-      if (!verifyReceipt(BigInt(status.domain), body, status.operator))
-        throw new Undone('the house took a page and gave a receipt that is not its operator\'s')
-      this.store.keepReceipt(JSON.stringify({ ...body, head: `${head}`, time: `${time}` }))
-    }
   }
 
   get ownerKeyHash(): bigint {

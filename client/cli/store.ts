@@ -1,7 +1,18 @@
 /** A member's directory: its seed, its L1 key, and what it must not forget between two commands. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fchmodSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync,
-  renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { createSeedFile, readSeedFile, type Seed } from '../keys.ts'
 import { Undone } from './failures.ts'
@@ -19,7 +30,8 @@ export type Terms = {
   }[]
 }
 export type Withdrawing = {
-  readonly head: string
+  /** Its name in the journal. */
+  readonly id: string
   readonly amount: string
   readonly to: string
   /** The latest batch when it was signed: it is paid in a later one. */
@@ -27,19 +39,16 @@ export type Withdrawing = {
 }
 /** Numbers of any size are decimal strings. */
 export type Stored = {
-  readonly format: 1
+  readonly format: 2
   readonly name: string
   readonly chainId: string
   readonly contract: string
   readonly token: string
   readonly rpcUrl: string
   readonly account: number | null
-  readonly head: string | null
   readonly deposits: number
   /** Deposits below this counter have been shown to the house. */
   readonly shown: number
-  /** Heads signed on top of `head`: at most one of them can become the next. */
-  readonly signed: readonly { readonly what: string; readonly head: string }[]
   /** What may be signed: terms that this member proposed or affirmed, by proposal or ticket. */
   readonly agreed: Readonly<Record<string, Terms>>
   readonly withdrawals: readonly Withdrawing[]
@@ -62,6 +71,10 @@ export class MemberStore {
   get l1KeyPath(): string {
     return join(this.directory, 'l1.key')
   }
+  /** Every page that was signed here, and the receipts for them. */
+  get journalPath(): string {
+    return join(this.directory, 'journal.jsonl')
+  }
   get recordPath(): string {
     return join(this.directory, 'member.json')
   }
@@ -74,8 +87,16 @@ export class MemberStore {
     if (!existsSync(this.seedPath)) createSeedFile(this.seedPath)
     if (!existsSync(this.l1KeyPath)) writePrivate(this.l1KeyPath, `0x${hex(32)}\n`)
     if (this.exists) return
-    this.save({ format: 1, name: this.name, ...start, account: null, head: null, deposits: 0,
-      shown: 0, signed: [], agreed: {}, withdrawals: [] })
+    this.save({
+      format: 2,
+      name: this.name,
+      ...start,
+      account: null,
+      deposits: 0,
+      shown: 0,
+      agreed: {},
+      withdrawals: [],
+    })
   }
 
   /** Keeps other commands of this member away until `work` is done: they would fork its heads. */
@@ -98,8 +119,8 @@ export class MemberStore {
 
   /** On the disk, whole, before it returns. */
   save(change: Partial<Stored>): void {
-    const next = this.#stored === null && !this.exists ? (change as Stored)
-      : { ...this.stored, ...change }
+    const next =
+      this.#stored === null && !this.exists ? (change as Stored) : { ...this.stored, ...change }
     const part = `${this.recordPath}.${process.pid}.${hex(4)}`
     writePrivate(part, `${JSON.stringify(next, null, 1)}\n`)
     renameSync(part, this.recordPath)
@@ -136,24 +157,19 @@ export class MemberStore {
       throw new Undone(`${clientId} names another trade already: use another --client-id`)
   }
 
-  keepReceipt(line: string): void {
-    const file = openSync(join(this.directory, 'receipts.jsonl'), 'a', 0o600)
-    writeSync(file, `${line}\n`)
-    fsyncSync(file)
-    closeSync(file)
-  }
-
   #read(): Stored {
     if (!this.exists)
-      throw new Undone(`there is no member ${this.name} in ${this.directory}: make one with: ` +
-        `cloister account new ${this.name}`)
+      throw new Undone(
+        `there is no member ${this.name} in ${this.directory}: make one with: ` +
+          `cloister account new ${this.name}`,
+      )
     let stored: Stored
     try {
       stored = JSON.parse(readFileSync(this.recordPath, 'utf8')) as Stored
     } catch {
       throw new Undone(`${this.recordPath} is not a member's record`)
     }
-    if (stored.format !== 1) throw new Undone(`${this.recordPath} is of another version`)
+    if (stored.format !== 2) throw new Undone(`${this.recordPath} is of another version`)
     if (stored.name !== this.name)
       throw new Undone(`${this.directory} is the directory of ${stored.name}, not of ${this.name}`)
     return stored

@@ -1,7 +1,7 @@
 /** What a member checks at the end of the day: its leaf against the root on L1, its worth in every world. */
 import { worthOf, tableOf, rowLookup, settlementsOf } from '../../circuits/table.ts'
 import type { HouseStatus } from '../api.ts'
-import { openAccount, rebuild } from '../l1/rebuild.ts'
+import { rebuild } from '../l1/rebuild.ts'
 import type { Member } from '../member.ts'
 
 export type MemberCheck = {
@@ -17,8 +17,8 @@ export type MemberCheck = {
 /** Rebuilds the tree from L1 alone, opens the own leaf with the own keys; throws where anything differs. */
 export async function checkMember(member: Member, house: HouseStatus): Promise<MemberCheck> {
   const rebuilt = await rebuild(house.rpcUrl, house.contract)
-  const account = openAccount(rebuilt, member.account, member.keys.viewKey)
-  if (account.head !== member.record.head)
+  const account = member.sync(rebuilt)
+  if (member.journal.state.pending.length > 0)
     throw new Error('the head on L1 is not the one that this member signed last')
   const published = await member.api.table()
   const table = tableOf(
@@ -41,6 +41,6 @@ export async function checkMember(member: Member, house: HouseStatus): Promise<M
     cash: account.cash.toString(),
     balances: account.balances.map((b) => ({ id: b.id, quantity: b.quantity.toString() })),
     worth: worth.map(String),
-    receipts: member.receipts.length,
+    receipts: member.journal.state.receipts.size,
   }
 }

@@ -1,23 +1,11 @@
 /** What a day amounts to: recomputed from L1 and from leaves that their owners opened, never from the sequencer's word. */
+import type { BatchReport } from '../api.ts'
 import { footprintOf } from '../l1/footprint.ts'
 import { rebuild } from '../l1/rebuild.ts'
 import { vaultOf } from '../l1/ledger.ts'
 import type { DayTrade } from './csv.ts'
 import type { MemberCheck } from './check.ts'
 
-export type BatchReport = {
-  readonly number: string
-  readonly shape: string
-  readonly trades: number
-  readonly legs: number
-  readonly pages: number
-  readonly pageSlots: number
-  readonly accounts: number
-  readonly proveSeconds: number
-  readonly gas: string
-  readonly publicBytes: number
-  readonly root: string
-}
 export type Facts = {
   readonly rpcUrl: string
   readonly contract: string

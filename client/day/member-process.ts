@@ -7,7 +7,7 @@ import { HouseApi, HouseError, type HouseStatus, type TicketView } from '../api.
 import { memberKeys, Seed } from '../keys.ts'
 import { isRefused, Member, type Outcome } from '../member.ts'
 import { MemberL1 } from '../l1/member-l1.ts'
-import { BAD_SIGNINGS, badPage } from './attacks.ts'
+import { badPage, badSigning } from './attacks.ts'
 import { parseDayTrades, type DayTrade } from './csv.ts'
 import { checkMember } from './check.ts'
 
@@ -26,12 +26,13 @@ export type MemberCommand =
       readonly command: 'claim'
       readonly batch: string
       readonly slot: number
-      readonly withdrawals: readonly { token: string; amount: string; to: string }[]
+      readonly withdrawals: readonly { token: number; amount: string; to: string }[]
     }
   | { readonly id: number; readonly command: 'check' }
   | { readonly id: number; readonly command: 'stop' }
 
-const [name, houseUrl, csvPath, instrumentsJson] = process.argv.slice(2) as [
+const [name, houseUrl, csvPath, instrumentsJson, journalPath] = process.argv.slice(2) as [
+  string,
   string,
   string,
   string,
@@ -50,7 +51,8 @@ const member = await new Member({
   api,
   l1,
   keys: memberKeys(seed, name),
-  record: { account: null, head: null, deposits: 0 },
+  record: { account: null, deposits: 0 },
+  journalPath,
 }).connect()
 const trades = parseDayTrades(readFileSync(csvPath, 'utf8'))
 
@@ -61,7 +63,7 @@ async function untilOpen(): Promise<HouseStatus> {
       return await api.status()
     } catch (error) {
       if (!(error instanceof HouseError)) throw error
-      await new Promise((resolve) => setTimeout(resolve, 250))
+      await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
 }
@@ -145,9 +147,9 @@ async function playRound(
       const trade = expected.get(next.clientId) as DayTrade
       const bad =
         trade.buyer === name && trade.expect !== 'settle'
-          ? BAD_SIGNINGS[trade.expect as RuleName]
-          : undefined
-      finish(trade, await member.settleTicket(next, bad))
+          ? await badSigning(trade.expect as RuleName, member, next)
+          : null
+      finish(trade, bad ?? (await member.settleTicket(next)))
     }
   }
   return [...outcomes.values()].filter(
@@ -177,13 +179,14 @@ async function run(message: MemberCommand): Promise<unknown> {
     case 'claim': {
       const before = await l1.tokenBalance()
       await l1.claim(
-        BigInt(message.batch),
-        message.slot,
-        message.withdrawals.map((w) => ({
-          token: BigInt(w.token),
+        message.withdrawals.map((w, slot) => ({
+          batch: BigInt(message.batch),
+          slot,
+          token: w.token,
           amount: BigInt(w.amount),
           to: w.to,
         })),
+        message.slot,
       )
       return { received: ((await l1.tokenBalance()) - before).toString() }
     }
@@ -200,8 +203,24 @@ const stringify = (value: unknown): string =>
   JSON.stringify(value, (_key, item: unknown) =>
     typeof item === 'bigint' ? item.toString() : item,
   )
+/** One thing at a time: what looks at the journal must not see a page half on its way. */
+let turn: Promise<unknown> = Promise.resolve()
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const next = turn.then(work)
+  turn = next.catch(() => {})
+  return next
+}
+
+/** Looks whether pages are to be signed anew: others wait for it. */
+const RESIGN_CHECK_MS = 5000
+setInterval(() => {
+  if (member.record.account === null) return
+  // Before a batch has registered the account, and after the house has gone, there is nothing to do.
+  inTurn(() => member.realign()).catch(() => {})
+}, RESIGN_CHECK_MS).unref()
+
 process.on('message', (message: MemberCommand) => {
-  run(message).then(
+  inTurn(() => run(message)).then(
     (result) => process.send?.(stringify({ id: message.id, result })),
     (error: unknown) =>
       process.send?.(

@@ -1,7 +1,7 @@
 /**
  * The reading room's door to L1: JSON-RPC, and ethers for the ABI. Everything is read at one block.
  */
-import { Interface, getAddress, type LogDescription } from 'ethers'
+import { getAddress, Interface, type LogDescription } from './ethers.ts'
 import { CLOISTER_ABI, ERC20_ABI, VERIFIER_ABI } from './abi.ts'
 
 const cloister = new Interface(CLOISTER_ABI)

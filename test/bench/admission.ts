@@ -1,7 +1,7 @@
 /** How many trades a second one core admits: all rules of a page, signature and margin included. */
 import { batchKey, saltOf, type Account } from '../../circuits/account.ts'
 import { sign, type Signature } from '../../circuits/eddsa.ts'
-import { headAfter, type Page } from '../../circuits/page.ts'
+import { headAfter, stampOf, type Page } from '../../circuits/page.ts'
 import { rowLookup, settlementsOf, tableOf } from '../../circuits/table.ts'
 import { checkSignedPage } from '../../sequencer/admission.ts'
 import { Ledger } from '../../sequencer/ledger.ts'
@@ -51,8 +51,11 @@ function admit(): AdmissionCost {
     heads.set(index, head)
     signed.push({ page, signature: sign(key, head) })
   }
-  for (const { buyer, seller, entries } of packagesOf(shape, house.members)) {
-    const [page, other] = house.trade(buyer, seller, entries)
+  for (const [i, { buyer, seller, entries }] of packagesOf(shape, house.members).entries()) {
+    // In the order of their stamps, as a house gives them.
+    const [page, other] = house.trade(buyer, seller, entries, {
+      stamp: stampOf(house.time, BigInt(i)),
+    })
     add(page, buyer)
     add(other, seller)
   }

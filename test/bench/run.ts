@@ -1,7 +1,6 @@
 /** What the law costs: constraints and gas of each shape, proofs on this machine, and peers. */
 import { availableParallelism, cpus } from 'node:os'
 import { Command } from 'commander'
-import { SHAPES } from '../../circuits/params.ts'
 import { shapeNamed } from '../../prover/artifacts.ts'
 import { admissionCost, type AdmissionCost } from './admission.ts'
 import { isSparse } from './load.ts'
@@ -52,7 +51,8 @@ function printShapes(costs: readonly ShapeCost[]): void {
     costs.map((c) => [c.name, count(c.pages), count(c.trades), count(c.accounts),
       count(c.constraints), count(c.perTrade), count(c.perAccount), count(c.gas),
       count(c.gasPerTrade)])))
-  const sparse = SHAPES.filter(isSparse).map(({ name }) => name).join(', ')
+  const sparse = costs.map(({ name }) => shapeNamed(name)).filter(isSparse)
+    .map(({ name }) => name).join(', ')
   print('\nA trade is one leg seen from both sides: packages have two legs on average and take two\n'
     + `pages. In ${sparse} every account trades one leg; there the figure an account counts.\n`)
 }

@@ -17,12 +17,8 @@ import {
 } from '../../prover/artifacts.ts'
 import { prove, type CircuitInput } from '../../prover/groth16.ts'
 import { leafHash } from '../../circuits/account.ts'
-import {
-  compileVerifiers,
-  contractsOf,
-  deploy,
-  type CompiledVerifier,
-} from '../../sequencer/deploy.ts'
+import { compileVerifiers, deploy, type CompiledVerifier } from '../../sequencer/deploy.ts'
+import { contractsOf } from '../../sequencer/solidity.ts'
 import { SequencerL1 } from '../../sequencer/l1.ts'
 import { House, type Member } from '../law/house.ts'
 

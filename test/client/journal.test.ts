@@ -145,6 +145,67 @@ describe('settle and rebase', () => {
   })
 })
 
+describe('a page that was left out', () => {
+  it('is signed on the current head when it is asked for again, and never twice on one', () => {
+    const journal = Journal.open(path, genesis)
+    const a = journal.signPage(page(), options('a'))
+    journal.rebase(['a'], key)
+    expect(journal.isPending('a')).toBe(false)
+    const b = journal.signPage(page({ payload: 2n }), options('b'))
+    const again = journal.signPage(page(), options('a'))
+    expect(again.previousHead).toBe(b.head)
+    expect(again.head).not.toBe(a.head)
+    expect(journal.state.pending.map((p) => p.clientId)).toEqual(['b', 'a'])
+    expect(Journal.open(path, genesis).state).toEqual(journal.state)
+  })
+  it('is answered, not signed again, once it has settled', () => {
+    const journal = Journal.open(path, genesis)
+    const a = journal.signPage(page(), options('a'))
+    journal.settle(a.head, 1n)
+    expect(journal.signPage(page(), options('a'))).toEqual(a)
+    expect(journal.state.pending).toEqual([])
+    expect(Journal.open(path, genesis).signPage(page(), options('a'))).toEqual(a)
+    expect(journal.state.head).toBe(a.head)
+  })
+  it('may still settle with its run: then what was signed instead is dead', () => {
+    const journal = Journal.open(path, genesis)
+    const [a, b, c] = ['a', 'b', 'c'].map((id, i) =>
+      journal.signPage(page({ payload: BigInt(i + 1) }), options(id)),
+    )
+    journal.rebase(['a'], key)
+    journal.signPage(page({ payload: 9n }), options('d'))
+    journal.settle(b?.head ?? 0n, 3n)
+    expect(journal.state.settledHead).toBe(b?.head)
+    expect(journal.state.pending.map((p) => p.head)).toEqual([c?.head])
+    expect(journal.state.head).toBe(c?.head)
+    expect(Journal.open(path, genesis).state).toEqual(journal.state)
+  })
+})
+
+describe('follow', () => {
+  it('goes on from any head that was signed here, signing nothing', () => {
+    const journal = Journal.open(path, genesis)
+    const [a, b] = ['a', 'b'].map((id, i) =>
+      journal.signPage(page({ payload: BigInt(i + 1) }), options(id)),
+    )
+    journal.follow(a?.head ?? 0n)
+    expect(journal.state.pending.map((p) => p.clientId)).toEqual(['a'])
+    journal.follow(777n)
+    expect(journal.state.pending).toEqual([])
+    journal.follow(b?.head ?? 0n)
+    expect(journal.state.pending).toEqual([a, b])
+    expect(Journal.open(path, genesis).state).toEqual(journal.state)
+  })
+  it('refuses a head that was not, and those before the settled one', () => {
+    const journal = Journal.open(path, genesis)
+    const a = journal.signPage(page(), options('a'))
+    expect(refusalOf(() => journal.follow(5n))).toBe('HeadMustBeCurrent')
+    journal.settle(a.head, 1n)
+    expect(refusalOf(() => journal.follow(777n))).toBe('HeadMustBeCurrent')
+    expect(journal.state.head).toBe(a.head)
+  })
+})
+
 describe('receipts', () => {
   const operatorKey = randomBytes(32)
   const operator = addressOfPrivateKey(operatorKey)

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { verifyMessage, Wallet } from 'ethers'
 import { describe, expect, it } from 'vitest'
+import { receiptText } from '../../circuits/document.ts'
 import {
   addressOfPrivateKey,
   makeReceipt,
-  receiptText,
   signerOfReceipt,
   verifyReceipt,
   type Receipt,

@@ -28,7 +28,9 @@ export const LOT_CAP = (1n << 55n) - 1n
 export const SETTLEMENT_ROOT = 777n
 export const GENESIS_ROOT = 4242n
 export const KEY_HASH = ethers.id('a verifying key')
-export const SHAPE_IDS = { mini: 1n, small: 2n, sparse: 3n, standard: 4n, large: 5n } as const
+export const SHAPE_IDS = {
+  mini: 1n, small: 2n, sparse: 3n, standard: 4n, large: 5n, entry: 6n,
+} as const
 /** Points of both groups, so that a verifier that does its pairing work finds valid input. */
 export const PROOF: readonly bigint[] = [
   1n, 2n,

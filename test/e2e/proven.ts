@@ -12,7 +12,8 @@ import { wordLayout } from '../../circuits/words.ts'
 import { developmentKeyOf, shapeNamed, type ShapeKey } from '../../prover/artifacts.ts'
 import type { CircuitInput } from '../../prover/groth16.ts'
 import { proveInChild } from '../../prover/pool.ts'
-import { compileVerifiers, contractsOf, deploy as deployHouse } from '../../sequencer/deploy.ts'
+import { compileVerifiers, deploy as deployHouse } from '../../sequencer/deploy.ts'
+import { contractsOf } from '../../sequencer/solidity.ts'
 import { proofWords } from '../../sequencer/l1.ts'
 import {
   configuration, deploy, now, provider, register, send, type World,

@@ -8,7 +8,7 @@ import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { SHAPES } from '../../circuits/params.ts'
-import { circuitOf, circuitOfShape, PROJECT_ROOT, shapeNamed } from '../../prover/artifacts.ts'
+import { circuitOf, circuitOfShape, shapeNamed } from '../../prover/artifacts.ts'
 import { readR1csInfo } from '../../prover/r1cs.ts'
 import { WIDE_SLOTS, WIDE_WORLDS, wideCost } from '../bench/wide.ts'
 

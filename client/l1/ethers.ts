@@ -1,0 +1,71 @@
+/** The client's one door to ethers: what signs and encodes for L1. Everything else is plain values. */
+import {
+  Contract,
+  getAddress,
+  HDNodeWallet,
+  Interface,
+  JsonRpcProvider,
+  Mnemonic,
+  NonceManager,
+  Wallet,
+} from 'ethers'
+
+export { Interface, getAddress }
+export type { LogDescription } from 'ethers'
+
+type MinedLog = { readonly topics: readonly string[]; readonly data: string }
+export type Mined = { readonly logs: readonly MinedLog[] } | null
+
+/** A contract under an account of one's own; transactions are sent in a row and waited for. */
+export type OwnContract = {
+  readonly send: (name: string, ...args: readonly unknown[]) => Promise<Mined>
+  readonly read: (name: string, ...args: readonly unknown[]) => Promise<unknown>
+  /** An argument of the event `name` among what was mined; throws if it was not emitted. */
+  readonly argumentOf: (mined: Mined, name: string, argument: string) => unknown
+}
+export type OwnAccount = {
+  readonly address: string
+  readonly contract: (address: string, abi: readonly string[]) => OwnContract
+  readonly close: () => void
+}
+
+/** `key`: 32 bytes in hex. The key stays in this object. */
+export function accountOn(rpcUrl: string, key: string): OwnAccount {
+  const provider = new JsonRpcProvider(rpcUrl, undefined, { cacheTimeout: -1, pollingInterval: 50 })
+  const wallet = new Wallet(key, provider)
+  const signer = new NonceManager(wallet)
+  return {
+    address: wallet.address,
+    contract: (address, abi) => ownContract(new Contract(address, [...abi], signer)),
+    close: () => provider.destroy(),
+  }
+}
+
+function ownContract(contract: Contract): OwnContract {
+  return {
+    send: async (name, ...args) => {
+      const sent = (await contract.getFunction(name)(...args)) as { wait: () => Promise<Mined> }
+      return sent.wait()
+    },
+    read: (name, ...args) => contract.getFunction(name)(...args) as Promise<unknown>,
+    argumentOf: (mined, name, argument) => {
+      for (const log of mined?.logs ?? []) {
+        const parsed = contract.interface.parseLog(log)
+        if (parsed?.name === name) return parsed.args[argument] as unknown
+      }
+      throw new Error(`L1 did not emit ${name}`)
+    },
+  }
+}
+
+/** Accounts of a mnemonic by the usual path m/44'/60'/0'/0/i. */
+export function accountsOf(
+  phrase: string,
+  count: number,
+): readonly { readonly address: string; readonly key: string }[] {
+  const mnemonic = Mnemonic.fromPhrase(phrase)
+  return Array.from({ length: count }, (_, i) => {
+    const wallet = HDNodeWallet.fromMnemonic(mnemonic, `m/44'/60'/0'/0/${i}`)
+    return { address: wallet.address, key: wallet.privateKey }
+  })
+}

@@ -1,0 +1,97 @@
+/**
+ * What becomes of later pages when one cannot settle: both of its sides are asked to sign theirs
+ * anew without it, and whoever does not answer in time loses them, so that nobody waits for long.
+ */
+import { verify } from '../circuits/eddsa.ts'
+import { headAfter, type Page } from '../circuits/page.ts'
+import type { Rejection } from '../circuits/rules.ts'
+import type { SignedPage } from './admission.ts'
+import type { Ledger } from './ledger.ts'
+
+/** How long a member may take. Trades of others with it wait no longer than this. */
+export const RESIGN_SECONDS = 60n
+
+/** What a page is, whatever head it stands on: it stays the same when the page is signed anew. */
+export function pageId(page: Page): bigint {
+  return headAfter(0n, page)
+}
+
+export class Resigning {
+  private readonly ledger: Ledger
+  private readonly patience: bigint
+  /** Seconds at which an account was last asked. */
+  private readonly since = new Map<number, bigint>()
+  /** Accounts whose journal was cut and who have not looked at it since. */
+  private readonly unaware = new Set<number>()
+
+  constructor(ledger: Ledger, patience = RESIGN_SECONDS) {
+    this.ledger = ledger
+    this.patience = patience
+  }
+
+  /** Takes a trade out of all journals; returns the accounts that had it. */
+  drop(trade: string, time: bigint): readonly number[] {
+    const accounts = this.ledger.drop(trade)
+    for (const account of accounts) {
+      this.unaware.add(account)
+      if (this.ledger.unsignedOf(account).length > 0) this.since.set(account, time)
+      else this.since.delete(account)
+    }
+    return accounts
+  }
+
+  /** The pages that an account is to sign anew, in order. */
+  wanted(account: number): readonly bigint[] {
+    return this.ledger.unsignedOf(account).map(({ page }) => pageId(page))
+  }
+
+  /** The owner has been told of its head and of what is wanted. */
+  told(account: number): void {
+    this.unaware.delete(account)
+  }
+  /** Whether a page of this account may rightly stand on a head that is no more. */
+  isBehind(account: number): boolean {
+    return this.unaware.has(account) || this.ledger.unsignedOf(account).length > 0
+  }
+
+  /** Trades of accounts that were asked too long ago. */
+  overdue(time: bigint): readonly string[] {
+    return [...this.since].flatMap(([account, asked]) =>
+      time < asked + this.patience ? [] : this.ledger.unsignedOf(account).map(({ trade }) => trade),
+    )
+  }
+
+  /**
+   * Takes the pages back into the journal: all that are wanted, in their order, each head signed.
+   * Their margin is not looked at again: the batch will, and nothing is settled by it.
+   */
+  accept(account: number, given: readonly SignedPage[]): Rejection | { readonly head: bigint } {
+    const wanted = this.ledger.unsignedOf(account)
+    const owner = this.ledger.ownerKeys.get(account)
+    let head = this.ledger.headOf(account)
+    const isWanted =
+      given.length === wanted.length &&
+      given.every(({ page }, i) => pageId(page) === pageId((wanted[i] as SignedPage).page))
+    if (head === undefined || owner === undefined || !isWanted)
+      return { rule: 'JournalMustContinue', detail: 'these are not the pages to be signed anew' }
+    const heads: bigint[] = []
+    for (const { page, signature, previousHead } of given) {
+      if (previousHead !== head)
+        return { rule: 'JournalMustContinue', detail: 'the pages continue another head' }
+      head = headAfter(head, page)
+      if (!verify(owner, head, signature))
+        return { rule: 'SignatureMustMatch', detail: 'a page is not signed on its new head' }
+      heads.push(head)
+    }
+    wanted.forEach((page, i) =>
+      this.ledger.append(account, {
+        ...page,
+        head: heads[i] as bigint,
+        signature: (given[i] as SignedPage).signature,
+      }),
+    )
+    this.ledger.unsigned.delete(account)
+    this.since.delete(account)
+    return { head }
+  }
+}

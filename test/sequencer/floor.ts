@@ -1,0 +1,226 @@
+/**
+ * A clearing house with its HTTP face and real members, on an L1 that lives in memory and believes
+ * every batch: what the sequencer and its members do with each other, without proofs.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { activeMeta, batchKey, saltOf, viewKeyHash, type Account } from '../../circuits/account.ts'
+import type { L1Request } from '../../circuits/batch.ts'
+import type { Entry } from '../../circuits/page.ts'
+import type { Shape } from '../../circuits/params.ts'
+import { settledRow, tableOf, type Row, type Table } from '../../circuits/table.ts'
+import { HouseApi, type TicketView } from '../../client/api.ts'
+import { memberKeys } from '../../client/keys.ts'
+import { isRefused, Member, type Outcome } from '../../client/member.ts'
+import { addressOfPrivateKey, makeReceipt } from '../../client/receipt.ts'
+import type { ShapeKey } from '../../prover/artifacts.ts'
+import { serve } from '../../sequencer/api.ts'
+import { House, type BatchReport, type HouseL1 } from '../../sequencer/house.ts'
+import type { L1Deposit, L1News, L1Table } from '../../sequencer/l1.ts'
+import type { RandomBelow } from '../../sequencer/room.ts'
+import { row } from '../law/house.ts'
+
+export const SHAPE: Shape = {
+  name: 'floor',
+  pages: 16,
+  members: 6,
+  rows: 8,
+  deposits: 6,
+  withdrawals: 1,
+  requests: 6,
+  rotations: 1,
+}
+export const FEE = 100n
+const FEE_VIEW_KEY = 777n
+const OPERATOR_KEY = new Uint8Array(32).fill(5)
+const OPERATOR = addressOfPrivateKey(OPERATOR_KEY)
+const DOMAIN = 12345n
+const keyOf = (shape: Shape) => ({ shape, keyHash: '22'.repeat(32) }) as ShapeKey
+/** Fewer rows and hardly any pages. */
+export const ENTRY: Shape = { ...SHAPE, name: 'entry', pages: 2, rows: 1 }
+
+/** The contract as far as the house and its members ask it. */
+class MemoryL1 implements HouseL1 {
+  readonly operator = OPERATOR
+  readonly tables = new Map<bigint, Table>()
+  private news_: { -readonly [name in keyof L1News]: L1News[name] } = MemoryL1.nothing()
+  private accounts = 16
+  private serial = 0n
+  private depositId = 0n
+
+  private static nothing(): L1News {
+    return { requests: [], deposits: [], refundRequests: [], settled: [], latestTable: null }
+  }
+
+  post(rows: readonly Row[]): void {
+    const table = tableOf(rows)
+    this.tables.set(table.root, table)
+    const number = BigInt(this.tables.size)
+    this.news_.latestTable = { number, root: table.root, time: 0n } satisfies L1Table
+  }
+  settle(id: number, value: bigint): void {
+    this.news_.settled = [...this.news_.settled, settledRow(id, value)]
+  }
+  memberDoor(address: string) {
+    return {
+      address,
+      register: async (key: L1Request['key'], hash: bigint): Promise<number> => {
+        const account = this.accounts++
+        const request = { kind: 'register' as const, serial: this.serial++, account, key }
+        this.news_.requests = [...this.news_.requests, { ...request, viewKeyHash: hash }]
+        return account
+      },
+      deposit: async (token: number, amount: bigint, commitment: bigint): Promise<bigint> => {
+        const deposit: L1Deposit = { id: ++this.depositId, token, amount, commitment }
+        this.news_.deposits = [...this.news_.deposits, deposit]
+        return deposit.id
+      },
+    }
+  }
+
+  async news(): Promise<L1News> {
+    const news = this.news_
+    this.news_ = MemoryL1.nothing()
+    return news
+  }
+  async countersign(): Promise<string> {
+    return '0x'
+  }
+  async signReceipt(text: string): Promise<string> {
+    const [, , domain, account, head, time] = text.split(' ')
+    const body = { account: Number(account), head: BigInt(head ?? 0), time: BigInt(time ?? 0) }
+    return makeReceipt(BigInt(domain ?? 0), body, OPERATOR_KEY).signature
+  }
+  async submit() {
+    return { gasUsed: 1n, hash: '0x' }
+  }
+  close(): void {}
+}
+
+export class Floor {
+  readonly l1 = new MemoryL1()
+  readonly house: House
+  rows: Row[] = [row(1024, 50_000_000n), row(1025, 2_000_000n), row(1026, 500_000n)]
+  private readonly folder = mkdtempSync(join(tmpdir(), 'cloister-floor-'))
+  private app: FastifyInstance | null = null
+  private url = ''
+  private trades = 0
+
+  constructor(randomBelow: RandomBelow = () => 0) {
+    const feeAccount: Account = {
+      ownerKeyHash: 0n,
+      viewKeyHash: viewKeyHash(FEE_VIEW_KEY),
+      head: 0n,
+      meta: activeMeta(0n),
+      cash: 0n,
+      balances: [],
+      salt: saltOf(batchKey(FEE_VIEW_KEY, 0, 0n, 0n)),
+    }
+    this.house = new House({
+      rpcUrl: '',
+      deployment: {
+        contract: `0x${'11'.repeat(20)}`,
+        token: `0x${'33'.repeat(20)}`,
+        chainId: 31337n,
+        feeAccount,
+        shapeIds: new Map([SHAPE, ENTRY].map(({ name }, i) => [name, BigInt(i + 1)])),
+      },
+      domain: DOMAIN,
+      l1: this.l1,
+      prove: async () => ({}) as never,
+      feeAccountViewKey: FEE_VIEW_KEY,
+      keys: [keyOf(SHAPE), keyOf(ENTRY)],
+      fee: FEE,
+      tableByRoot: (root) => this.l1.tables.get(root),
+      log: () => {},
+      randomBelow,
+    })
+  }
+
+  /** A floor with members that hold the given dollars. */
+  static async open(dollars: readonly number[], random?: RandomBelow) {
+    const floor = new Floor(random)
+    floor.l1.post(floor.rows)
+    floor.app = await serve(floor.house, 0)
+    const address = floor.app.server.address()
+    if (typeof address !== 'object' || address === null) throw new Error('no address')
+    floor.url = `http://127.0.0.1:${address.port}`
+    const members: Member[] = []
+    for (const [i, amount] of dollars.entries()) members.push(await floor.join(i, amount))
+    await floor.batch()
+    return { floor, members }
+  }
+
+  async join(i: number, dollars: number): Promise<Member> {
+    const member = new Member({
+      api: new HouseApi(this.url),
+      l1: this.l1.memberDoor(`0x${String(i + 10).repeat(20)}`),
+      keys: memberKeys(new Uint8Array(32).fill(i + 1), `M${i}`),
+      record: { account: null, deposits: 0 },
+      journalPath: join(this.folder, `${i}.journal`),
+    })
+    await member.register()
+    await member.deposit(1, BigInt(dollars) * 1_000_000n)
+    return member
+  }
+
+  batch(): Promise<BatchReport | null> {
+    return this.house.runBatch()
+  }
+
+  /** Proposed and affirmed; not signed yet. */
+  async agree(buyer: Member, seller: Member, entries: readonly Entry[]): Promise<string> {
+    const clientId = `t${++this.trades}`
+    const made = await buyer.propose(clientId, seller.account, entries, clientId)
+    if (isRefused(made)) throw new Error(`${made.refused}: ${made.detail}`)
+    const affirmed = await seller.api.affirm(made.id)
+    if (isRefused(affirmed)) throw new Error(`${affirmed.refused}: ${affirmed.detail}`)
+    return made.id
+  }
+
+  async trade(buyer: Member, seller: Member, entries: readonly Entry[]): Promise<string> {
+    const id = await this.agree(buyer, seller, entries)
+    const [one, other] = await this.sign(id, buyer, seller)
+    if (one?.state !== 'accepted' || other?.state !== 'accepted')
+      throw new Error(`trade ${id} was refused: ${one?.rule ?? other?.rule}`)
+    return id
+  }
+
+  sign(id: string, ...sides: readonly Member[]): Promise<readonly Outcome[]> {
+    return Promise.all(sides.map(async (side) => side.settleTicket(await ticketOf(side, id))))
+  }
+
+  balance(member: Member, instrument: number): bigint {
+    const account = this.house.ledger.accounts.get(member.account)
+    if (instrument === 1) return account?.cash ?? 0n
+    return account?.balances.find((b) => b.id === instrument)?.quantity ?? 0n
+  }
+
+  /** All cash of all accounts, the fee account's included. */
+  get cash(): bigint {
+    return [...this.house.ledger.accounts.values()].reduce((sum, a) => sum + a.cash, 0n)
+  }
+
+  async close(): Promise<void> {
+    await this.app?.close()
+    this.house.close()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+export async function ticketOf(member: Member, id: string): Promise<TicketView> {
+  const ticket = (await member.api.tickets()).find((t) => t.id === id)
+  if (ticket === undefined) throw new Error(`no ticket ${id}`)
+  return ticket
+}
+
+/** A row that may lose all of its mark or double it, where row() moves by two thirds at most. */
+export function wideRow(id: number, mark: bigint): Row {
+  const usual = row(id, mark)
+  return {
+    ...usual,
+    values: usual.values.map((v, i) => (i === 0 ? v : i % 2 === 0 ? 0n : 2n * mark)),
+  }
+}

@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { INSTRUMENTS, marketAt, marketAtExpiry } from '../../oracle/day-2020-03-12.ts'
 import { valuePerLot } from '../../oracle/instruments.ts'
-import type { FutureSpec, InstrumentSpec } from '../../oracle/instruments.ts'
-import { buildTable, ROUNDING_ADD_ON } from '../../oracle/table.ts'
-import { coverOf, stateUnder, WORLDS } from '../../oracle/worlds.ts'
+import type { ExposedSpec, FutureSpec, InstrumentSpec } from '../../oracle/instruments.ts'
+import { buildTable, ROUNDING_ADD_ON, worldValue } from '../../oracle/table.ts'
+import { shockOf, WORLDS } from '../../oracle/worlds.ts'
 import type { Market } from '../../oracle/worlds.ts'
 
 const market = marketAt(2)
@@ -42,8 +42,8 @@ describe('worlds', () => {
   })
 
   test('the scan range bounds every scan world, and the extremes use all of it', () => {
-    const moves = WORLDS.filter((world) => world.kind === 'scan').map(
-      (world) => stateUnder(world, market).spot.BTC / market.spot.BTC - 1,
+    const moves = WORLDS.filter((world) => world.kind === 'stress' && world.move === 0).map(
+      (world) => shockOf(world, market, 'BTC').price - 1,
     )
     expect(Math.max(...moves)).toBeCloseTo(market.scanRange.BTC, 12)
     expect(Math.min(...moves)).toBeCloseTo(-market.scanRange.BTC, 12)
@@ -62,8 +62,8 @@ describe('rows', () => {
   test('one row, pinned: whoever changes a number of the market or the model sees it here', () => {
     const row = buildTable(market, INSTRUMENTS, WORLDS).find(({ id }) => id === 1033)
     expect(row?.values.join(' ')).toBe(
-      '8124741 12022706 5449732 8417961 9634531 5498673 14585337 3224326 222327 25162078 ' +
-        '20116350 5565829 27131979 5498673 20370649',
+      '8124741 12904383 5075331 5301970 10739454 6217009 14327404 3797817 150312 26026250 ' +
+        '19946317 5664790 27606825 6217009 21267364',
     )
   })
 
@@ -98,12 +98,10 @@ describe('rounding', () => {
     fc.assert(
       fc.property(anyMarket, (some) => {
         for (const row of buildTable(some, INSTRUMENTS, WORLDS)) {
-          const spec = specOf.get(row.id) as InstrumentSpec
-          const mark = valuePerLot(spec, some)
+          const spec = specOf.get(row.id) as ExposedSpec
           WORLDS.forEach((world, i) => {
             if (i === 0) return
-            const stressed = valuePerLot(spec, stateUnder(world, some))
-            const exact = (mark + coverOf(world) * (stressed - mark)) * 1e6
+            const exact = worldValue(spec, some, world) * 1e6
             const long = Number(row.values[i] as bigint) - Number(row.addOn)
             const short = -Number(row.values[i] as bigint) - Number(row.addOn)
             expect(long).toBeLessThanOrEqual(exact)

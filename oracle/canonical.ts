@@ -31,3 +31,10 @@ export function canonicalHash(value: Json): string {
   const digest = keccak_256(new TextEncoder().encode(canonicalJson(value)))
   return `0x${Buffer.from(digest).toString('hex')}`
 }
+
+/** JSON.parse, but only of the canonical text: no spaces, no key twice, no other spelling. */
+export function parseStrictJson(text: string): Json {
+  const json = JSON.parse(text) as Json
+  if (canonicalJson(json) !== text) throw new RangeError('the JSON must be in canonical form')
+  return json
+}

@@ -23,7 +23,30 @@ export function riskCommand(program: Command, print: Print): Command {
       const { scenariosOf } = await import('../../oracle/published/books.ts')
       print(`${JSON.stringify(scenariosOf(readInput(file)))}\n`)
     })
+  risk
+    .command('margin <file>')
+    .description('mark, value in each of our worlds, initial and maintenance margin, as JSON')
+    .option('--worlds <set>', 'standard-16 or standard-32', 'standard-16')
+    .option('--scan-range <fraction>', 'largest price move of the scan worlds', '0.18')
+    .action(async (file: string, options: { worlds: string; scanRange: string }) => {
+      const range = scanRangeFrom(options.scanRange)
+      const { marginsOf } = await import('../../oracle/published/our-worlds.ts')
+      const { worldSet } = await import('../../oracle/worlds.ts')
+      const set = worldSet(worldSetName(options.worlds))
+      print(`${JSON.stringify(marginsOf(readInput(file), set, range))}\n`)
+    })
   return risk
+}
+
+function worldSetName(text: string): 'standard-16' | 'standard-32' {
+  if (text === 'standard-16' || text === 'standard-32') return text
+  throw new Undone(`--worlds must be standard-16 or standard-32, not "${text}"`)
+}
+
+function scanRangeFrom(text: string): number {
+  const range = /^0?\.\d{1,9}$/.test(text) ? Number(text) : 0
+  if (range > 0) return range
+  throw new Undone(`--scan-range must be a fraction between 0 and 1, like 0.18, not "${text}"`)
 }
 
 /** The longest file that is read: the published books are 45 kB. */

@@ -1,0 +1,73 @@
+/**
+ * What sixteen worlds miss that thirty-two or a dense grid see, on random books; and how long a table
+ * takes. Usage: tsx test/bench/worlds.ts [books]
+ */
+import { hrtime } from 'node:process'
+import { valuesOf } from '../../oracle/published/our-worlds.ts'
+import { rowsOf } from '../../oracle/liquidation.ts'
+import { tableOf } from '../../circuits/table.ts'
+import type { InstrumentSpec } from '../../oracle/instruments.ts'
+import { WORLDS, worldSet, type World, type WorldSet } from '../../oracle/worlds.ts'
+import { MARKET, randomBook, TIME, type Style } from './random-books.ts'
+import { tableText } from './table.ts'
+
+/** Every price in 25 steps, three volatilities, three skews and twists each, and all of standard-32. */
+function denseSet(): WorldSet {
+  const base = worldSet('standard-32')
+  const more: World[] = []
+  for (let step = -12; step <= 12; step++)
+    for (const vol of [-0.5, 0, 0.5])
+      for (const [skew, twist] of [[0, 0], [-0.15, 0], [0.15, 0], [0, 0.2], [0, -0.2]] as const)
+        more.push({ kind: 'stress', name: `dense ${more.length}`, scan: step / 4, move: 0, vol, skew,
+          twist, rate: 0, weight: 1 })
+  return { ...base, name: 'dense', worlds: [...base.worlds, ...more] }
+}
+
+const loss = (values: readonly number[]): number => (values[0] as number) - Math.min(...values)
+const at = (sorted: readonly number[], share: number): string =>
+  (sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)] as number).toFixed(3)
+
+function compare(style: Style, count: number): readonly (readonly string[])[] {
+  const sets = [worldSet('standard-16'), worldSet('standard-32')]
+  const dense = denseSet()
+  const ratios = sets.map(() => [] as number[])
+  for (let seed = 1; seed <= count; seed++) {
+    const book = randomBook(seed, style)
+    const full = loss(valuesOf(book, dense))
+    // A book that loses next to nothing anywhere has no ratio to speak of.
+    if (full < 1) continue
+    sets.forEach((set, i) => ratios[i]?.push(loss(valuesOf(book, set)) / full))
+  }
+  return sets.map((set, i) => {
+    const sorted = [...(ratios[i] as number[])].sort((a, b) => a - b)
+    const below = sorted.filter((ratio) => ratio < 0.9).length / sorted.length
+    return [style, set.name, String(sorted.length), at(sorted, 0), at(sorted, 0.01), at(sorted, 0.05),
+      at(sorted, 0.5), `${(100 * below).toFixed(1)} %`]
+  })
+}
+
+export function timeOfTable(instrumentCount: number): { rows: number; hash: number } {
+  const instruments = Array.from({ length: instrumentCount }, (_, i): InstrumentSpec => ({
+    kind: i % 2 === 0 ? 'call' : 'put', id: 1024 + i, name: `I${i}`, underlying: i % 3 ? 'BTC' : 'ETH',
+    lot: '0.01', strike: BigInt(1000 + 37 * i) * 1_000_000n, expiry: TIME + (1 + (i % 12)) * 15 * 86_400,
+  }))
+  const time = (work: () => void): number => {
+    const start = hrtime.bigint()
+    work()
+    return Number(hrtime.bigint() - start) / 1e6
+  }
+  rowsOf(MARKET, instruments.slice(0, 20), WORLDS)
+  const rows = time(() => rowsOf(MARKET, instruments, WORLDS))
+  const built = rowsOf(MARKET, instruments, WORLDS)
+  return { rows, hash: time(() => tableOf(built)) }
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const count = Number(process.argv[2] ?? '2000')
+  const lines = (['options', 'spreads', 'mixed'] as const).flatMap((style) => compare(style, count))
+  console.log('Worst loss of a set over that of the dense grid (1 is all of it)\n')
+  console.log(tableText(['books', 'set', 'count', 'lowest', '1 %', '5 %', 'median', 'below 0.9'], lines))
+  const { rows, hash } = timeOfTable(200)
+  console.log(`\nA table of 200 options x 16 worlds: ${rows.toFixed(0)} ms of prices, `
+    + `${hash.toFixed(0)} ms of hashes, one core`)
+}

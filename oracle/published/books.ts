@@ -80,7 +80,8 @@ function profitsOf(entry: Entry): readonly number[] {
   return scenariosInOrder(book, fields['expected']).map((scenario) => {
     const profit = scenarioProfit(book, scenario)
     if (!Number.isFinite(profit)) throw new MalformedBooks('a scenario must have a finite value')
-    return profit
+    // -0 would be printed as 0 and compared as something else.
+    return profit + 0
   })
 }
 

@@ -62,8 +62,8 @@ describe('rows', () => {
   test('one row, pinned: whoever changes a number of the market or the model sees it here', () => {
     const row = buildTable(market, INSTRUMENTS, WORLDS).find(({ id }) => id === 1033)
     expect(row?.values.join(' ')).toBe(
-      '8124741 12904383 5075331 5301970 10739454 6217009 14327404 3797817 150312 26026250 ' +
-        '19946317 5664790 27606825 6217009 21267364',
+      '8124741 11438691 5651497 2092835 9002547 4897766 19745084 3797817 150312 26026250 ' +
+        '19946317 6279777 17874625 2582187 16699396',
     )
   })
 
@@ -159,8 +159,8 @@ describe('what cannot be a table crashes', () => {
   })
 
   test('values of 2^48 and more', () => {
-    // The tail of +100 %, of which a third counts, is the highest world: 4/3 of the mark here.
-    const top = (2 ** 48 / 1e6) * 100 * 0.74
+    // The tail of +300 %, of which an 18th counts, is the highest world: 7/6 of the mark here.
+    const top = (2 ** 48 / 1e6) * 100 * 0.85
     const some = (spot: number): Market => ({
       ...market,
       rate: 0,

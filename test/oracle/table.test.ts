@@ -112,6 +112,27 @@ describe('rounding', () => {
     )
   })
 
+  test('nor any book of random lots, and never by more than add-on and one micro-dollar a lot', () => {
+    const anyLots = fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }), { minLength: 15, maxLength: 15 })
+    fc.assert(
+      fc.property(anyMarket, anyLots, (some, lots) => {
+        const rows = buildTable(some, INSTRUMENTS, WORLDS)
+        const book = rows.map((row, i) => ({ row, q: row.id === 2 ? Math.abs(lots[i] ?? 0) : (lots[i] ?? 0) }))
+        const size = book.reduce((sum, { q }) => sum + Math.abs(q), 0)
+        WORLDS.forEach((world, s) => {
+          if (s === 0) return
+          const exact = book.reduce((sum, { row, q }) =>
+            sum + q * worldValue(specOf.get(row.id) as ExposedSpec, some, world) * 1e6, 0)
+          const counted = book.reduce((sum, { row, q }) =>
+            sum + BigInt(q) * (row.values[s] as bigint) - BigInt(Math.abs(q)) * row.addOn, 0n)
+          expect(Number(counted)).toBeLessThanOrEqual(exact)
+          expect(Number(counted)).toBeGreaterThanOrEqual(exact - (ROUNDING_ADD_ON + 1) * size - 1e-6 * Math.abs(exact))
+        })
+      }),
+      { numRuns: 50 },
+    )
+  })
+
   test('so it is against rational arithmetic, where floating point has no say', () => {
     // An expired future is worth lot * spot; a scan range of 30 % makes the worlds whole tenths.
     const anyPrice = fc.integer({ min: 1, max: 10 ** 12 })

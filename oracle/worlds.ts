@@ -19,7 +19,8 @@ export type PerName = number | Readonly<Record<string, number>>
 export type World =
   | { readonly kind: 'mark'; readonly name: string }
   | {
-      readonly kind: 'stress'
+      /** A tail moves by a fraction of its own, and counts by its weight. */
+      readonly kind: 'scan' | 'tail'
       readonly name: string
       /** The price move in thirds of the scan range, as in SPAN: -3 is the whole range down. */
       readonly scan: PerName
@@ -83,7 +84,7 @@ function fieldsOf(json: Json | undefined, fail: (why: string) => never): Fields 
 const WORLD_FIELDS = ['name', 'kind', 'scan', 'move', 'vol', 'skew', 'twist', 'rate', 'weight']
 
 function parseWorld(fields: Fields): World {
-  const { name, kind = 'stress', scan = 0, weight = '1' } = fields
+  const { name, kind, scan = 0, weight = '1' } = fields
   if (typeof name !== 'string' || name === '') throw new RangeError('world: it has no name')
   const fail = (why: string): never => {
     throw new RangeError(`world ${name}: ${why}`)
@@ -91,7 +92,7 @@ function parseWorld(fields: Fields): World {
   const unknown = Object.keys(fields).filter((key) => !WORLD_FIELDS.includes(key))
   if (unknown.length > 0) fail(`unknown field ${unknown.join(', ')}`)
   if (kind === 'mark') return { kind, name }
-  if (kind !== 'stress') fail(`unknown kind ${String(kind)}`)
+  if (kind !== undefined) fail(`unknown kind ${String(kind)}`)
   const within = (field: string, lower: number, upper: number): number => {
     const value = fields[field] ?? 0
     if (typeof value !== 'number' || !(value > lower && value < upper))
@@ -104,7 +105,7 @@ function parseWorld(fields: Fields): World {
   const move = within('move', -1, 100)
   if (move !== 0 && scan !== 0) fail('it moves by scan range or by a fraction, not both')
   return {
-    kind: 'stress',
+    kind: move === 0 ? 'scan' : 'tail',
     name,
     scan:
       typeof scans === 'object'

@@ -60,12 +60,3 @@ Examples:
   cloister audit
   cloister audit --rpc http://127.0.0.1:8545 --contract 0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512
 Exit codes: 0 everything held, 1 something does not hold, 2 something could not be read.`
-
-export const RISK = `
-Examples:
-  cloister risk scenarios books.json          [{"id":"..","scenarios":[..]}], reg before tail
-  cloister risk margin books.json             the same books under our worlds
-  cloister risk margin books.json --worlds standard-32 --scan-range 0.2
-  cat books.json | cloister risk margin -
-A book that needs an input which is not published has "scenarios": null and the reason.
-Exit codes: 0 done, 2 the file cannot be read or is not in the format (the field is named).`

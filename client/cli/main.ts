@@ -20,8 +20,8 @@ export async function main(argv: readonly string[], output: Output = CONSOLE): P
   const isJson = argv.includes('--json')
   let code: ExitCode = 0
   const run = async (work: Promise<Result>): Promise<void> => {
-    const { text, json, code: given = 0 } = await work
-    output.out(isJson ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
+    const { text, json, code: given = 0, isJsonText = false } = await work
+    output.out(isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
     code = given
   }
   const fail = (failed: ExitCode, rule: string | null, text: string): ExitCode => {
@@ -73,7 +73,7 @@ function programOf(
   addAccount(program, commonOf, run)
   addCash(program, commonOf, run)
   addTrade(program, commonOf, run)
-  riskCommand(program, output.out)
+  riskCommand(program, commonOf, run)
   program.command('status')
     .description('the house, its table and its batches, read from it and from L1')
     .addHelpText('after', help.STATUS)

@@ -18,7 +18,7 @@ function denseSet(): WorldSet {
   for (let step = -12; step <= 12; step++)
     for (const vol of [-0.5, 0, 0.5])
       for (const [skew, twist] of [[0, 0], [-0.15, 0], [0.15, 0], [0, 0.2], [0, -0.2]] as const)
-        more.push({ kind: 'stress', name: `dense ${more.length}`, scan: step / 4, move: 0, vol, skew,
+        more.push({ kind: 'scan', name: `dense ${more.length}`, scan: step / 4, move: 0, vol, skew,
           twist, rate: 0, weight: 1 })
   return { ...base, name: 'dense', worlds: [...base.worlds, ...more] }
 }

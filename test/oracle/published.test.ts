@@ -229,9 +229,15 @@ describe('cloister risk', () => {
   }
 
   test('help names the commands, the format and the exit codes', async () => {
-    const { code, out } = await cloister('risk', '--help')
-    expect(code).toBe(0)
-    for (const word of ['scenarios', 'margin', 'standard-32', 'Exit codes']) expect(out).toContain(word)
+    expect((await cloister('risk', '--help')).out).toMatch(/scenarios[^]*margin/)
+    for (const [name, words] of [
+      ['scenarios', ['"reason"', 'reads stdin', 'Exit codes']],
+      ['margin', ['standard-32', '--scan-range', 'Exit codes']],
+    ] as const) {
+      const { code, out } = await cloister('risk', name, '--help')
+      expect(code).toBe(0)
+      for (const word of words) expect(out).toContain(word)
+    }
   })
 
   test('a file that is not there, a bad set, a bad range: 2 and one line', async () => {

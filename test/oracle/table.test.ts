@@ -42,7 +42,7 @@ describe('worlds', () => {
   })
 
   test('the scan range bounds every scan world, and the extremes use all of it', () => {
-    const moves = WORLDS.filter((world) => world.kind === 'stress' && world.move === 0).map(
+    const moves = WORLDS.filter((world) => world.kind === 'scan').map(
       (world) => shockOf(world, market, 'BTC').price - 1,
     )
     expect(Math.max(...moves)).toBeCloseTo(market.scanRange.BTC, 12)

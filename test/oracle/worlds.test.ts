@@ -40,7 +40,7 @@ describe('sets', () => {
 
   test('each set has tails with weights, skew both ways, twist both ways, rates both ways', () => {
     for (const { worlds } of SETS) {
-      const stress = worlds.flatMap((world) => (world.kind === 'stress' ? [world] : []))
+      const stress = worlds.flatMap((world) => (world.kind === 'mark' ? [] : [world]))
       for (const field of ['skew', 'twist', 'rate', 'vol', 'move'] as const) {
         expect(Math.min(...stress.map((world) => world[field])), field).toBeLessThan(0)
         expect(Math.max(...stress.map((world) => world[field])), field).toBeGreaterThan(0)
@@ -52,7 +52,7 @@ describe('sets', () => {
   test('a tail moves a linear book by about a sixth of spot, less than any scan range but the lowest', () => {
     for (const { worlds } of SETS)
       for (const world of worlds)
-        if (world.kind === 'stress' && world.move !== 0)
+        if (world.kind === 'tail')
           expect(Math.abs(world.move * world.weight)).toBeCloseTo(1 / 6, 2)
   })
 

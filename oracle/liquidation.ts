@@ -1,6 +1,6 @@
 /** How far an underlying may move before an account's maintenance breaks, found on the model. */
 
-import { rowLookup, settlementsOf, tableOf, type Row } from '../circuits/table.ts'
+import type { Row } from '../circuits/table.ts'
 import type { InstrumentSpec } from './instruments.ts'
 import { marginOf, type Holdings } from './margin.ts'
 import { entryOf, type Market } from './market.ts'
@@ -57,7 +57,9 @@ export function marginAfter(
     instruments.filter(({ id }) => held.has(id)),
     worlds,
   )
-  return marginOf(account, rowLookup(tableOf(rows), settlementsOf(settled))).cushion
+  // No root is needed here, so none is hashed.
+  const byId = new Map([...rows, ...settled].map((row) => [row.id, row]))
+  return marginOf(account, (id) => byId.get(id)).cushion
 }
 
 /** The table of the oracle in the words of the law. */

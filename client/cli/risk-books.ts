@@ -71,6 +71,12 @@ function scanRangeFrom(text: string): number {
 /** The longest file that is read: the published books are 45 kB. */
 const SIZE_UPPER_BOUND = 64 * 1024 * 1024
 
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'it must not be read',
+}
+
 /** A file's text, or that of stdin for "-". */
 async function readInput(file: string): Promise<string> {
   let bytes: Buffer
@@ -78,7 +84,7 @@ async function readInput(file: string): Promise<string> {
     bytes = file === '-' ? await readStdin() : readFileSync(file)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such file' : (code ?? 'it cannot be read')
+    const why = (code && WHY[code]) ?? code ?? 'it cannot be read'
     throw new Undone(`${file}: ${why}`)
   }
   if (bytes.length >= SIZE_UPPER_BOUND) throw new Undone(`${file}: files must be below 64 MiB`)

@@ -1,6 +1,7 @@
 /** `cloister risk`: the commands that judge risk, by the house's own rules. They need no house. */
 import type { Command } from 'commander'
 import type { Common, Result } from './day.ts'
+import { addAccountMargin } from './risk-account.ts'
 import { addBooks } from './risk-books.ts'
 
 export type CommonOf = (command: Command) => Common
@@ -10,5 +11,6 @@ export type Run = (work: Promise<Result>) => Promise<void>
 export function riskCommand(program: Command, commonOf: CommonOf, run: Run): Command {
   const risk = program.command('risk').description('judge risk: margin of books, worlds')
   addBooks(risk, run)
+  addAccountMargin(risk, commonOf, run)
   return risk
 }

@@ -1,6 +1,6 @@
-/** The Greeks of Black-76 and Black-Scholes, in closed form, and of an instrument in a market. */
+/** The Greeks of Black-76, in closed form, and of an instrument in a market. */
 
-import { black76, checkInput, type Black76Input, type OptionSide } from './black76.ts'
+import { black76, checkInput, type Black76Input } from './black76.ts'
 import { exp, ln, normalCdf, normalPdf } from './elementary.ts'
 import type { InstrumentSpec } from './instruments.ts'
 import { unitsOf, valueInView } from './instruments.ts'
@@ -77,35 +77,8 @@ function finite(value: number): number {
   return Number.isFinite(value) ? value : 0
 }
 
-export type SpotInput = {
-  readonly side: OptionSide
-  readonly spot: number
-  readonly strike: number
-  readonly vol: number
-  readonly years: number
-  /** The dollar's rate, continuously compounded per year. */
-  readonly rate: number
-  /** What holding the underlying yields, in the same form. */
-  readonly dividend: number
-}
-
-/** Black-Scholes with a dividend yield (R. Merton, 1973): Black-76 on the forward of the spot. */
-export function blackScholes(input: SpotInput): number {
-  return black76(onForward(input))
-}
-
-/** By spot; theta lets time pass at a constant spot. */
-export function blackScholesGreeks(input: SpotInput): Greeks {
-  const { spot, rate, dividend, years } = input
-  return toSpot(black76Greeks(onForward(input)), spot, rate - dividend, years)
-}
-
-function onForward({ spot, dividend, ...input }: SpotInput): Black76Input {
-  return { ...input, forward: spot * exp((input.rate - dividend) * input.years) }
-}
-
 /** The chain rule over forward = spot * e^(carry * years): as time passes the forward comes down. */
-function toSpot(greeks: Greeks, spot: number, carry: number, years: number): Greeks {
+export function toSpot(greeks: Greeks, spot: number, carry: number, years: number): Greeks {
   const growth = exp(carry * years)
   return {
     delta: greeks.delta * growth,

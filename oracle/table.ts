@@ -78,6 +78,11 @@ function buildRow(market: Market<string>, spec: ExposedSpec, worlds: readonly Wo
   const price = spec.kind === 'digital' ? 1 : entryOf(market.spot, spec.underlying, 'spot')
   const notional = unitsOf(spec) * price
   bounded(notional * MICRO, spec, VALUE_UPPER_BOUND)
+  // Value and funding cancel, so funding alone must keep its ulp below the add-on's part, too.
+  if (spec.kind === 'perpetual') {
+    const funding = market.perpetuals?.[spec.id]?.funding ?? 0
+    bounded(unitsOf(spec) * funding * MICRO, spec, VALUE_UPPER_BOUND)
+  }
   return {
     id: spec.id,
     status: expired ? 'EXPIRED' : 'LIVE',

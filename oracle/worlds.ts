@@ -8,6 +8,7 @@
  */
 
 import { readFileSync } from 'node:fs'
+import { WORLD_COUNT } from '../circuits/params.ts'
 import { canonicalHash, type Json } from './canonical.ts'
 import { entryOf, NO_SHOCK, type Market, type Shock } from './market.ts'
 
@@ -128,8 +129,9 @@ function parseWeight(weight: Json, fail: (why: string) => never): number {
   return above !== '' && value > 0 && value <= 1 ? value : fail(`bad weight ${String(weight)}`)
 }
 
-/** The standard set of the law's sixteen worlds, without the variation world. */
-export const STANDARD_SET: WorldSet = worldSet('standard-16')
+/** The standard set of as many worlds as the law has. */
+export const STANDARD_SET: WorldSet = worldSet(WORLD_COUNT === 32 ? 'standard-32' : 'standard-16')
+/** Its worlds without the variation world: what a row carries. */
 export const WORLDS: readonly World[] = STANDARD_SET.worlds
 
 /** What a world does to one underlying of a market. */

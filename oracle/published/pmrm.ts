@@ -79,15 +79,16 @@ function missing(what: string): never {
   throw new UnpublishedInput(`inputs.parameters.${what} is not published`)
 }
 
-const DIRECTIONS: readonly string[] = ['Up', 'Down', 'None', 'LINEAR', 'ABS']
+const DIRECTIONS: readonly Direction[] = ['Up', 'Down', 'None', 'LINEAR', 'ABS']
 
 function scenarioFrom(fields: Fields, i: number): Scenario {
-  const direction = fields['VolShockDirection']
-  if (typeof direction !== 'string' || !DIRECTIONS.includes(direction))
+  const given = String(fields['VolShockDirection']).toLowerCase()
+  const direction = DIRECTIONS.find((known) => known.toLowerCase() === given)
+  if (direction === undefined)
     throw new MalformedBooks(`Scenarios[${i}].VolShockDirection must be one of ${DIRECTIONS}`)
   return {
     price: positiveAt(fields['SpotShock'], `Scenarios[${i}].SpotShock`),
-    direction: direction as Direction,
+    direction,
     dampening: boundedAt(fields['DampeningFactor'], 0, UPPER, `Scenarios[${i}].DampeningFactor`),
   }
 }
@@ -221,7 +222,8 @@ function skewRule(
   return ({ strike, vol }) => {
     const moneyness = ln(strike / expiry.forward)
     const from = direction === 'ABS' ? Math.abs(moneyness) : moneyness
-    const turn = Math.min(Math.max((from * cap) / width, -cap), cap)
+    const linear = (from * cap) / width
+    const turn = from >= 0 ? Math.min(linear, cap) : Math.max(linear, -cap)
     return vol * Math.max(1 + turn, 0)
   }
 }

@@ -55,13 +55,20 @@ export function randomBook(seed: number, style: Style): PricedBook {
     const ratio = pick([1, 1, 1, 0.5, 2])
     const spec = { ...second.spec, kind: first.spec.kind } as ExposedSpec
     const near = pick(['strike', 'expiry', 'both'])
-    const merged = { ...spec, ...(near === 'strike' ? same(first.spec, 'strike') : {}),
-      ...(near === 'expiry' ? same(first.spec, 'expiry') : {}) } as ExposedSpec
-    return { market: MARKET, holdings: [first, { quantity: -ratio * first.quantity, spec: merged }] }
+    const merged = {
+      ...spec,
+      ...(near === 'strike' ? same(first.spec, 'strike') : {}),
+      ...(near === 'expiry' ? same(first.spec, 'expiry') : {}),
+    } as ExposedSpec
+    return {
+      market: MARKET,
+      holdings: [first, { quantity: -ratio * first.quantity, spec: merged }],
+    }
   }
   const count = 1 + Math.floor(next() * 6)
   const holdings = Array.from({ length: count }, (_, i) =>
-    holding(i, style === 'mixed' ? pick(NAMES) : name, lots()))
+    holding(i, style === 'mixed' ? pick(NAMES) : name, lots()),
+  )
   return { market: MARKET, holdings }
 }
 

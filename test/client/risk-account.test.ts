@@ -15,7 +15,10 @@ if (model === null) throw new Error('the day must know its own tables')
 // Ten short puts at 6000 and five futures, on 200 dollars.
 const account = {
   cash: 200_000_000n,
-  balances: [{ id: 1025, quantity: 5n }, { id: 1031, quantity: -10n }],
+  balances: [
+    { id: 1025, quantity: 5n },
+    { id: 1031, quantity: -10n },
+  ],
 }
 
 describe('the model of a table', () => {
@@ -30,9 +33,20 @@ describe('the report', () => {
 
   it('says equity, requirements, excess, positions, Greeks and distance in words', () => {
     expect(code).toBeUndefined()
-    for (const words of ['equity', 'initial margin', 'worst world: down 3/3, vol up',
-      'maintenance margin', 'excess', 'cushion', 'BTC-27MAR20-6000-P', 'delta', 'vega', 'theta',
-      'maintenance breaks if it falls', 'no rise'])
+    for (const words of [
+      'equity',
+      'initial margin',
+      'worst world: down 3/3, vol up',
+      'maintenance margin',
+      'excess',
+      'cushion',
+      'BTC-27MAR20-6000-P',
+      'delta',
+      'vega',
+      'theta',
+      'maintenance breaks if it falls',
+      'no rise',
+    ])
       expect(text).toContain(words)
   })
 
@@ -89,7 +103,14 @@ describe('the command', () => {
     [['risk', 'account', 'NOBODY', '--dir', '/nowhere/at/all'], /cloister account new/],
   ])('%j could not be done', async (argv, why) => {
     let err = ''
-    expect(await main(argv, { out: () => {}, err: (t) => { err += t } })).toBe(2)
+    expect(
+      await main(argv, {
+        out: () => {},
+        err: (t) => {
+          err += t
+        },
+      }),
+    ).toBe(2)
     expect(err).toMatch(why)
   })
 })

@@ -6,10 +6,23 @@ import { describe, expect, test } from 'vitest'
 import { black76 } from '../../oracle/black76.ts'
 import { canonicalHash, canonicalJson } from '../../oracle/canonical.ts'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
-import { checkInstrument, valuePerLot, type ExposedSpec, type OptionSpec } from '../../oracle/instruments.ts'
+import {
+  checkInstrument,
+  valuePerLot,
+  type ExposedSpec,
+  type OptionSpec,
+} from '../../oracle/instruments.ts'
 import { closeOutCost } from '../../oracle/liquidity.ts'
 import { NO_SHOCK, viewOf, type Market } from '../../oracle/market.ts'
-import { list, specificationHash, specificationOf, specOf, type Listing, type Registry, type Terms } from '../../oracle/registry.ts'
+import {
+  list,
+  specificationHash,
+  specificationOf,
+  specOf,
+  type Listing,
+  type Registry,
+  type Terms,
+} from '../../oracle/registry.ts'
 import { buildTable, worldValue } from '../../oracle/table.ts'
 import { WORLDS, worldSet } from '../../oracle/worlds.ts'
 
@@ -29,14 +42,25 @@ describe('payoffs', () => {
     const spec: ExposedSpec = { ...base, id: 5, kind: 'token', lot: '0.001', haircut: '0.1' }
     expect(valuePerLot(spec, market)).toBeCloseTo(6, 12)
     expect(valuePerLot(spec, market, { ...NO_SHOCK, isStress: true })).toBeCloseTo(5.4, 12)
-    expect(valuePerLot(spec, market, { ...NO_SHOCK, isStress: true, price: 0.5 })).toBeCloseTo(2.7, 12)
+    expect(valuePerLot(spec, market, { ...NO_SHOCK, isStress: true, price: 0.5 })).toBeCloseTo(
+      2.7,
+      12,
+    )
   })
 
   test('a dated future: spot carried to its expiry; a multiplier multiplies', () => {
     const spec: ExposedSpec = { ...base, kind: 'future', expiry }
     expect(valuePerLot(spec, market)).toBeCloseTo(60 * Math.exp(0.05 / 4), 10)
-    expect(valuePerLot({ ...spec, multiplier: '2.5' }, market)).toBeCloseTo(150 * Math.exp(0.05 / 4), 10)
-    const carry = { BTC: [{ expiry: expiry - 100, rate: 0.1 }, { expiry: expiry + 100, rate: 0.2 }] }
+    expect(valuePerLot({ ...spec, multiplier: '2.5' }, market)).toBeCloseTo(
+      150 * Math.exp(0.05 / 4),
+      10,
+    )
+    const carry = {
+      BTC: [
+        { expiry: expiry - 100, rate: 0.1 },
+        { expiry: expiry + 100, rate: 0.2 },
+      ],
+    }
     expect(valuePerLot(spec, { ...market, carry })).toBeCloseTo(60 * Math.exp(0.15 / 4), 10)
     expect(valuePerLot({ ...spec, expiry: day.time - 1 }, market)).toBeCloseTo(60, 12)
   })
@@ -50,12 +74,24 @@ describe('payoffs', () => {
     expect(() => valuePerLot(spec, day)).toThrow(/no funding of perpetual 2000/)
     // Two holders who differ by funding differ by it in every world alike.
     const moved = { ...market, perpetuals: { 2000: { basis: 0.001, funding: 260 } } }
-    const gap = WORLDS.map((world) => worldValue(spec, market, world) - worldValue(spec, moved, world))
+    const gap = WORLDS.map(
+      (world) => worldValue(spec, market, world) - worldValue(spec, moved, world),
+    )
     for (const g of gap) expect(g).toBeCloseTo(0.1, 10)
   })
 
   test('a call and a put: Black-76 on the forward, with the volatility of their strike', () => {
-    const volGrid = { BTC: [{ expiry, smile: [{ strike: 5000, vol: 1 }, { strike: 7000, vol: 0.6 }] }] }
+    const volGrid = {
+      BTC: [
+        {
+          expiry,
+          smile: [
+            { strike: 5000, vol: 1 },
+            { strike: 7000, vol: 0.6 },
+          ],
+        },
+      ],
+    }
     const spec: OptionSpec = { ...base, kind: 'put', expiry, strike: 5_500_000_000n }
     const forward = 6000 * Math.exp(0.05 / 4)
     const price = black76({ side: 'put', forward, strike: 5500, vol: 0.9, years: 0.25, rate: 0.05 })
@@ -66,7 +102,13 @@ describe('payoffs', () => {
 
   test('a digital: between nothing and its payment, the whole of it when expired in the money', () => {
     const spec: ExposedSpec = {
-      ...base, kind: 'digital', side: 'call', expiry, strike: 5_500_000_000n, lot: '1', multiplier: '100',
+      ...base,
+      kind: 'digital',
+      side: 'call',
+      expiry,
+      strike: 5_500_000_000n,
+      lot: '1',
+      multiplier: '100',
     }
     expect(valuePerLot(spec, market)).toBeGreaterThan(30)
     expect(valuePerLot(spec, market)).toBeLessThan(70)
@@ -97,26 +139,47 @@ describe('payoffs', () => {
       fc.property(anyMarket, (any) => {
         const at = Math.max(day.time + any.seconds, 1)
         const some: Market<string> = {
-          time: day.time, rate: any.rate, spot: { BTC: any.spot }, vol: { BTC: any.vol },
-          scanRange: { BTC: any.scan }, liquidity: { BTC: 0.01 },
+          time: day.time,
+          rate: any.rate,
+          spot: { BTC: any.spot },
+          vol: { BTC: any.vol },
+          scanRange: { BTC: any.scan },
+          liquidity: { BTC: 0.01 },
           carry: { BTC: [{ expiry: at, rate: any.carry }] },
           perpetuals: { 2000: { basis: any.basis, funding: any.funding } },
-          ...(any.isGrid ? { volGrid: { BTC: [
-            { expiry: day.time + 86_400, smile: [{ strike: 1, vol: any.near }, { strike: 1e6, vol: any.vol }] },
-            { expiry: day.time + YEAR, smile: [{ strike: any.spot, vol: any.vol }] },
-          ] } } : {}),
+          ...(any.isGrid
+            ? {
+                volGrid: {
+                  BTC: [
+                    {
+                      expiry: day.time + 86_400,
+                      smile: [
+                        { strike: 1, vol: any.near },
+                        { strike: 1e6, vol: any.vol },
+                      ],
+                    },
+                    { expiry: day.time + YEAR, smile: [{ strike: any.spot, vol: any.vol }] },
+                  ],
+                },
+              }
+            : {}),
         }
         const dated = { ...base, expiry: at }
         const specs: readonly ExposedSpec[] = [
-          { ...base, id: 5, kind: 'token', haircut: '0.3' }, { ...base, kind: 'perpetual' },
+          { ...base, id: 5, kind: 'token', haircut: '0.3' },
+          { ...base, kind: 'perpetual' },
           { ...dated, kind: 'future' },
-          { ...dated, kind: 'call', strike: any.strike }, { ...dated, kind: 'put', strike: any.strike },
+          { ...dated, kind: 'call', strike: any.strike },
+          { ...dated, kind: 'put', strike: any.strike },
           { ...dated, kind: 'digital', side: 'call', strike: any.strike },
           { ...dated, kind: 'digital', side: 'put', strike: any.strike },
         ]
         for (const spec of specs)
           for (const world of worldSet('standard-32').worlds)
-            expect(Number.isFinite(worldValue(spec, some, world)), `${spec.kind} ${world.name}`).toBe(true)
+            expect(
+              Number.isFinite(worldValue(spec, some, world)),
+              `${spec.kind} ${world.name}`,
+            ).toBe(true)
       }),
       { numRuns: 60 },
     )
@@ -167,8 +230,13 @@ describe('a view under shock', () => {
 })
 
 const call: Terms = {
-  kind: 'call', name: 'BTC-27MAR20-6000-C', underlying: 'BTC', lot: '0.01', expiry: 1_585_296_000,
-  strike: 6_000_000_000n, settlement,
+  kind: 'call',
+  name: 'BTC-27MAR20-6000-C',
+  underlying: 'BTC',
+  lot: '0.01',
+  expiry: 1_585_296_000,
+  strike: 6_000_000_000n,
+  settlement,
 }
 
 describe('the registry', () => {
@@ -181,7 +249,9 @@ describe('the registry', () => {
   test('ids ascend, tokens in their own range, and come back as the same instruments', () => {
     expect(registry.map(({ id }) => id)).toEqual([1024, 2, 1025])
     expect(registry.map(specOf)).toEqual([
-      { ...call, id: 1024 }, { ...token, id: 2 }, { ...perpetual, id: 1025 },
+      { ...call, id: 1024 },
+      { ...token, id: 2 },
+      { ...perpetual, id: 1025 },
     ])
     registry.map(specOf).forEach(checkInstrument)
   })
@@ -191,15 +261,23 @@ describe('the registry', () => {
       '{"expiry":1585296000,"kind":"call","lot":"0.01","name":"BTC-27MAR20-6000-C","settlement":' +
         '{"source":"index","windowSeconds":1800},"strike":"6000000000","underlying":"BTC","version":1}',
     )
-    expect(registry[0]?.hash).toBe('0xf545376e72460e078ad22761d58bc8dea12c0a25962f9e2e353bb8cc75187e4a')
+    expect(registry[0]?.hash).toBe(
+      '0xf545376e72460e078ad22761d58bc8dea12c0a25962f9e2e353bb8cc75187e4a',
+    )
     expect(registry[0]?.hash).toBe(canonicalHash(specificationOf(call)))
     expect(registry[0]?.hash).toBe(keccak256(toUtf8Bytes(registry[0]?.specification ?? '')))
   })
 
   test('any other term is another hash; the id is not part of it', () => {
     const changes: readonly Partial<OptionSpec>[] = [
-      { name: 'B' }, { underlying: 'ETH' }, { lot: '0.1' }, { multiplier: '2' }, { expiry: 1_585_296_001 },
-      { strike: 1n }, { kind: 'put' }, { settlement: { ...settlement, windowSeconds: 60 } },
+      { name: 'B' },
+      { underlying: 'ETH' },
+      { lot: '0.1' },
+      { multiplier: '2' },
+      { expiry: 1_585_296_001 },
+      { strike: 1n },
+      { kind: 'put' },
+      { settlement: { ...settlement, windowSeconds: 60 } },
       { settlement: { ...settlement, source: 'other' } },
     ]
     const hashes = changes.map((change) => specificationHash({ ...call, ...change } as Terms))
@@ -236,14 +314,19 @@ describe('the registry', () => {
     const other = listing.specification.replace('6000000000', '6000000001')
     expect(bent({ specification: other })).toThrow(/another than the one bound/)
     expect(bent({ specification: ` ${listing.specification}` })).toThrow(/canonical/)
-    expect(bent({ specification: listing.specification.replace('"version":1', '"version":2') })).toThrow(/version/)
+    expect(
+      bent({ specification: listing.specification.replace('"version":1', '"version":2') }),
+    ).toThrow(/version/)
     const twice = listing.specification.replace('{"expiry"', '{"expiry":1,"expiry"')
     expect(bent({ specification: twice })).toThrow(/canonical/)
   })
 
   test('the instruments of the day can be listed, in the order of their ids', () => {
     const exposed = INSTRUMENTS.flatMap((spec) => (spec.kind === 'cash' ? [] : [spec]))
-    const listed = exposed.reduce<Registry>((before, { id: _, ...terms }) => list(before, terms as Terms), [])
+    const listed = exposed.reduce<Registry>(
+      (before, { id: _, ...terms }) => list(before, terms as Terms),
+      [],
+    )
     expect(listed.map(({ id }) => id)).toEqual(exposed.map(({ id }) => id))
     expect(listed.map(specOf)).toEqual(exposed)
     expect(canonicalJson(listed.map(({ hash }) => hash))).toContain('0x')
@@ -251,7 +334,11 @@ describe('the registry', () => {
 })
 
 describe('closing out', () => {
-  const book = [{ distance: 0.001, size: 2 }, { distance: 0.002, size: 3 }, { distance: 0.01, size: 5 }]
+  const book = [
+    { distance: 0.001, size: 2 },
+    { distance: 0.002, size: 3 },
+    { distance: 0.01, size: 5 },
+  ]
 
   test('costs the average distance of what is taken', () => {
     expect(closeOutCost(book, 1)).toBeCloseTo(0.001, 15)
@@ -266,7 +353,10 @@ describe('closing out', () => {
     const size = fc.double({ min: 0.001, max: 1e6, noNaN: true })
     fc.assert(
       fc.property(size, size, (a, b) => {
-        const [less, more] = [closeOutCost(book, Math.min(a, b)), closeOutCost(book, Math.max(a, b))]
+        const [less, more] = [
+          closeOutCost(book, Math.min(a, b)),
+          closeOutCost(book, Math.max(a, b)),
+        ]
         expect(more).toBeGreaterThanOrEqual(less - 1e-15)
         expect(more).toBeLessThan(1)
       }),

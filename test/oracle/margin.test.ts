@@ -4,11 +4,24 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Balance } from '../../circuits/account.ts'
 import { SLOT_COUNT, WORLD_COUNT } from '../../circuits/params.ts'
-import { rowLookup, settledRow, settlementsOf, tableOf, worthOf, type Row } from '../../circuits/table.ts'
+import {
+  rowLookup,
+  settledRow,
+  settlementsOf,
+  tableOf,
+  worthOf,
+  type Row,
+} from '../../circuits/table.ts'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
 import type { FutureSpec } from '../../oracle/instruments.ts'
 import { liquidationDistance, marginAfter, rowsOf, type Model } from '../../oracle/liquidation.ts'
-import { maintenanceWorth, marginOf, UnlistedInstrument, whatIf, type Holdings } from '../../oracle/margin.ts'
+import {
+  maintenanceWorth,
+  marginOf,
+  UnlistedInstrument,
+  whatIf,
+  type Holdings,
+} from '../../oracle/margin.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
 import { circuitNamed, type Circuit } from '../law/circuit.ts'
 import { draftOf, inputOf, reseal } from '../law/reseal.ts'
@@ -27,7 +40,8 @@ const anyLots = fc.oneof(
 const anyBalances: fc.Arbitrary<readonly Balance[]> = fc
   .tuple(fc.subarray(ids), fc.array(anyLots, { minLength: 17, maxLength: 17 }))
   .map(([held, lots]) =>
-    [...held].sort((a, b) => a - b)
+    [...held]
+      .sort((a, b) => a - b)
       .map((id, i) => ({ id, quantity: id === 2 ? abs(lots[i] as bigint) : (lots[i] as bigint) }))
       .filter(({ quantity }) => quantity !== 0n),
   )
@@ -41,7 +55,7 @@ const sum = (values: readonly bigint[]): bigint => values.reduce((a, b) => a + b
 const min = (values: readonly bigint[]): bigint => values.reduce((a, b) => (b < a ? b : a))
 
 describe('margin', () => {
-  test('worth per world is the law\'s, on random books', () => {
+  test("worth per world is the law's, on random books", () => {
     fc.assert(
       fc.property(anyHoldings, anyTable, (account, rows) => {
         const rowOf = lookup(rows, [settledRow(1024, 123n)])
@@ -60,7 +74,9 @@ describe('margin', () => {
         expect(margin.equity - margin.initial).toBe(margin.excess)
         expect(sum(margin.positions.map((p) => p.contribution))).toBe(margin.initial)
         for (let s = 0; s < WORLD_COUNT; s++)
-          expect(account.cash + sum(margin.positions.map((p) => p.worth[s] as bigint))).toBe(margin.worth[s])
+          expect(account.cash + sum(margin.positions.map((p) => p.worth[s] as bigint))).toBe(
+            margin.worth[s],
+          )
         expect(margin.initial).toBeGreaterThanOrEqual(margin.maintenance)
         expect(margin.maintenance).toBeGreaterThanOrEqual(0n)
       }),
@@ -90,20 +106,28 @@ describe('margin', () => {
     )
   })
 
-  test('of a future in numbers: 6067.01 * e^(rt) a bitcoin, the whole range, a tenth of a lot\'s cost', () => {
+  test("of a future in numbers: 6067.01 * e^(rt) a bitcoin, the whole range, a tenth of a lot's cost", () => {
     const [, rows] = tables as [unknown, readonly Row[]]
     const row = rows.find(({ id }) => id === 1025) as Row
     const account = { cash: 1_000_000_000n, balances: [{ id: 1025, quantity: 10n }] }
     const { equity, initial, worst, positions } = marginOf(account, lookup(rows))
     expect(equity).toBe(1_000_000_000n + 10n * (row.values[0] as bigint))
     expect(WORLDS[worst]?.name).toBe('down 3/3, vol up')
-    expect(initial).toBe(10n * ((row.values[0] as bigint) - (row.values[worst] as bigint) + row.addOn))
+    expect(initial).toBe(
+      10n * ((row.values[0] as bigint) - (row.values[worst] as bigint) + row.addOn),
+    )
     expect(positions[0]?.contribution).toBe(initial)
   })
 
   test('a hedge contributes less than nothing', () => {
     const rows = tables[1] as readonly Row[]
-    const account = { cash: 0n, balances: [{ id: 1025, quantity: 100n }, { id: 1026, quantity: -60n }] }
+    const account = {
+      cash: 0n,
+      balances: [
+        { id: 1025, quantity: 100n },
+        { id: 1026, quantity: -60n },
+      ],
+    }
     const [long, short] = marginOf(account, lookup(rows)).positions
     expect(long?.contribution).toBeGreaterThan(0n)
     expect(short?.contribution).toBeLessThan(0n)
@@ -137,7 +161,8 @@ describe('what if', () => {
     const result = whatIf(account, [leg], 100n, rowOf)
     expect(result.refusedBy).toBeNull()
     expect(result.account).toEqual({
-      cash: 500_000_000n - 10n * leg.price - 100n, balances: [{ id: 1025, quantity: 10n }],
+      cash: 500_000_000n - 10n * leg.price - 100n,
+      balances: [{ id: 1025, quantity: 10n }],
     })
     expect(result.difference).toEqual(worthOf(result.account, rowOf))
     expect(result.after.equity).toBe(500_000_000n - 100n)
@@ -147,7 +172,8 @@ describe('what if', () => {
   test('the last lot that fits fits, and the next does not', () => {
     const account = { cash: 500_000_000n, balances: [] }
     const refused = (lots: bigint) =>
-      whatIf(account, [{ instrument: 1025, quantity: lots, price: mark(1025) }], 100n, rowOf).refusedBy
+      whatIf(account, [{ instrument: 1025, quantity: lots, price: mark(1025) }], 100n, rowOf)
+        .refusedBy
     let lots = 1n
     while (refused(lots) === null) lots++
     expect(lots).toBeGreaterThan(5n)
@@ -166,26 +192,40 @@ describe('what if', () => {
 
   test('a token that is not held, and one holding too many', () => {
     const sell = [{ instrument: 2, quantity: -1n, price: 0n }]
-    expect(whatIf({ cash: 10n ** 9n, balances: [] }, sell, 0n, rowOf).refusedBy).toBe('TokenMustNotBeNegative')
-    const many: Row[] = Array.from({ length: SLOT_COUNT }, (_, i) => ({ ...(rows[5] as Row), id: 3000 + i }))
+    expect(whatIf({ cash: 10n ** 9n, balances: [] }, sell, 0n, rowOf).refusedBy).toBe(
+      'TokenMustNotBeNegative',
+    )
+    const many: Row[] = Array.from({ length: SLOT_COUNT }, (_, i) => ({
+      ...(rows[5] as Row),
+      id: 3000 + i,
+    }))
     const balances = many.slice(1).map(({ id }) => ({ id, quantity: 1n }))
     const full = whatIf({ cash: 10n ** 12n, balances }, [], 0n, lookup(many))
     expect(full.refusedBy).toBeNull()
-    const more = whatIf({ cash: 10n ** 12n, balances }, [{ instrument: 3000, quantity: 1n, price: 1n }], 0n, lookup(many))
+    const more = whatIf(
+      { cash: 10n ** 12n, balances },
+      [{ instrument: 3000, quantity: 1n, price: 1n }],
+      0n,
+      lookup(many),
+    )
     expect(more.refusedBy).toBe('BalancesMustBeWellFormed')
   })
 })
 
 describe('the circuit', () => {
   let circuit: Circuit
-  beforeAll(async () => { circuit = await circuitNamed('mini') }, 300_000)
+  beforeAll(async () => {
+    circuit = await circuitNamed('mini')
+  }, 300_000)
   const HELD = [1025, 1030, 1033]
 
   /** Random trades between two members under a table of the day: what the law made of them. */
   function traded(seed: number) {
     const scene = funded()
     const { house, a, b } = scene
-    house.rows = (tables[seed % 3] as readonly Row[]).filter(({ id }) => id === 2 || HELD.includes(id))
+    house.rows = (tables[seed % 3] as readonly Row[]).filter(
+      ({ id }) => id === 2 || HELD.includes(id),
+    )
     const rowOf = lookup(house.rows)
     const entries = HELD.slice(0, 1 + (seed % 3)).map((instrument, i) => ({
       instrument,
@@ -225,7 +265,9 @@ describe('the circuit', () => {
     for (const world of [0, 7, WORLD_COUNT - 1]) {
       const draft = draftOf(finish(house.build(MINI, outcome.trace)))
       const { index, whatIf } = sides[0] as (typeof sides)[0]
-      draft.difference[slotOf(draft, index)] = whatIf.difference.map((d, s) => (s === world ? d + 1n : d))
+      draft.difference[slotOf(draft, index)] = whatIf.difference.map((d, s) =>
+        s === world ? d + 1n : d,
+      )
       expect(circuit.failedRule(inputOf(reseal(draft)))).toBe('WorthMustFollowTable')
     }
   })
@@ -233,7 +275,14 @@ describe('the circuit', () => {
 
 describe('liquidation distance', () => {
   const market = { ...marketAt(0), liquidity: { BTC: 0, ETH: 0 } }
-  const spec: FutureSpec = { kind: 'future', id: 1025, name: 'F', underlying: 'BTC', lot: '0.01', expiry: 1 }
+  const spec: FutureSpec = {
+    kind: 'future',
+    id: 1025,
+    name: 'F',
+    underlying: 'BTC',
+    lot: '0.01',
+    expiry: 1,
+  }
   const model: Model = { market, instruments: [spec], worlds: WORLDS }
   const spot = market.spot.BTC
   const range = market.scanRange.BTC
@@ -245,7 +294,10 @@ describe('liquidation distance', () => {
     const { down, up } = liquidationDistance(long, model, 'BTC')
     expect(down).toBeCloseTo(0.5 / (1 - 0.8 * range) - 1, 5)
     expect(up).toBeNull()
-    const short = { cash: BigInt(Math.round(1.5 * spot * 1e6)), balances: [{ id: 1025, quantity: -100n }] }
+    const short = {
+      cash: BigInt(Math.round(1.5 * spot * 1e6)),
+      balances: [{ id: 1025, quantity: -100n }],
+    }
     const other = liquidationDistance(short, model, 'BTC')
     expect(other.up).toBeCloseTo(1.5 / (1 + 0.8 * range) - 1, 5)
     expect(other.down).toBeNull()
@@ -254,7 +306,10 @@ describe('liquidation distance', () => {
   })
 
   test('is none for cash, and none left for an account that is below already', () => {
-    expect(liquidationDistance({ cash: 1n, balances: [] }, model, 'BTC')).toEqual({ down: null, up: null })
+    expect(liquidationDistance({ cash: 1n, balances: [] }, model, 'BTC')).toEqual({
+      down: null,
+      up: null,
+    })
     const broke = { cash: 0n, balances: [{ id: 1025, quantity: -1n }] }
     expect(liquidationDistance(broke, model, 'BTC')).toEqual({ down: 0, up: 0 })
   })

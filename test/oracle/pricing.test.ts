@@ -2,11 +2,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { blackScholes, blackScholesGreeks } from '../../oracle/black-scholes.ts'
 import { black76, digital76, type Black76Input } from '../../oracle/black76.ts'
 import {
   black76Greeks,
-  blackScholes,
-  blackScholesGreeks,
   digital76Greeks,
   greeksByDifference,
   greeksPerLot,
@@ -27,7 +26,15 @@ describe('textbooks', () => {
   })
 
   test('Hull, the Greek letters of a call at 49: 2.40, 0.522, 0.066, 12.1, -4.31', () => {
-    const input = { side: 'call', spot: 49, strike: 50, vol: 0.2, years: 20 / 52, rate: 0.05, dividend: 0 } as const
+    const input = {
+      side: 'call',
+      spot: 49,
+      strike: 50,
+      vol: 0.2,
+      years: 20 / 52,
+      rate: 0.05,
+      dividend: 0,
+    } as const
     expect(blackScholes(input)).toBeCloseTo(2.4, 2)
     const { delta, gamma, vega, theta } = blackScholesGreeks(input)
     expect(delta).toBeCloseTo(0.522, 3)
@@ -38,7 +45,13 @@ describe('textbooks', () => {
 
   test('Haug, "Option Pricing Formulas", 1.1.2, a put on an index with a yield: 2.4648', () => {
     const price = blackScholes({
-      side: 'put', spot: 100, strike: 95, vol: 0.2, years: 0.5, rate: 0.1, dividend: 0.05,
+      side: 'put',
+      spot: 100,
+      strike: 95,
+      vol: 0.2,
+      years: 0.5,
+      rate: 0.1,
+      dividend: 0.05,
     })
     expect(price).toBeCloseTo(2.4648, 4)
   })
@@ -51,7 +64,12 @@ describe('textbooks', () => {
 
   test('Haug, 4.19.2, a put that pays 10 in cash: 2.6710', () => {
     const price = digital76({
-      side: 'put', forward: 100, strike: 80, vol: 0.35, years: 0.75, rate: 0.06,
+      side: 'put',
+      forward: 100,
+      strike: 80,
+      vol: 0.35,
+      years: 0.75,
+      rate: 0.06,
     })
     expect(10 * price).toBeCloseTo(2.671, 4)
   })
@@ -79,7 +97,9 @@ function differences(price: (input: Black76Input) => number, input: Black76Input
   const wide = 10 * step
   return {
     delta: (at({ forward: forward + step }) - at({ forward: forward - step })) / (2 * step),
-    gamma: (at({ forward: forward + wide }) - 2 * at({}) + at({ forward: forward - wide })) / (wide * wide),
+    gamma:
+      (at({ forward: forward + wide }) - 2 * at({}) + at({ forward: forward - wide })) /
+      (wide * wide),
     vega: (at({ vol: vol * 1.0001 }) - at({ vol: vol * 0.9999 })) / (0.0002 * vol),
     theta: -(at({ years: years * 1.0001 }) - at({ years: years * 0.9999 })) / (0.0002 * years),
   }
@@ -96,8 +116,12 @@ describe('greeks', () => {
       fc.property(smooth, (input) => {
         const { forward, vol, years, rate } = input
         const spread = forward * vol * Math.sqrt(years)
-        const scale = { delta: 1.5, gamma: 3 / spread, vega: 2 * forward * Math.sqrt(years),
-          theta: 2 * (spread / years + Math.abs(rate) * (forward + input.strike)) }
+        const scale = {
+          delta: 1.5,
+          gamma: 3 / spread,
+          vega: 2 * forward * Math.sqrt(years),
+          theta: 2 * (spread / years + Math.abs(rate) * (forward + input.strike)),
+        }
         const grown = Math.exp(Math.abs(rate) * years)
         const scaled = Object.fromEntries(Object.entries(scale).map(([k, v]) => [k, v * grown]))
         expectClose(black76Greeks(input), differences(black76, input), scaled as Greeks)
@@ -111,8 +135,12 @@ describe('greeks', () => {
         const { forward, vol, years, rate } = input
         const spread = forward * vol * Math.sqrt(years)
         const grown = 4 * Math.exp(Math.abs(rate) * years)
-        const scale = { delta: grown / spread, gamma: grown / (spread * spread) * (1 + vol),
-          vega: grown * (1 / vol + Math.sqrt(years)) * 2, theta: grown * (2 + vol) * (1 / years + 1) }
+        const scale = {
+          delta: grown / spread,
+          gamma: (grown / (spread * spread)) * (1 + vol),
+          vega: grown * (1 / vol + Math.sqrt(years)) * 2,
+          theta: grown * (2 + vol) * (1 / years + 1),
+        }
         expectClose(digital76Greeks(input), differences(digital76, input), scale)
       }),
     )
@@ -142,10 +170,20 @@ describe('greeks', () => {
   })
 
   test('at the extremes they are limits, never NaN', () => {
-    const base: Black76Input = { side: 'call', forward: 120, strike: 100, vol: 0.5, years: 1, rate: 0.1 }
+    const base: Black76Input = {
+      side: 'call',
+      forward: 120,
+      strike: 100,
+      vol: 0.5,
+      years: 1,
+      rate: 0.1,
+    }
     const discount = Math.exp(-0.1)
     expect(black76Greeks({ ...base, vol: 0 })).toEqual({
-      delta: expect.closeTo(discount, 12), gamma: 0, vega: 0, theta: expect.closeTo(2 * discount, 12),
+      delta: expect.closeTo(discount, 12),
+      gamma: 0,
+      vega: 0,
+      theta: expect.closeTo(2 * discount, 12),
     })
     expect(black76Greeks({ ...base, years: 0 }).delta).toBe(1)
     expect(black76Greeks({ ...base, years: 0, side: 'put' }).delta).toBe(0)
@@ -160,14 +198,26 @@ describe('greeks', () => {
       side,
       forward: fc.double({ min: 1e-30, max: 1e30, noNaN: true }),
       strike: fc.double({ min: 1e-30, max: 1e30, noNaN: true }),
-      vol: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e-300, noNaN: true }), fc.double({ min: 0, max: 50, noNaN: true })),
-      years: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e-300, noNaN: true }), fc.double({ min: 0, max: 30, noNaN: true })),
+      vol: fc.oneof(
+        fc.constant(0),
+        fc.double({ min: 0, max: 1e-300, noNaN: true }),
+        fc.double({ min: 0, max: 50, noNaN: true }),
+      ),
+      years: fc.oneof(
+        fc.constant(0),
+        fc.double({ min: 0, max: 1e-300, noNaN: true }),
+        fc.double({ min: 0, max: 30, noNaN: true }),
+      ),
       rate: fc.double({ min: -2, max: 2, noNaN: true }),
     })
     fc.assert(
       fc.property(wild, (input) => {
-        const values = [black76(input), digital76(input), ...Object.values(black76Greeks(input)),
-          ...Object.values(digital76Greeks(input))]
+        const values = [
+          black76(input),
+          digital76(input),
+          ...Object.values(black76Greeks(input)),
+          ...Object.values(digital76Greeks(input)),
+        ]
         expect(values.every(Number.isFinite), values.join(' ')).toBe(true)
       }),
       { numRuns: 2000 },
@@ -186,10 +236,13 @@ describe('greeks', () => {
 
 test('pow and the density agree with the engine', () => {
   fc.assert(
-    fc.property(fc.double({ min: 0.01, max: 100, noNaN: true }), fc.double({ min: -2, max: 2, noNaN: true }),
+    fc.property(
+      fc.double({ min: 0.01, max: 100, noNaN: true }),
+      fc.double({ min: -2, max: 2, noNaN: true }),
       (x, y) => {
         expect(Math.abs(pow(x, y) / x ** y - 1)).toBeLessThan(1e-14)
-      }),
+      },
+    ),
   )
   expect(normalPdf(0)).toBeCloseTo(0.3989422804014327, 15)
   expect(normalPdf(1e200)).toBeLessThan(1e-300)
@@ -203,7 +256,8 @@ describe('the volatility grid', () => {
     { expiry: time + 10 * day, smile: smile([0.9, 0.6, 0.8]) },
     { expiry: time + 40 * day, smile: smile([0.7, 0.5, 0.6]) },
   ]
-  const vol = (strike: number, days: number): number => volOnGrid(grid, strike, time + days * day, time)
+  const vol = (strike: number, days: number): number =>
+    volOnGrid(grid, strike, time + days * day, time)
 
   test('passes through its points, is linear between strikes and flat beyond', () => {
     expect(vol(100, 10)).toBe(0.9)
@@ -227,7 +281,18 @@ describe('the volatility grid', () => {
     ['no expiry', []],
     ['no strike', [{ expiry: time, smile: [] }]],
     ['does not ascend', [grid[1] as VolGrid[0], grid[0] as VolGrid[0]]],
-    ['does not ascend', [{ expiry: time, smile: [{ strike: 2, vol: 1 }, { strike: 2, vol: 1 }] }]],
+    [
+      'does not ascend',
+      [
+        {
+          expiry: time,
+          smile: [
+            { strike: 2, vol: 1 },
+            { strike: 2, vol: 1 },
+          ],
+        },
+      ],
+    ],
     ['out of range', [{ expiry: time, smile: [{ strike: 2, vol: NaN }] }]],
     ['out of range', [{ expiry: time, smile: [{ strike: 2, vol: -0.1 }] }]],
   ])('refuses one with %s', (why, bad) => {

@@ -11,7 +11,8 @@ import { worldSet } from '../../oracle/worlds.ts'
 
 const FOLDER = new URL('../../../shared/vectors/margin/', import.meta.url)
 const isThere = existsSync(FOLDER)
-if (!isThere) console.log('published margin vectors are absent: ../shared/vectors/margin is skipped')
+if (!isThere)
+  console.log('published margin vectors are absent: ../shared/vectors/margin is skipped')
 const read = (name: string): string => readFileSync(new URL(name, FOLDER), 'utf8')
 
 type Result = readonly [move: string | number, direction: number, profit: string]
@@ -24,7 +25,9 @@ type Expected = {
 
 /** 1e-4 of the figure or a cent, whichever is more, was asked for; a millionth of it is reached. */
 function expectProfit(actual: number, expected: number): void {
-  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(Math.max(1e-10 * Math.abs(expected), 1e-8))
+  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(
+    Math.max(1e-10 * Math.abs(expected), 1e-8),
+  )
 }
 
 describe.skipIf(!isThere)('published books', () => {
@@ -37,22 +40,30 @@ describe.skipIf(!isThere)('published books', () => {
     expect(all.filter(({ scenarios }) => scenarios === null)).toEqual([])
   })
 
-  test.each(entries.map((entry) => [entry.id, entry] as const))('%s: every scenario', (id, entry) => {
-    const expected = entry.fields['expected'] as Expected
-    const scenarios = all.find((book) => book.id === id)?.scenarios as readonly number[]
-    const results = [...expected.reg, ...expected.tail]
-    expect(scenarios).toHaveLength(results.length)
-    results.forEach(([, , profit], i) => expectProfit(scenarios[i] as number, Number(profit)))
-  })
+  test.each(entries.map((entry) => [entry.id, entry] as const))(
+    '%s: every scenario',
+    (id, entry) => {
+      const expected = entry.fields['expected'] as Expected
+      const scenarios = all.find((book) => book.id === id)?.scenarios as readonly number[]
+      const results = [...expected.reg, ...expected.tail]
+      expect(scenarios).toHaveLength(results.length)
+      results.forEach(([, , profit], i) => expectProfit(scenarios[i] as number, Number(profit)))
+    },
+  )
 
-  test.each(entries.map((entry) => [entry.id, entry] as const))('%s: mark and skews', (_id, entry) => {
-    const expected = entry.fields['expected'] as Expected
-    const book = pmrmBook(entry)
-    expectProfit(bookMark(book), expected.MTM)
-    const skews = skewScenarios(book).map((s) => [s.direction, scenarioProfit(book, s)] as const)
-    expect(skews.map(([direction]) => direction)).toEqual(expected.skew.map(([name]) => name))
-    expected.skew.forEach(([, profit], i) => expectProfit(skews[i]?.[1] as number, Number(profit)))
-  })
+  test.each(entries.map((entry) => [entry.id, entry] as const))(
+    '%s: mark and skews',
+    (_id, entry) => {
+      const expected = entry.fields['expected'] as Expected
+      const book = pmrmBook(entry)
+      expectProfit(bookMark(book), expected.MTM)
+      const skews = skewScenarios(book).map((s) => [s.direction, scenarioProfit(book, s)] as const)
+      expect(skews.map(([direction]) => direction)).toEqual(expected.skew.map(([name]) => name))
+      expected.skew.forEach(([, profit], i) =>
+        expectProfit(skews[i]?.[1] as number, Number(profit)),
+      )
+    },
+  )
 
   test('without a published result the order is that of the file', () => {
     const bare = (JSON.parse(read('portfolio-scenarios.json')) as { expected?: unknown }[]).map(
@@ -79,7 +90,10 @@ describe.skipIf(!isThere)('published books', () => {
   })
 
   test('SPAN, exactly', () => {
-    const books = JSON.parse(read('span-sp500.json')) as { id: string; expected: { scan_risk: number } }[]
+    const books = JSON.parse(read('span-sp500.json')) as {
+      id: string
+      expected: { scan_risk: number }
+    }[]
     const computed = scenariosOf(read('span-sp500.json'))
     expect(computed.length).toBeGreaterThan(0)
     books.forEach(({ id, expected }, i) => {
@@ -137,10 +151,22 @@ function bookWith(inputs: object = {}, parameters: object = {}): string {
             { SpotShock: 1, VolShockDirection: 'Down', DampeningFactor: 0.5 },
             { SpotShock: 1, VolShockDirection: 'LINEAR', DampeningFactor: 1 },
           ],
-          VolShock: { VOLRANGEUP: 0.5, MIN_VOL_EVAL_SHOCKED: 0.45, VOLRANGEDOWN: 0.275,
-            SHORTTERMPOWER: 0.3, LONGTERMPOWER: 0.13, DTE_FLOOR: 1 },
-          Margin: { SHORT_RATE_MULTSCALE: 0.5, LONG_RATE_MULTSCALE: 1, SHORT_RATE_ADDSCALE: 0.08,
-            LONG_RATE_ADDSCALE: 0.08, BASE_STATIC_DISCOUNT: 0.95, BASE_STATIC_DISCOUNT_NEG: 1.04 },
+          VolShock: {
+            VOLRANGEUP: 0.5,
+            MIN_VOL_EVAL_SHOCKED: 0.45,
+            VOLRANGEDOWN: 0.275,
+            SHORTTERMPOWER: 0.3,
+            LONGTERMPOWER: 0.13,
+            DTE_FLOOR: 1,
+          },
+          Margin: {
+            SHORT_RATE_MULTSCALE: 0.5,
+            LONG_RATE_MULTSCALE: 1,
+            SHORT_RATE_ADDSCALE: 0.08,
+            LONG_RATE_ADDSCALE: 0.08,
+            BASE_STATIC_DISCOUNT: 0.95,
+            BASE_STATIC_DISCOUNT_NEG: 1.04,
+          },
           ...parameters,
         },
         ...inputs,
@@ -161,10 +187,19 @@ describe('files', () => {
 
   test('the lowest evaluated volatility counts in a rise', () => {
     const calm = bookWith({ options: [[-1, 'P', 90, 864_000, 0.1, 0.99]] })
-    const floor = bookWith({ options: [[-1, 'P', 90, 864_000, 0.1, 0.99]] }, {
-      VolShock: { VOLRANGEUP: 0.5, MIN_VOL_EVAL_SHOCKED: 0, VOLRANGEDOWN: 0.275,
-        SHORTTERMPOWER: 0.3, LONGTERMPOWER: 0.13, DTE_FLOOR: 1 },
-    })
+    const floor = bookWith(
+      { options: [[-1, 'P', 90, 864_000, 0.1, 0.99]] },
+      {
+        VolShock: {
+          VOLRANGEUP: 0.5,
+          MIN_VOL_EVAL_SHOCKED: 0,
+          VOLRANGEDOWN: 0.275,
+          SHORTTERMPOWER: 0.3,
+          LONGTERMPOWER: 0.13,
+          DTE_FLOOR: 1,
+        },
+      },
+    )
     const first = (text: string): number => scenariosOf(text)[0]?.scenarios?.[0] as number
     expect(first(calm)).toBeLessThan(first(floor))
   })
@@ -176,7 +211,10 @@ describe('files', () => {
     ['no volatility', bookWith({ options: [[1, 'C', 90, 864_000, null, 1]] }), /volatility/],
     ['collateral of another token', bookWith({ collaterals: [['wstETH', 3]] }), /collaterals/],
   ])('%s: the book is listed with the reason, the others go on', (_name, text, why) => {
-    const two = [...(JSON.parse(text) as object[]), { ...(JSON.parse(bookWith()) as object[])[0], id: 'b2' }]
+    const two = [
+      ...(JSON.parse(text) as object[]),
+      { ...(JSON.parse(bookWith()) as object[])[0], id: 'b2' },
+    ]
     const [lacking, whole] = scenariosOf(JSON.stringify(two))
     expect(lacking).toEqual({ id: 'b1', scenarios: null, reason: expect.stringMatching(why) })
     expect(whole?.scenarios).toHaveLength(2)
@@ -191,26 +229,54 @@ describe('files', () => {
     ['a negative spot', bookWith({ spot: -1 }), /book b1: inputs.spot must be positive/],
     ['an infinite spot', bookWith().replace('"spot":100', '"spot":1e999'), /finite/],
     ['a spot in words', bookWith({ spot: 'high' }), /inputs.spot must be a finite number/],
-    ['a negative volatility', bookWith({ options: [[1, 'C', 90, 864_000, -0.1, 1]] }), /volatility/],
+    [
+      'a negative volatility',
+      bookWith({ options: [[1, 'C', 90, 864_000, -0.1, 1]] }),
+      /volatility/,
+    ],
     ['a strike of 0', bookWith({ options: [[1, 'C', 0, 864_000, 0.1, 1]] }), /strike/],
     ['another side', bookWith({ options: [[1, 'X', 90, 864_000, 0.1, 1]] }), /C or P/],
     ['time before expiry', bookWith({ options: [[1, 'C', 90, -5, 0.1, 1]] }), /seconds/],
-    ['two discount factors', bookWith({
-      options: [[1, 'C', 90, 864_000, 0.1, 1], [1, 'C', 95, 864_000, 0.1, 0.9]],
-    }), /one discount factor/],
-    ['another direction', bookWith({}, {
-      Scenarios: [{ SpotShock: 1, VolShockDirection: 'Sideways', DampeningFactor: 1 }],
-    }), /VolShockDirection/],
-    ['a spot shock of 0', bookWith({}, {
-      Scenarios: [{ SpotShock: 0, VolShockDirection: 'Up', DampeningFactor: 1 }],
-    }), /SpotShock/],
+    [
+      'two discount factors',
+      bookWith({
+        options: [
+          [1, 'C', 90, 864_000, 0.1, 1],
+          [1, 'C', 95, 864_000, 0.1, 0.9],
+        ],
+      }),
+      /one discount factor/,
+    ],
+    [
+      'another direction',
+      bookWith(
+        {},
+        {
+          Scenarios: [{ SpotShock: 1, VolShockDirection: 'Sideways', DampeningFactor: 1 }],
+        },
+      ),
+      /VolShockDirection/,
+    ],
+    [
+      'a spot shock of 0',
+      bookWith(
+        {},
+        {
+          Scenarios: [{ SpotShock: 0, VolShockDirection: 'Up', DampeningFactor: 1 }],
+        },
+      ),
+      /SpotShock/,
+    ],
   ])('%s is malformed', (_name, text, why) => {
     expect(() => scenariosOf(text)).toThrow(why)
   })
 
   test('an expired option counts what it pays, and no volatility is enough', () => {
     const expired = bookWith({
-      options: [[1, 'P', 90, 0, 0.5, 1], [1, 'C', 90, 864_000, 0, 0.99]],
+      options: [
+        [1, 'P', 90, 0, 0.5, 1],
+        [1, 'C', 90, 864_000, 0, 0.99],
+      ],
       forwards: { '0': [100, 0.1], '864000': [100.5, 0.1] },
     })
     for (const book of scenariosOf(expired))
@@ -224,7 +290,14 @@ describe('cloister risk', () => {
   const cloister = async (...argv: string[]) => {
     let out = ''
     let err = ''
-    const code = await main(argv, { out: (t) => { out += t }, err: (t) => { err += t } })
+    const code = await main(argv, {
+      out: (t) => {
+        out += t
+      },
+      err: (t) => {
+        err += t
+      },
+    })
     return { code, out, err }
   }
 

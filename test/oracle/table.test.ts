@@ -13,8 +13,32 @@ const market = marketAt(2)
 const specOf = new Map(INSTRUMENTS.map((spec) => [spec.id, spec]))
 
 const anyFuture: FutureSpec = {
-  kind: 'future', id: 2000, name: 'BTC-X', underlying: 'BTC', lot: '0.01', expiry: 1_600_000_000,
+  kind: 'future',
+  id: 2000,
+  name: 'BTC-X',
+  underlying: 'BTC',
+  lot: '0.01',
+  expiry: 1_600_000_000,
 }
+
+/** The payoffs that the day does not trade. */
+const MORE: readonly ExposedSpec[] = [
+  { kind: 'perpetual', id: 2100, name: 'P', underlying: 'BTC', lot: '0.01' },
+  {
+    kind: 'digital',
+    id: 2101,
+    name: 'D',
+    underlying: 'ETH',
+    lot: '1',
+    multiplier: '250',
+    side: 'put',
+    strike: 150_000_000n,
+    expiry: market.time + 40 * 86_400,
+  },
+]
+const ALL: readonly InstrumentSpec[] = [...INSTRUMENTS, ...MORE]
+
+const specById = new Map(ALL.map((spec) => [spec.id, spec]))
 
 const anyMarket: fc.Arbitrary<Market> = fc
   .record({
@@ -32,6 +56,7 @@ const anyMarket: fc.Arbitrary<Market> = fc
     vol: { BTC: vol, ETH: vol * 1.2 },
     scanRange: { BTC: scan, ETH: scan },
     liquidity: { BTC: 0, ETH: 0 },
+    perpetuals: { 2100: { basis: 0.002, funding: rate * 5000 } },
   }))
 
 describe('worlds', () => {
@@ -97,8 +122,8 @@ describe('rounding', () => {
   test('no stress world values a long above, or a short above, the unrounded value', () => {
     fc.assert(
       fc.property(anyMarket, (some) => {
-        for (const row of buildTable(some, INSTRUMENTS, WORLDS)) {
-          const spec = specOf.get(row.id) as ExposedSpec
+        for (const row of buildTable(some, ALL, WORLDS)) {
+          const spec = specById.get(row.id) as ExposedSpec
           WORLDS.forEach((world, i) => {
             if (i === 0) return
             const exact = worldValue(spec, some, world) * 1e6
@@ -113,20 +138,34 @@ describe('rounding', () => {
   })
 
   test('nor any book of random lots, and never by more than add-on and one micro-dollar a lot', () => {
-    const anyLots = fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }), { minLength: 15, maxLength: 15 })
+    const anyLots = fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }), {
+      minLength: 17,
+      maxLength: 17,
+    })
     fc.assert(
       fc.property(anyMarket, anyLots, (some, lots) => {
-        const rows = buildTable(some, INSTRUMENTS, WORLDS)
-        const book = rows.map((row, i) => ({ row, q: row.id === 2 ? Math.abs(lots[i] ?? 0) : (lots[i] ?? 0) }))
+        const rows = buildTable(some, ALL, WORLDS)
+        const book = rows.map((row, i) => ({
+          row,
+          q: row.id === 2 ? Math.abs(lots[i] ?? 0) : (lots[i] ?? 0),
+        }))
         const size = book.reduce((sum, { q }) => sum + Math.abs(q), 0)
         WORLDS.forEach((world, s) => {
           if (s === 0) return
-          const exact = book.reduce((sum, { row, q }) =>
-            sum + q * worldValue(specOf.get(row.id) as ExposedSpec, some, world) * 1e6, 0)
-          const counted = book.reduce((sum, { row, q }) =>
-            sum + BigInt(q) * (row.values[s] as bigint) - BigInt(Math.abs(q)) * row.addOn, 0n)
+          const exact = book.reduce(
+            (sum, { row, q }) =>
+              sum + q * worldValue(specById.get(row.id) as ExposedSpec, some, world) * 1e6,
+            0,
+          )
+          const counted = book.reduce(
+            (sum, { row, q }) =>
+              sum + BigInt(q) * (row.values[s] as bigint) - BigInt(Math.abs(q)) * row.addOn,
+            0n,
+          )
           expect(Number(counted)).toBeLessThanOrEqual(exact)
-          expect(Number(counted)).toBeGreaterThanOrEqual(exact - (ROUNDING_ADD_ON + 1) * size - 1e-6 * Math.abs(exact))
+          expect(Number(counted)).toBeGreaterThanOrEqual(
+            exact - (ROUNDING_ADD_ON + 1) * size - 1e-6 * Math.abs(exact),
+          )
         })
       }),
       { numRuns: 50 },
@@ -190,6 +229,19 @@ describe('what cannot be a table crashes', () => {
     })
     expect(buildTable(some(top), [anyFuture], WORLDS)[0]?.values[12]).toBeLessThan(1n << 48n)
     expect(() => buildTable(some(top * 1.02), [anyFuture], WORLDS)).toThrow(/out of range/)
+  })
+
+  test('perpetuals whose funding is out of range or absent', () => {
+    const perpetual = MORE[0] as InstrumentSpec
+    const some = (funding: number): Market<string> => ({
+      ...market,
+      perpetuals: { 2100: { basis: 0, funding } },
+    })
+    const limit = (2 ** 48 / 1e6) * 100
+    expect(() => buildTable(some(limit * 1.01), [perpetual], WORLDS)).toThrow(/out of range/)
+    expect(buildTable(some(limit * 0.9), [perpetual], WORLDS)[0]?.values[0]).toBeLessThan(0n)
+    expect(() => buildTable(some(NaN), [perpetual], WORLDS)).toThrow(/funding/)
+    expect(() => buildTable(market, [perpetual], WORLDS)).toThrow(/no funding of perpetual 2100/)
   })
 
   test('instruments', () => {

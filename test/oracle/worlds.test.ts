@@ -30,7 +30,9 @@ describe('sets', () => {
   test('the hash does not depend on spaces or on the order of keys', () => {
     const json = fileOf('standard-16')
     const turned = Object.fromEntries(Object.entries(json).reverse()) as Json
-    expect(parseWorldSet(JSON.parse(JSON.stringify(turned, null, 7)) as Json).hash).toBe(STANDARD_SET.hash)
+    expect(parseWorldSet(JSON.parse(JSON.stringify(turned, null, 7)) as Json).hash).toBe(
+      STANDARD_SET.hash,
+    )
     expect(canonicalJson({ b: [1, 'x', null], a: { d: true, c: 0.5 } })).toBe(
       '{"a":{"c":0.5,"d":true},"b":[1,"x",null]}',
     )
@@ -52,8 +54,7 @@ describe('sets', () => {
   test('a tail moves a linear book by about a sixth of spot, less than any scan range but the lowest', () => {
     for (const { worlds } of SETS)
       for (const world of worlds)
-        if (world.kind === 'tail')
-          expect(Math.abs(world.move * world.weight)).toBeCloseTo(1 / 6, 2)
+        if (world.kind === 'tail') expect(Math.abs(world.move * world.weight)).toBeCloseTo(1 / 6, 2)
   })
 
   const change = (edit: (json: ReturnType<typeof fileOf>) => void): Json => {
@@ -61,7 +62,8 @@ describe('sets', () => {
     edit(json)
     return json
   }
-  const world = (fields: object) => change((json) => void (json.worlds[3] = { name: 'w', ...fields }))
+  const world = (fields: object) =>
+    change((json) => void (json.worlds[3] = { name: 'w', ...fields }))
 
   test.each<[string, Json, RegExp]>([
     ['no object', [], /object/],
@@ -70,7 +72,11 @@ describe('sets', () => {
     ['no mark first', change((json) => void json.worlds.shift()), /mark is world 0/],
     ['two marks', change((json) => void (json.worlds[4] = { name: 'm', kind: 'mark' })), /mark/],
     ['no variation', change((json) => void json.worlds.pop()), /variation/],
-    ['a name twice', change((json) => void (json.worlds[4] = json.worlds[5] as Record<string, Json>)), /twice/],
+    [
+      'a name twice',
+      change((json) => void (json.worlds[4] = json.worlds[5] as Record<string, Json>)),
+      /twice/,
+    ],
     ['a field that nobody reads', world({ volatility: 1 }), /unknown field volatility/],
     ['a move to zero', world({ move: -1 }), /move/],
     ['a scan beyond the range', world({ scan: 3.1 }), /scan/],
@@ -91,10 +97,20 @@ describe('sets', () => {
 const DAY = 86_400
 const base = { underlying: 'BTC', lot: '1' } as const
 const option = (id: number, kind: 'call' | 'put', strike: number, days: number): ExposedSpec => ({
-  ...base, id, name: `O${id}`, kind, strike: BigInt(strike) * 1_000_000n, expiry: TIME + days * DAY,
+  ...base,
+  id,
+  name: `O${id}`,
+  kind,
+  strike: BigInt(strike) * 1_000_000n,
+  expiry: TIME + days * DAY,
 })
 const future = (id: number, days: number, underlying = 'BTC'): ExposedSpec => ({
-  ...base, id, name: `F${id}`, underlying, kind: 'future', expiry: TIME + days * DAY,
+  ...base,
+  id,
+  name: `F${id}`,
+  underlying,
+  kind: 'future',
+  expiry: TIME + days * DAY,
 })
 const hold = (quantity: number, spec: ExposedSpec): Holding => ({ quantity, spec })
 const initial = (holdings: readonly Holding[], set = STANDARD_SET): number => {
@@ -105,8 +121,10 @@ const initial = (holdings: readonly Holding[], set = STANDARD_SET): number => {
 describe.each(SETS.map((set) => [set.name, set] as const))('%s', (_name, set) => {
   test('a box spread is a loan and margins like one', () => {
     const box = [
-      hold(1, option(1, 'call', 50_000, 180)), hold(-1, option(2, 'call', 70_000, 180)),
-      hold(-1, option(3, 'put', 50_000, 180)), hold(1, option(4, 'put', 70_000, 180)),
+      hold(1, option(1, 'call', 50_000, 180)),
+      hold(-1, option(2, 'call', 70_000, 180)),
+      hold(-1, option(3, 'put', 50_000, 180)),
+      hold(1, option(4, 'put', 70_000, 180)),
     ]
     // 20,000 dollars half a year away: a tenth a year on it, compounded.
     const loan = 20_000 * Math.exp(-0.05 * (180 / 365))
@@ -127,7 +145,10 @@ describe.each(SETS.map((set) => [set.name, set] as const))('%s', (_name, set) =>
   test('a calendar of options is not free, also where all vegas cancel', () => {
     for (const sign of [1, -1])
       for (const ratio of [0.25, 0.5, 1, 2, 4]) {
-        const legs = [hold(sign, option(1, 'call', 60_000, 20)), hold(-sign * ratio, option(2, 'call', 60_000, 160))]
+        const legs = [
+          hold(sign, option(1, 'call', 60_000, 20)),
+          hold(-sign * ratio, option(2, 'call', 60_000, 160)),
+        ]
         const alone = Math.min(...legs.map((leg) => initial([leg], set)))
         expect(initial(legs, set)).toBeGreaterThan(0.1 * alone)
       }
@@ -135,8 +156,11 @@ describe.each(SETS.map((set) => [set.name, set] as const))('%s', (_name, set) =>
 
   test('a risk reversal hedged by a future is not free: the skew may turn either way', () => {
     for (const sign of [1, -1]) {
-      const legs = [hold(sign, option(1, 'call', 75_000, 60)), hold(-sign, option(2, 'put', 48_000, 60)),
-        hold(-sign * 0.5, future(3, 60))]
+      const legs = [
+        hold(sign, option(1, 'call', 75_000, 60)),
+        hold(-sign, option(2, 'put', 48_000, 60)),
+        hold(-sign * 0.5, future(3, 60)),
+      ]
       expect(initial(legs, set)).toBeGreaterThan(1_000)
     }
   })

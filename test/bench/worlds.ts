@@ -11,19 +11,25 @@ import { WORLDS, worldSet, type World, type WorldSet } from '../../oracle/worlds
 import { MARKET, randomBook, TIME, type Style } from './random-books.ts'
 import { tableText } from './table.ts'
 
-/** Every price in 25 steps, three volatilities, three skews and twists each, and all of standard-32. */
-function denseSet(): WorldSet {
+type Grid = 'price x vol' | 'and skew, twist'
+
+/** 25 prices, three volatilities, the worlds of standard-32; on demand five skews and twists of each. */
+function denseSet(grid: Grid): WorldSet {
   const base = worldSet('standard-32')
+  const turns: readonly (readonly [number, number])[] =
+    grid === 'price x vol'
+      ? [[0, 0]]
+      : [
+          [0, 0],
+          [-0.15, 0],
+          [0.15, 0],
+          [0, 0.2],
+          [0, -0.2],
+        ]
   const more: World[] = []
   for (let step = -12; step <= 12; step++)
     for (const vol of [-0.5, 0, 0.5])
-      for (const [skew, twist] of [
-        [0, 0],
-        [-0.15, 0],
-        [0.15, 0],
-        [0, 0.2],
-        [0, -0.2],
-      ] as const)
+      for (const [skew, twist] of turns)
         more.push({
           kind: 'scan',
           name: `dense ${more.length}`,
@@ -35,16 +41,20 @@ function denseSet(): WorldSet {
           rate: 0,
           weight: 1,
         })
-  return { ...base, name: 'dense', worlds: [...base.worlds, ...more] }
+  const kept = base.worlds.filter(
+    (world) =>
+      grid !== 'price x vol' || world.kind === 'mark' || (world.skew === 0 && world.twist === 0),
+  )
+  return { ...base, name: grid, worlds: [...kept, ...more] }
 }
 
 const loss = (values: readonly number[]): number => (values[0] as number) - Math.min(...values)
 const at = (sorted: readonly number[], share: number): string =>
   (sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)] as number).toFixed(3)
 
-function compare(style: Style, count: number): readonly (readonly string[])[] {
+function compare(style: Style, grid: Grid, count: number): readonly (readonly string[])[] {
   const sets = [worldSet('standard-16'), worldSet('standard-32')]
-  const dense = denseSet()
+  const dense = denseSet(grid)
   const ratios = sets.map(() => [] as number[])
   for (let seed = 1; seed <= count; seed++) {
     const book = randomBook(seed, style)
@@ -58,6 +68,7 @@ function compare(style: Style, count: number): readonly (readonly string[])[] {
     const below = sorted.filter((ratio) => ratio < 0.9).length / sorted.length
     return [
       style,
+      grid,
       set.name,
       String(sorted.length),
       at(sorted, 0),
@@ -91,8 +102,10 @@ export function timeOfTable(instrumentCount: number): { rows: number; hash: numb
 }
 
 export function worldsReport(count: number): string {
-  const lines = (['options', 'spreads', 'mixed'] as const).flatMap((style) => compare(style, count))
-  const head = ['books', 'set', 'count', 'lowest', '1 %', '5 %', 'median', 'below 0.9']
+  const lines = (['options', 'spreads', 'mixed'] as const).flatMap((style) =>
+    (['price x vol', 'and skew, twist'] as const).flatMap((grid) => compare(style, grid, count)),
+  )
+  const head = ['books', 'grid', 'set', 'count', 'lowest', '1 %', '5 %', 'median', 'below 0.9']
   return `Worst loss of a world set over that of a dense grid (1 is all of it)\n\n${tableText(head, lines)}`
 }
 

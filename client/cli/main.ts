@@ -20,8 +20,8 @@ export async function main(argv: readonly string[], output: Output = CONSOLE): P
   const isJson = argv.includes('--json')
   let code: ExitCode = 0
   const run = async (work: Promise<Result>): Promise<void> => {
-    const { text, json, code: given = 0 } = await work
-    output.out(isJson ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
+    const { text, json, code: given = 0, isJsonText = false } = await work
+    output.out(isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
     code = given
   }
   const fail = (failed: ExitCode, rule: string | null, text: string): ExitCode => {

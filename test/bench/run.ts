@@ -9,11 +9,13 @@ import { proofCostOf, type ProofCost } from './prove.ts'
 import type { ShapeCost } from './shapes.ts'
 import { count, megabytes, seconds, tableText } from './table.ts'
 import { wideCost } from './wide.ts'
+import { tableReport, worldsReport } from './worlds.ts'
 
 type Options = {
   readonly shapes?: true
   readonly json?: true
   readonly wide?: true
+  readonly worlds?: true
   readonly prove: string
   readonly only: string
 }
@@ -87,12 +89,15 @@ const command = new Command('bench')
   .option('--prove <shapes>', 'shapes to prove, with commas, or none', 'mini,small')
   .option('--only <shapes>', 'shapes to count, with commas, or none', ORDER.join(','))
   .option('--wide', 'only: compile the mini shape at 36 balances and 32 worlds')
+  .option('--worlds', 'only: what sixteen and thirty-two worlds see of random books; a table\'s time')
   .addHelpText('after', '\nProgress goes to stderr. Proving standard takes minutes and gigabytes:\n'
     + '  npm run bench -- --prove standard')
   .parse()
 const options = command.opts<Options>()
 
-if (options.wide) {
+if (options.worlds) {
+  print(`${worldsReport(1000)}\n\n${tableReport()}`)
+} else if (options.wide) {
   progress('compiling mini at 36 balances and 32 worlds')
   const wide = await wideCost()
   print(options.json ? JSON.stringify({ wide })
@@ -110,6 +115,7 @@ if (options.wide) {
     else {
       printProofs(proofs)
       printAdmission(admission)
+      print(`${tableReport()}\n`)
       printPeers()
     }
   }

@@ -118,8 +118,8 @@ contract TableOracle is OracleSettlement {
         uint256 previous;
         uint256 word = type(uint256).max;
         uint256 bits;
-        for (uint256 at = 0; at < marks.length; at += ROW_BYTES) {
-            uint256 id = uint32(bytes4(marks[at:]));
+        for (uint256 offset = 0; offset < marks.length; offset += ROW_BYTES) {
+            uint256 id = uint32(bytes4(marks[offset:]));
             if (id <= previous) revert MarksMustAscend(id);
             previous = id;
             if (id >> 8 != word) {
@@ -127,9 +127,9 @@ contract TableOracle is OracleSettlement {
                 bits = _listed[word];
             }
             if ((bits >> (id & 255)) & 1 == 0) revert MarksMustBeListed(id);
-            uint256 status = uint8(marks[at + 4]);
+            uint256 status = uint8(marks[offset + 4]);
             if (status != STATUS_LIVE && status != STATUS_EXPIRED) revert MarkStatusMustBeKnown(id);
-            int256 mark = int64(uint64(bytes8(marks[at + 5:])));
+            int256 mark = int64(uint64(bytes8(marks[offset + 5:])));
             if (mark <= -VALUE_UPPER_BOUND || mark >= VALUE_UPPER_BOUND) revert MarkMustFitWidth(id);
         }
         uint256 count = marks.length / ROW_BYTES;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { getAddress, JsonRpcProvider, NonceManager, Wallet } from 'ethers'
+import { getAddress, JsonRpcProvider, Wallet } from 'ethers'
 import { listOf, objectOf, textOf } from '../signer/canonical.ts'
 import { readKey } from '../signer/config.ts'
 import { stringify, type TableReport } from '../signer/report.ts'
@@ -78,7 +78,7 @@ async function main(): Promise<void> {
   const provider = new JsonRpcProvider(rpc, undefined, { pollingInterval: 500 })
   const options: CollectorOptions = {
     provider,
-    wallet: new NonceManager(new Wallet(key, provider)),
+    wallet: new Wallet(key, provider),
     contract: getAddress(contract),
     peers: peersFrom(JSON.parse(readFileSync(signers, 'utf8'))),
   }

@@ -48,6 +48,13 @@ export async function readState({ provider, contract }: CollectorOptions): Promi
   }
 }
 
+/** A signature of whoever has left the set would spoil the whole call. */
+async function authorised({ provider, contract, peers }: CollectorOptions): Promise<readonly Peer[]> {
+  const isSigner = oracleAt(contract, provider).getFunction('isSigner')
+  const known = await Promise.all(peers.map(({ address }) => isSigner(address) as Promise<boolean>))
+  return peers.filter((_peer, i) => known[i])
+}
+
 export type PostedRound = {
   readonly report: TableReport
   readonly isConfirmed: boolean
@@ -58,7 +65,8 @@ export type PostedRound = {
 /** Gathers a table and posts it with every signature that agrees. */
 export async function postTable(options: CollectorOptions): Promise<PostedRound> {
   const { domain, quorum, next: number, time, history } = await readState(options)
-  const { peers, limits } = options
+  const { limits } = options
+  const peers = await authorised(options)
   const request = { domain, quorum, number, time, rows: history.listed, ...(limits && { limits }) }
   const { report, signatures, answers } = await gatherTable(peers, request)
   // What the quorum's word is worth, the contract decides; this only says what became of it.
@@ -75,7 +83,8 @@ export async function confirmTable(
   report: TableReport,
 ): Promise<readonly Answer[]> {
   const { domain, largeQuorum: quorum, time } = await readState(options)
-  const { peers, limits } = options
+  const { limits } = options
+  const peers = await authorised(options)
   const request = { domain, quorum, report, time, ...(limits && { limits }) }
   const { signatures, answers } = await gatherConfirmation(peers, request)
   await sendTo(options, 'confirm', report.number, signatures)
@@ -112,8 +121,8 @@ export async function tendSettlement(
   })
   if (expired.length === 0) return { did: 'nothing' }
   const end = Math.min(...expired.map(({ expiry }) => expiry))
-  const { peers, limits } = options
-  const { report, signatures } = await gatherSettlement(peers, {
+  const { limits } = options
+  const { report, signatures } = await gatherSettlement(await authorised(options), {
     domain,
     quorum,
     serial: serial + 1n,

@@ -1,18 +1,17 @@
 /** The oracle contract before a house, with five signers whose keys the tests hold. */
 import { ethers } from 'ethers'
 import { SigningKey } from 'ethers'
-import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
+import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import { documentHash } from '../../oracle/signer/canonical.ts'
-import { decimalOfMicro } from '../../oracle/signer/decimal.ts'
 import {
   computeTable, expiryOf, instrumentsBytes, STANDARD_WORLDS, worldsBytes, type InstrumentSpec,
-  type MarketDocument,
 } from '../../oracle/signer/engine.ts'
 import {
   addressOfKey, confirmationDigest, encodeMarks, reportOf, signDigest, tableDigest, type Domain,
   type SettlementReport, type TableReport,
 } from '../../oracle/signer/report.ts'
 import { settlementDigest, vetoDigest } from '../../oracle/signer/report.ts'
+import { BTC, ETH, marketDocument } from './oracle-market.ts'
 import { configuration, deploy, now, provider, send, setTime } from './l1.ts'
 
 export const CHAIN = 31337n
@@ -23,8 +22,7 @@ export const TIMING = {
 export const BAND = {
   band: 500n, jumpBand: 5000n, feedBand: 300n, feedMaxAge: 3600n, feed: ethers.ZeroAddress,
 }
-export const BTC = 6_067_010_000n
-export const ETH = 136_590_000n
+export { BTC, ETH, marketDocument }
 export const LISTED = INSTRUMENTS.filter((spec) => spec.kind !== 'cash')
 export const WORLDS = worldsBytes(STANDARD_WORLDS)
 export const SPECS = instrumentsBytes(INSTRUMENTS)
@@ -80,16 +78,6 @@ export async function createOracleWorld(options: OracleWorldOptions = {}): Promi
     instrumentsBytes([INSTRUMENTS[0]!, ...listed]))
   return { oracle, house, cloister, domain: { chainId: CHAIN, contract }, admin: admin!,
     anyone: anyone! }
-}
-
-export function marketDocument(time: number, btc = BTC, eth = ETH): MarketDocument {
-  const { scanRange, vol, liquidity, rate } = marketAt(2)
-  const state = (id: number, name: 'BTC' | 'ETH', spot: bigint) => ({
-    id, name, spot: decimalOfMicro(spot), vol: String(vol[name]),
-    scanRange: scanRange[name].toFixed(6).replace(/0+$/, ''), liquidity: String(liquidity[name]),
-  })
-  return { version: 1, time, rate: String(rate), underlyings: [state(1, 'BTC', btc),
-    state(2, 'ETH', eth)] }
 }
 
 /** A report that the contract takes, of this block's time unless told otherwise. */

@@ -1,7 +1,7 @@
 /** The oracle contract before a house, with five signers whose keys the tests hold. */
 import { ethers } from 'ethers'
 import { SigningKey } from 'ethers'
-import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
+import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
 import { documentHash } from '../../oracle/signer/canonical.ts'
 import {
   computeTable, expiryOf, instrumentsBytes, STANDARD_WORLDS, worldsBytes, type InstrumentSpec,
@@ -23,9 +23,13 @@ export const BAND = {
   band: 500n, jumpBand: 5000n, feedBand: 300n, feedMaxAge: 3600n, feed: ethers.ZeroAddress,
 }
 export { BTC, ETH, marketDocument }
-export const LISTED = INSTRUMENTS.filter((spec) => spec.kind !== 'cash')
+/** The instruments of the recorded day, as far from their expiry as they were then. */
+const SHIFT = Number(await now()) - marketAt(2).time
+const ALIVE: readonly InstrumentSpec[] = INSTRUMENTS.map((spec) =>
+  'expiry' in spec ? { ...spec, expiry: spec.expiry + SHIFT } : spec)
+export const LISTED = ALIVE.filter((spec) => spec.kind !== 'cash')
 export const WORLDS = worldsBytes(STANDARD_WORLDS)
-export const SPECS = instrumentsBytes(INSTRUMENTS)
+export const SPECS = instrumentsBytes(ALIVE)
 
 /** Five keys in ascending order of address, and a sixth that is nobody's. */
 export const KEYS: readonly SigningKey[] = Array.from({ length: 5 }, (_, i) =>

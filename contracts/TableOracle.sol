@@ -119,7 +119,12 @@ contract TableOracle is OracleSettlement {
         uint256 word = type(uint256).max;
         uint256 bits;
         for (uint256 offset = 0; offset < marks.length; offset += ROW_BYTES) {
-            uint256 id = uint32(bytes4(marks[offset:]));
+            uint256 row;
+            // 32 bytes from a row's first; of the last row some lie behind it and are shifted out.
+            assembly ("memory-safe") {
+                row := calldataload(add(marks.offset, offset))
+            }
+            uint256 id = row >> 224; // 256 - 32
             if (id <= previous) revert MarksMustAscend(id);
             previous = id;
             if (id >> 8 != word) {
@@ -127,9 +132,9 @@ contract TableOracle is OracleSettlement {
                 bits = _listed[word];
             }
             if ((bits >> (id & 255)) & 1 == 0) revert MarksMustBeListed(id);
-            uint256 status = uint8(marks[offset + 4]);
+            uint256 status = (row >> 216) & 0xff; // 224 - 8
             if (status != STATUS_LIVE && status != STATUS_EXPIRED) revert MarkStatusMustBeKnown(id);
-            int256 mark = int64(uint64(bytes8(marks[offset + 5:])));
+            int256 mark = int64(uint64(row >> 152)); // 216 - 64
             if (mark <= -VALUE_UPPER_BOUND || mark >= VALUE_UPPER_BOUND) revert MarkMustFitWidth(id);
         }
         uint256 count = marks.length / ROW_BYTES;

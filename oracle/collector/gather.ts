@@ -17,7 +17,12 @@ import {
 import { readSettlement, settlementBytes, type SettledValue } from '../signer/settlement.ts'
 import { boundedText, checkUrl } from '../signer/sources.ts'
 
-export type Peer = { readonly url: string; readonly address: string }
+export type Peer = {
+  readonly url: string
+  readonly address: string
+  /** What the signer wants to be shown. */
+  readonly token?: string
+}
 export type Limits = { readonly timeoutMs: number; readonly bytes: number }
 export const LIMITS: Limits = { timeoutMs: 10_000, bytes: 256 * 1024 }
 
@@ -54,13 +59,11 @@ export async function ask(
   const response = await fetch(url, {
     redirect: 'error',
     signal: AbortSignal.timeout(limits.timeoutMs),
-    ...(body === undefined
-      ? {}
-      : {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: stringify(body),
-        }),
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(peer.token === undefined ? {} : { authorization: `Bearer ${peer.token}` }),
+    },
+    ...(body === undefined ? {} : { method: 'POST', body: stringify(body) }),
   })
   const text = await boundedText(response, limits.bytes, url.host)
   const value: unknown = JSON.parse(text)

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { getAddress, JsonRpcProvider, Wallet } from 'ethers'
 import { listOf, objectOf, textOf } from '../signer/canonical.ts'
-import { readKey } from '../signer/config.ts'
+import { readKey, requirePrivate } from '../signer/config.ts'
 import { stringify, type TableReport } from '../signer/report.ts'
 import { checkUrl } from '../signer/sources.ts'
 import { NoQuorum, type Peer } from './gather.ts'
@@ -16,7 +16,8 @@ const HELP = `Usage: node --import tsx oracle/collector/main.ts [options]
 Gathers signed tables from M of N signers and posts them to L1. Options:
   --rpc URL          L1 node
   --contract ADDRESS the oracle contract (TableOracle)
-  --signers FILE     JSON list of {"url":"http://..","address":"0x.."}
+  --signers FILE     JSON list of {"url":"http://..","address":"0x..","token":null or text}; with
+                     tokens in it the file must be readable by its owner alone
   --key-file FILE    pays for gas and is worth nothing else; readable by its owner alone; else it
                      comes in the environment as ${KEY_VARIABLE}. Never on the command line.
   --every SECONDS    time between tables (default 60)
@@ -38,10 +39,17 @@ const messageOf = (error: unknown): string => {
 
 export function peersFrom(value: unknown): readonly Peer[] {
   return listOf(value, 'signers', 64).map((item) => {
-    const one = objectOf(item, ['url', 'address'], 'signer')
+    const one = objectOf(item, ['url', 'address', 'token'], 'signer')
     const url = checkUrl(textOf(one['url'], 'url')).href
-    return { url, address: getAddress(textOf(one['address'], 'address')) }
+    const address = getAddress(textOf(one['address'], 'address'))
+    return one['token'] === null ? { url, address } : { url, address, token: textOf(one['token'], 'token') }
   })
+}
+
+function readPeers(path: string): readonly Peer[] {
+  const peers = peersFrom(JSON.parse(readFileSync(path, 'utf8')))
+  if (peers.some(({ token }) => token !== undefined)) requirePrivate(path)
+  return peers
 }
 
 /** One table; an indicative one that came before is offered for a second look first. */
@@ -80,7 +88,7 @@ async function main(): Promise<void> {
     provider,
     wallet: new Wallet(key, provider),
     contract: getAddress(contract),
-    peers: peersFrom(JSON.parse(readFileSync(signers, 'utf8'))),
+    peers: readPeers(signers),
   }
   let isStopped = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (isStopped = true))

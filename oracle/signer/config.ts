@@ -136,18 +136,25 @@ export function marketTime(replay: Replay | null, time: number): number {
 }
 
 /**
- * The key, from a file that its owner alone can read, or from the environment, where it is then
+ * A secret, from a file that its owner alone can read, or from the environment, where it is then
  * deleted. Never from the command line, which every process of the machine can read.
  */
-export function readKey(path: string | undefined, variable: string): SigningKey {
-  let text = process.env[variable]
+export function readSecret(path: string | undefined, variable: string): string | undefined {
+  const fromEnvironment = process.env[variable]
   delete process.env[variable]
-  if (path !== undefined) {
-    if ((statSync(path).mode & 0o077) !== 0) {
-      throw new InputError(`the key file ${path} must be readable by its owner alone (chmod 600)`)
-    }
-    text = readFileSync(path, 'utf8').trim()
+  if (path === undefined) return fromEnvironment
+  requirePrivate(path)
+  return readFileSync(path, 'utf8').trim()
+}
+
+export function requirePrivate(path: string): void {
+  if ((statSync(path).mode & 0o077) !== 0) {
+    throw new InputError(`the file ${path} must be readable by its owner alone (chmod 600)`)
   }
+}
+
+export function readKey(path: string | undefined, variable: string): SigningKey {
+  const text = readSecret(path, variable)
   if (text === undefined) throw new InputError(`a key must come by --key-file or ${variable}`)
   // The text itself never enters a message.
   if (!/^0x[0-9a-fA-F]{64}$/.test(text)) throw new InputError('the key must be 0x and 64 hex digits')

@@ -4,12 +4,13 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { INSTRUMENTS } from '../day-2020-03-12.ts'
-import { configFrom, readConfig, readKey } from './config.ts'
+import { configFrom, readConfig, readKey, readSecret } from './config.ts'
 import { instrumentsBytes, STANDARD_WORLDS, worldsBytes } from './engine.ts'
 import { serveSigner } from './server.ts'
 import { Signer, type Documents, type Memory } from './signer.ts'
 
 const KEY_VARIABLE = 'CLOISTER_SIGNER_KEY'
+const TOKEN_VARIABLE = 'CLOISTER_SIGNER_TOKEN'
 const HELP = `Usage: node --import tsx oracle/signer/main.ts [options]
 
 Watches its sources, computes tables and signs them over HTTP. Options:
@@ -17,13 +18,16 @@ Watches its sources, computes tables and signs them over HTTP. Options:
   --recorded ADDRESS   instead of --config: replay the recorded days that ship with the project,
                        for the oracle contract at ADDRESS on a local chain
   --chain ID           with --recorded: the chain (default 31337)
+  --start SECONDS      with --recorded: the unix second of L1 at which 12 March 2020 04:00 begins;
+                       all signers of one replay need the same (default: now)
   --key-file FILE      the signing key, readable by its owner alone; else it comes in the
                        environment as ${KEY_VARIABLE}. Never on the command line.
   --documents DIR      worlds.json and instruments.json, as published on L1
                        (default: the standard worlds and the instruments of the recorded day)
   --memory FILE        remembers the last report it signed, so that a restart does not contradict it
   --port N             (default 9200; 0: any free one)
-  --host ADDRESS       (default 127.0.0.1)
+  --host ADDRESS       (default 127.0.0.1; any other needs a token)
+  --token-file FILE    what collectors must show; else ${TOKEN_VARIABLE} in the environment
   --watch SECONDS      how often to look without being asked, for settlement averages (default 60)
   --help
 
@@ -60,17 +64,18 @@ async function main(): Promise<void> {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
     options: {
-      config: text, recorded: text, chain: text, 'key-file': text, documents: text, memory: text,
-      port: text, host: text, watch: text, help: { type: 'boolean' },
+      config: text, recorded: text, chain: text, start: text, 'key-file': text, documents: text, memory: text,
+      port: text, host: text, watch: text, 'token-file': text, help: { type: 'boolean' },
     },
   })
   if (values.help) return void process.stdout.write(HELP)
   const key = readKey(values['key-file'], KEY_VARIABLE)
+  const token = readSecret(values['token-file'], TOKEN_VARIABLE)
   const { config: path, recorded } = values
   if ((path === undefined) === (recorded === undefined)) {
     throw new Error('one of --config and --recorded must be given (see --help)')
   }
-  const startedAt = Math.floor(Date.now() / 1000)
+  const startedAt = Number(values.start ?? Math.floor(Date.now() / 1000))
   const config =
     path !== undefined
       ? readConfig(path)
@@ -86,7 +91,8 @@ async function main(): Promise<void> {
     ...(file === undefined ? {} : { remember: (memory) => keep(file, memory) }),
   })
   const port = Number(values.port ?? 9200)
-  const app = await serveSigner(signer, { port, host: values.host ?? '127.0.0.1' })
+  const host = values.host ?? '127.0.0.1'
+  const app = await serveSigner(signer, { port, host, ...(token === undefined ? {} : { token }) })
   const watch = setInterval(() => {
     // Whoever asks is told why; here there is nobody.
     signer.observe(signer.now()).catch(() => {})

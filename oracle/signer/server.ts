@@ -1,4 +1,5 @@
 /** The HTTP face of a signer: what it sees, and signatures over what it has computed. */
+import { createHash, timingSafeEqual } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { InputError, listOf, objectOf, textOf, wholeOf } from './canonical.ts'
 import { Refusal } from './observe.ts'
@@ -8,17 +9,42 @@ import type { Signer } from './signer.ts'
 const BODY_LIMIT = 256 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
 
-/** Refusals are answers (409, with the rule); what is malformed is 400; nothing is logged. */
-export async function serveSigner(
-  signer: Signer,
-  listen: { readonly port: number; readonly host?: string },
-): Promise<FastifyInstance> {
+const TOKEN_LENGTH = 16
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost']
+
+export type Listen = {
+  readonly port: number
+  readonly host?: string
+  /** What a collector must show. Needed wherever others than this machine can ask. */
+  readonly token?: string
+}
+
+/**
+ * Refusals are answers (409, with the rule); what is malformed is 400; nothing is logged. Whoever
+ * may ask for signatures may also spend the one opinion that a signer has of a second: so where
+ * strangers reach it, it answers only who shows the token.
+ */
+export async function serveSigner(signer: Signer, listen: Listen): Promise<FastifyInstance> {
+  const { port, host = '127.0.0.1', token } = listen
+  if (token === undefined && !LOOPBACK.includes(host)) {
+    throw new InputError('a token must be set where others than this machine can ask')
+  }
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
     logger: false,
   })
+  if (token !== undefined && token.length < TOKEN_LENGTH) {
+    throw new InputError(`a token must have at least ${TOKEN_LENGTH} characters`)
+  }
   app.setReplySerializer(stringify)
+  const expected = digest(`Bearer ${token ?? ''}`)
+  app.addHook('onRequest', async (request, reply) => {
+    if (token === undefined) return
+    // Compared as hashes, so that neither length nor prefix shows in the time it takes.
+    if (timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) return
+    await reply.code(401).send({ refused: null, message: 'the token must be shown' })
+  })
   app.setErrorHandler((error, _request, reply) => {
     if (error instanceof Refusal) {
       return reply.code(409).send({ refused: error.rule, message: error.message })
@@ -77,6 +103,8 @@ export async function serveSigner(
       ? signer.settlementConfirmation(...given)
       : signer.settlement(...given)
   })
-  await app.listen({ port: listen.port, host: listen.host ?? '127.0.0.1' })
+  await app.listen({ port, host })
   return app
 }
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

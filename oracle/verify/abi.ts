@@ -38,6 +38,16 @@ export const ORACLE_ABI = [
     'bytes32 digest)',
 ]
 
+const BAND = '(uint16 band, uint16 jumpBand, uint16 feedBand, uint32 feedMaxAge, address feed)'
+export const ORACLE_SETTERS_ABI = [
+  'function setSigners(address[] signers, uint256 quorum, uint256 largeQuorum)',
+  'function setTiming((uint32 maxAge, uint32 confirmWindow, uint32 agreementDelay, ' +
+    'uint32 settlementWindow, uint32 challengeDelay) timing)',
+  `function addUnderlying(string name, ${BAND} band)`,
+  'function setWorlds(bytes document)',
+  'function list((uint32 id, uint64 expiry)[] added, bytes document)',
+]
+
 export const HOUSE_ABI = [
   'event TablePosted(uint256 indexed number, uint256 root, uint256 marksRoot, bytes32 dataHash, ' +
     'uint256 time, bytes marks)',

@@ -150,6 +150,15 @@ describe('once due', () => {
   })
 })
 
+test('a register that moved meanwhile is not overwritten', async () => {
+  await settle()
+  await wait(TIMING.challengeDelay)
+  // Nobody but the oracle can post there; the admin takes the right for once.
+  await send(admin, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), admin)
+  await send(admin, cloister, 'postSettlement', [9999n], [1n], 5n)
+  await refuse('RegisterMustMatch', 'finaliseSettlement', report)
+})
+
 describe('what is not proposed', () => {
   test('too few, doubled, strange or re-ordered signatures', async () => {
     const [a, b, c] = signSettlement(world, report) as [string, string, string]

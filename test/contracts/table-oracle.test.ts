@@ -5,7 +5,7 @@ import { signDigest, tableDigest, type TableReport } from '../../oracle/signer/r
 import { decodeMarks } from '../../oracle/signer/report.ts'
 import { mustRefuse, now, provider, send } from './l1.ts'
 import {
-  BTC, confirmFirst, countedTables, createOracleWorld, createReport, ETH, KEYS, marksOf, post,
+  BAND, BTC, confirmFirst, countedTables, createOracleWorld, createReport, ETH, KEYS, marksOf, post,
   signConfirmation, signReport, STRANGER, TIMING, wait, type OracleWorld,
 } from './oracle-world.ts'
 
@@ -399,7 +399,54 @@ describe('lying signers', () => {
   })
 })
 
+describe('underlyings that come and go', () => {
+  test('a new one must be confirmed by the large quorum first, with all the rest', async () => {
+    await send(world.admin, world.oracle, 'addUnderlying', 'SOL', BAND)
+    const withThird = async () => {
+      const report = await createReport(world)
+      return { ...report, references: [...report.references, { underlying: 3, price: 5n }] }
+    }
+    await refuseSigned('ReferencesMustBeComplete', await createReport(world))
+    const report = await withThird()
+    await post(world, report)
+    expect((await latest()).isConfirmed).toBe(false)
+    await send(world.anyone, world.oracle, 'confirm', 2n, signConfirmation(world, report))
+    await wait(1n)
+    await post(world, await withThird())
+    expect((await latest()).isConfirmed).toBe(true)
+  })
+  test('one added after an indicative report gets no price by its confirmation', async () => {
+    const jump = await createReport(world, { btc: BTC * 10n })
+    await post(world, jump)
+    await send(world.admin, world.oracle, 'addUnderlying', 'SOL', BAND)
+    await send(world.anyone, world.oracle, 'confirm', 2n, signConfirmation(world, jump))
+    expect(await priceOf(3)).toEqual({ confirmed: 0n, candidate: 0n })
+  })
+  test('a retired one is not carried any more', async () => {
+    await send(world.admin, world.oracle, 'retireUnderlying', 2n)
+    const report = await createReport(world)
+    await refuseSigned('UnderlyingMustBeKnown', report)
+    await post(world, { ...report, references: report.references.slice(0, 1) })
+    expect((await latest()).isConfirmed).toBe(true)
+  })
+})
+
 describe('a house that knows the flag', () => {
+  test('in which another posted: what is not the latest any more is not confirmed', async () => {
+    const other = await createOracleWorld({ isFlagged: true })
+    const report = await createReport(other)
+    await post(other, report)
+    await send(other.anyone, other.house, 'postTable', 5n, 6n, ethers.ZeroHash, '0x', true)
+    await mustRefuse('ReportMustBeLatest', other.anyone, other.oracle, 'confirm', 1n,
+      signConfirmation(other, report))
+    await wait(1n)
+    await mustRefuse('NumberMustBeNext', other.anyone, other.oracle, 'post',
+      ...await (async () => {
+        const late = await createReport(other, { number: 2n })
+        return [late, signReport(other, late)] as const
+      })())
+  })
+
   test('gets indicative tables, flagged, and their confirmation', async () => {
     const other = await createOracleWorld({ isFlagged: true })
     const flag = (number: bigint) => other.house.getFunction('isConfirmed')(number)

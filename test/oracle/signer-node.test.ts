@@ -12,6 +12,7 @@ import { RECORDING, recordedConfig } from '../../oracle/signer/main.ts'
 import {
   addressOfKey, confirmationDigest, signerOf, stringify, tableDigest, tableReportFrom,
 } from '../../oracle/signer/report.ts'
+import { serveSigner } from '../../oracle/signer/server.ts'
 import { Signer, type Memory } from '../../oracle/signer/signer.ts'
 import { KEYS, LISTED, SPECS, WORLDS } from '../contracts/oracle-world.ts'
 import { marketDocument } from '../contracts/oracle-market.ts'
@@ -123,6 +124,22 @@ describe('a confirmation', () => {
     node.see({ ...CALM, BTC: '6200' }, now)
     await expect(asked(report)).rejects.toThrow('ProposalMustBeNear')
   })
+})
+
+test('where others can ask, a token must be shown', async () => {
+  await expect(serveSigner(node.signer, { port: 0, host: '0.0.0.0' })).rejects.toThrow(/token/)
+  await expect(serveSigner(node.signer, { port: 0, token: 'fifteen letters' })).rejects.toThrow(/16/)
+  const app = await serveSigner(node.signer, { port: 0, token: 'a long enough secret' })
+  const peer = { url: app.listeningOrigin, address: node.address }
+  try {
+    for (const token of [undefined, '', 'a long enough secre', 'another secret']) {
+      const shown = token === undefined ? peer : { ...peer, token }
+      await expect(ask(shown, '/report', body())).rejects.toThrow('token must be shown')
+    }
+    await ask({ ...peer, token: 'a long enough secret' }, '/report', body())
+  } finally {
+    await app.close()
+  }
 })
 
 test('what it signed last survives a restart', async () => {

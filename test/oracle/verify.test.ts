@@ -1,9 +1,7 @@
 /** A posted table computed again, from L1 alone: what is right, what is wrong, and where. */
-import { createServer } from 'node:http'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { main } from '../../client/cli/main.ts'
 import { tableOf, type Row } from '../../circuits/table.ts'
@@ -12,6 +10,7 @@ import {
 } from '../../oracle/signer/engine.ts'
 import { decodeMarks, encodeMarks, stringify, type TableReport } from '../../oracle/signer/report.ts'
 import { provider, send } from '../contracts/l1.ts'
+import { startRpc, type RpcNode } from './rpc.ts'
 import {
   BTC, confirmFirst, createOracleWorld, createReport, LISTED, marksOf, post, SPECS, wait, WORLDS,
 } from '../contracts/oracle-world.ts'
@@ -23,34 +22,13 @@ const folder = mkdtempSync(join(tmpdir(), 'cloister-verify-'))
 let rpc = ''
 let start: string
 
-/** The chain of this process as a node that others reach. */
-const server = createServer((request, response) => {
-  let text = ''
-  request.on('data', (part: Buffer) => { text += part.toString() })
-  request.on('end', () => {
-    void (async () => {
-      type Call = { id: number; method: string; params: unknown[] }
-      const answer = async ({ id, method, params }: Call) => {
-        try {
-          return { jsonrpc: '2.0', id, result: await provider.send(method, params) as unknown }
-        } catch (error) {
-          return { jsonrpc: '2.0', id, error: { code: 3, message: String(error) } }
-        }
-      }
-      const body = JSON.parse(text) as Call | Call[]
-      response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify(
-        Array.isArray(body) ? await Promise.all(body.map(answer)) : await answer(body)))
-    })()
-  })
-})
+let node: RpcNode
 beforeAll(async () => {
-  await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done) })
-  rpc = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  node = await startRpc()
+  rpc = node.url
 })
 afterAll(() => {
-  server.closeAllConnections()
-  server.close()
+  node.close()
   rmSync(folder, { recursive: true })
 })
 beforeEach(async () => {

@@ -5,11 +5,10 @@ import {IAggregatorV3} from "./IAggregatorV3.sol";
 
 /// @title Asks a price feed so that whatever it does, the asker goes on.
 library FeedLib {
-    /// @dev Feeds of public chains need about 20,000.
+    /// @dev Feeds of public chains need about 20,000. Whoever pays cannot make a sound feed look
+    /// broken by giving less: EIP-150 keeps back 1/64 of what is left, so a feed that got less than
+    /// this leaves at most 1,588 gas behind, and what follows in `post` costs more.
     uint256 internal constant GAS = 100_000;
-    /// @dev EIP-150 keeps 1/64 of what is left: with less than this the feed would get less than GAS,
-    /// and whoever pays could make a sound feed look broken.
-    uint256 internal constant GAS_NEEDED = (GAS * 64) / 63 + 5_000;
     uint256 private constant ANSWER_BYTES = 160;
     uint256 internal constant DECIMALS_UPPER_BOUND = 19;
     uint256 private constant PRICE_DECIMALS = 6;

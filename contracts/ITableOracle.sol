@@ -151,7 +151,6 @@ interface ITableOracle {
     error ReferencesMustAscend(uint256 underlying);
     error ReferencesMustBeComplete(uint256 count, uint256 active);
     error PriceMustNotBeZero(uint256 underlying);
-    error GasMustSufficeForFeed();
     error ReportMustBeLatest(uint256 number, uint256 latest);
     error ReportMustBeIndicative(uint256 number);
     error ConfirmationMustBeInTime(uint256 time);

@@ -181,7 +181,6 @@ contract TableOracle is OracleSettlement {
                 && _isWithin(price, confirmed, band.jumpBand);
             if (!isNear && !isAgreed) return (false, false);
             if (band.feed == address(0)) continue;
-            if (gasleft() < FeedLib.GAS_NEEDED) revert GasMustSufficeForFeed();
             uint256 fed = FeedLib.read(band.feed, found.feedDecimals, band.feedMaxAge);
             if (!_isWithin(price, fed, band.feedBand)) return (false, false);
         }

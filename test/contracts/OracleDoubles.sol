@@ -11,7 +11,8 @@ contract TestFeed {
         Short,
         Empty,
         Burn,
-        Bomb
+        Bomb,
+        Slow
     }
 
     uint8 public decimals;
@@ -70,6 +71,10 @@ contract TestFeed {
             assembly {
                 return(0, 1000000)
             }
+        }
+        if (manner == Manner.Slow) {
+            uint256 end = gasleft() > 85_000 ? gasleft() - 85_000 : 0;
+            while (gasleft() > end) {}
         }
         return (roundId, answer, updatedAt, updatedAt, answeredInRound);
     }

@@ -70,6 +70,12 @@ describe('underlyings', () => {
     await refuse('BandMustBeInRange', 'setBand', 1n, { ...BAND, jumpBand: BAND.band - 1n })
     await send(admin, oracle, 'setBand', 1n, { ...BAND, jumpBand: BAND.band })
   })
+  test('are 255 at most: a bit of one word stands for each', async () => {
+    for (let id = 3; id <= 255; id++) await send(admin, oracle, 'addUnderlying', 'X', BAND)
+    await refuse('UnderlyingsMustFit', 'addUnderlying', 'X', BAND)
+    await send(admin, oracle, 'retireUnderlying', 255n)
+    await refuse('UnderlyingsMustFit', 'addUnderlying', 'X', BAND)
+  })
   test('are numbered from 1; retired ones are gone', async () => {
     await send(admin, oracle, 'addUnderlying', 'SOL', BAND)
     expect(await oracle.getFunction('underlyingCount')()).toBe(3n)

@@ -126,6 +126,19 @@ describe('a confirmation', () => {
   })
 })
 
+test('averages are of the past, and of what it has seen', async () => {
+  const averages = (start: number, end: number) =>
+    ask(node, `/averages/${start}/${end}`, undefined)
+  await expect(averages(now - 10, now + 1)).rejects.toThrow('WindowMustBePast')
+  await expect(averages(now, now)).rejects.toThrow('WindowMustBePast')
+  await expect(averages(now - 9_000_000, now - 8_999_000)).rejects.toThrow('WindowMustBeCovered')
+  await expect(averages(-1, now)).rejects.toThrow('whole number')
+  await node.signer.observe(now)
+  now += 100
+  expect(await averages(now - 50, now)).toMatchObject({ document: { underlyings: [
+    { id: 1, name: 'BTC', price: '6067.01' }, { id: 2, name: 'ETH', price: '136.59' }] } })
+})
+
 test('where others can ask, a token must be shown', async () => {
   await expect(serveSigner(node.signer, { port: 0, host: '0.0.0.0' })).rejects.toThrow(/token/)
   await expect(serveSigner(node.signer, { port: 0, token: 'fifteen letters' })).rejects.toThrow(/16/)

@@ -5,6 +5,7 @@ import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { riskCommand } from './risk.ts'
+import { addOracle } from './oracle.ts'
 
 export type Output = { readonly out: (text: string) => void; readonly err: (text: string) => void }
 
@@ -79,6 +80,7 @@ function programOf(
   addCash(program, commonOf, run)
   addTrade(program, commonOf, run)
   riskCommand(program, commonOf, run)
+  addOracle(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')

@@ -1,0 +1,166 @@
+/** What the collector does on L1: bring tables, confirmations and settlements. */
+import { Contract, type AbstractProvider, type Signer as L1Signer } from 'ethers'
+import { HOUSE_ABI } from '../verify/abi.ts'
+import { oracleAt, readHistory, type History } from '../verify/chain.ts'
+import type { Domain, SettlementReport, TableReport } from '../signer/report.ts'
+import {
+  gatherConfirmation,
+  gatherSettlement,
+  gatherTable,
+  type Answer,
+  type Limits,
+  type Peer,
+} from './gather.ts'
+
+export type CollectorOptions = {
+  readonly provider: AbstractProvider
+  /** Pays for gas; its key is worth nothing else. */
+  readonly wallet: L1Signer
+  readonly contract: string
+  readonly peers: readonly Peer[]
+  readonly limits?: Limits
+}
+export type OracleState = {
+  readonly domain: Domain
+  readonly next: bigint
+  readonly quorum: number
+  readonly largeQuorum: number
+  /** Time of the latest block: a report of it is neither ahead nor old. */
+  readonly time: number
+  readonly history: History
+}
+
+export async function readState({ provider, contract }: CollectorOptions): Promise<OracleState> {
+  const oracle = oracleAt(contract, provider)
+  const view = (name: string): Promise<unknown> => oracle.getFunction(name)() as Promise<unknown>
+  const house = new Contract((await view('house')) as string, HOUSE_ABI, provider)
+  const next = ((await house.getFunction('tableNumber')()) as bigint) + 1n
+  const [, quorum, largeQuorum] = (await view('quorums')) as readonly bigint[]
+  const block = await provider.getBlock('latest')
+  const { chainId } = await provider.getNetwork()
+  return {
+    domain: { chainId, contract },
+    next,
+    quorum: Number(quorum),
+    largeQuorum: Number(largeQuorum),
+    time: block?.timestamp ?? 0,
+    history: await readHistory(provider, contract),
+  }
+}
+
+/** A signature of whoever has left the set would spoil the whole call. */
+async function authorised({ provider, contract, peers }: CollectorOptions): Promise<readonly Peer[]> {
+  const isSigner = oracleAt(contract, provider).getFunction('isSigner')
+  const known = await Promise.all(peers.map(({ address }) => isSigner(address) as Promise<boolean>))
+  return peers.filter((_peer, i) => known[i])
+}
+
+export type PostedRound = {
+  readonly report: TableReport
+  readonly isConfirmed: boolean
+  readonly gas: bigint
+  readonly answers: readonly Answer[]
+}
+
+/** Gathers a table and posts it with every signature that agrees. */
+export async function postTable(options: CollectorOptions): Promise<PostedRound> {
+  const { domain, quorum, next: number, time, history } = await readState(options)
+  const { limits } = options
+  const peers = await authorised(options)
+  const request = { domain, quorum, number, time, rows: history.listed, ...(limits && { limits }) }
+  const { report, signatures, answers } = await gatherTable(peers, request)
+  // What the quorum's word is worth, the contract decides; this only says what became of it.
+  const gas = await sendTo(options, 'post', report, signatures)
+  const [, , isConfirmed] = (await oracleAt(options.contract, options.provider).getFunction(
+    'latest',
+  )()) as unknown as readonly [bigint, bigint, boolean]
+  return { report, isConfirmed, gas, answers }
+}
+
+/** Asks the large quorum to confirm an indicative report that is still the latest. */
+export async function confirmTable(
+  options: CollectorOptions,
+  report: TableReport,
+): Promise<readonly Answer[]> {
+  const { domain, largeQuorum: quorum, time } = await readState(options)
+  const { limits } = options
+  const peers = await authorised(options)
+  const request = { domain, quorum, report, time, ...(limits && { limits }) }
+  const { signatures, answers } = await gatherConfirmation(peers, request)
+  await sendTo(options, 'confirm', report.number, signatures)
+  return answers
+}
+
+export type Tended =
+  | { readonly did: 'nothing' }
+  | { readonly did: 'waited'; readonly dueAt: number }
+  | { readonly did: 'proposed' | 'finalised'; readonly report: SettlementReport }
+
+/**
+ * One step of the settlement that is due, if any: proposes the earliest expiry that is listed, or
+ * makes the pending one final when its delay is over.
+ */
+export async function tendSettlement(
+  options: CollectorOptions,
+  windowSeconds: number,
+): Promise<Tended> {
+  const { domain, quorum, time, history } = await readState(options)
+  const oracle = oracleAt(options.contract, options.provider)
+  const [serial, dueAt, isPending] = (await oracle.getFunction(
+    'pendingSettlement',
+  )()) as unknown as readonly [bigint, bigint, boolean]
+  if (isPending) {
+    if (BigInt(time) < dueAt) return { did: 'waited', dueAt: Number(dueAt) }
+    const report = proposedIn(history, serial)
+    await sendTo(options, 'finaliseSettlement', report)
+    return { did: 'finalised', report }
+  }
+  const expired = history.listed.flatMap((id) => {
+    const expiry = Number(history.expiries.get(id) ?? 0n)
+    return expiry > 0 && expiry <= time ? [{ id, expiry }] : []
+  })
+  if (expired.length === 0) return { did: 'nothing' }
+  const end = Math.min(...expired.map(({ expiry }) => expiry))
+  const { limits } = options
+  const { report, signatures } = await gatherSettlement(await authorised(options), {
+    domain,
+    quorum,
+    serial: serial + 1n,
+    ids: expired.filter(({ expiry }) => expiry === end).map(({ id }) => id),
+    settled: history.settled,
+    window: [end - windowSeconds, end],
+    ...(limits && { limits }),
+  })
+  await sendTo(options, 'settle', report, signatures)
+  return { did: 'proposed', report }
+}
+
+/** The report of a serial as its event carries it. */
+export function proposedIn(history: History, serial: bigint): SettlementReport {
+  const event = history.events.find(
+    ({ name, args }) => name === 'SettlementProposed' && args['serial'] === serial,
+  )
+  if (event === undefined) throw new Error(`settlement ${serial} is not among the events`)
+  const list = event.args['report'] as readonly unknown[]
+  const [windowStart, windowEnd, previousRoot, newRoot] = list.slice(1, 5) as bigint[]
+  return {
+    serial,
+    windowStart: windowStart as bigint,
+    windowEnd: windowEnd as bigint,
+    previousRoot: previousRoot as bigint,
+    newRoot: newRoot as bigint,
+    data: list[5] as string,
+    ids: [...(list[6] as readonly bigint[])],
+    values: [...(list[7] as readonly bigint[])],
+  }
+}
+
+async function sendTo(
+  options: CollectorOptions,
+  name: string,
+  ...args: readonly unknown[]
+): Promise<bigint> {
+  const sent = await oracleAt(options.contract, options.wallet).getFunction(name)(...args)
+  const receipt = await (sent as { wait: () => Promise<{ gasUsed: bigint }> }).wait()
+  return receipt.gasUsed
+}

@@ -32,7 +32,7 @@ export type RequestEvent = {
   readonly kind: 'request'
   readonly serial: bigint
   readonly account: number
-  /** 1 register, 2 rotate. */
+  /** 1 register, 2 rotate, 3 forced exit: then x is the token, y the address. */
   readonly requestKind: number
   readonly x: bigint
   readonly y: bigint
@@ -97,8 +97,8 @@ export type L1Event = Place & EventBody
 
 export type Progress = (what: string) => void
 
-/** Small enough for public nodes; a node that still refuses gets halves. */
-const BLOCKS_A_REQUEST = 10_000
+/** So many blocks between two words of progress. */
+export const BLOCKS_A_CHUNK = 10_000
 
 /** Every event up to the head at which `l1` reads, from block `from` on. */
 export async function readEvents(
@@ -107,11 +107,19 @@ export async function readEvents(
   progress: Progress = () => {},
 ): Promise<readonly L1Event[]> {
   const logs: DecodedLog[] = []
-  for (let first = from; first <= l1.head.number; first += BLOCKS_A_REQUEST) {
-    const last = Math.min(first + BLOCKS_A_REQUEST - 1, l1.head.number)
+  for (let first = from; first <= l1.head.number; first += BLOCKS_A_CHUNK) {
+    const last = Math.min(first + BLOCKS_A_CHUNK - 1, l1.head.number)
     logs.push(...(await l1.logs(first, last)))
     progress(`read blocks ${first} to ${last} of ${l1.head.number}: ${logs.length} events so far`)
   }
+  return eventsOf(l1, logs)
+}
+
+/** The events among the logs; what the ABI knows and the replay has no use for is left out. */
+export async function eventsOf(
+  l1: L1,
+  logs: readonly DecodedLog[],
+): Promise<readonly L1Event[]> {
   const sizes = new Map<number, ShapeSizes>()
   for (const { args } of logs.filter((log) => log.name === 'ShapeAdded')) {
     sizes.set(Number(args.id), await readShapeSizes(l1, Number(args.id)))

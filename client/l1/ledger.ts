@@ -15,9 +15,12 @@ import type {
 /** Something on L1 that the protocol does not allow; `must` is the broken expectation. */
 export type Fault = { readonly must: string; readonly detail: string; readonly block: number }
 
-/** A key that L1 was asked to install: point Q, the owner key being 8 Q. */
+/**
+ * An entry of L1's queue. A key to install: point Q in x and y, the owner key being 8 Q. A forced
+ * exit: the token in x, the address to pay in y.
+ */
 export type KeyRequest = {
-  readonly kind: 'register' | 'rotate'
+  readonly kind: 'register' | 'rotate' | 'forcedExit'
   readonly serial: bigint
   readonly account: number
   readonly x: bigint
@@ -65,6 +68,30 @@ export type BatchRecord = {
   /** Accounts with a leaf, the fee account included; padding is not counted. */
   readonly touchedCount: number
 }
+/** What stays of a batch when its words are let go: enough to hold it against L1's own record. */
+export type BatchSummary = {
+  readonly number: bigint
+  readonly place: Place
+  readonly shapeId: number
+  readonly root: bigint
+  readonly time: bigint
+  readonly tableNumber: bigint
+  /** Both as of the end of the batch. */
+  readonly accountCount: bigint
+  readonly served: bigint
+  readonly wordCount: number
+  readonly touchedCount: number
+  readonly deposits: number
+  readonly requests: number
+  readonly withdrawals: number
+}
+/** What to keep in memory: the words of a year of batches do not fit there. */
+export type Retention = {
+  readonly isKeepingBatches: boolean
+  readonly isKeepingTouches: boolean
+}
+const EVERYTHING: Retention = { isKeepingBatches: true, isKeepingTouches: true }
+
 export type Registration = {
   readonly account: number
   readonly l1Owner: string | null
@@ -73,11 +100,13 @@ export type Registration = {
 
 /** Filled by replay.ts alone; everybody else reads it as Rebuilt. */
 export class Ledger {
-  readonly tree = new Tree(TREE_DEPTH)
+  tree = new Tree(TREE_DEPTH)
   readonly settlementTree = new Tree(SETTLEMENT_DEPTH)
   readonly faults: Fault[] = []
   genesis: GenesisEvent | null = null
+  /** Empty where the words are not kept; the summaries are always there. */
   readonly batches: BatchRecord[] = []
+  readonly summaries: BatchSummary[] = []
   readonly keyRequests: KeyRequest[] = []
   readonly l1Owners = new Map<number, string>()
   readonly touches = new Map<number, Touch[]>()
@@ -94,8 +123,11 @@ export class Ledger {
   /** The domain that every batch must carry; null accepts that of the first batch. */
   domain: bigint | null
 
-  constructor(domain: bigint | null, firstMemberIndex: number) {
+  readonly retention: Retention
+
+  constructor(domain: bigint | null, firstMemberIndex: number, retention = EVERYTHING) {
     this.domain = domain
+    this.retention = retention
     this.accountCount = BigInt(firstMemberIndex)
   }
 
@@ -103,10 +135,10 @@ export class Ledger {
     return this.tree.root
   }
   get batchNumber(): bigint {
-    return this.batches.at(-1)?.event.number ?? 0n
+    return this.summaries.at(-1)?.number ?? 0n
   }
   get time(): bigint {
-    return this.batches.at(-1)?.parts.header.time ?? 0n
+    return this.summaries.at(-1)?.time ?? 0n
   }
   /** The latest leaf and ciphertext of an account. */
   last(index: number): Touch | undefined {
@@ -146,10 +178,11 @@ export class Ledger {
 
 export type Rebuilt = Omit<
   Readonly<Ledger>,
-  'add' | 'faults' | 'batches' | 'keyRequests' | 'tables'
+  'add' | 'faults' | 'batches' | 'summaries' | 'keyRequests' | 'tables'
 > & {
   readonly faults: readonly Fault[]
   readonly batches: readonly BatchRecord[]
+  readonly summaries: readonly BatchSummary[]
   readonly keyRequests: readonly KeyRequest[]
   readonly tables: readonly TableEvent[]
 }

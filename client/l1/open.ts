@@ -27,7 +27,7 @@ export type Opened = { readonly account: Account; readonly touch: Touch }
  */
 export function ownerKeyHashesOnL1(rebuilt: Rebuilt, index: number): readonly bigint[] {
   return rebuilt.keyRequests
-    .filter((r) => r.account === index && r.servedBy !== null)
+    .filter((r) => r.account === index && r.kind !== 'forcedExit' && r.servedBy !== null)
     .map(({ x, y }) => ownerKeyHash(timesEight({ x, y })))
     .reverse()
 }

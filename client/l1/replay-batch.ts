@@ -1,8 +1,13 @@
 /**
  * One batch of the replay: every word that L1 could have known is compared, every leaf is written.
  */
-import { ACCOUNT_UPPER_BOUND, FEE_ACCOUNT_INDEX, FIELD_MODULUS } from '../../circuits/params.ts'
-import { parseBatchWords, type BatchWords } from './batch-words.ts'
+import {
+  ACCOUNT_UPPER_BOUND,
+  FEE_ACCOUNT_INDEX,
+  FIELD_MODULUS,
+  REQUEST_KIND,
+} from '../../circuits/params.ts'
+import { addressOfWord, parseBatchWords, type BatchWords } from './batch-words.ts'
 import type { BatchEvent, Place } from './events.ts'
 import type { Ledger } from './ledger.ts'
 import type { Expect } from './replay.ts'
@@ -43,7 +48,24 @@ export function replayBatch(ledger: Ledger, event: BatchEvent, place: Place, out
   )
   const touchedCount = parts.accounts.filter((account) => account.leaf !== 0n).length
   const { block, index, transaction } = place
-  ledger.batches.push({ place: { block, index, transaction }, event, shape, parts, touchedCount })
+  const kept = { block, index, transaction }
+  if (ledger.retention.isKeepingBatches)
+    ledger.batches.push({ place: kept, event, shape, parts, touchedCount })
+  ledger.summaries.push({
+    number: event.number,
+    place: kept,
+    shapeId: event.shapeId,
+    root: event.newRoot,
+    time: parts.header.time,
+    tableNumber: parts.header.tableNumber,
+    accountCount: parts.header.accountCountAfter,
+    served: ledger.served,
+    wordCount: event.words.length,
+    touchedCount,
+    deposits: parts.deposits.length,
+    requests: parts.requests.length,
+    withdrawals: parts.withdrawals.length,
+  })
 }
 
 function checkHeader(
@@ -95,7 +117,7 @@ function checkHeader(
 /** The latest table or the one before, never an older one than the last batch had. */
 function checkTable(ledger: Ledger, header: BatchWords['header'], must: Expect): void {
   const latest = BigInt(ledger.tables.length)
-  const previous = ledger.batches.at(-1)?.parts.header.tableNumber ?? 0n
+  const previous = ledger.summaries.at(-1)?.tableNumber ?? 0n
   const table = ledger.tables[Number(header.tableNumber) - 1]
   must(
     table !== undefined && latest - header.tableNumber <= 1n && header.tableNumber >= previous,
@@ -117,16 +139,17 @@ function serveRequests(
 ): void {
   for (const words of requests) {
     const queued = ledger.keyRequests[Number(ledger.served)]
-    const kind = queued?.kind === 'register' ? 1 : 2
+    // Of a forced exit L1 fills in the free vault when it is served, and the proof what was paid.
     const isSame =
       queued !== undefined &&
       words.serial === queued.serial &&
-      words.kind === kind &&
+      words.kind === REQUEST_KIND[queued.kind] &&
       words.account === queued.account &&
       words.x === queued.x &&
       words.y === queued.y &&
-      words.viewKeyHash === queued.viewKeyHash &&
-      words.data3 === 0n
+      (queued.kind === 'forcedExit'
+        ? words.data3 <= words.viewKeyHash
+        : words.viewKeyHash === queued.viewKeyHash && words.data3 === 0n)
     must(
       isSame,
       'RequestMustBeServed',
@@ -165,19 +188,34 @@ function consumeDeposits(
   }
 }
 
+/** What a batch pays: the voluntary withdrawals, then forced exits in the order of the queue. */
+export function payoutsOf(
+  withdrawals: BatchWords['withdrawals'],
+  requests: BatchWords['requests'],
+): BatchWords['withdrawals'] {
+  const forced = requests.filter(({ kind, data3 }) => kind === REQUEST_KIND.forcedExit && data3 > 0n)
+  return [
+    ...withdrawals,
+    ...forced.map(({ x, y, data3 }, i) => ({
+      slot: withdrawals.length + i,
+      token: Number(x),
+      amount: data3,
+      to: addressOfWord(y),
+    })),
+  ]
+}
+
 function oweWithdrawals(
   ledger: Ledger,
   event: BatchEvent,
-  { withdrawals }: BatchWords,
+  { withdrawals, requests }: BatchWords,
   must: Expect,
 ): void {
-  withdrawals.forEach((words, i) => {
+  withdrawals.forEach(({ slot }, i) =>
+    must(slot === i, 'WithdrawalsMustFillFirstSlots', `slot ${slot} is used, slot ${i} is not`),
+  )
+  payoutsOf(withdrawals, requests).forEach((words) => {
     const { token, amount } = words
-    must(
-      words.slot === i,
-      'WithdrawalsMustFillFirstSlots',
-      `slot ${words.slot} is used, slot ${i} is not`,
-    )
     must(
       amount > 0n && ledger.tokens.has(token),
       'WithdrawalMustBePayable',
@@ -229,6 +267,7 @@ function writeAccounts(ledger: Ledger, { header, accounts }: BatchWords, must: E
       `account ${index} has a leaf, but accounts end before ${header.accountCountAfter}`,
     )
     ledger.tree.set(index, leaf)
+    if (!ledger.retention.isKeepingTouches) continue
     const touch = {
       index,
       leaf,

@@ -73,8 +73,8 @@ export class FakeNode {
     return this.#head
   }
 
-  /** The chain has these events now, and a few blocks more. */
-  grow(events: readonly L1Event[], head = (events.at(-1)?.block ?? 0) + 3): void {
+  /** The chain has these events now; its head is the last of them unless said otherwise. */
+  grow(events: readonly L1Event[], head = events.at(-1)?.block ?? 3): void {
     this.#events = events
     this.#head = head
     this.#truth = null

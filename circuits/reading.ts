@@ -89,8 +89,9 @@ export function readingGuide(): readonly string[] {
     '## Withdrawals',
     '',
     'Leaves keccak256(keccak256(contract, batch number, slot, token, amount, address)), 32 bytes each:',
-    'the withdrawals in slot order, then forced exits that paid something, in the order of their',
-    'requests, slots going on. Pairs are hashed smaller first; the odd one out moves up unhashed.',
+    'the withdrawals in slot order, then every forced exit in the order of its request, one that was',
+    'paid nothing included, slots going on. Pairs are hashed smaller first; the odd one out moves up',
+    'unhashed. No payments: 0.',
     '',
   ]
 }

@@ -87,6 +87,22 @@ export type EventBody =
   | { readonly kind: 'ownerChanged'; readonly account: number; readonly l1Owner: string }
   | { readonly kind: 'refundRequested'; readonly id: bigint; readonly dueAt: bigint }
   | { readonly kind: 'refunded'; readonly id: bigint }
+  | { readonly kind: 'confirmed'; readonly number: bigint }
+  | { readonly kind: 'mode'; readonly mode: bigint }
+  | { readonly kind: 'frozen'; readonly ground: number; readonly claimsEndAt: bigint }
+  | {
+      readonly kind: 'escapeClaim'
+      readonly account: number
+      readonly equity: bigint
+      readonly amount: bigint
+    }
+  | {
+      readonly kind: 'escapePaid'
+      readonly account: number
+      readonly token: number
+      readonly to: string
+      readonly amount: bigint
+    }
   | {
       readonly kind: 'settlement'
       readonly ids: readonly number[]
@@ -210,6 +226,27 @@ function eventBody(
       return { kind: 'refundRequested', id: big('id'), dueAt: big('dueAt') }
     case 'Refunded':
       return { kind: 'refunded', id: big('id') }
+    case 'TableConfirmed':
+      return { kind: 'confirmed', number: big('number') }
+    case 'ModeSet':
+      return { kind: 'mode', mode: big('mode') }
+    case 'Frozen':
+      return { kind: 'frozen', ground: small('ground'), claimsEndAt: big('claimsEndAt') }
+    case 'EscapeClaimed':
+      return {
+        kind: 'escapeClaim',
+        account: small('account'),
+        equity: big('equity'),
+        amount: big('amount'),
+      }
+    case 'EscapePaid':
+      return {
+        kind: 'escapePaid',
+        account: small('account'),
+        token: small('token'),
+        to: text('to'),
+        amount: big('amount'),
+      }
     case 'TablePosted':
       return {
         kind: 'table',

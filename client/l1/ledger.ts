@@ -52,13 +52,21 @@ export type WithdrawalRecord = {
   readonly to: string
   readonly isClaimed: boolean
 }
-/** Lots. balances = consumed - withdrawn: what all accounts hold together. */
+/** Lots. consumed - withdrawn is what all accounts hold together. */
 export type TokenTotals = {
   readonly deposited: bigint
   readonly refunded: bigint
   readonly consumed: bigint
   readonly withdrawn: bigint
   readonly claimed: bigint
+  /** Paid out of the pot after a freeze. */
+  readonly escaped: bigint
+}
+/** A freeze, and what was claimed and paid since. */
+export type Freeze = {
+  readonly block: number
+  readonly ground: number
+  readonly claimsEndAt: bigint
 }
 export type BatchRecord = {
   readonly place: Place
@@ -120,6 +128,10 @@ export class Ledger {
   fee: bigint | null = null
   served = 0n
   accountCount: bigint
+  /** Tables that were confirmed; empty on a chain where posting one confirms it. */
+  readonly confirmed = new Set<bigint>()
+  mode = 0n
+  freeze: Freeze | null = null
   /** The domain that every batch must carry; null accepts that of the first batch. */
   domain: bigint | null
 
@@ -152,6 +164,7 @@ export class Ledger {
         consumed: 0n,
         withdrawn: 0n,
         claimed: 0n,
+        escaped: 0n,
       }
     )
   }
@@ -172,6 +185,7 @@ export class Ledger {
       consumed: totals.consumed + (change.consumed ?? 0n),
       withdrawn: totals.withdrawn + (change.withdrawn ?? 0n),
       claimed: totals.claimed + (change.claimed ?? 0n),
+      escaped: totals.escaped + (change.escaped ?? 0n),
     })
   }
 }
@@ -190,7 +204,7 @@ export type Rebuilt = Omit<
 /** Lots that the vault holds by the events alone, and how they are split. */
 export function vaultOf(totals: TokenTotals) {
   return {
-    vault: totals.deposited - totals.refunded - totals.claimed,
+    vault: totals.deposited - totals.refunded - totals.claimed - totals.escaped,
     owed: totals.withdrawn - totals.claimed,
     unconsumed: totals.deposited - totals.refunded - totals.consumed,
     balances: totals.consumed - totals.withdrawn,

@@ -5,10 +5,11 @@ import {
   ACCOUNT_UPPER_BOUND,
   FEE_ACCOUNT_INDEX,
   FIELD_MODULUS,
+  MODE,
   REQUEST_KIND,
 } from '../../circuits/params.ts'
 import { addressOfWord, parseBatchWords, type BatchWords } from './batch-words.ts'
-import type { BatchEvent, Place } from './events.ts'
+import type { BatchEvent, Place, TableEvent } from './events.ts'
 import type { Ledger } from './ledger.ts'
 import type { Expect } from './replay.ts'
 
@@ -82,7 +83,14 @@ function checkHeader(
   same('number', event.number, ledger.batchNumber + 1n, 'BatchesMustBeInOrder')
   same('batchNumber', header.batchNumber, event.number, 'BatchesMustBeInOrder')
   same('oldRoot', header.oldRoot, ledger.root, 'RootsMustChain')
-  same('mode', header.mode, 0n, 'ModeMustBeKnown')
+  // L1 also sets reduce-only by the age of a table; the challenge binds what it set.
+  must(
+    header.mode === BigInt(MODE.reduceOnly) ||
+      (header.mode === BigInt(MODE.normal) && ledger.mode === BigInt(MODE.normal)),
+    'ModeMustBeKnown',
+    `mode is ${header.mode}, the house is set to ${ledger.mode}`,
+  )
+  must(ledger.freeze === null, 'FrozenMustNotContinue', 'a batch after the freeze')
   same('reserved0', header.reserved0, 0n, 'ModeMustBeKnown')
   same('reserved1', header.reserved1, 0n, 'ModeMustBeKnown')
   same('fee', header.fee, ledger.fee ?? -1n, 'FeeMustBeCurrent')
@@ -125,10 +133,17 @@ function checkTable(ledger: Ledger, header: BatchWords['header'], must: Expect):
     `table ${header.tableNumber}, the latest is ${latest}, the batch before had ${previous}`,
   )
   must(
-    header.tableRoot === table?.root && header.confirmedTableRoot === table.root,
+    header.tableRoot === table?.root && header.confirmedTableRoot === confirmedRoot(ledger, table),
     'TableMustMatch',
     `the root of table ${header.tableNumber} is not the one that was posted`,
   )
+}
+
+/** The batch's own table if it is confirmed, else the one that was confirmed last, else none. */
+function confirmedRoot({ confirmed, tables }: Ledger, own: TableEvent): bigint {
+  if (confirmed.size === 0 || confirmed.has(own.number)) return own.root
+  const last = [...confirmed].at(-1) ?? 0n
+  return tables[Number(last) - 1]?.root ?? 0n
 }
 
 function serveRequests(
@@ -188,19 +203,25 @@ function consumeDeposits(
   }
 }
 
-/** What a batch pays: the voluntary withdrawals, then forced exits in the order of the queue. */
+export type Payout = BatchWords['withdrawals'][number] & { readonly isForced: boolean }
+
+/**
+ * What a batch pays: the voluntary withdrawals, then every forced exit in the order of the queue,
+ * also one that was paid nothing: it has a leaf and a slot all the same.
+ */
 export function payoutsOf(
   withdrawals: BatchWords['withdrawals'],
   requests: BatchWords['requests'],
-): BatchWords['withdrawals'] {
-  const forced = requests.filter(({ kind, data3 }) => kind === REQUEST_KIND.forcedExit && data3 > 0n)
+): readonly Payout[] {
+  const forced = requests.filter(({ kind }) => kind === REQUEST_KIND.forcedExit)
   return [
-    ...withdrawals,
+    ...withdrawals.map((words) => ({ ...words, isForced: false })),
     ...forced.map(({ x, y, data3 }, i) => ({
       slot: withdrawals.length + i,
       token: Number(x),
       amount: data3,
       to: addressOfWord(y),
+      isForced: true,
     })),
   ]
 }
@@ -214,10 +235,10 @@ function oweWithdrawals(
   withdrawals.forEach(({ slot }, i) =>
     must(slot === i, 'WithdrawalsMustFillFirstSlots', `slot ${slot} is used, slot ${i} is not`),
   )
-  payoutsOf(withdrawals, requests).forEach((words) => {
+  payoutsOf(withdrawals, requests).forEach(({ isForced, ...words }) => {
     const { token, amount } = words
     must(
-      amount > 0n && ledger.tokens.has(token),
+      (amount > 0n || isForced) && ledger.tokens.has(token),
       'WithdrawalMustBePayable',
       `${amount} lots of token ${token}`,
     )

@@ -97,6 +97,27 @@ function apply(ledger: Ledger, event: L1Event): void {
       )
       ledger.tables.push(event)
       return
+    case 'confirmed':
+      must(
+        event.number >= 1n && event.number <= BigInt(ledger.tables.length),
+        'TableMustBeKnown',
+        `table ${event.number} is confirmed, ${ledger.tables.length} are posted`,
+      )
+      ledger.confirmed.add(event.number)
+      return
+    case 'mode':
+      ledger.mode = event.mode
+      return
+    case 'frozen': {
+      const { block, ground, claimsEndAt } = event
+      ledger.freeze = { block, ground, claimsEndAt }
+      return
+    }
+    case 'escapeClaim':
+    case 'escapePaid':
+      must(ledger.freeze !== null, 'EscapeMustFollowFreeze', `account ${event.account}`)
+      if (event.kind === 'escapePaid') ledger.add(event.token, { escaped: event.amount })
+      return
     case 'settlement':
       return applySettlement(ledger, event, must)
     case 'batch':
@@ -171,7 +192,7 @@ function applyDeposit(
     return
   }
   must(
-    deposit.refundDueAt !== null,
+    deposit.refundDueAt !== null || ledger.freeze !== null,
     'RefundMustBeRequested',
     `deposit ${event.id} is refunded without a request`,
   )

@@ -11,7 +11,7 @@ import { Tree } from '../../circuits/tree.ts'
 import { decode, encode } from './codec.ts'
 import type { EventLog } from './event-log.ts'
 import { sha256Hex, writeWhole } from './files.ts'
-import type { Ledger } from './ledger.ts'
+import type { Freeze, Ledger } from './ledger.ts'
 
 const FORMAT = 'cloister.checkpoint.v1'
 const FILE = 'checkpoint.json'
@@ -30,7 +30,7 @@ const PARTS = [
   'tables',
   'settlements',
 ] as const
-const SCALARS = ['fee', 'served', 'accountCount', 'domain'] as const
+const SCALARS = ['fee', 'served', 'accountCount', 'domain', 'mode'] as const
 
 export type Checkpoint = {
   /** Segments of the log that the ledger has taken in. */
@@ -42,6 +42,8 @@ type Stored = Checkpoint & {
   readonly digest: string
   readonly parts: Readonly<Record<(typeof PARTS)[number], unknown>>
   readonly scalars: Readonly<Record<(typeof SCALARS)[number], bigint | null>>
+  readonly confirmed: readonly bigint[]
+  readonly freeze: Freeze | null
   readonly leaves: readonly (readonly [number, bigint])[]
 }
 
@@ -53,6 +55,8 @@ export function saveCheckpoint(log: EventLog, ledger: Ledger, comparedTo: bigint
     digest: log.last.digest,
     parts: Object.fromEntries(PARTS.map((name) => [name, ledger[name]])) as Stored['parts'],
     scalars: Object.fromEntries(SCALARS.map((name) => [name, ledger[name]])) as Stored['scalars'],
+    confirmed: [...ledger.confirmed],
+    freeze: ledger.freeze,
     leaves: [...leavesOf(ledger)],
   }
   const body = encode(stored)
@@ -93,7 +97,8 @@ export function loadCheckpoint(log: EventLog, ledger: Ledger): Checkpoint | null
   return { segmentCount, comparedTo }
 }
 
-function fill(ledger: Ledger, { parts, scalars, leaves }: Stored): void {
+function fill(ledger: Ledger, stored: Stored): void {
+  const { parts, scalars, leaves, confirmed, freeze } = stored
   for (const name of PARTS) {
     const value = parts[name]
     if (name === 'genesis') ledger.genesis = value as Ledger['genesis']
@@ -105,6 +110,9 @@ function fill(ledger: Ledger, { parts, scalars, leaves }: Stored): void {
   ledger.served = scalars.served ?? 0n
   ledger.accountCount = scalars.accountCount ?? 0n
   ledger.domain = scalars.domain
+  ledger.mode = scalars.mode ?? 0n
+  ledger.freeze = freeze
+  for (const number of confirmed) ledger.confirmed.add(number)
   const dense: bigint[] = []
   for (const [index, leaf] of leaves) dense[index] = leaf
   ledger.tree = new Tree(TREE_DEPTH, dense)

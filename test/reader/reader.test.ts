@@ -72,6 +72,8 @@ function grow(l1: SyntheticL1, plan: readonly (readonly string[])[]): Keys {
     let cover: number[] = []
     const has = (action: string): boolean => wanted.includes(action)
     const [isRotating, isJoining] = [has('rotateOnL1'), has('join') && members.length < 3]
+    const settled = has('settle') ? settleable.pop() : undefined
+    if (settled !== undefined) l1.settle(settled, BigInt(n) * 1_000_000n - 5n)
     if (has('trade') && !isRotating)
       l1.house.trade(a, b, [
         { instrument: 1024 + (n % 3), quantity: BigInt(n % 5) - 2n || 3n, price: 1_000_000n },
@@ -85,9 +87,11 @@ function grow(l1: SyntheticL1, plan: readonly (readonly string[])[]): Keys {
       l1.request({ kind: 'rotate', ...request })
       a.key = key
     }
-    if (isJoining) members.push(l1.join())
-    const settled = has('settle') ? settleable.pop() : undefined
-    if (settled !== undefined) l1.settle(settled, BigInt(n) * 1_000_000n - 5n)
+    if (isJoining) {
+      const joined = l1.join()
+      members.push(joined)
+      credits.push(l1.deposit(joined, 10n ** 12n))
+    }
     if (has('cover') && !isJoining) cover = [b.index]
     const touched = new Set([...members.filter((m) => m.pending.length > 0).map((m) => m.index)])
     credits.forEach(({ account }) => touched.add(account))

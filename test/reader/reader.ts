@@ -143,7 +143,7 @@ export class Reader {
     const payments = [
       ...withdrawals.map((w) => [w['token'], w['amount'], w['to']] as bigint[]),
       ...forced.map((r) => [r['data0'], r['data3'], r['data1']] as bigint[]),
-    ].filter(([, amount]) => amount !== 0n)
+    ]
     return {
       number,
       header: rows('header')[0] as Row,

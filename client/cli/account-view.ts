@@ -23,7 +23,7 @@ export function accountText({ account, l1Owner, steps, deposits, isSettled }: Ow
     ...header,
     `  as of batch ${touch.batchNumber}, ${timeText(touch.time)}: ${last.status}`,
     `  journal head ${hexWord(now.head)}`,
-    ...holdingsOf(now).map((h) => `  ${lotsText(h)}`),
+    ...holdingsText(last),
     ...(isSettled === false
       ? ['  The record beside the seed has another head: what was signed since is not settled.']
       : []),
@@ -37,7 +37,12 @@ function depositText({ id, token, amount }: OwnDeposit): string {
   return `  deposit ${id} of ${lotsText({ id: token, lots: amount })} waits for a batch`
 }
 
-function stepText(step: Step): string {
+export function holdingsText({ visit }: Step): readonly string[] {
+  const held = holdingsOf(visit.account)
+  return held.length === 0 ? ['  nothing'] : held.map((h) => `  ${lotsText(h)}`)
+}
+
+export function stepText(step: Step): string {
   const { touch } = step.visit
   const parts = [
     ...(step.event === null ? [] : [step.event]),

@@ -4,7 +4,7 @@ import type { Common, Result } from './day.ts'
 import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
-import { addRebuild } from './l1-commands.ts'
+import { addDisclose, addRebuild } from './l1-commands.ts'
 
 export type Output = { readonly out: (text: string) => void; readonly err: (text: string) => void }
 
@@ -74,6 +74,7 @@ function programOf(
   addCash(program, commonOf, run)
   addTrade(program, commonOf, run)
   addRebuild(program, commonOf, run)
+  addDisclose(program, commonOf, run)
   program.command('status')
     .description('the house, its table and its batches, read from it and from L1')
     .addHelpText('after', help.STATUS)

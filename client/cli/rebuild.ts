@@ -3,8 +3,9 @@ import { FIRST_MEMBER_INDEX } from '../../circuits/params.ts'
 import { historyOf } from '../l1/history.ts'
 import { vaultOf, type Rebuilt } from '../l1/ledger.ts'
 import { accountsOfSeed, depositsOfSeed, openVisits, visitsOf } from '../l1/own-account.ts'
+import { OpenError } from '../l1/open.ts'
 import { connect } from '../l1/rpc.ts'
-import { leafList, scan, type Scan } from '../l1/scan.ts'
+import { leafList, scanFor, type Scan } from '../l1/scan.ts'
 import { accountJson, accountText, hexWord, timeText, type OwnAccount } from './account-view.ts'
 import { findDay, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
@@ -27,13 +28,16 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
   const key = openKey(options)
   const where = placeOf(options, key)
   const l1 = await connect(where.rpc, where.contract)
-  const result = await scan(l1, {
-    ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
-    ...(options.fromBlock === undefined ? {} : { fromBlock: parseBlock(options.fromBlock) }),
-    onProgress: options.note,
-  })
-  const accounts =
-    key === null ? null : ownAccounts(result, key, options.account, options.note)
+  const { scan: result, value: accounts } = await scanFor(
+    l1,
+    {
+      ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
+      ...(options.fromBlock === undefined ? {} : { fromBlock: parseBlock(options.fromBlock) }),
+      onProgress: options.note,
+    },
+    (found) => (key === null ? null : ownAccounts(found, key, options.account, options.note)),
+    (error) => error instanceof OpenError,
+  )
   const { rebuilt } = result
   const block = { number: l1.head.number, hash: l1.head.hash }
   return {

@@ -1,6 +1,15 @@
 /** Files that are whole or not there: what is interrupted while writing leaves the old one. */
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 
 export function sha256Hex(text: string): string {
@@ -24,6 +33,28 @@ export function writeWhole(path: string, text: string): void {
   }
   renameSync(part, path)
   syncFolder(folder)
+}
+
+/** A file that was not there before, of exactly this mode; throws if it is. */
+export function writeNew(path: string, text: string, mode: number): void {
+  let file: number
+  try {
+    file = openSync(path, 'wx', mode)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    throw new Error(
+      code === 'EEXIST' ? `${path} exists: nothing is overwritten` : `${path}: ${code}`,
+    )
+  }
+  try {
+    // The umask can only take bits away; this makes the mode exact.
+    fchmodSync(file, mode)
+    writeAll(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  syncFolder(dirname(path))
 }
 
 /** A write may take only a part of a large text. */

@@ -3,7 +3,7 @@ import { REQUEST_KIND, STATUS, CASH_ID } from '../../circuits/params.ts'
 import type { Account } from '../../circuits/account.ts'
 import { addressOfWord } from './batch-words.ts'
 import type { Rebuilt } from './ledger.ts'
-import { isGenesisHead, type OpenVisit, type OwnDeposit } from './own-account.ts'
+import { isGenesisHead, type Opened, type OwnDeposit } from './own-account.ts'
 
 export type Change = { readonly id: number; readonly lots: bigint }
 export type Conversion = {
@@ -21,7 +21,7 @@ export type Payment = {
   readonly to: string
 }
 export type Step = {
-  readonly visit: OpenVisit
+  readonly visit: Opened
   readonly status: keyof typeof STATUS | 'unknown'
   readonly event: 'registered' | 'key rotated on L1' | 'keys rotated by page' | null
   /** 0 if the journal stands where it stood; null for one or more: a head does not say how many. */
@@ -40,7 +40,7 @@ export type Step = {
 
 export function historyOf(
   rebuilt: Rebuilt,
-  visits: readonly OpenVisit[],
+  visits: readonly Opened[],
   deposits: readonly OwnDeposit[],
 ): readonly Step[] {
   const owner = rebuilt.l1Owners.get(visits[0]?.touch.index ?? -1)
@@ -49,8 +49,8 @@ export function historyOf(
 
 function stepOf(
   rebuilt: Rebuilt,
-  visit: OpenVisit,
-  before: OpenVisit | null,
+  visit: Opened,
+  before: Opened | null,
   deposits: readonly OwnDeposit[],
   l1Owner: string | undefined,
 ): Step {
@@ -89,7 +89,7 @@ function stepOf(
   }
 }
 
-function eventOf(visit: OpenVisit, before: OpenVisit | null): Step['event'] {
+function eventOf(visit: Opened, before: Opened | null): Step['event'] {
   const kinds = visit.requests.map(({ kind }) => kind)
   if (kinds.includes(REQUEST_KIND.register)) return 'registered'
   if (kinds.includes(REQUEST_KIND.rotate)) return 'key rotated on L1'
@@ -118,7 +118,7 @@ export function changesBetween(before: Account | null, after: Account): readonly
 }
 
 /** What was held and has a final value is turned into cash, all of it, in the next batch. */
-function conversionsOf(before: Account, { settled }: OpenVisit): readonly Conversion[] {
+function conversionsOf(before: Account, { settled }: Opened): readonly Conversion[] {
   return before.balances.flatMap(({ id, quantity }) => {
     const value = settled.get(id)
     return value === undefined ? [] : [{ id, lots: quantity, value, cash: quantity * value }]

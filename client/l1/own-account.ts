@@ -34,8 +34,8 @@ export type Visit = {
 }
 /** Who holds a key: a rotation of the seed, or a key that L1 was given from elsewhere. */
 export type KeyOrigin = number | 'L1'
-export type OpenVisit = Visit & {
-  readonly account: Account
+export type Opened = Visit & { readonly account: Account }
+export type OpenVisit = Opened & {
   readonly batchKey: bigint
   readonly viewRotation: number
   readonly ownerRotation: KeyOrigin

@@ -14,6 +14,8 @@ import { leavesOf, loadCheckpoint, saveCheckpoint, type Checkpoint } from './sna
 export type ScanOptions = {
   /** Directory for what was read; without it nothing outlives the process. */
   readonly state?: string
+  /** Forget what the state directory holds, and read everything again. */
+  readonly isFresh?: boolean
   /** First block to read; by default the one in which the contract appeared is looked for. */
   readonly fromBlock?: number
   readonly onProgress?: Progress
@@ -21,6 +23,8 @@ export type ScanOptions = {
 export type Scan = {
   readonly rebuilt: Rebuilt
   readonly log: EventLog
+  /** Something came from the state directory. */
+  readonly isFromState: boolean
   /** Batches that were read or replayed in this run; the others came from the checkpoint. */
   readonly replayedCount: number
   readonly resumedAt: bigint
@@ -50,6 +54,27 @@ export async function scan(l1: L1, options: ScanOptions = {}): Promise<Scan> {
   return { ...again.scan, mended: [`${note}: everything was read again`, ...again.scan.mended] }
 }
 
+/**
+ * Scans and uses. Roots do not show a ciphertext that an untrue node once told of, and that stands in
+ * the state directory since: what fails on such a record is tried once more on a fresh one.
+ */
+export async function scanFor<T>(
+  l1: L1,
+  options: ScanOptions,
+  use: (scan: Scan) => T,
+  isWorthAnother: (error: unknown) => boolean,
+): Promise<{ readonly scan: Scan; readonly value: T }> {
+  const first = await scan(l1, options)
+  try {
+    return { scan: first, value: use(first) }
+  } catch (error) {
+    if (!first.isFromState || !isWorthAnother(error)) throw error
+    options.onProgress?.('this fails on the record of an earlier run: reading L1 again to be sure')
+    const again = await scan(l1, { ...options, isFresh: true })
+    return { scan: again, value: use(again) }
+  }
+}
+
 type Outcome =
   | { readonly scan: Scan }
   | { readonly faults: readonly Fault[]; readonly isFromState: boolean }
@@ -58,6 +83,7 @@ async function scanOnce(l1: L1, options: ScanOptions): Promise<Outcome> {
   const started = Date.now()
   const progress = options.onProgress ?? (() => {})
   const log = EventLog.open(options.state ?? null, l1)
+  if (options.isFresh === true) log.cut(0)
   await dropReorganised(l1, log)
   const isFromState = log.heads.length > 0
   const ledger = emptyLedger(domainOf(l1.chainId, l1.contract), RETENTION)
@@ -82,6 +108,7 @@ async function scanOnce(l1: L1, options: ScanOptions): Promise<Outcome> {
     scan: {
       rebuilt: ledger,
       log,
+      isFromState,
       replayedCount: Number(ledger.batchNumber - resumedAt),
       resumedAt,
       mended: log.mended,

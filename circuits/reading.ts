@@ -84,7 +84,7 @@ export function readingGuide(): readonly string[] {
     '4. Slot k of a balance word is (word >> 84 k) mod 2^84: the instrument id in the low 28 bits, above',
     '   it the quantity plus 2^55. Slot 0 of word 0 is cash (id 1); id 0 is an empty slot. The fee',
     '   account has owner key hash 0.',
-    '5. A deposit is an account\'s if its commitment is DEPOSIT(accountIndex, secret).',
+    "5. A deposit is an account's if its commitment is DEPOSIT(accountIndex, secret).",
     '',
     '## Withdrawals',
     '',

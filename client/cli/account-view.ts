@@ -12,7 +12,13 @@ export type OwnAccount = {
   readonly isSettled: boolean | null
 }
 
-export function accountText({ account, l1Owner, steps, deposits, isSettled }: OwnAccount): string[] {
+export function accountText({
+  account,
+  l1Owner,
+  steps,
+  deposits,
+  isSettled,
+}: OwnAccount): string[] {
   const last = steps.at(-1)
   const open = deposits.filter(({ status }) => status === 'open')
   const header = [`Account ${account} (L1 owner ${l1Owner ?? 'unknown'})`]
@@ -65,7 +71,8 @@ export function accountJson({ account, l1Owner, steps, deposits, isSettled }: Ow
     l1Owner,
     touchedBy: steps.length,
     ...(isSettled === null ? {} : { settled: isSettled }),
-    now: last === undefined ? null : { batch: `${last.visit.touch.batchNumber}`, ...leafJson(last) },
+    now:
+      last === undefined ? null : { batch: `${last.visit.touch.batchNumber}`, ...leafJson(last) },
     deposits: deposits.map(({ id, token, amount, status, batch }) => ({
       id: `${id}`,
       token,

@@ -80,7 +80,7 @@ function parseLabel(label: string, isGuessed: boolean): string {
   if (/^[A-Za-z0-9._-]{1,64}$/.test(label)) return label
   throw new Undone(
     isGuessed
-      ? 'the seed\'s keys have a name (cloister account new NAME): give it with --label NAME'
+      ? "the seed's keys have a name (cloister account new NAME): give it with --label NAME"
       : `"${label}" is no label: 1 to 64 letters, digits, dots, hyphens, underscores`,
   )
 }

@@ -36,10 +36,13 @@ Exit codes: 0 rebuilt, every root equal; 1 L1 or the node's account of it does n
 export function addRebuild(program: Command, commonOf: CommonOf, run: Run): void {
   withKey(program.command('rebuild'))
     .description('the whole house from L1 alone; with a seed, your account and its history')
-    .option('--contract <address>', 'the house on L1 (default: beside the seed, or the running day)')
+    .option(
+      '--contract <address>',
+      'the house on L1 (default: beside the seed, or the running day)',
+    )
     .option('--account <index>', 'the account, if the seed has several or came to it by a page')
     .option('--state <directory>', 'keep what was read here and go on from it the next time')
-    .option('--from-block <number>', 'block of the contract\'s deployment (default: looked for)')
+    .option('--from-block <number>', "block of the contract's deployment (default: looked for)")
     .option('--leaves', 'with --json: every leaf of the tree, too')
     .addHelpText('after', REBUILD)
     .action((options: Given, command: Command) =>
@@ -94,7 +97,10 @@ export function addDisclose(program: Command, commonOf: CommonOf, run: Run): voi
     .requiredOption('--out <file>', 'the file to write')
     .option('--purpose <text>', 'for whom and what for: stands in the file and in the log')
     .option('--account <index>', 'the account, if the seed has several')
-    .option('--contract <address>', 'the house on L1 (default: beside the seed, or the running day)')
+    .option(
+      '--contract <address>',
+      'the house on L1 (default: beside the seed, or the running day)',
+    )
     .option('--state <directory>', 'as of cloister rebuild')
     .addHelpText('after', GRANT)
     .action((options: { from: string; to: string; out: string }, self: Command) =>
@@ -103,7 +109,10 @@ export function addDisclose(program: Command, commonOf: CommonOf, run: Run): voi
   disclose
     .command('read <file>')
     .description('read what a grant opens, checked against L1')
-    .option('--contract <address>', 'the house that you mean (default: the one that the file names)')
+    .option(
+      '--contract <address>',
+      'the house that you mean (default: the one that the file names)',
+    )
     .option('--state <directory>', 'as of cloister rebuild')
     .addHelpText('after', READ)
     .action((file: string, options: Given, self: Command) =>
@@ -120,5 +129,5 @@ function withKey(command: Command): Command {
   return command
     .option('--key <file>', 'seed file')
     .option('--member <name>', 'the same for a member of this machine')
-    .option('--label <name>', 'name of the seed\'s keys (default: the one found beside the seed)')
+    .option('--label <name>', "name of the seed's keys (default: the one found beside the seed)")
 }

@@ -109,8 +109,7 @@ export function ownAccounts(
   return indices.map((index) => {
     note(`opening account ${index}`)
     const visits = visitsOf(rebuilt, log, index)
-    if (visits.length === 0 && BigInt(index) >= rebuilt.accountCount)
-      sayWhyEmpty(rebuilt, index)
+    if (visits.length === 0 && BigInt(index) >= rebuilt.accountCount) sayWhyEmpty(rebuilt, index)
     const deposits = depositsOfSeed(rebuilt, index, ring)
     const steps = historyOf(rebuilt, openVisits(rebuilt, visits, ring), deposits)
     const head = steps.at(-1)?.visit.account.head
@@ -119,8 +118,7 @@ export function ownAccounts(
       l1Owner: rebuilt.l1Owners.get(index) ?? null,
       steps,
       deposits,
-      isSettled:
-        beside.head === undefined || head === undefined ? null : beside.head === `${head}`,
+      isSettled: beside.head === undefined || head === undefined ? null : beside.head === `${head}`,
     }
   })
 }

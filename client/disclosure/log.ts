@@ -41,7 +41,8 @@ export type GrantLog = {
 
 export const NO_ENTRY = '0'.repeat(64)
 
-const hashOf = (entry: LogEntry): string => sha256Hex(`cloister grant log\n${JSON.stringify(entry)}`)
+const hashOf = (entry: LogEntry): string =>
+  sha256Hex(`cloister grant log\n${JSON.stringify(entry)}`)
 
 export function readGrantLog(path: string): GrantLog {
   const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)

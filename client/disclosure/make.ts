@@ -27,7 +27,9 @@ export function periodOf(
   const first = endOf(from, '--from')
   const last = endOf(to, '--to')
   if (last.batch !== null && last.batch > latest.number)
-    throw new GrantAskError(`batch ${last.batch} does not exist yet: the latest is ${latest.number}`)
+    throw new GrantAskError(
+      `batch ${last.batch} does not exist yet: the latest is ${latest.number}`,
+    )
   if (last.time !== null && last.time - DAY_SECONDS >= now)
     throw new GrantAskError(`--to ${to} lies ahead: the keys of batches to come do not exist yet`)
   const inside = batches.filter(

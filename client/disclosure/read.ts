@@ -8,7 +8,9 @@ import { GrantError, type Grant, type GrantKey } from './grant.ts'
 /** Before L1 is read: the node and the contract must be those that the grant is for. */
 export function checkPlace(grant: Grant, chainId: bigint, contract: string): void {
   if (grant.chainId !== chainId)
-    throw new GrantError(`the grant is for chain ${grant.chainId}, this node is of chain ${chainId}`)
+    throw new GrantError(
+      `the grant is for chain ${grant.chainId}, this node is of chain ${chainId}`,
+    )
   if (BigInt(grant.contract) !== BigInt(contract))
     throw new GrantError(`the grant is for the house ${grant.contract}, not for ${contract}`)
 }
@@ -27,7 +29,9 @@ export type ReadGrant = {
 export function readGrant(rebuilt: Rebuilt, log: EventLog, grant: Grant): ReadGrant {
   const { account, period, keys } = grant
   if (BigInt(account) >= rebuilt.accountCount)
-    throw new GrantError(`account ${account} does not exist: accounts end before ${rebuilt.accountCount}`)
+    throw new GrantError(
+      `account ${account} does not exist: accounts end before ${rebuilt.accountCount}`,
+    )
   if (period.to > rebuilt.batchNumber)
     throw new GrantError(
       `the period ends with batch ${period.to}, L1 has ${rebuilt.batchNumber}: is the node behind?`,

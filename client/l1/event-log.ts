@@ -58,8 +58,7 @@ export class EventLog {
   /** Whatever of the directory is whole, in order and about this contract; the rest is removed. */
   static open(state: string | null, identity: Identity): EventLog {
     const { chainId, contract } = identity
-    const directory =
-      state === null ? null : join(state, `${chainId}-${contract.toLowerCase()}`)
+    const directory = state === null ? null : join(state, `${chainId}-${contract.toLowerCase()}`)
     const log = new EventLog(directory, identity)
     if (directory === null) return log
     try {
@@ -114,7 +113,9 @@ export class EventLog {
     const { fromBlock, toBlock, blockHash, eventCount, digest } = head as unknown as SegmentHead
     if (head['chainId'] !== `${chainId}` || head['contract'] !== contract)
       return 'is about another contract'
-    if (digest !== this.#digest(i, { fromBlock, toBlock, blockHash, eventCount }, text.slice(end + 1)))
+    if (
+      digest !== this.#digest(i, { fromBlock, toBlock, blockHash, eventCount }, text.slice(end + 1))
+    )
       return 'is damaged or cut short'
     if (i > 0 && fromBlock !== (this.#heads[i - 1]?.toBlock ?? 0) + 1)
       return 'does not follow the one before'

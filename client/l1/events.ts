@@ -132,10 +132,7 @@ export async function readEvents(
 }
 
 /** The events among the logs; what the ABI knows and the replay has no use for is left out. */
-export async function eventsOf(
-  l1: L1,
-  logs: readonly DecodedLog[],
-): Promise<readonly L1Event[]> {
+export async function eventsOf(l1: L1, logs: readonly DecodedLog[]): Promise<readonly L1Event[]> {
   const sizes = new Map<number, ShapeSizes>()
   for (const { args } of logs.filter((log) => log.name === 'ShapeAdded')) {
     sizes.set(Number(args.id), await readShapeSizes(l1, Number(args.id)))

@@ -60,7 +60,7 @@ export function writeNew(path: string, text: string, mode: number): void {
 /** A write may take only a part of a large text. */
 export function writeAll(file: number, text: string): void {
   const bytes = Buffer.from(text)
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
+  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at)
 }
 
 /** Makes a new name in a folder last through a loss of power. */

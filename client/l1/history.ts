@@ -113,7 +113,8 @@ export function holdingsOf(account: Account): readonly Change[] {
 }
 
 export function changesBetween(before: Account | null, after: Account): readonly Change[] {
-  const held = before === null ? [] : holdingsOf(before).map(({ id, lots }) => ({ id, lots: -lots }))
+  const held =
+    before === null ? [] : holdingsOf(before).map(({ id, lots }) => ({ id, lots: -lots }))
   return summed([...holdingsOf(after), ...held])
 }
 

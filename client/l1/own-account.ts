@@ -131,7 +131,8 @@ function openVisit(
     if (given === undefined)
       throw new OpenError(
         `account ${index}: the view key opens the ciphertext of batch ${batchNumber}, but the ` +
-          'leaf on L1 belongs to no owner key of this seed, nor to one that L1 was given',
+          'leaf on L1 belongs to no owner key of this seed, nor to one that L1 was given (or the ' +
+          'node altered the ciphertext: ask another one)',
       )
     const hash = own === undefined ? (given as bigint) : ring.at(own).ownerKeyHash
     const account = { ...opened, ownerKeyHash: hash }

@@ -209,7 +209,9 @@ async function blockOf(send: Transport, tag: string): Promise<Block> {
 }
 
 async function hashOfBlock(send: Transport, number: number): Promise<string | null> {
-  const found = (await send('eth_getBlockByNumber', [hex(number), false])) as { hash: string } | null
+  const found = (await send('eth_getBlockByNumber', [hex(number), false])) as {
+    hash: string
+  } | null
   return found?.hash ?? null
 }
 
@@ -237,7 +239,7 @@ async function readLogs(
   reader: LogReader,
 ): Promise<readonly DecodedLog[]> {
   const logs: DecodedLog[] = []
-  for (let first = from; first <= to; ) {
+  for (let first = from; first <= to;) {
     const last = Math.min(first + reader.span - 1, to)
     try {
       logs.push(...(await logsOfRange(send, address, first, last)))

@@ -76,8 +76,7 @@ export async function scanFor<T>(
 }
 
 type Outcome =
-  | { readonly scan: Scan }
-  | { readonly faults: readonly Fault[]; readonly isFromState: boolean }
+  { readonly scan: Scan } | { readonly faults: readonly Fault[]; readonly isFromState: boolean }
 
 async function scanOnce(l1: L1, options: ScanOptions): Promise<Outcome> {
   const started = Date.now()
@@ -161,7 +160,10 @@ function take(l1: L1, ledger: Ledger, event: L1Event, isFirst: boolean): void {
   const keyHash = ledger.shapes.get(event.shapeId)?.keyHash
   if (keyHash === undefined) return
   const { chainId, contract } = l1
-  const { x } = challengeOf({ chainId, contract, keyHash, commitment: event.commitment }, event.words)
+  const { x } = challengeOf(
+    { chainId, contract, keyHash, commitment: event.commitment },
+    event.words,
+  )
   if (x === event.x) return
   ledger.faults.push({
     must: 'WordsMustMatchChallenge',

@@ -64,9 +64,9 @@ export function saveCheckpoint(log: EventLog, ledger: Ledger, comparedTo: bigint
 }
 
 /** The used leaves of the tree, by index. */
-export function* leavesOf(ledger: Pick<Ledger, 'tree' | 'accountCount'>): Generator<
-  readonly [number, bigint]
-> {
+export function* leavesOf(
+  ledger: Pick<Ledger, 'tree' | 'accountCount'>,
+): Generator<readonly [number, bigint]> {
   for (let index = 0; index < Number(ledger.accountCount); index++) {
     const leaf = ledger.tree.leaf(index)
     if (leaf !== 0n) yield [index, leaf]

@@ -121,7 +121,7 @@ describe('the house', () => {
   it('is told to people with the cost, and progress goes to stderr', async () => {
     const { code, out, err } = await rebuild()
     expect(code).toBe(0)
-    expect(out).toContain('6, each root equal to the chain\'s')
+    expect(out).toContain("6, each root equal to the chain's")
     expect(out).toContain('320 a touched account')
     expect(err).toContain('read blocks 0 to')
     expect((await rebuild('--json')).err).toBe('')

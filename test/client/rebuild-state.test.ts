@@ -1,5 +1,12 @@
 /** The scan of L1: resumed, reorganised, damaged, limited and lied to. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -165,7 +172,10 @@ describe('a damaged state directory', () => {
     }))
     node.grow([...(moments[0] ?? []), ...filler])
     await run()
-    node.grow([...(moments[0] ?? []), ...filler, ...(moments[4] ?? []).slice(moments[0]?.length)], 300)
+    node.grow(
+      [...(moments[0] ?? []), ...filler, ...(moments[4] ?? []).slice(moments[0]?.length)],
+      300,
+    )
     await run()
     expect(readdirSync(folder()).filter((f) => f.startsWith('segment')).length).toBe(2)
     flip(join(folder(), 'segment-00000001.jsonl'), 0.9)

@@ -2,7 +2,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { depositCommitment, rotationPayload } from '../../circuits/account.ts'
+import { depositCommitment, rotationPayload, viewKeyHash } from '../../circuits/account.ts'
 import type { Credit } from '../../circuits/batch.ts'
 import { eighthOf } from '../../circuits/eddsa.ts'
 import { memberKeys } from '../../client/keys.ts'
@@ -32,7 +32,7 @@ export function joinSeeded(
   l1.request({
     ...request,
     key: eighthOf(keys.signing),
-    viewKeyHash: viewKey === keys.viewKey ? keys.viewKeyHash : request.viewKeyHash,
+    viewKeyHash: viewKeyHash(viewKey),
   })
   return member
 }

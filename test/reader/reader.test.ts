@@ -75,9 +75,13 @@ function grow(l1: SyntheticL1, plan: readonly (readonly string[])[]): Keys {
     const settled = has('settle') ? settleable.pop() : undefined
     if (settled !== undefined) l1.settle(settled, BigInt(n) * 1_000_000n - 5n)
     if (has('trade') && !isRotating)
-      l1.house.trade(a, b, [
-        { instrument: 1024 + (n % 3), quantity: BigInt(n % 5) - 2n || 3n, price: 1_000_000n },
-      ].filter(({ instrument }) => settleable.includes(instrument)))
+      l1.house.trade(
+        a,
+        b,
+        [
+          { instrument: 1024 + (n % 3), quantity: BigInt(n % 5) - 2n || 3n, price: 1_000_000n },
+        ].filter(({ instrument }) => settleable.includes(instrument)),
+      )
     if (has('withdraw') && !isRotating) l1.house.withdraw(a, 1, BigInt(n) + 1n)
     if (has('deposit')) credits.push(l1.deposit(b, BigInt(n) * 1000n + 1n))
     if (isRotating) {

@@ -126,9 +126,16 @@ export class Reader {
     contract: string,
   ): Omit<ReadBatch, 'root' | 'challenge' | 'y'> {
     const parts = must(this.page.shapes.get(shape), `shape ${shape}`)
-    same('number of words', words.length, parts.reduce((sum, part) => sum + part.count, 0))
+    same(
+      'number of words',
+      words.length,
+      parts.reduce((sum, part) => sum + part.count, 0),
+    )
     const rows = (name: string): Row[] => {
-      const part = must(parts.find((p) => p.name === name), `part ${name}`)
+      const part = must(
+        parts.find((p) => p.name === name),
+        `part ${name}`,
+      )
       const names = must(this.page.rows.get(name), `row of ${name}`)
       return Array.from({ length: part.count / names.length }, (_, r) =>
         Object.fromEntries(
@@ -199,7 +206,9 @@ export class Reader {
     const leaf = this.hash('LEAF', [owner, view, ...words, salt, 0n, 0n, 0n])
     if (leaf !== row['leaf']) return null
     const mask = (1n << 84n) - 1n
-    const slots = words.slice(2).flatMap((word) => [0n, 1n, 2n].map((k) => (word >> (84n * k)) & mask))
+    const slots = words
+      .slice(2)
+      .flatMap((word) => [0n, 1n, 2n].map((k) => (word >> (84n * k)) & mask))
     const holdings = slots.map((slot) => ({
       id: slot & ((1n << 28n) - 1n),
       quantity: (slot >> 28n) - (1n << 55n),
@@ -249,7 +258,11 @@ function keccakRoot(payments: readonly (readonly bigint[])[]): string {
     const next: string[] = []
     for (let i = 0; i < nodes.length; i += 2) {
       const pair = nodes.slice(i, i + 2).sort()
-      next.push(pair.length === 1 ? (pair[0] as string) : keccak256(`0x${pair.map((h) => h.slice(2)).join('')}`))
+      next.push(
+        pair.length === 1
+          ? (pair[0] as string)
+          : keccak256(`0x${pair.map((h) => h.slice(2)).join('')}`),
+      )
     }
     nodes = next
   }

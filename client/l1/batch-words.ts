@@ -137,14 +137,14 @@ export function parseBatchWords(sizes: ShapeSizes, words: readonly bigint[]): Ba
   }
 }
 
-function bytes32(value: bigint): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, i) => Number((value >> BigInt(8 * (31 - i))) & 255n))
+/** Each word as 32 bytes, big-endian. */
+function bytesOf(words: readonly bigint[]): Uint8Array {
+  const hex = words.map((word) => word.toString(16).padStart(64, '0')).join('')
+  return new Uint8Array(Buffer.from(hex, 'hex'))
 }
 
 export function keccakOf(words: readonly bigint[]): bigint {
-  const hash = keccak_256.create()
-  for (const word of words) hash.update(bytes32(word))
-  return BigInt(`0x${Buffer.from(hash.digest()).toString('hex')}`)
+  return BigInt(`0x${Buffer.from(keccak_256(bytesOf(words))).toString('hex')}`)
 }
 
 /** keccak256("cloister.v1"): the first element of the challenge's preimage. */

@@ -259,6 +259,7 @@ function oweWithdrawals(
 
 function writeAccounts(ledger: Ledger, { header, accounts }: BatchWords, must: Expect): void {
   let previous = -1
+  const written: (readonly [number, bigint])[] = []
   for (const { index, leaf, cipher } of accounts) {
     must(
       index > previous &&
@@ -287,7 +288,7 @@ function writeAccounts(ledger: Ledger, { header, accounts }: BatchWords, must: E
       'LeafMustBeEmptyBeforeRegistration',
       `account ${index} has a leaf, but accounts end before ${header.accountCountAfter}`,
     )
-    ledger.tree.set(index, leaf)
+    written.push([index, leaf])
     if (!ledger.retention.isKeepingTouches) continue
     const touch = {
       index,
@@ -301,4 +302,5 @@ function writeAccounts(ledger: Ledger, { header, accounts }: BatchWords, must: E
     if (touches === undefined) ledger.touches.set(index, [touch])
     else touches.push(touch)
   }
+  ledger.tree.setAll(written)
 }

@@ -5,6 +5,7 @@ import * as params from './params.ts'
 import { emptyRoot } from './tree.ts'
 import { CHALLENGE_NAMES } from './challenges.ts'
 import { paddingHead } from './page.ts'
+import { readingGuide } from './reading.ts'
 import { headerWords, wordLayout } from './words.ts'
 
 const NUMBERS = [
@@ -136,8 +137,8 @@ export function encodingsPage(): string {
     '',
     'Outputs of one permutation on x: ' + CHALLENGE_NAMES.join(', ') + '.',
   )
+  out.push('', ...readingGuide())
   out.push(
-    '',
     '## Public words',
     '',
     'Filled by: **L1** = from its own storage, prover = from calldata.',

@@ -6,6 +6,7 @@ import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { riskCommand } from './risk.ts'
 import { addOracle } from './oracle.ts'
+import { addDisclose, addRebuild } from './l1-commands.ts'
 
 export type Output = { readonly out: (text: string) => void; readonly err: (text: string) => void }
 
@@ -81,6 +82,8 @@ function programOf(
   addTrade(program, commonOf, run)
   riskCommand(program, commonOf, run)
   addOracle(program, commonOf, run)
+  addRebuild(program, commonOf, run)
+  addDisclose(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')

@@ -22,6 +22,7 @@ export type DepositWords = {
   readonly token: number
   readonly amount: bigint
 }
+/** x, y and viewKeyHash are data 0 to 2: of a forced exit the token, the address, the free vault. */
 export type RequestWords = {
   readonly kind: number
   readonly serial: bigint
@@ -29,6 +30,7 @@ export type RequestWords = {
   readonly x: bigint
   readonly y: bigint
   readonly viewKeyHash: bigint
+  /** Lots that a forced exit was paid; 0 otherwise. */
   readonly data3: bigint
 }
 export type WithdrawalWords = {
@@ -68,6 +70,10 @@ export function wordsOfBytes(bytes: string): readonly bigint[] {
   return Array.from({ length: text.length / 64 }, (_, i) =>
     BigInt(`0x${text.slice(64 * i, 64 * (i + 1))}`),
   )
+}
+
+export function addressOfWord(word: bigint): string {
+  return `0x${word.toString(16).padStart(40, '0')}`
 }
 
 /** Throws on a number of words that is not the shape's. */
@@ -119,7 +125,7 @@ export function parseBatchWords(sizes: ShapeSizes, words: readonly bigint[]): Ba
               slot,
               token: Number(at(r, 0)),
               amount: at(r, 1),
-              to: `0x${at(r, 2).toString(16).padStart(40, '0')}`,
+              to: addressOfWord(at(r, 2)),
             },
           ],
     ),
@@ -131,14 +137,14 @@ export function parseBatchWords(sizes: ShapeSizes, words: readonly bigint[]): Ba
   }
 }
 
-function bytes32(value: bigint): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, i) => Number((value >> BigInt(8 * (31 - i))) & 255n))
+/** Each word as 32 bytes, big-endian. */
+function bytesOf(words: readonly bigint[]): Uint8Array {
+  const hex = words.map((word) => word.toString(16).padStart(64, '0')).join('')
+  return new Uint8Array(Buffer.from(hex, 'hex'))
 }
 
 export function keccakOf(words: readonly bigint[]): bigint {
-  const hash = keccak_256.create()
-  for (const word of words) hash.update(bytes32(word))
-  return BigInt(`0x${Buffer.from(hash.digest()).toString('hex')}`)
+  return BigInt(`0x${Buffer.from(keccak_256(bytesOf(words))).toString('hex')}`)
 }
 
 /** keccak256("cloister.v1"): the first element of the challenge's preimage. */

@@ -27,7 +27,7 @@ export type Opened = { readonly account: Account; readonly touch: Touch }
  */
 export function ownerKeyHashesOnL1(rebuilt: Rebuilt, index: number): readonly bigint[] {
   return rebuilt.keyRequests
-    .filter((r) => r.account === index && r.servedBy !== null)
+    .filter((r) => r.account === index && r.kind !== 'forcedExit' && r.servedBy !== null)
     .map(({ x, y }) => ownerKeyHash(timesEight({ x, y })))
     .reverse()
 }
@@ -81,7 +81,7 @@ export function openWithBatchKey(
   if (account === null) throw new OpenError(`${where}: the batch key does not open the ciphertext`)
   if (leafHash(account) !== touch.leaf) {
     throw new OpenError(
-      `${where}: the ciphertext opens, but the leaf on L1 is under other key hashes`,
+      `${where}: the ciphertext opens, but the leaf on L1 is another: other key hashes, or altered words`,
     )
   }
   return account

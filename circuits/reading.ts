@@ -1,0 +1,97 @@
+/** How to read what L1 carries: the part of docs/encodings.md that is enough to write a reader. */
+import { CIPHER_WORD_COUNT, PAGE_KIND, REQUEST_KIND, STATUS, TREE_DEPTH } from './params.ts'
+import { DEPOSIT_WORDS, headerWords, REQUEST_WORDS, WITHDRAWAL_WORDS } from './words.ts'
+
+const BALANCES = Array.from({ length: CIPHER_WORD_COUNT - 2 }, (_, i) => `balanceWord${i}`)
+const CIPHER = Array.from({ length: CIPHER_WORD_COUNT }, (_, i) => `cipher${i}`)
+
+function codes(of: Readonly<Record<string, number>>): string {
+  return Object.entries(of)
+    .map(([name, code]) => `${code} ${name}`)
+    .join(', ')
+}
+
+/** Lines of Markdown. A test reads a chain with nothing but this page. */
+export function readingGuide(): readonly string[] {
+  return [
+    '## Words of a row',
+    '',
+    'The parts of the public words are rows of these words, in this order.',
+    '',
+    '| part | words of a row |',
+    '|---|---|',
+    `| header | ${headerWords.join(', ')} |`,
+    `| deposits | ${DEPOSIT_WORDS.join(', ')} |`,
+    `| requests | ${REQUEST_WORDS.join(', ')} |`,
+    `| withdrawals | ${WITHDRAWAL_WORDS.join(', ')} |`,
+    `| accounts | index, leaf, ${CIPHER.join(', ')} |`,
+    `| plaintext | head, meta, ${BALANCES.join(', ')} |`,
+    '',
+    'A row of deposits, requests or withdrawals that is all zero is an unused slot; the used ones',
+    'come first. The first row of accounts is the fee account, the indices ascend. A row of accounts',
+    'with leaf 0 is padding: its ciphertext is zero and it changes nothing.',
+    '',
+    `Codes: request kinds ${codes(REQUEST_KIND)}; page kinds ${codes(PAGE_KIND)}; account statuses`,
+    `${codes(STATUS)}.`,
+    '',
+    'data0 to data3 of a request: register: x and y of a point Q, viewKeyHash, 0. rotate: x and y of',
+    'Q, 0, 0. forcedExit: token, address, free vault, amount paid. The owner key is 8 Q on BabyJubJub,',
+    'a x^2 + y^2 = 1 + d x^2 y^2 with a = 168700, d = 168696.',
+    '',
+    '## Poseidon',
+    '',
+    'Of n words the permutation has n + 1 elements, with the constants and round numbers of',
+    'circomlib for that size: first the capacity, then the words. Output 0 is the hash. After a full',
+    'sixteen words output 0 becomes the capacity of the next permutation, which is as wide as what',
+    'remains. A negative number is taken mod p, the order of the scalar field of BN254:',
+    '21888242871839275222246405745257275088548364400416034343698204186575808495617.',
+    '',
+    '## Reading L1',
+    '',
+    'Events of the contract, in the order of block and log index:',
+    '',
+    '```',
+    'Genesis(uint256 root, uint256 feeAccountLeaf, uint256 feeAccountViewKeyHash, uint256 feeAccountMeta)',
+    'ShapeAdded(uint256 indexed id, string name, address verifier, bytes32 keyHash, bool isDevelopmentKey)',
+    'RequestQueued(uint256 indexed serial, uint256 indexed account, uint8 kind, uint256 x, uint256 y, uint256 viewKeyHash)',
+    'Batch(uint256 indexed number, uint256 indexed shapeId, uint256 newRoot, uint256 commitment, uint256 x, bytes words)',
+    '```',
+    '',
+    '1. The domain is keccak256(chainId, contract) mod p, each as 32 bytes, big-endian.',
+    '2. `words` of a Batch are 32 bytes each, big-endian. Their number and parts follow from the shape',
+    '   that was added under `shapeId`: counts below, by its name. (The contract has them as',
+    '   `shapes(shapeId)`: members + 1 rows of accounts.)',
+    `3. The tree has depth ${TREE_DEPTH}; node i of a level has the nodes 8 i to 8 i + 7 below it as`,
+    '   children; leaf i is account i; an empty leaf is 0. At genesis only leaf 0 is set, to',
+    '   feeAccountLeaf, and the root is that of the event.',
+    '4. A batch sets leaf `index` to `leaf` for every row of accounts that is not padding. Then the',
+    '   root is header newRoot and the newRoot of the event; before, it was header oldRoot.',
+    '5. The challenge: x = keccak256(keccak256("cloister.v1"), chainId, contract, keyHash of the shape,',
+    '   commitment, words...) mod p, 32 bytes each. The proof is for (commitment, x, y) with',
+    '   y = words[0] + words[1] x + words[2] x^2 + ... mod p.',
+    '',
+    '## Opening an account',
+    '',
+    'Of the owner of viewKey, or of whoever was given a batchKey = BATCH_KEY(viewKey, accountIndex,',
+    'header batchNumber, header batchNonce):',
+    '',
+    '1. Keystream: the permutation with capacity KEYSTREAM of batchKey and zeros,',
+    `   ${CIPHER_WORD_COUNT} words in all; its outputs 1 to ${CIPHER_WORD_COUNT}.`,
+    '2. plaintext word i = cipher word i - keystream output i + 1, mod p.',
+    '3. salt = SALT(batchKey). The leaf is LEAF(ownerKeyHash, viewKeyHash, plaintext, salt, 0, 0, 0) and',
+    '   must equal the one on L1. ownerKeyHash of a registration or rotation on L1 is OWNER_KEY of',
+    '   8 Q; a rotation by page changes both hashes, and only its owner knows to what.',
+    '4. Slot k of a balance word is (word >> 84 k) mod 2^84: the instrument id in the low 28 bits, above',
+    '   it the quantity plus 2^55. Slot 0 of word 0 is cash (id 1); id 0 is an empty slot. The fee',
+    '   account has owner key hash 0.',
+    "5. A deposit is an account's if its commitment is DEPOSIT(accountIndex, secret).",
+    '',
+    '## Withdrawals',
+    '',
+    'Leaves keccak256(keccak256(contract, batch number, slot, token, amount, address)), 32 bytes each:',
+    'the withdrawals in slot order, then every forced exit in the order of its request, one that was',
+    'paid nothing included, slots going on. Pairs are hashed smaller first; the odd one out moves up',
+    'unhashed. No payments: 0.',
+    '',
+  ]
+}

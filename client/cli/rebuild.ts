@@ -1,0 +1,189 @@
+/** `cloister rebuild`: the house and an account again, from L1 and a seed alone. */
+import { FIRST_MEMBER_INDEX } from '../../circuits/params.ts'
+import { historyOf } from '../l1/history.ts'
+import { vaultOf, type Rebuilt } from '../l1/ledger.ts'
+import { accountsOfSeed, depositsOfSeed, openVisits, visitsOf } from '../l1/own-account.ts'
+import { OpenError } from '../l1/open.ts'
+import { connect } from '../l1/rpc.ts'
+import { leafList, scanFor, type Scan } from '../l1/scan.ts'
+import { accountJson, accountText, hexWord, timeText, type OwnAccount } from './account-view.ts'
+import { findDay, type Common, type Result } from './day.ts'
+import { Undone } from './failures.ts'
+import { openKey, type KeyOptions, type OpenedKey } from './key-file.ts'
+import { fromHere } from './root.ts'
+import { parseAccount } from './terms.ts'
+
+export type RebuildOptions = Common &
+  KeyOptions & {
+    readonly contract?: string
+    readonly state?: string
+    readonly account?: string
+    readonly fromBlock?: string
+    readonly leaves?: boolean
+  }
+const ACCOUNT_BYTES = 320
+const BATCHES_SHOWN = 10
+
+export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
+  const key = openKey(options)
+  const where = placeOf(options, key)
+  const l1 = await connect(where.rpc, where.contract)
+  const { scan: result, value: accounts } = await scanFor(
+    l1,
+    {
+      ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
+      ...(options.fromBlock === undefined ? {} : { fromBlock: parseBlock(options.fromBlock) }),
+      onProgress: options.note,
+    },
+    (found) => (key === null ? null : ownAccounts(found, key, options.account, options.note)),
+    (error) => error instanceof OpenError,
+  )
+  const { rebuilt } = result
+  const block = { number: l1.head.number, hash: l1.head.hash }
+  return {
+    text: [
+      `${l1.contract} on chain ${l1.chainId}, from L1 alone, at block ${block.number}`,
+      ...houseText(result),
+      ...(accounts ?? []).flatMap(accountText),
+      ...(key === null ? ['With --key FILE your own account is opened as well.'] : []),
+    ].join('\n'),
+    json: {
+      contract: l1.contract,
+      chainId: `${l1.chainId}`,
+      block,
+      root: `${rebuilt.root}`,
+      members: Number(rebuilt.accountCount) - FIRST_MEMBER_INDEX,
+      batches: rebuilt.summaries.map(({ number, root, time, place, touchedCount, wordCount }) => ({
+        number: `${number}`,
+        root: `${root}`,
+        time: `${time}`,
+        block: place.block,
+        transaction: place.transaction,
+        leavesWritten: touchedCount,
+        bytes: 32 * wordCount,
+      })),
+      tokens: tokensJson(rebuilt),
+      ...(options.leaves === true
+        ? { leaves: leafList(rebuilt).map(([index, leaf]) => ({ index, leaf: `${leaf}` })) }
+        : {}),
+      cost: costOf(result),
+      state: stateOf(result),
+      ...(accounts === null ? {} : { accounts: accounts.map(accountJson) }),
+    },
+  }
+}
+
+/** Named on the command line, or beside the seed, or by the running day. */
+export function placeOf(
+  options: { readonly rpc?: string; readonly contract?: string },
+  key: OpenedKey | null,
+): { readonly rpc: string; readonly contract: string } {
+  const { beside } = key ?? {}
+  const isNamed = options.contract !== undefined || beside?.contract !== undefined
+  const day = isNamed ? null : findDay()
+  const contract = options.contract ?? beside?.contract ?? day?.contract
+  const rpc = options.rpc ?? beside?.rpcUrl ?? day?.rpcUrl
+  if (contract === undefined || rpc === undefined)
+    throw new Undone('name the L1 node and the house: --rpc URL --contract ADDRESS')
+  return { rpc, contract }
+}
+
+function parseBlock(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new Undone(`--from-block is a block number, not "${text}"`)
+}
+
+export function ownAccounts(
+  { rebuilt, log }: Scan,
+  { ring, beside }: OpenedKey,
+  named: string | undefined,
+  note: (line: string) => void = () => {},
+): readonly OwnAccount[] {
+  const indices = named === undefined ? accountsOfSeed(rebuilt, ring) : [parseAccount(named)]
+  if (indices.length === 0)
+    throw new Undone(
+      `no account on L1 was registered or rotated with a key of this seed under the label ` +
+        `"${ring.label}": is it another seed, another --label, or another contract? ` +
+        '(an account that came to these keys by a page is named with --account)',
+    )
+  return indices.map((index) => {
+    note(`opening account ${index}`)
+    const visits = visitsOf(rebuilt, log, index)
+    if (visits.length === 0 && BigInt(index) >= rebuilt.accountCount) sayWhyEmpty(rebuilt, index)
+    const deposits = depositsOfSeed(rebuilt, index, ring)
+    const steps = historyOf(rebuilt, openVisits(rebuilt, visits, ring), deposits)
+    const head = steps.at(-1)?.visit.account.head
+    return {
+      account: index,
+      l1Owner: rebuilt.l1Owners.get(index) ?? null,
+      steps,
+      deposits,
+      isSettled: beside.head === undefined || head === undefined ? null : beside.head === `${head}`,
+    }
+  })
+}
+
+/** A registration that waits is an account with nothing in it yet; any other index is a mistake. */
+function sayWhyEmpty(rebuilt: Rebuilt, index: number): void {
+  if (rebuilt.registrations.has(index)) return
+  throw new Undone(`account ${index} does not exist: accounts end before ${rebuilt.accountCount}`)
+}
+
+function costOf({ rebuilt, replayedCount, seconds, log }: Scan) {
+  const { summaries } = rebuilt
+  const bytes = summaries.reduce((sum, b) => sum + 32 * b.wordCount, 0)
+  const touched = summaries.reduce((sum, b) => sum + b.touchedCount, 0)
+  return {
+    batches: summaries.length,
+    events: log.eventCount,
+    wordBytes: bytes,
+    bytesPerBatch: summaries.length === 0 ? 0 : Math.round(bytes / summaries.length),
+    bytesPerTouchedAccount: ACCOUNT_BYTES,
+    leavesWritten: touched,
+    seconds: Math.round(seconds * 10) / 10,
+    replayed: replayedCount,
+    secondsPer1000Batches:
+      replayedCount === 0 ? null : Math.round((seconds / replayedCount) * 10_000) / 10,
+  }
+}
+
+function stateOf({ log, resumedAt, mended }: Scan) {
+  return { directory: log.directory, resumedAfterBatch: `${resumedAt}`, mended }
+}
+
+function tokensJson(rebuilt: Rebuilt) {
+  return [...rebuilt.tokens.values()].map(({ id, address, unit }) => {
+    const { vault, owed, unconsumed, balances } = vaultOf(rebuilt.totalsOf(id))
+    return {
+      id,
+      address,
+      unit: `${unit}`,
+      vault: `${vault}`,
+      owed: `${owed}`,
+      unconsumed: `${unconsumed}`,
+      balances: `${balances}`,
+    }
+  })
+}
+
+function houseText(result: Scan): readonly string[] {
+  const { rebuilt } = result
+  const { summaries } = rebuilt
+  const cost = costOf(result)
+  const { directory, resumedAfterBatch, mended } = stateOf(result)
+  return [
+    `  root      ${hexWord(rebuilt.root)}`,
+    `  batches   ${summaries.length}, each root equal to the chain's` +
+      (summaries.length > BATCHES_SHOWN ? `; the last ${BATCHES_SHOWN}:` : ':'),
+    ...summaries
+      .slice(-BATCHES_SHOWN)
+      .map((b) => `    ${`${b.number}`.padStart(6)}  ${timeText(b.time)}  ${hexWord(b.root)}`),
+    `  members   ${Number(rebuilt.accountCount) - FIRST_MEMBER_INDEX}`,
+    `  cost      ${cost.wordBytes} bytes of words, ${cost.bytesPerBatch} a batch, ` +
+      `${ACCOUNT_BYTES} a touched account; ${cost.seconds} s for ${cost.replayed} batches`,
+    ...(directory === null
+      ? []
+      : [`  state     ${directory}, taken up after batch ${resumedAfterBatch}`]),
+    ...mended.map((line) => `  mended    ${line}`),
+  ]
+}

@@ -1,0 +1,252 @@
+/** The seed alone finds everything; a wrong one is told from a lost page and from an empty account. */
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Account } from '../../circuits/account.ts'
+import { main } from '../../client/cli/main.ts'
+import { memberKeys } from '../../client/keys.ts'
+import { FakeNode } from './fake-node.ts'
+import {
+  depositSeeded,
+  HOME,
+  joinSeeded,
+  rotateOnL1,
+  rotateSeeded,
+  seedBytes,
+  seedFolder,
+} from './seeded.ts'
+import { SyntheticL1 } from './synthetic.ts'
+import type { Member } from '../law/house.ts'
+
+const SEED = seedBytes(7)
+const OTHER = seedBytes(8)
+let l1: SyntheticL1
+let ann: Member
+let ben: Member
+let node: FakeNode
+let url: string
+const own = seedFolder(SEED, 'ANN')
+const other = seedFolder(OTHER, 'BEN')
+/** What each batch left in ANN's account, as the house itself had it. */
+const kept: Account[] = []
+
+function keep(): void {
+  kept.push(l1.house.accounts.get(ann.index) as Account)
+}
+
+beforeAll(async () => {
+  l1 = new SyntheticL1(HOME)
+  ann = joinSeeded(l1, SEED, 'ANN')
+  ben = joinSeeded(l1, OTHER, 'BEN')
+  // Counter 0 never reached L1: a transaction that failed after its counter was written down.
+  l1.batch({
+    credits: [
+      depositSeeded(l1, ann, SEED, 'ANN', 1, 1_000_000_000n),
+      depositSeeded(l1, ben, OTHER, 'BEN', 0, 2_000_000_000n),
+    ],
+  })
+  keep()
+  l1.house.trade(ann, ben, [
+    { instrument: 1024, quantity: 5n, price: 50_100_000n },
+    { instrument: 1025, quantity: -7n, price: 2_000_000n },
+  ])
+  l1.batch()
+  keep()
+  // By page, and not to the next rotation but to the third: two came to nothing.
+  rotateSeeded(l1, ann, SEED, 'ANN', 3)
+  l1.batch()
+  keep()
+  rotateOnL1(l1, ann, SEED, 'ANN', 4)
+  l1.settle(1024, 70_000_000n)
+  l1.batch()
+  keep()
+  l1.house.withdraw(ann, 1, 1_000_000n, BigInt(`0x${'11'.repeat(20)}`))
+  l1.batch()
+  keep()
+  l1.batch({ cover: [ann.index] })
+  keep()
+  depositSeeded(l1, ann, SEED, 'ANN', 2, 5n)
+  node = new FakeNode(HOME, l1.events)
+  url = await node.listen()
+}, 60_000)
+afterAll(() => {
+  node.stop()
+  for (const { folder } of [own, other]) rmSync(folder, { recursive: true, force: true })
+})
+
+async function cloister(...argv: string[]) {
+  let out = ''
+  let err = ''
+  const output = { out: (t: string) => void (out += t), err: (t: string) => void (err += t) }
+  const code = await main(argv, output)
+  return { code, out, err }
+}
+const rebuild = (...more: string[]) =>
+  cloister('rebuild', '--rpc', url, '--contract', HOME.contract, ...more)
+
+type Json = {
+  readonly ok: boolean
+  readonly root: string
+  readonly message?: string
+  readonly batches: readonly { readonly number: string; readonly root: string }[]
+  readonly leaves?: readonly { readonly index: number; readonly leaf: string }[]
+  readonly cost: { readonly bytesPerBatch: number; readonly batches: number }
+  readonly accounts: readonly {
+    readonly account: number
+    readonly settled?: boolean
+    readonly touchedBy: number
+    readonly now: { readonly balances: unknown; readonly head: string } | null
+    readonly deposits: readonly unknown[]
+    readonly history: readonly Record<string, unknown>[]
+  }[]
+}
+async function rebuildJson(...more: string[]): Promise<Json> {
+  const { code, out } = await rebuild('--json', ...more)
+  expect(code, out).toBe(0)
+  return JSON.parse(out) as Json
+}
+
+describe('the house', () => {
+  it('has after each batch the root that the chain has, and every leaf', async () => {
+    const { root, batches, leaves, cost } = await rebuildJson('--leaves')
+    expect(root).toBe(`${l1.house.tree.root}`)
+    expect(batches.map(({ root }) => root)).toEqual(
+      l1.events.flatMap((e) => (e.kind === 'batch' ? [`${e.newRoot}`] : [])),
+    )
+    expect(leaves?.map(({ index, leaf }) => [index, BigInt(leaf)])).toEqual(
+      [0, ann.index, ben.index].map((i) => [i, l1.house.tree.leaf(i)]),
+    )
+    expect(cost).toMatchObject({ batches: 6, bytesPerBatch: 79 * 32 })
+  })
+  it('is told to people with the cost, and progress goes to stderr', async () => {
+    const { code, out, err } = await rebuild()
+    expect(code).toBe(0)
+    expect(out).toContain("6, each root equal to the chain's")
+    expect(out).toContain('320 a touched account')
+    expect(err).toContain('read blocks 0 to')
+    expect((await rebuild('--json')).err).toBe('')
+  })
+})
+
+describe('the account', () => {
+  it('is found by the seed alone, through rotations by page and from L1', async () => {
+    const { accounts } = await rebuildJson('--key', own.path, '--label', 'ANN')
+    expect(accounts.length).toBe(1)
+    const [account] = accounts
+    expect(account?.account).toBe(ann.index)
+    expect(account?.history.map((step) => step['head'])).toEqual(kept.map((k) => `${k.head}`))
+    expect(account?.history.map((step) => step['ownerKeyHash'])).toEqual(
+      kept.map((k) => `${k.ownerKeyHash}`),
+    )
+    expect(account?.now?.balances).toEqual([
+      { id: 1, instrument: 'cash', lots: `${kept.at(-1)?.cash}` },
+      expect.objectContaining({ id: 1025, lots: '-7' }),
+    ])
+  })
+  it('has a history of what L1 shows', async () => {
+    const { accounts } = await rebuildJson('--key', own.path, '--label', 'ANN')
+    const [account] = accounts
+    const [first, trade, rotated, onL1, withdrawal, cover] = account?.history ?? []
+    expect(first).toMatchObject({ event: 'registered', pages: 0, deposits: ['1'], byPages: [] })
+    expect(trade).toMatchObject({
+      event: null,
+      pages: null,
+      byPages: [
+        { id: 1, lots: `${-5n * 50_100_000n + 7n * 2_000_000n - 100n}` },
+        { id: 1024, lots: '5' },
+        { id: 1025, lots: '-7' },
+      ],
+    })
+    expect(rotated).toMatchObject({ event: 'keys rotated by page', pages: null })
+    // The settled future is converted by the first batch that touches the account.
+    expect(onL1).toMatchObject({
+      event: 'key rotated on L1',
+      pages: 0,
+      conversions: [{ id: 1024, lots: '5', value: '70000000', cash: '350000000' }],
+      byPages: [],
+    })
+    expect(withdrawal).toMatchObject({
+      paidToOwner: [{ slot: 0, token: 1, lots: '1000000' }],
+      byPages: [{ id: 1, lots: '-1000100' }],
+    })
+    expect(cover).toMatchObject({ event: null, pages: 0, changes: [], byPages: [] })
+    expect(account?.deposits).toEqual([
+      { id: '1', token: 1, lots: '1000000000', status: 'consumed', batch: '1' },
+      { id: '3', token: 1, lots: '5', status: 'open', batch: null },
+    ])
+  })
+  it('shows a page that was signed and lost: the head on L1 is without it', async () => {
+    const record = join(own.folder, 'member.json')
+    const write = (head: bigint): void =>
+      writeFileSync(record, JSON.stringify({ name: 'ANN', head: `${head}`, signed: [] }))
+    write(12345n)
+    const lost = await rebuildJson('--key', own.path)
+    expect(lost.accounts[0]?.settled).toBe(false)
+    expect((await rebuild('--key', own.path)).out).toContain('is not settled')
+    write(kept.at(-1)?.head ?? 0n)
+    expect((await rebuildJson('--key', own.path)).accounts[0]?.settled).toBe(true)
+    rmSync(record)
+  })
+  it('touched once, and never', async () => {
+    const few = new SyntheticL1(HOME)
+    const member = joinSeeded(few, SEED, 'ANN')
+    const before = new FakeNode(HOME, few.events)
+    const at = await before.listen()
+    const ask = async (): Promise<Json> => {
+      const argv = ['rebuild', '--rpc', at, '--contract', HOME.contract, '--key', own.path]
+      const { code, out } = await cloister(...argv, '--label', 'ANN', '--json')
+      expect(code, out).toBe(0)
+      return JSON.parse(out) as Json
+    }
+    expect((await ask()).accounts).toMatchObject([{ touchedBy: 0, now: null, history: [] }])
+    few.batch()
+    before.grow(few.events)
+    expect((await ask()).accounts).toMatchObject([
+      { account: member.index, touchedBy: 1, now: { balances: [] }, history: [{ pages: 0 }] },
+    ])
+    before.stop()
+  })
+  it('of a deposit whose counter lies far behind others that failed is still found', async () => {
+    const far = new SyntheticL1(HOME)
+    const member = joinSeeded(far, SEED, 'ANN')
+    far.batch({ credits: [depositSeeded(far, member, SEED, 'ANN', 99, 3n)] })
+    const there = new FakeNode(HOME, far.events)
+    const at = await there.listen()
+    const argv = ['rebuild', '--rpc', at, '--contract', HOME.contract, '--key', own.path]
+    const { out } = await cloister(...argv, '--label', 'ANN', '--json')
+    expect((JSON.parse(out) as Json).accounts[0]?.deposits).toMatchObject([{ lots: '3' }])
+    there.stop()
+  })
+})
+
+describe('a key that does not fit', () => {
+  it('is named: another seed, another label, another account', async () => {
+    const strange = seedFolder(seedBytes(9), 'ANN')
+    for (const argv of [
+      ['--key', strange.path, '--label', 'ANN'],
+      ['--key', own.path, '--label', 'ANNE'],
+    ]) {
+      const { code, err } = await rebuild(...argv)
+      expect(code).toBe(2)
+      expect(err).toContain('no account on L1 was registered or rotated with a key of this seed')
+    }
+    rmSync(strange.folder, { recursive: true })
+    const foreign = await rebuild('--key', own.path, '--label', 'ANN', '--account', `${ben.index}`)
+    expect(foreign.code).toBe(2)
+    expect(foreign.err).toContain('opens the ciphertext of batch 1')
+    const none = await rebuild('--key', own.path, '--label', 'ANN', '--account', '99')
+    expect(none.err).toContain('account 99 does not exist: accounts end before 18')
+  })
+  it('is not printed, whatever happens', async () => {
+    const { viewKey } = memberKeys(SEED, 'ANN')
+    const runs = [
+      await rebuild('--key', own.path, '--label', 'ANN', '--json'),
+      await rebuild('--key', own.path, '--label', 'ANN'),
+      await rebuild('--key', own.path, '--label', 'ANN', '--account', `${ben.index}`),
+    ]
+    for (const { out, err } of runs) {
+      for (const secret of [viewKey.toString(), viewKey.toString(16), '07'.repeat(8)])
+        expect(`${out}${err}`).not.toContain(secret)
+    }
+  })
+})

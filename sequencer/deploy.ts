@@ -17,7 +17,8 @@ import {
 } from '../circuits/account.ts'
 import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { verifierSource, type ShapeKey } from '../prover/artifacts.ts'
-import { compileSolidity, projectSources, type CompiledContract } from './solidity.ts'
+import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
+import { projectSources } from './solidity.ts'
 
 export type Deployment = {
   readonly contract: string

@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path'
 import { PROJECT_ROOT, shapeNamed } from '../artifacts.ts'
 import { compileCircuit } from '../compile.ts'
 import { readR1csInfo } from '../r1cs.ts'
+import { writeInitialKey } from './phase2.ts'
 import type { Transcript } from './transcript.ts'
 import { sha256Of } from './zkey-file.ts'
 
@@ -14,10 +15,13 @@ export type CeremonyCircuit = {
   readonly remove: () => void
 }
 
-export type CompileCircuit = (
-  shapeOrFile: string,
-  onProgress?: (what: string) => void,
-) => Promise<CeremonyCircuit>
+export type Derive = {
+  readonly compile: (
+    shapeOrFile: string,
+    onProgress?: (what: string) => void,
+  ) => Promise<CeremonyCircuit>
+  readonly initialKey: (r1csPath: string, phase1Path: string, zkeyPath: string) => Promise<void>
+}
 
 let compiled = 0
 
@@ -25,7 +29,7 @@ let compiled = 0
  * Compiles from the sources of this checkout, never from a cache: a key is only as good as the
  * circuit that somebody compiled.
  */
-export const compileForCeremony: CompileCircuit = async (shapeOrFile, onProgress) => {
+export const compileForCeremony: Derive['compile'] = async (shapeOrFile, onProgress) => {
   const isFile = shapeOrFile.endsWith('.circom')
   const entry = isFile
     ? resolve(shapeOrFile)
@@ -53,3 +57,6 @@ export const compileForCeremony: CompileCircuit = async (shapeOrFile, onProgress
     throw error
   }
 }
+
+/** What everybody can make again. Tests that make it often may keep it; nothing else does. */
+export const DERIVE: Derive = { compile: compileForCeremony, initialKey: writeInitialKey }

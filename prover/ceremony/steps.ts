@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path'
 import { hashOfVerificationKey } from '../artifacts.ts'
 import { exportSolidityVerifier, exportVerificationKey } from '../groth16.ts'
 import { disagreements } from './agreement.ts'
-import { compileForCeremony, type CompileCircuit } from './circuit.ts'
+import { DERIVE, type Derive } from './circuit.ts'
 import { CeremonyFailure } from './failure.ts'
 import { checkPhaseOne, powerFor } from './phase1.ts'
-import { applyBeacon, contributeTo, writeInitialKey } from './phase2.ts'
+import { applyBeacon, contributeTo } from './phase2.ts'
 import {
   assertBeaconValue,
   assertIterations,
@@ -35,13 +35,12 @@ export type InitOptions = {
   readonly parties: readonly string[]
   readonly beacon: AnnouncedBeacon | null
   readonly onProgress?: OnProgress
-  /** The default compiles anew; tests that start many ceremonies of one circuit keep it. */
-  readonly compile?: CompileCircuit
+  readonly derive?: Derive
 }
 
 /** The initial key, which everybody can make again, and the announcement. */
 export async function initCeremony(options: InitOptions): Promise<Made> {
-  const { zkeyPath, parties, beacon, onProgress = () => {}, compile = compileForCeremony } = options
+  const { zkeyPath, parties, beacon, onProgress = () => {}, derive = DERIVE } = options
   assertNew(zkeyPath)
   for (const party of parties) assertName(party)
   if (new Set(parties).size !== parties.length) throw new Error('a party is announced twice')
@@ -51,7 +50,7 @@ export async function initCeremony(options: InitOptions): Promise<Made> {
   }
   onProgress('hashing the phase-1 file')
   const phase1 = await checkPhaseOne(options.phase1Path, options.acceptedPhase1Hash)
-  const circuit = await compile(options.circuit, onProgress)
+  const circuit = await derive.compile(options.circuit, onProgress)
   try {
     const { constraints, publicSignals } = circuit.identity
     const needed = powerFor({ nConstraints: constraints, nPublic: publicSignals })
@@ -62,7 +61,7 @@ export async function initCeremony(options: InitOptions): Promise<Made> {
       )
     onProgress(`writing the initial key of ${constraints} constraints`)
     mkdirSync(dirname(zkeyPath), { recursive: true })
-    await writeInitialKey(circuit.r1csPath, phase1.path, zkeyPath)
+    await derive.initialKey(circuit.r1csPath, phase1.path, zkeyPath)
     const key = await readKeyFile(zkeyPath)
     const { power, blake2b, isPublic } = phase1
     const transcript: Transcript = {

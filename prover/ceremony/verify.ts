@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { PROJECT_ROOT } from '../artifacts.ts'
 import { disagreements, givenSteps, short } from './agreement.ts'
 import { checkForgery, type VerifierHashes } from './attempt.ts'
-import { compileForCeremony, type CeremonyCircuit, type CompileCircuit } from './circuit.ts'
+import { DERIVE, type CeremonyCircuit, type Derive } from './circuit.ts'
 import { CeremonyFailure, type CeremonyRule, type Checks } from './failure.ts'
 import { checkPhaseOne, type PhaseOne } from './phase1.ts'
-import { complaintOf, writeInitialKey } from './phase2.ts'
+import { complaintOf } from './phase2.ts'
 import {
   announcementHash,
   readTranscript,
@@ -33,8 +33,8 @@ export type VerifyOptions = {
   /** The value that the announced source gave, as the verifier looked it up. */
   readonly beaconValue?: string
   readonly onProgress?: (what: string) => void
-  /** The default compiles anew, never from a cache. */
-  readonly compile?: CompileCircuit
+  /** The default makes everything anew, never from a cache. */
+  readonly derive?: Derive
 }
 export type CeremonyCheck = {
   readonly must: CeremonyRule
@@ -175,14 +175,14 @@ async function checkOrigin(
   transcript: Transcript | null,
   checks: Checks,
 ): Promise<VerifierHashes> {
-  const { onProgress = () => {}, compile = compileForCeremony } = options
+  const { onProgress = () => {}, derive = DERIVE } = options
   onProgress('hashing the phase-1 file')
   const phase1 = await checks.attempt('PhaseOneMustBePinned', () =>
     checkPhaseOne(options.phase1Path, options.acceptedPhase1Hash),
   )
   if (phase1 !== null) checkPhaseOneWords(phase1, transcript, checks)
   const circuit = await checks.attempt('CircuitMustMatch', () =>
-    compile(options.circuit, onProgress),
+    derive.compile(options.circuit, onProgress),
   )
   const work = join(PROJECT_ROOT, '.cache', `verify-${process.pid}-${Date.now()}`)
   mkdirSync(work, { recursive: true })
@@ -192,7 +192,7 @@ async function checkOrigin(
     const isDerived =
       phase1 !== null &&
       circuit !== null &&
-      (await checkChain(initPath, circuit, phase1, key, transcript, checks, onProgress))
+      (await checkChain(options, initPath, circuit, phase1, key, transcript, checks))
     onProgress('forging a proof')
     const identity = circuit?.identity ?? transcript?.circuit ?? { name: 'key', r1csSha256: '' }
     return (
@@ -246,17 +246,17 @@ function checkCircuit(
 
 /** Whether the initial key could be made; it stays at `initPath`. */
 async function checkChain(
+  { onProgress = () => {}, derive = DERIVE }: VerifyOptions,
   initPath: string,
   circuit: CeremonyCircuit,
   phase1: PhaseOne,
   key: KeyFile,
   transcript: Transcript | null,
   checks: Checks,
-  onProgress: (what: string) => void,
 ): Promise<boolean> {
   onProgress(`making the initial key of ${circuit.identity.constraints} constraints again`)
   const init = await checks.attempt('KeyMustStartFromCircuit', async () => {
-    await writeInitialKey(circuit.r1csPath, phase1.path, initPath)
+    await derive.initialKey(circuit.r1csPath, phase1.path, initPath)
     return readKeyFile(initPath)
   })
   if (init === null) return false

@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PROJECT_ROOT } from '../../prover/artifacts.ts'
-import { compileForCeremony, type CeremonyCircuit } from '../../prover/ceremony/circuit.ts'
+import { DERIVE, type CeremonyCircuit, type Derive } from '../../prover/ceremony/circuit.ts'
 import { deployVerifier } from '../../prover/ceremony/evm.ts'
 import type { CeremonyRule } from '../../prover/ceremony/failure.ts'
 import { forge, forgeableOf, isRatioOf, publicGuesses } from '../../prover/ceremony/forge.ts'
@@ -37,9 +37,24 @@ const BEACON = { source: 'the hash of block 20000000', iterationsLog2: 10 }
 /** Each circuit compiled once, by the compiler that verification uses by itself. */
 const circuits = new Map<string, CeremonyCircuit>()
 async function compile(file: string): Promise<CeremonyCircuit> {
-  const known = circuits.get(file) ?? (await compileForCeremony(file))
+  const known = circuits.get(file) ?? (await DERIVE.compile(file))
   circuits.set(file, known)
   return { ...known, remove: () => {} }
+}
+
+/** Each initial key once, too. */
+const initialKeys = new Map<string, string>()
+const derive: Derive = {
+  compile,
+  initialKey: async (r1csPath, phase1, zkeyPath) => {
+    const made = `${r1csPath} ${await blake2bOf(phase1)}`
+    const known = initialKeys.get(made)
+    if (known !== undefined) return copyFileSync(known, zkeyPath)
+    const kept = at(`kept-${initialKeys.size}.zkey`)
+    await DERIVE.initialKey(r1csPath, phase1, kept)
+    initialKeys.set(made, kept)
+    copyFileSync(kept, zkeyPath)
+  },
 }
 
 let dir: string
@@ -79,7 +94,7 @@ function verify(zkeyPath: string, more: Partial<VerifyOptions> = {}): Promise<Ce
     zkeyPath,
     phase1Path,
     acceptedPhase1Hash: phase1Hash,
-    compile,
+    derive,
     ...more,
   })
 }
@@ -116,7 +131,7 @@ describe('a ceremony of three parties and a beacon', () => {
       published,
       announcement,
       beaconValue: BEACON_VALUE,
-      compile: compileForCeremony,
+      derive: DERIVE,
     })
     expect(report.checks.filter(({ verdict }) => verdict !== 'held')).toEqual([])
     expect(report.checks.map(({ must }) => must).sort()).toEqual([
@@ -204,7 +219,7 @@ describe('verification names what is wrong', () => {
       zkeyPath: at('lone-0.zkey'),
       parties: [],
       beacon: BEACON,
-      compile,
+      derive,
     })
     await beacon({ from: at('lone-0.zkey'), to: at('lone.zkey'), value: BEACON_VALUE })
     const report = await verify(at('lone.zkey'))
@@ -546,7 +561,7 @@ describe('a step refuses', () => {
         zkeyPath: at('too-large.zkey'),
         parties: [],
         beacon: null,
-        compile,
+        derive,
       }),
     ).rejects.toThrow('PhaseOneMustBeWhole')
   })

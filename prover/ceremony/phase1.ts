@@ -189,16 +189,25 @@ export type FetchOptions = {
 
 /** Downloads the public file; what does not have the pinned hash is removed. */
 export async function fetchPhaseOne(options: FetchOptions): Promise<PhaseOne> {
-  const name = publicFileName(options.power)
-  const url = new URL(name, options.mirror ?? PUBLIC_ADDRESS)
-  const pinned = PUBLIC_HASHES.get(options.power)
-  mkdirSync(dirname(options.path), { recursive: true })
-  const temporary = `${options.path}.${randomUUID()}.partial`
+  const url = new URL(publicFileName(options.power), options.mirror ?? PUBLIC_ADDRESS)
+  const pinned = PUBLIC_HASHES.get(options.power) ?? ''
+  const power = await download(url, options.path, pinned, options.onProgress)
+  return { path: options.path, power, blake2b: pinned, isPublic: true }
+}
+
+/** Hashes while it writes; the file appears only with the hash that was asked for. */
+export async function download(
+  url: URL,
+  path: string,
+  pinned: string,
+  onProgress?: (bytes: number, total: number) => void,
+): Promise<number> {
+  mkdirSync(dirname(path), { recursive: true })
+  const temporary = `${path}.${randomUUID()}.partial`
   try {
     const response = await fetch(url)
-    if (!response.ok || response.body === null) {
+    if (!response.ok || response.body === null)
       throw new Error(`${url} answers ${response.status} ${response.statusText}`)
-    }
     const hash = createHash('blake2b512')
     const total = Number(response.headers.get('content-length') ?? 0)
     let bytes = 0
@@ -206,7 +215,7 @@ export async function fetchPhaseOne(options: FetchOptions): Promise<PhaseOne> {
       transform(piece: Buffer, _encoding, done) {
         hash.update(piece)
         bytes += piece.length
-        options.onProgress?.(bytes, total)
+        onProgress?.(bytes, total)
         done(null, piece)
       },
     })
@@ -214,15 +223,14 @@ export async function fetchPhaseOne(options: FetchOptions): Promise<PhaseOne> {
     const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0])
     await pipeline(body, count, createWriteStream(temporary, { flags: 'wx' }))
     const found = hash.digest('hex')
-    if (found !== pinned) {
+    if (found !== pinned)
       throw new CeremonyFailure(
         'PhaseOneMustBePinned',
         `${url} gave ${bytes} bytes with the BLAKE2b hash ${found}; expected ${pinned}`,
       )
-    }
     const power = powerOf(temporary)
-    renameSync(temporary, options.path)
-    return { path: options.path, power, blake2b: found, isPublic: true }
+    renameSync(temporary, path)
+    return power
   } finally {
     rmSync(temporary, { force: true })
   }

@@ -10,8 +10,9 @@ import {
 } from '../circuits/account.ts'
 import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { verifierSource, type ShapeKey } from '../prover/artifacts.ts'
+import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { chainIdOf, deployContract, timeOf, type Sender } from './l1.ts'
-import { compileSolidity, contractsOf, type CompiledContract } from './solidity.ts'
+import { contractsOf } from './solidity.ts'
 
 export type Deployment = {
   readonly contract: string

@@ -18,7 +18,8 @@ import { FIELD_MODULUS, REQUEST_KIND } from '../circuits/params.ts'
 import type { L1Request } from '../circuits/batch.ts'
 import { settledRow, type Row } from '../circuits/table.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
-import { contractsOf, type CompiledContract } from './solidity.ts'
+import type { CompiledContract } from '../prover/solidity.ts'
+import { contractsOf } from './solidity.ts'
 
 /** A transaction that has been asked for; `wait` resolves when it is mined. */
 export type Sent = { readonly wait: () => Promise<unknown> }

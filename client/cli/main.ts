@@ -1,6 +1,7 @@
 /** The `cloister` command: reads the command line, runs one command, answers with its exit code. */
 import { Command, CommanderError, Option } from 'commander'
 import type { Common, Result } from './day.ts'
+import { addCeremony } from './ceremony.ts'
 import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
@@ -84,6 +85,7 @@ function programOf(
   addOracle(program, commonOf, run)
   addRebuild(program, commonOf, run)
   addDisclose(program, commonOf, run)
+  addCeremony(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')

@@ -38,6 +38,8 @@ export type Choice = {
 /** What a first plan turned out not to carry. */
 type Excluded = {
   readonly trades: Map<string, Rejection>
+  /** Accounts whose journal was cut already in this search. */
+  readonly cut: Set<number>
   /** Accounts that a deposit or a touch alone would break. */
   readonly accounts: Set<number>
 }
@@ -51,7 +53,7 @@ export function chooseBatch(
   random: RandomBelow,
 ): Choice {
   const setAside: Rejection[] = []
-  const excluded: Excluded = { trades: new Map(), accounts: new Set() }
+  const excluded: Excluded = { trades: new Map(), cut: new Set(), accounts: new Set() }
   for (;;) {
     const room = new Room(shape, ledger.accounts, context)
     const plan = planOf(ledger, waiting, shape, context, excluded, room)
@@ -68,18 +70,23 @@ export function chooseBatch(
   }
 }
 
-/** Takes out the latest page of the account that broke the rule, or the touch of it. */
+/**
+ * Shortens the journal of the account that broke the rule: by its last page, then by halves, so that
+ * a long one is not tried page by page. Without a journal, the touch of the account goes.
+ */
 function exclude(
   ledger: Ledger,
   plan: BatchPlan,
   rejection: Rejection,
-  { trades, accounts }: Excluded,
+  { trades, cut, accounts }: Excluded,
 ): void {
   const { account } = rejection
-  const last = account === undefined ? undefined : plan.journals.get(account)?.pages.at(-1)
-  const pending = ledger.pendingOf(account ?? 0).find(({ page }) => page === last)
-  if (pending !== undefined) {
-    trades.set(pending.trade, rejection)
+  const pages = (account === undefined ? undefined : plan.journals.get(account)?.pages) ?? []
+  if (account !== undefined && pages.length > 0) {
+    const place = cut.has(account) ? Math.floor(pages.length / 2) : pages.length - 1
+    cut.add(account)
+    const first = ledger.pendingOf(account).find(({ page }) => page === pages[place])
+    trades.set((first as PendingPage).trade, rejection)
     return
   }
   const isTouched =

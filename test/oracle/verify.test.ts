@@ -70,6 +70,19 @@ describe('from L1 alone', () => {
       differences: [], notes: [] })
     expect(failing(json)).toEqual([])
   })
+  test('before a house that knows the flag itself, with marks of the indicative one, too', async () => {
+    const other = await createOracleWorld({ isFlagged: true })
+    const at = other.domain.contract
+    await confirmFirst(other)
+    await wait(1n)
+    const jump = await createReport(other, { btc: BTC * 10n })
+    await post(other, { ...jump, marks: marksOf(decodeMarks(jump.marks)
+      .map(({ id, status, mark }) => [id, status, id === 1033 ? 1n : mark])) })
+    expect((await cloister('--rpc', rpc, '--contract', at, '--number', '1')).code).toBe(0)
+    const { code, json } = await cloister('--rpc', rpc, '--contract', at)
+    expect(code).toBe(1)
+    expect(json.differences).toMatchObject([{ row: 1033, world: '0', posted: '1' }])
+  })
   test('in words, with its number', async () => {
     await post(world, await createReport(world))
     let text = ''

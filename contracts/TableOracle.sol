@@ -148,7 +148,7 @@ contract TableOracle is OracleSettlement {
         for (uint256 i = 0; i < references.length; i++) {
             uint256 id = references[i].underlying;
             if (id <= previous) revert ReferencesMustAscend(id);
-            if (id > 255 || (bits >> id) & 1 == 0) revert UnderlyingMustBeKnown(id);
+            if ((bits >> id) & 1 == 0) revert UnderlyingMustBeKnown(id);
             if (references[i].price == 0) revert PriceMustNotBeZero(id);
             previous = id;
         }

@@ -315,6 +315,18 @@ describe('agreement of the next', () => {
       .toEqual([first.tableRoot, indicative.tableRoot, next.tableRoot])
     expect(await priceOf(1)).toEqual({ confirmed: fall + fall / 50n, candidate: 0n })
   })
+  test('is of the whole report: one price back, the other still away, is no agreement', async () => {
+    for (const [then, later] of [
+      [{ btc: fall, eth: ETH * 2n }, { btc: fall }], [{ btc: fall, eth: ETH * 2n }, { eth: ETH * 2n }],
+    ]) {
+      await wait(1n)
+      await post(world, await createReport(world, then))
+      await wait(TIMING.agreementDelay)
+      await post(world, await createReport(world, later))
+      expect((await latest()).isConfirmed).toBe(false)
+    }
+    expect(await countedTables(world)).toEqual([first.tableRoot])
+  })
   test('a second too early confirms nothing', async () => {
     const indicative = await createReport(world, { btc: fall })
     await post(world, indicative)

@@ -148,7 +148,7 @@ contract TableOracle is OracleSettlement {
         for (uint256 i = 0; i < references.length; i++) {
             uint256 id = references[i].underlying;
             if (id <= previous) revert ReferencesMustAscend(id);
-            if (id > 255 || (bits >> id) & 1 == 0) revert UnderlyingMustBeKnown(id);
+            if ((bits >> id) & 1 == 0) revert UnderlyingMustBeKnown(id);
             if (references[i].price == 0) revert PriceMustNotBeZero(id);
             previous = id;
         }
@@ -225,7 +225,30 @@ contract TableOracle is OracleSettlement {
         bytes32 dataHash = keccak256(
             abi.encode(report.worldsHash, report.instrumentsHash, keccak256(report.market))
         );
-        house.postTable(report.tableRoot, report.marksRoot, dataHash, report.marks, isConfirmed);
+        house.postTable(
+            report.tableRoot, report.marksRoot, dataHash, _asTuples(report.marks), isConfirmed
+        );
+    }
+
+    /// @dev Rows of 13 bytes as the house reads them: abi.encode of (uint32, uint8, int64)[].
+    function _asTuples(bytes calldata marks) private pure returns (bytes memory tuples) {
+        uint256 count = marks.length / ROW_BYTES;
+        tuples = new bytes(64 + 96 * count);
+        // Writes 64 + 96 * count bytes from the first of `tuples`, which is its whole length.
+        assembly ("memory-safe") {
+            let place := add(tuples, 32)
+            mstore(place, 32)
+            mstore(add(place, 32), count)
+            place := add(place, 64)
+            let end := add(marks.offset, mul(count, ROW_BYTES))
+            for { let offset := marks.offset } lt(offset, end) { offset := add(offset, ROW_BYTES) } {
+                let row := calldataload(offset)
+                mstore(place, shr(224, row))
+                mstore(add(place, 32), and(shr(216, row), 0xff))
+                mstore(add(place, 64), signextend(7, shr(152, row)))
+                place := add(place, 96)
+            }
+        }
     }
 
     function _hashReport(TableReport calldata report) private pure returns (bytes32) {

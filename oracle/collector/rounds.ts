@@ -111,7 +111,8 @@ export async function tendSettlement(
   )()) as unknown as readonly [bigint, bigint, boolean]
   if (isPending) {
     if (BigInt(time) < dueAt) return { did: 'waited', dueAt: Number(dueAt) }
-    const report = proposedIn(history, serial)
+    const report = history.proposals.find((one) => one.report.serial === serial)?.report
+    if (report === undefined) throw new Error(`settlement ${serial} is not among the events`)
     await sendTo(options, 'finaliseSettlement', report)
     return { did: 'finalised', report }
   }
@@ -133,26 +134,6 @@ export async function tendSettlement(
   })
   await sendTo(options, 'settle', report, signatures)
   return { did: 'proposed', report }
-}
-
-/** The report of a serial as its event carries it. */
-export function proposedIn(history: History, serial: bigint): SettlementReport {
-  const event = history.events.find(
-    ({ name, args }) => name === 'SettlementProposed' && args['serial'] === serial,
-  )
-  if (event === undefined) throw new Error(`settlement ${serial} is not among the events`)
-  const list = event.args['report'] as readonly unknown[]
-  const [windowStart, windowEnd, previousRoot, newRoot] = list.slice(1, 5) as bigint[]
-  return {
-    serial,
-    windowStart: windowStart as bigint,
-    windowEnd: windowEnd as bigint,
-    previousRoot: previousRoot as bigint,
-    newRoot: newRoot as bigint,
-    data: list[5] as string,
-    ids: [...(list[6] as readonly bigint[])],
-    values: [...(list[7] as readonly bigint[])],
-  }
 }
 
 async function sendTo(

@@ -1,5 +1,6 @@
 /** What signers sign: the reports of contracts/ITableOracle.sol as EIP-712 data, and their marks. */
 import {
+  AbiCoder,
   getBytes,
   hexlify,
   recoverAddress,
@@ -122,6 +123,15 @@ export function decodeMarks(marks: string): readonly Mark[] {
     status: bytes.readUInt8(MARK_BYTES * i + 4),
     mark: bytes.readBigInt64BE(MARK_BYTES * i + 5),
   }))
+}
+
+/** Marks as the house emits them. */
+export function decodeHouseMarks(marks: string): readonly Mark[] {
+  const [rows] = AbiCoder.defaultAbiCoder().decode(
+    ['tuple(uint32 id, uint8 status, int64 mark)[]'],
+    marks,
+  ) as unknown as readonly [readonly (readonly [bigint, bigint, bigint])[]]
+  return rows.map(([id, status, mark]) => ({ id: Number(id), status: Number(status), mark }))
 }
 
 // --------------------------------------------------------------------------------------- making

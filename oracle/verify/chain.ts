@@ -1,6 +1,8 @@
 /** What L1 says of an oracle: its events in order, and what they add up to. */
 import { Contract, Interface, type AbstractProvider, type LogDescription } from 'ethers'
 import { InputError } from '../signer/canonical.ts'
+import type { SettlementReport } from '../signer/report.ts'
+import type { SettledValue } from '../signer/settlement.ts'
 import { ORACLE_ABI } from './abi.ts'
 
 export type ChainEvent = {
@@ -27,6 +29,15 @@ export type PostedTable = {
   readonly listed: readonly number[]
   readonly transaction: string
 }
+export type Proposal = {
+  readonly report: SettlementReport
+  readonly dueAt: bigint
+  readonly state: 'pending' | 'vetoed' | 'final'
+  /** Bytes of the specifications that counted when it was proposed. */
+  readonly instruments: string | null
+  /** The register before it. */
+  readonly settled: readonly SettledValue[]
+}
 export type History = {
   readonly events: readonly ChainEvent[]
   readonly tables: readonly PostedTable[]
@@ -36,7 +47,9 @@ export type History = {
   /** Names of underlyings by id. */
   readonly underlyings: ReadonlyMap<number, string>
   /** The register in order of posting, as far as this oracle posted it. */
-  readonly settled: readonly { readonly id: number; readonly value: bigint }[]
+  readonly settled: readonly SettledValue[]
+  /** In the order of their serials. */
+  readonly proposals: readonly Proposal[]
 }
 
 export const oracleInterface = new Interface(ORACLE_ABI)
@@ -87,21 +100,35 @@ export async function readHistory(provider: AbstractProvider, address: string): 
   const listed = new Set<number>()
   const expiries = new Map<number, bigint>()
   const underlyings = new Map<number, string>()
-  const settled: { id: number; value: bigint }[] = []
+  const settled: SettledValue[] = []
   const tables: PostedTable[] = []
+  const proposals: Proposal[] = []
+  let instruments: string | null = null
+  const mark = (serial: unknown, state: Proposal['state']): void => {
+    const at = proposals.findIndex(({ report }) => report.serial === serial)
+    if (at >= 0) proposals[at] = { ...(proposals[at] as Proposal), state }
+  }
   for (const { name, args, transaction } of events) {
     if (name === 'WorldsSet') documents.set(args['worldsHash'] as string, args['document'] as string)
     if (name === 'UnderlyingAdded') {
       underlyings.set(Number(args['underlying']), args['name'] as string)
     }
     if (name === 'InstrumentsSet') {
-      documents.set(args['instrumentsHash'] as string, args['document'] as string)
+      instruments = args['document'] as string
+      documents.set(args['instrumentsHash'] as string, instruments)
       for (const [id, expiry] of args['added'] as readonly (readonly [bigint, bigint])[]) {
         listed.add(Number(id))
         expiries.set(Number(id), expiry)
       }
     }
+    if (name === 'SettlementProposed') {
+      const report = settlementIn(args['report'] as readonly unknown[])
+      const dueAt = args['dueAt'] as bigint
+      proposals.push({ report, dueAt, state: 'pending', instruments, settled: [...settled] })
+    }
+    if (name === 'SettlementVetoed') mark(args['serial'], 'vetoed')
     if (name === 'SettlementFinal') {
+      mark(args['serial'], 'final')
       const values = args['values'] as readonly bigint[]
       for (const [i, id] of (args['ids'] as readonly bigint[]).entries()) {
         listed.delete(Number(id))
@@ -114,7 +141,8 @@ export async function readHistory(provider: AbstractProvider, address: string): 
       if (at >= 0) tables[at] = { ...(tables[at] as PostedTable), isConfirmed: true }
     }
   }
-  return { events, tables, listed: ascending(listed), expiries, underlyings, settled }
+  const now = ascending(listed)
+  return { events, tables, listed: now, expiries, underlyings, settled, proposals }
 }
 
 const ascending = (ids: Iterable<number>): readonly number[] => [...ids].sort((a, b) => a - b)
@@ -141,5 +169,17 @@ function tableIn(
     instruments: documents.get(instrumentsHash as string) ?? null,
     listed: ascending(listed),
     transaction,
+  }
+}
+
+function settlementIn(list: readonly unknown[]): SettlementReport {
+  const [serial, windowStart, windowEnd, previousRoot, newRoot] = list.slice(0, 5) as [
+    bigint, bigint, bigint, bigint, bigint,
+  ]
+  return {
+    serial, windowStart, windowEnd, previousRoot, newRoot,
+    data: list[5] as string,
+    ids: [...(list[6] as readonly bigint[])],
+    values: [...(list[7] as readonly bigint[])],
   }
 }

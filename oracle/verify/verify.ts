@@ -13,7 +13,7 @@ import {
   type MarketDocument,
   type World,
 } from '../signer/engine.ts'
-import { decodeMarks, type Mark } from '../signer/report.ts'
+import { decodeHouseMarks, type Mark } from '../signer/report.ts'
 import { HOUSE_ABI } from './abi.ts'
 import { eventsOf, oracleAt, readHistory, type PostedTable } from './chain.ts'
 import type { InputFiles } from './inputs.ts'
@@ -66,7 +66,7 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
   }
   const { market, worlds, instruments, checks, notes, expected } = computed
   const inHouse = await houseTable(provider, contract, posted)
-  const marks = inHouse === null ? null : decodeMarks(inHouse.marks)
+  const marks = inHouse === null ? null : decodeHouseMarks(inHouse.marks)
   const rows = options.inputs?.rows.find((one) => rootOf(one) === posted.tableRoot)
   if (options.inputs !== undefined && options.inputs.rows.length > 0 && rows === undefined) {
     notes.push('the rows that were given do not hash to the posted root: they were not compared')

@@ -87,13 +87,26 @@ contract FlaggedHouse is ITableHouse {
     mapping(uint256 number => bool) public isConfirmed;
     mapping(uint256 number => uint256) public roots;
 
-    function postTable(uint256 root, uint256, bytes32, bytes calldata, bool confirmed)
-        external
-        returns (uint256 number)
-    {
+    event TablePosted(
+        uint256 indexed number,
+        uint256 root,
+        uint256 marksRoot,
+        bytes32 dataHash,
+        uint256 time,
+        bytes marks
+    );
+
+    function postTable(
+        uint256 root,
+        uint256 marksRoot,
+        bytes32 dataHash,
+        bytes calldata marks,
+        bool confirmed
+    ) external returns (uint256 number) {
         number = ++tableNumber;
         roots[number] = root;
         isConfirmed[number] = confirmed;
+        emit TablePosted(number, root, marksRoot, dataHash, block.timestamp, marks);
     }
 
     function confirmTable(uint256 number) external {

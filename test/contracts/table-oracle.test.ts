@@ -2,7 +2,7 @@
 import { ethers } from 'ethers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { signDigest, tableDigest, type TableReport } from '../../oracle/signer/report.ts'
-import { decodeMarks } from '../../oracle/signer/report.ts'
+import { decodeHouseMarks, decodeMarks } from '../../oracle/signer/report.ts'
 import { mustRefuse, now, provider, send } from './l1.ts'
 import {
   BAND, BTC, confirmFirst, countedTables, createOracleWorld, createReport, ETH, KEYS, marksOf, post,
@@ -55,7 +55,19 @@ describe('a table', () => {
     expect(event.args['isConfirmed']).toBe(true)
     const inHouse = world.cloister.interface.parseLog(receipt.logs.at(-1)!)!
     expect(inHouse.name).toBe('TablePosted')
-    expect(decodeMarks(inHouse.args['marks'])).toHaveLength(15)
+    // In the form that the house documents, row by row what was signed.
+    expect(decodeHouseMarks(inHouse.args['marks'])).toEqual(decodeMarks(report.marks))
+    expect(decodeMarks(report.marks)).toHaveLength(15)
+  })
+
+  test('marks below zero stay below zero in the house', async () => {
+    const report = await createReport(world)
+    const marks = decodeMarks(report.marks).map(({ id, status, mark }, i) =>
+      [id, status, i % 2 === 0 ? -mark - 1n : mark] as const)
+    const receipt = await post(world, { ...report, marks: marksOf(marks) })
+    const inHouse = world.cloister.interface.parseLog(receipt.logs.at(-1)!)!
+    expect(decodeHouseMarks(inHouse.args['marks']).map(({ id, status, mark }) => [id, status, mark]))
+      .toEqual(marks)
   })
 
   test('by any three, and by all five', async () => {
@@ -302,6 +314,18 @@ describe('agreement of the next', () => {
     expect(await countedTables(world))
       .toEqual([first.tableRoot, indicative.tableRoot, next.tableRoot])
     expect(await priceOf(1)).toEqual({ confirmed: fall + fall / 50n, candidate: 0n })
+  })
+  test('is of the whole report: one price back, the other still away, is no agreement', async () => {
+    for (const [then, later] of [
+      [{ btc: fall, eth: ETH * 2n }, { btc: fall }], [{ btc: fall, eth: ETH * 2n }, { eth: ETH * 2n }],
+    ]) {
+      await wait(1n)
+      await post(world, await createReport(world, then))
+      await wait(TIMING.agreementDelay)
+      await post(world, await createReport(world, later))
+      expect((await latest()).isConfirmed).toBe(false)
+    }
+    expect(await countedTables(world)).toEqual([first.tableRoot])
   })
   test('a second too early confirms nothing', async () => {
     const indicative = await createReport(world, { btc: fall })

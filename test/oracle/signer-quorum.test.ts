@@ -15,6 +15,7 @@ import {
   reportOf, signDigest, tableDigest, type Domain, type TableReport,
 } from '../../oracle/signer/report.ts'
 import { registerRoot } from '../../oracle/signer/settlement.ts'
+import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { marketDocument } from '../contracts/oracle-market.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import {
@@ -288,6 +289,9 @@ describe('expiry', () => {
     }
     await pass(400n)
     expect((await tendSettlement(options, Number(TIMING.settlementWindow))).did).toBe('proposed')
+    const verified = await verifySettlement(provider, world.domain.contract, 1n)
+    expect(verified).toMatchObject({ holds: true, state: 'pending' })
+    expect(verified.notes[0]).toContain('BTC averaged 6403.333333; too few confirmed tables')
     expect((await tendSettlement(options, Number(TIMING.settlementWindow))).did).toBe('waited')
     await pass(TIMING.challengeDelay)
     const tended = await tendSettlement(options, Number(TIMING.settlementWindow))

@@ -4,15 +4,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { main } from '../../client/cli/main.ts'
+import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { tableOf, type Row } from '../../circuits/table.ts'
+import { emptyRoot } from '../../circuits/tree.ts'
 import {
   computeTable, marketBytes, readMarket, STANDARD_WORLDS, worldsBytes,
 } from '../../oracle/signer/engine.ts'
-import { decodeMarks, encodeMarks, stringify, type TableReport } from '../../oracle/signer/report.ts'
-import { provider, send } from '../contracts/l1.ts'
+import {
+  decodeMarks, encodeMarks, stringify, type SettlementReport, type TableReport,
+} from '../../oracle/signer/report.ts'
+import { settlementReportOf, type SettlementDocument } from '../../oracle/signer/settlement.ts'
+import { now, provider, send } from '../contracts/l1.ts'
 import { startRpc, type RpcNode } from './rpc.ts'
 import {
-  BTC, confirmFirst, createOracleWorld, createReport, LISTED, marksOf, post, SPECS, wait, WORLDS,
+  BTC, confirmFirst, createOracleWorld, createReport, LISTED, marksOf, post, signSettlement, SPECS,
+  wait, WORLDS, type OracleWorld,
 } from '../contracts/oracle-world.ts'
 
 const world = await createOracleWorld()
@@ -69,6 +75,19 @@ describe('from L1 alone', () => {
     expect(json).toMatchObject({ ok: true, number: '1', confirmed: true, rows: 15, worlds: 15,
       differences: [], notes: [] })
     expect(failing(json)).toEqual([])
+  })
+  test('before a house that knows the flag itself, with marks of the indicative one, too', async () => {
+    const other = await createOracleWorld({ isFlagged: true })
+    const at = other.domain.contract
+    await confirmFirst(other)
+    await wait(1n)
+    const jump = await createReport(other, { btc: BTC * 10n })
+    await post(other, { ...jump, marks: marksOf(decodeMarks(jump.marks)
+      .map(({ id, status, mark }) => [id, status, id === 1033 ? 1n : mark])) })
+    expect((await cloister('--rpc', rpc, '--contract', at, '--number', '1')).code).toBe(0)
+    const { code, json } = await cloister('--rpc', rpc, '--contract', at)
+    expect(code).toBe(1)
+    expect(json.differences).toMatchObject([{ row: 1033, world: '0', posted: '1' }])
   })
   test('in words, with its number', async () => {
     await post(world, await createReport(world))
@@ -130,8 +149,8 @@ describe('from L1 alone', () => {
       one.kind === 'scan' ? { ...one, volFactor: 1.1 } : one))
     await send(world.admin, world.oracle, 'setWorlds', calmer)
     expect((await verify()).code).toBe(0)
-    const now = await createReport(world)
-    await post(world, { ...now, worldsHash: await world.oracle.getFunction('worldsHash')() })
+    const report = await createReport(world)
+    await post(world, { ...report, worldsHash: await world.oracle.getFunction('worldsHash')() })
     const { code, json } = await verify()
     expect([code, failing(json)]).toEqual([1, ['table root']])
   })
@@ -177,6 +196,61 @@ describe('with inputs', () => {
     // Rows of another table say nothing about this one.
     const other = await verify('--number', '1', '--inputs', file)
     expect(other.json.notes.join()).toContain('do not hash')
+  })
+})
+
+describe('a settlement', () => {
+  const EXPIRED = LISTED.find(({ id }) => id === 1024)! as { id: number; expiry: number }
+  const window = [EXPIRED.expiry - 1800, EXPIRED.expiry] as const
+  const document = (price: string): SettlementDocument => ({ version: 1, windowStart: window[0],
+    windowEnd: window[1], underlyings: [{ id: 1, name: 'BTC', price }] })
+  const make = () => settlementReportOf(LISTED, { serial: 1n, ids: [1024], settled: [],
+    document: document('6067.01'), window })
+  const propose = async (change: Partial<SettlementReport> = {}) => {
+    const report = { ...make(), ...change }
+    await wait(BigInt(EXPIRED.expiry + 10) - (await now()))
+    await send(settling.anyone, settling.oracle, 'settle', report, signSettlement(settling, report))
+    return report
+  }
+  let settling: OracleWorld
+  beforeEach(async () => {
+    settling = await createOracleWorld({ settlementRoot: emptyRoot(SETTLEMENT_DEPTH) })
+  })
+  const verifyIt = () => cloister('--rpc', rpc, '--contract', settling.domain.contract,
+    '--settlement', '1')
+
+  test('that follows from its averages is said to: 0, near the tables of its window', async () => {
+    await wait(BigInt(window[0] - 60) - (await now()))
+    await confirmFirst(settling)
+    await wait(900n)
+    await post(settling, await createReport(settling))
+    await propose()
+    const { code, json } = await verifyIt()
+    expect(code).toBe(0)
+    expect(json).toMatchObject({ ok: true, state: 'pending', serial: '1' })
+    expect(json.notes[0]).toContain('confirmed tables of the window 6067.01, 0 bp')
+    await wait(7300n)
+    await send(settling.anyone, settling.oracle, 'finaliseSettlement', make())
+    expect((await verifyIt()).json).toMatchObject({ ok: true, state: 'final' })
+  })
+  test('of other values, another root, or no averages is said to be: 1', async () => {
+    const broken: [Partial<SettlementReport>, string[]][] = [
+      [{ values: [1n] }, ['value of 1024']], [{ newRoot: 5n }, ['register after']],
+      [{ data: '0x7b7d' }, ['averages on L1 make values']],
+    ]
+    const point = (await provider.send('evm_snapshot', [])) as string
+    let last = point
+    for (const [change, what] of broken) {
+      await provider.send('evm_revert', [last])
+      last = (await provider.send('evm_snapshot', [])) as string
+      await propose(change)
+      const { code, json } = await verifyIt()
+      expect([code, failing(json)]).toEqual([1, what])
+    }
+  })
+  test('that is not there cannot be read: 2', async () => {
+    expect((await verifyIt()).code).toBe(2)
+    expect((await verify('--settlement', 'x')).code).toBe(2)
   })
 })
 

@@ -4,6 +4,7 @@ import { historyOf } from '../l1/history.ts'
 import { vaultOf, type Rebuilt } from '../l1/ledger.ts'
 import { accountsOfSeed, depositsOfSeed, openVisits, visitsOf } from '../l1/own-account.ts'
 import { OpenError } from '../l1/open.ts'
+import { NO_PAGES, pendingOn } from '../l1/own-pages.ts'
 import { connect } from '../l1/rpc.ts'
 import { leafList, scanFor, type Scan } from '../l1/scan.ts'
 import { accountJson, accountText, hexWord, timeText, type OwnAccount } from './account-view.ts'
@@ -111,14 +112,15 @@ export function ownAccounts(
     const visits = visitsOf(rebuilt, log, index)
     if (visits.length === 0 && BigInt(index) >= rebuilt.accountCount) sayWhyEmpty(rebuilt, index)
     const deposits = depositsOfSeed(rebuilt, index, ring)
-    const steps = historyOf(rebuilt, openVisits(rebuilt, visits, ring), deposits)
+    const known = beside.pages ?? NO_PAGES
+    const steps = historyOf(rebuilt, openVisits(rebuilt, visits, ring), deposits, known)
     const head = steps.at(-1)?.visit.account.head
     return {
       account: index,
       l1Owner: rebuilt.l1Owners.get(index) ?? null,
       steps,
       deposits,
-      isSettled: beside.head === undefined || head === undefined ? null : beside.head === `${head}`,
+      pending: beside.pages === null || head === undefined ? null : pendingOn(known, head),
     }
   })
 }

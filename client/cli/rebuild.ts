@@ -63,6 +63,10 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
         leavesWritten: touchedCount,
         bytes: 32 * wordCount,
       })),
+      frozen:
+        rebuilt.freeze === null
+          ? null
+          : { ...rebuilt.freeze, claimsEndAt: `${rebuilt.freeze.claimsEndAt}` },
       tokens: tokensJson(rebuilt),
       ...(options.leaves === true
         ? { leaves: leafList(rebuilt).map(([index, leaf]) => ({ index, leaf: `${leaf}` })) }
@@ -180,6 +184,12 @@ function houseText(result: Scan): readonly string[] {
     ...summaries
       .slice(-BATCHES_SHOWN)
       .map((b) => `    ${`${b.number}`.padStart(6)}  ${timeText(b.time)}  ${hexWord(b.root)}`),
+    ...(rebuilt.freeze === null
+      ? []
+      : [
+          `  FROZEN    in block ${rebuilt.freeze.block}; claims until ` +
+            timeText(rebuilt.freeze.claimsEndAt),
+        ]),
     `  members   ${Number(rebuilt.accountCount) - FIRST_MEMBER_INDEX}`,
     `  cost      ${cost.wordBytes} bytes of words, ${cost.bytesPerBatch} a batch, ` +
       `${ACCOUNT_BYTES} a touched account; ${cost.seconds} s for ${cost.replayed} batches`,

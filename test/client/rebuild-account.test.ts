@@ -147,6 +147,22 @@ describe('the house', () => {
   })
 })
 
+describe('a frozen house', () => {
+  it('is shown as such', async () => {
+    const stopped = new SyntheticL1(HOME)
+    joinSeeded(stopped, SEED, 'ANN')
+    stopped.batch()
+    stopped.emit({ kind: 'frozen', ground: 2, claimsEndAt: 1_600_000_000n })
+    const there = new FakeNode(HOME, stopped.events)
+    const argv = ['rebuild', '--rpc', await there.listen(), '--contract', HOME.contract]
+    expect((await cloister(...argv)).out).toContain('claims until 2020-09-13T12:26:40Z')
+    expect(JSON.parse((await cloister(...argv, '--json')).out)).toMatchObject({
+      frozen: { ground: 2, claimsEndAt: '1600000000' },
+    })
+    there.stop()
+  })
+})
+
 describe('the account', () => {
   it('is found by the seed alone, through rotations by page and from L1', async () => {
     const { accounts } = await rebuildJson('--key', own.path, '--label', 'ANN')

@@ -1,6 +1,7 @@
 /** An account's history as people and machines read it. */
 import { holdingsOf, type Change, type Step } from '../l1/history.ts'
 import type { OwnDeposit } from '../l1/own-account.ts'
+import type { SignedPage } from '../journal-file.ts'
 import { dollars, instrumentName } from './terms.ts'
 
 export type OwnAccount = {
@@ -8,17 +9,11 @@ export type OwnAccount = {
   readonly l1Owner: string | null
   readonly steps: readonly Step[]
   readonly deposits: readonly OwnDeposit[]
-  /** The journal beside the seed is at the head that L1 shows; null if there is none beside it. */
-  readonly isSettled: boolean | null
+  /** Signed on top of the head that L1 shows; null if no journal lies beside the seed. */
+  readonly pending: readonly SignedPage[] | null
 }
 
-export function accountText({
-  account,
-  l1Owner,
-  steps,
-  deposits,
-  isSettled,
-}: OwnAccount): string[] {
+export function accountText({ account, l1Owner, steps, deposits, pending }: OwnAccount): string[] {
   const last = steps.at(-1)
   const open = deposits.filter(({ status }) => status === 'open')
   const header = [`Account ${account} (L1 owner ${l1Owner ?? 'unknown'})`]
@@ -30,13 +25,18 @@ export function accountText({
     `  as of batch ${touch.batchNumber}, ${timeText(touch.time)}: ${last.status}`,
     `  journal head ${hexWord(now.head)}`,
     ...holdingsText(last),
-    ...(isSettled === false
-      ? ['  The record beside the seed has another head: what was signed since is not settled.']
-      : []),
+    ...pendingText(pending),
     `History: ${steps.length} batches, every ciphertext opened, every leaf recomputed`,
     ...steps.map(stepText),
     ...open.map(depositText),
   ]
+}
+
+/** What was signed and is in no batch: waiting, or lost. */
+function pendingText(pending: OwnAccount['pending']): readonly string[] {
+  if (pending === null || pending.length === 0) return []
+  const names = pending.map(({ clientId }) => clientId).join(', ')
+  return [`  ${pending.length} signed pages are not settled and not counted here: ${names}`]
 }
 
 function depositText({ id, token, amount }: OwnDeposit): string {
@@ -57,20 +57,33 @@ export function stepText(step: Step): string {
       (c) => `converted ${lotsText(c)} at ${dollars(c.value)} a lot: ${dollars(c.cash)}`,
     ),
     ...step.forced.map((f) => `forced exit: ${lotsText({ id: f.token, lots: f.amount })}`),
-    ...(step.pages === 0 ? [] : [`pages: ${step.byPages.map(lotsText).join(', ') || 'no change'}`]),
+    ...(step.pages === 0 ? [] : [pagesText(step)]),
   ]
   return `  batch ${`${touch.batchNumber}`.padStart(6)}  ${timeText(touch.time)}  ${
     parts.join('; ') || 'touched, nothing changed'
   }`
 }
 
-export function accountJson({ account, l1Owner, steps, deposits, isSettled }: OwnAccount) {
+function pagesText({ pages, settled, unexplained, byPages }: Step): string {
+  const count = pages === null ? 'pages' : `${pages} page${pages === 1 ? '' : 's'}`
+  const skipped =
+    settled === null || settled.skipped.length === 0
+      ? ''
+      : ` (${settled.skipped.length} expired and skipped)`
+  const rest =
+    unexplained === null || unexplained.length === 0
+      ? ''
+      : `; NOT EXPLAINED BY THE JOURNAL: ${unexplained.map(lotsText).join(', ')}`
+  return `${count}${skipped}: ${byPages.map(lotsText).join(', ') || 'no change'}${rest}`
+}
+
+export function accountJson({ account, l1Owner, steps, deposits, pending }: OwnAccount) {
   const last = steps.at(-1)
   return {
     account,
     l1Owner,
     touchedBy: steps.length,
-    ...(isSettled === null ? {} : { settled: isSettled }),
+    ...(pending === null ? {} : { pending: pending.map(({ clientId }) => clientId) }),
     now:
       last === undefined ? null : { batch: `${last.visit.touch.batchNumber}`, ...leafJson(last) },
     deposits: deposits.map(({ id, token, amount, status, batch }) => ({
@@ -106,7 +119,7 @@ export function stepJson(step: Step) {
     block: place.block,
     transaction: place.transaction,
     event: step.event,
-    /** 0, or null for one or more: heads do not say how many. */
+    /** Null for some, where no journal says how many. */
     pages: step.pages,
     ...leafJson(step),
     changes: step.changes.map(changeJson),
@@ -124,6 +137,13 @@ export function stepJson(step: Step) {
       to,
     })),
     byPages: step.byPages.map(changeJson),
+    ...(step.settled === null
+      ? {}
+      : {
+          settled: step.settled.live.map(({ clientId }) => clientId),
+          skipped: step.settled.skipped.map(({ clientId }) => clientId),
+          unexplained: (step.unexplained ?? []).map(changeJson),
+        }),
   }
 }
 

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { isRecord } from '../l1/codec.ts'
+import { pagesOfJournal, type KnownPages } from '../l1/own-pages.ts'
 import { readSeedFile } from '../keys.ts'
 import { KeyRing } from '../key-ring.ts'
 import { Undone } from './failures.ts'
@@ -21,8 +22,8 @@ export type KeyOptions = {
 export type Beside = {
   readonly rpcUrl?: string
   readonly contract?: string
-  readonly head?: string
-  readonly signedHeads: readonly string[]
+  /** What the journal beside the seed holds; null if there is none. */
+  readonly pages: KnownPages | null
 }
 export type OpenedKey = {
   readonly ring: KeyRing
@@ -45,10 +46,7 @@ export function openKey(options: KeyOptions): OpenedKey | null {
     beside: {
       ...optional('rpcUrl', stringOf(record['rpcUrl'])),
       ...optional('contract', stringOf(record['contract'])),
-      ...optional('head', stringOf(record['head'])),
-      signedHeads: Array.isArray(record['signed'])
-        ? record['signed'].flatMap((s: unknown) => (isRecord(s) ? [String(s['head'])] : []))
-        : [],
+      pages: journalIn(directory),
     },
   }
 }
@@ -74,6 +72,11 @@ function recordIn(directory: string): Record<string, unknown> {
   } catch {
     return {}
   }
+}
+
+function journalIn(directory: string): KnownPages | null {
+  const path = join(directory, 'journal.jsonl')
+  return existsSync(path) ? pagesOfJournal(path) : null
 }
 
 function parseLabel(label: string, isGuessed: boolean): string {

@@ -4,6 +4,7 @@ import { historyOf } from '../l1/history.ts'
 import { vaultOf, type Rebuilt } from '../l1/ledger.ts'
 import { accountsOfSeed, depositsOfSeed, openVisits, visitsOf } from '../l1/own-account.ts'
 import { OpenError } from '../l1/open.ts'
+import { NO_PAGES, pendingOn } from '../l1/own-pages.ts'
 import { connect } from '../l1/rpc.ts'
 import { leafList, scanFor, type Scan } from '../l1/scan.ts'
 import { accountJson, accountText, hexWord, timeText, type OwnAccount } from './account-view.ts'
@@ -62,6 +63,10 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
         leavesWritten: touchedCount,
         bytes: 32 * wordCount,
       })),
+      frozen:
+        rebuilt.freeze === null
+          ? null
+          : { ...rebuilt.freeze, claimsEndAt: `${rebuilt.freeze.claimsEndAt}` },
       tokens: tokensJson(rebuilt),
       ...(options.leaves === true
         ? { leaves: leafList(rebuilt).map(([index, leaf]) => ({ index, leaf: `${leaf}` })) }
@@ -111,14 +116,15 @@ export function ownAccounts(
     const visits = visitsOf(rebuilt, log, index)
     if (visits.length === 0 && BigInt(index) >= rebuilt.accountCount) sayWhyEmpty(rebuilt, index)
     const deposits = depositsOfSeed(rebuilt, index, ring)
-    const steps = historyOf(rebuilt, openVisits(rebuilt, visits, ring), deposits)
+    const known = beside.pages ?? NO_PAGES
+    const steps = historyOf(rebuilt, openVisits(rebuilt, visits, ring), deposits, known)
     const head = steps.at(-1)?.visit.account.head
     return {
       account: index,
       l1Owner: rebuilt.l1Owners.get(index) ?? null,
       steps,
       deposits,
-      isSettled: beside.head === undefined || head === undefined ? null : beside.head === `${head}`,
+      pending: beside.pages === null || head === undefined ? null : pendingOn(known, head),
     }
   })
 }
@@ -178,6 +184,12 @@ function houseText(result: Scan): readonly string[] {
     ...summaries
       .slice(-BATCHES_SHOWN)
       .map((b) => `    ${`${b.number}`.padStart(6)}  ${timeText(b.time)}  ${hexWord(b.root)}`),
+    ...(rebuilt.freeze === null
+      ? []
+      : [
+          `  FROZEN    in block ${rebuilt.freeze.block}; claims until ` +
+            timeText(rebuilt.freeze.claimsEndAt),
+        ]),
     `  members   ${Number(rebuilt.accountCount) - FIRST_MEMBER_INDEX}`,
     `  cost      ${cost.wordBytes} bytes of words, ${cost.bytesPerBatch} a batch, ` +
       `${ACCOUNT_BYTES} a touched account; ${cost.seconds} s for ${cost.replayed} batches`,

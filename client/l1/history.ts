@@ -3,7 +3,8 @@ import { REQUEST_KIND, STATUS, CASH_ID } from '../../circuits/params.ts'
 import type { Account } from '../../circuits/account.ts'
 import { addressOfWord } from './batch-words.ts'
 import type { Rebuilt } from './ledger.ts'
-import { isGenesisHead, type Opened, type OwnDeposit } from './own-account.ts'
+import { firstHead, type Opened, type OwnDeposit } from './own-account.ts'
+import { movedBy, NO_PAGES, pagesBetween, type KnownPages, type SettledPages } from './own-pages.ts'
 
 export type Change = { readonly id: number; readonly lots: bigint }
 export type Conversion = {
@@ -24,8 +25,12 @@ export type Step = {
   readonly visit: Opened
   readonly status: keyof typeof STATUS | 'unknown'
   readonly event: 'registered' | 'key rotated on L1' | 'keys rotated by page' | null
-  /** 0 if the journal stands where it stood; null for one or more: a head does not say how many. */
-  readonly pages: 0 | null
+  /** 0 if the journal stands where it stood; null for some: a head alone does not say how many. */
+  readonly pages: number | null
+  /** From the member's own journal, if it leads from the head before to this one. */
+  readonly settled: SettledPages | null
+  /** What `byPages` leaves when the settled pages and their fees are taken off; null if unknown. */
+  readonly unexplained: readonly Change[] | null
   /** Difference to the leaf before, cash under id 1; nothing in it is assumed. */
   readonly changes: readonly Change[]
   readonly deposits: readonly OwnDeposit[]
@@ -42,9 +47,29 @@ export function historyOf(
   rebuilt: Rebuilt,
   visits: readonly Opened[],
   deposits: readonly OwnDeposit[],
+  known: KnownPages = NO_PAGES,
 ): readonly Step[] {
   const owner = rebuilt.l1Owners.get(visits[0]?.touch.index ?? -1)
-  return visits.map((visit, i) => stepOf(rebuilt, visit, visits[i - 1] ?? null, deposits, owner))
+  return visits.map((visit, i) => {
+    const before = visits[i - 1] ?? null
+    return withPages(rebuilt, stepOf(rebuilt, visit, before, deposits, owner), before, known)
+  })
+}
+
+/** Adds what the journal knows of the pages between the two heads. */
+function withPages(rebuilt: Rebuilt, step: Step, before: Opened | null, known: KnownPages): Step {
+  const { account, touch, fee } = step.visit
+  const from = before?.account.head ?? firstHead(rebuilt, touch.index, account)
+  const settled = pagesBetween(known, from, account.head, touch.time)
+  if (settled === null) return step
+  const { live, skipped } = settled
+  const moved = movedBy(live).map(({ id, lots }) => ({ id, lots: -lots }))
+  const left = summed([...step.byPages, ...moved])
+  // An account that is let do what makes nothing worse pays no fee.
+  const paid = BigInt(live.length) * fee
+  const withFees = summed([...left, { id: CASH_ID, lots: paid }])
+  const unexplained = left.length === 0 || withFees.length === 0 ? [] : withFees
+  return { ...step, pages: live.length + skipped.length, settled, unexplained }
 }
 
 function stepOf(
@@ -61,15 +86,14 @@ function stepOf(
   const forced = visit.requests
     .filter(({ kind, data3 }) => kind === REQUEST_KIND.forcedExit && data3 > 0n)
     .map(({ x, y, data3 }) => ({ token: Number(x), amount: data3, to: addressOfWord(y) }))
-  const isStill =
-    before === null
-      ? isGenesisHead(rebuilt, touch.index, account)
-      : before.account.head === account.head
+  const headBefore = before?.account.head ?? firstHead(rebuilt, touch.index, account)
   return {
     visit,
     status: statusOf(account),
     event: eventOf(visit, before),
-    pages: isStill ? 0 : null,
+    pages: headBefore === account.head ? 0 : null,
+    settled: null,
+    unexplained: null,
     changes,
     deposits: credited,
     conversions,

@@ -207,6 +207,6 @@ export function vaultOf(totals: TokenTotals) {
     vault: totals.deposited - totals.refunded - totals.claimed - totals.escaped,
     owed: totals.withdrawn - totals.claimed,
     unconsumed: totals.deposited - totals.refunded - totals.consumed,
-    balances: totals.consumed - totals.withdrawn,
+    balances: totals.consumed - totals.withdrawn - totals.escaped,
   }
 }

@@ -12,7 +12,6 @@ import {
   type Account,
 } from '../../circuits/account.ts'
 import { timesEight } from '../../circuits/eddsa.ts'
-import { REQUEST_KIND } from '../../circuits/params.ts'
 import type { KeyRing } from '../key-ring.ts'
 import { parseBatchWords, type RequestWords, type WithdrawalWords } from './batch-words.ts'
 import type { EventLog } from './event-log.ts'
@@ -26,6 +25,8 @@ export type Visit = {
   readonly place: Place
   readonly shape: string
   readonly wordCount: number
+  /** Micro-dollars a page. */
+  readonly fee: bigint
   readonly withdrawals: readonly WithdrawalWords[]
   /** Requests of L1 that this batch served for this account. */
   readonly requests: readonly RequestWords[]
@@ -81,6 +82,7 @@ export function visitsOf(rebuilt: Rebuilt, log: EventLog, index: number): readon
       place: { block, index: event.index, transaction },
       shape: shape.name,
       wordCount: event.words.length,
+      fee: header.fee,
       withdrawals,
       requests: requests.filter(({ account }) => account === index),
       settled,
@@ -173,11 +175,7 @@ export function depositsOfSeed(
   return found
 }
 
-/** Whether the journal of a freshly registered account has no page yet. */
-export function isGenesisHead(rebuilt: Rebuilt, index: number, account: Account): boolean {
-  return account.head === genesisHead(rebuilt.domain ?? 0n, index, account.ownerKeyHash)
-}
-
-export function isForcedExit(request: Pick<RequestWords, 'kind'>): boolean {
-  return request.kind === REQUEST_KIND.forcedExit
+/** Where the journal of an account registered with this owner key begins. */
+export function firstHead(rebuilt: Rebuilt, index: number, account: Account): bigint {
+  return genesisHead(rebuilt.domain ?? 0n, index, account.ownerKeyHash)
 }

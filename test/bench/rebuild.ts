@@ -90,7 +90,8 @@ function chain(): readonly L1Event[] {
     const accounts = touched
       .filter((index) => index < 16 + served)
       .flatMap((index) => {
-        if (index !== 16) return record(tree, index, randomField(), Array.from({ length: 8 }, randomField))
+        if (index !== 16)
+          return record(tree, index, randomField(), Array.from({ length: 8 }, randomField))
         const key = batchKey(keys.viewKey, index, BigInt(n), nonce)
         const account: Account = {
           ownerKeyHash: keys.ownerKeyHash,

@@ -40,6 +40,8 @@ function argumentsOf(e: L1Event): readonly [string, readonly unknown[]] | null {
       const words = e.words.map((word) => word.toString(16).padStart(64, '0')).join('')
       return ['Batch', [e.number, e.shapeId, e.newRoot, e.commitment, e.x, `0x${words}`]]
     }
+    case 'frozen':
+      return ['Frozen', [e.ground, 2n, 1n, e.claimsEndAt]]
     case 'claim':
       return ['Claimed', [e.batch, e.slot, e.to, e.token, e.amount]]
     default:

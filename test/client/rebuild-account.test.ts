@@ -1,9 +1,12 @@
 /** The seed alone finds everything; a wrong one is told from a lost page and from an empty account. */
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Account } from '../../circuits/account.ts'
+import { sign } from '../../circuits/eddsa.ts'
+import { headAfter } from '../../circuits/page.ts'
 import { main } from '../../client/cli/main.ts'
+import { appendLine, type SignedPage } from '../../client/journal-file.ts'
 import { memberKeys } from '../../client/keys.ts'
 import { FakeNode } from './fake-node.ts'
 import {
@@ -29,6 +32,19 @@ const own = seedFolder(SEED, 'ANN')
 const other = seedFolder(OTHER, 'BEN')
 /** What each batch left in ANN's account, as the house itself had it. */
 const kept: Account[] = []
+/** What ANN signed, in order. */
+const signed: SignedPage[] = []
+
+/** As ANN's journal has them: pages that wait in the house, on the head that they continue. */
+function write(): void {
+  let previousHead = (l1.house.accounts.get(ann.index) as Account).head
+  for (const page of ann.pending) {
+    const head = headAfter(previousHead, page)
+    const clientId = `page-${signed.length + 1}`
+    signed.push({ clientId, page, previousHead, head, signature: sign(ann.key, head) })
+    previousHead = head
+  }
+}
 
 function keep(): void {
   kept.push(l1.house.accounts.get(ann.index) as Account)
@@ -50,10 +66,12 @@ beforeAll(async () => {
     { instrument: 1024, quantity: 5n, price: 50_100_000n },
     { instrument: 1025, quantity: -7n, price: 2_000_000n },
   ])
+  write()
   l1.batch()
   keep()
   // By page, and not to the next rotation but to the third: two came to nothing.
   rotateSeeded(l1, ann, SEED, 'ANN', 3)
+  write()
   l1.batch()
   keep()
   rotateOnL1(l1, ann, SEED, 'ANN', 4)
@@ -61,6 +79,7 @@ beforeAll(async () => {
   l1.batch()
   keep()
   l1.house.withdraw(ann, 1, 1_000_000n, BigInt(`0x${'11'.repeat(20)}`))
+  write()
   l1.batch()
   keep()
   l1.batch({ cover: [ann.index] })
@@ -93,7 +112,7 @@ type Json = {
   readonly cost: { readonly bytesPerBatch: number; readonly batches: number }
   readonly accounts: readonly {
     readonly account: number
-    readonly settled?: boolean
+    readonly pending?: readonly string[]
     readonly touchedBy: number
     readonly now: { readonly balances: unknown; readonly head: string } | null
     readonly deposits: readonly unknown[]
@@ -125,6 +144,22 @@ describe('the house', () => {
     expect(out).toContain('320 a touched account')
     expect(err).toContain('read blocks 0 to')
     expect((await rebuild('--json')).err).toBe('')
+  })
+})
+
+describe('a frozen house', () => {
+  it('is shown as such', async () => {
+    const stopped = new SyntheticL1(HOME)
+    joinSeeded(stopped, SEED, 'ANN')
+    stopped.batch()
+    stopped.emit({ kind: 'frozen', ground: 2, claimsEndAt: 1_600_000_000n })
+    const there = new FakeNode(HOME, stopped.events)
+    const argv = ['rebuild', '--rpc', await there.listen(), '--contract', HOME.contract]
+    expect((await cloister(...argv)).out).toContain('claims until 2020-09-13T12:26:40Z')
+    expect(JSON.parse((await cloister(...argv, '--json')).out)).toMatchObject({
+      frozen: { ground: 2, claimsEndAt: '1600000000' },
+    })
+    there.stop()
   })
 })
 
@@ -175,17 +210,55 @@ describe('the account', () => {
       { id: '3', token: 1, lots: '5', status: 'open', batch: null },
     ])
   })
-  it('shows a page that was signed and lost: the head on L1 is without it', async () => {
-    const record = join(own.folder, 'member.json')
-    const write = (head: bigint): void =>
-      writeFileSync(record, JSON.stringify({ name: 'ANN', head: `${head}`, signed: [] }))
-    write(12345n)
-    const lost = await rebuildJson('--key', own.path)
-    expect(lost.accounts[0]?.settled).toBe(false)
-    expect((await rebuild('--key', own.path)).out).toContain('is not settled')
-    write(kept.at(-1)?.head ?? 0n)
-    expect((await rebuildJson('--key', own.path)).accounts[0]?.settled).toBe(true)
-    rmSync(record)
+  describe('with its journal beside the seed', () => {
+    const journal = join(own.folder, 'journal.jsonl')
+    const fill = (pages: readonly SignedPage[]): void => {
+      rmSync(journal, { force: true })
+      let size = 0
+      for (const page of pages)
+        size = appendLine(journal, size, { type: 'page', signedAt: 1n, ...page })
+    }
+    afterEach(() => rmSync(journal, { force: true }))
+    const ask = async (): Promise<Json['accounts'][number]> => {
+      const { accounts } = await rebuildJson('--key', own.path, '--label', 'ANN')
+      return accounts[0] as Json['accounts'][number]
+    }
+
+    it('has every page of it in a batch, and every change explained to the unit', async () => {
+      fill(signed)
+      const { history, pending } = await ask()
+      expect(pending).toEqual([])
+      expect(history.map((step) => [step['pages'], step['settled'], step['unexplained']])).toEqual([
+        [0, [], []],
+        [1, ['page-1'], []],
+        [1, ['page-2'], []],
+        [0, [], []],
+        [1, ['page-3'], []],
+        [0, [], []],
+      ])
+      expect((await rebuild('--key', own.path, '--label', 'ANN')).out).toContain('1 page: cash')
+    })
+    it('shows a page that was signed and lost: no batch has it', async () => {
+      const head = kept.at(-1)?.head ?? 0n
+      const page = { ...(signed[0] as SignedPage).page, payload: 77n }
+      const lost = { clientId: 'lost', page, previousHead: head, head: headAfter(head, page) }
+      fill([...signed, { ...lost, signature: sign(ann.key, lost.head) }])
+      expect((await ask()).pending).toEqual(['lost'])
+      const { out } = await rebuild('--key', own.path, '--label', 'ANN')
+      expect(out).toContain('1 signed pages are not settled and not counted here: lost')
+    })
+    it('that lacks a page says so where it lacks it, and only there', async () => {
+      fill(signed.slice(1))
+      const { history } = await ask()
+      expect(history.map((step) => step['pages'])).toEqual([0, null, 1, 0, 1, 0])
+      expect(history[1]).not.toHaveProperty('settled')
+    })
+    it('that was altered explains nothing: its pages do not lead to the heads', async () => {
+      const [first] = signed as [SignedPage]
+      const entries = first.page.entries.map((e) => ({ ...e, price: e.price + 1n }))
+      fill([{ ...first, page: { ...first.page, entries } }, ...signed.slice(1)])
+      expect((await ask()).history[1]?.['pages']).toBeNull()
+    })
   })
   it('touched once, and never', async () => {
     const few = new SyntheticL1(HOME)

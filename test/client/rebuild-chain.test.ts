@@ -57,7 +57,10 @@ async function cloister(...argv: string[]) {
 type Shown = {
   readonly root: string
   readonly batches: readonly { readonly number: string; readonly root: string }[]
-  readonly accounts: readonly { readonly account: number; readonly now: { readonly head: string } }[]
+  readonly accounts: readonly {
+    readonly account: number
+    readonly now: { readonly head: string }
+  }[]
   readonly state: { readonly mended: readonly string[]; readonly resumedAfterBatch: string }
 }
 const place = (): string[] => ['--rpc', chain.url, '--contract', chain.contract]
@@ -86,7 +89,15 @@ describe('a chain with real proofs', () => {
     expect(json()).toMatchObject({
       account: ann.index,
       before: { batch: '1' },
-      batches: [{ batch: '2', byPages: [{ id: 1, lots: '-250500100' }, { id: 1024, lots: '5' }] }],
+      batches: [
+        {
+          batch: '2',
+          byPages: [
+            { id: 1, lots: '-250500100' },
+            { id: 1024, lots: '5' },
+          ],
+        },
+      ],
     })
   })
   it('without its last batch is rebuilt without it, and with it when it comes again', async (test) => {

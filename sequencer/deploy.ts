@@ -16,7 +16,7 @@ import {
   type Account,
 } from '../circuits/account.ts'
 import { emptyRoot, Tree } from '../circuits/tree.ts'
-import { verifierSource, type ShapeKey } from '../prover/artifacts.ts'
+import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { projectSources } from './solidity.ts'
 
@@ -37,6 +37,8 @@ export type DeployOptions = {
   /** Micro-dollars per page. */
   readonly fee: bigint
   readonly refundDelaySeconds: bigint
+  /** Deploys development keys to a public chain: whatever the house holds there can be stolen. */
+  readonly letAnybodyForgeProofs?: boolean
 }
 
 /** Solidity verifiers of development keys, compiled. The compiler holds the thread: call it before connecting. */
@@ -58,8 +60,27 @@ export function contractsOf(): Record<string, CompiledContract> {
   return compileSolidity(projectSources())
 }
 
+/** Of the environment; it says what it means, so that nobody sets it by habit. */
+export const FORGE_FLAG = 'CLOISTER_LET_ANYBODY_FORGE_PROOFS'
 /** A chain other than a local one must never trust a development key. */
 const LOCAL_CHAINS: readonly bigint[] = [31337n, 1337n]
+
+function assertKeysFit(
+  chainId: bigint,
+  {
+    verifiers,
+    letAnybodyForgeProofs = false,
+  }: Pick<DeployOptions, 'verifiers' | 'letAnybodyForgeProofs'>,
+): void {
+  const forgeable = verifiers.filter(({ key }) => isDevelopmentKey(key))
+  if (LOCAL_CHAINS.includes(chainId) || forgeable.length === 0 || letAnybodyForgeProofs) return
+  throw new Error(
+    `development keys must stay on local chains (31337, 1337); this is chain ${chainId}, and ` +
+      `anybody can forge proofs for ${forgeable.map(({ key }) => key.shape.name).join(', ')}. ` +
+      'Make keys by `cloister ceremony`; only a deployment that never holds value may set ' +
+      `${FORGE_FLAG}=1`,
+  )
+}
 
 async function create(
   signer: Signer,
@@ -74,11 +95,7 @@ async function create(
 export async function deploy(options: DeployOptions): Promise<Deployment> {
   const { admin, verifiers } = options
   const { chainId } = await (admin.provider as JsonRpcProvider | BrowserProvider).getNetwork()
-  if (!LOCAL_CHAINS.includes(chainId)) {
-    throw new Error(
-      `development keys are for local chains only (31337, 1337); this is chain ${chainId}`,
-    )
-  }
+  assertKeysFit(chainId, options)
   const contracts = contractsOf()
   const block = await admin.provider?.getBlock('latest')
   const feeAccount: Account = {
@@ -123,7 +140,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
         requests,
         await verifier.getAddress(),
         `0x${key.keyHash}`,
-        true,
+        isDevelopmentKey(key),
         key.shape.name,
       )
     ).wait()

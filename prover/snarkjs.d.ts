@@ -49,11 +49,6 @@ declare module 'snarkjs' {
       value: string,
       iterationsLog2: number,
     ) => Promise<Uint8Array | false>
-    verifyFromInit: (
-      init: string,
-      ptau: string,
-      zkey: string,
-      logger?: Logger,
-    ) => Promise<boolean>
+    verifyFromInit: (init: string, ptau: string, zkey: string, logger?: Logger) => Promise<boolean>
   }
 }

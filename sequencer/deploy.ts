@@ -9,7 +9,7 @@ import {
   type Account,
 } from '../circuits/account.ts'
 import { emptyRoot, Tree } from '../circuits/tree.ts'
-import { verifierSource, type ShapeKey } from '../prover/artifacts.ts'
+import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { chainIdOf, deployContract, timeOf, type Sender } from './l1.ts'
 import { contractsOf } from './solidity.ts'
@@ -31,6 +31,8 @@ export type DeployOptions = {
   /** Micro-dollars per page. */
   readonly fee: bigint
   readonly refundDelaySeconds: bigint
+  /** Deploys development keys to a public chain: whatever the house holds there can be stolen. */
+  readonly letAnybodyForgeProofs?: boolean
 }
 
 /** Solidity verifiers of development keys, compiled. The compiler holds the thread: call it before connecting. */
@@ -48,17 +50,32 @@ export async function compileVerifiers(
   return made
 }
 
+/** Of the environment; it says what it means, so that nobody sets it by habit. */
+export const FORGE_FLAG = 'CLOISTER_LET_ANYBODY_FORGE_PROOFS'
 /** A chain other than a local one must never trust a development key. */
 const LOCAL_CHAINS: readonly bigint[] = [31337n, 1337n]
+
+function assertKeysFit(
+  chainId: bigint,
+  {
+    verifiers,
+    letAnybodyForgeProofs = false,
+  }: Pick<DeployOptions, 'verifiers' | 'letAnybodyForgeProofs'>,
+): void {
+  const forgeable = verifiers.filter(({ key }) => isDevelopmentKey(key))
+  if (LOCAL_CHAINS.includes(chainId) || forgeable.length === 0 || letAnybodyForgeProofs) return
+  throw new Error(
+    `development keys must stay on local chains (31337, 1337); this is chain ${chainId}, and ` +
+      `anybody can forge proofs for ${forgeable.map(({ key }) => key.shape.name).join(', ')}. ` +
+      'Make keys by `cloister ceremony`; only a deployment that never holds value may set ' +
+      `${FORGE_FLAG}=1`,
+  )
+}
 
 export async function deploy(options: DeployOptions): Promise<Deployment> {
   const { admin, verifiers } = options
   const chainId = await chainIdOf(admin)
-  if (!LOCAL_CHAINS.includes(chainId)) {
-    throw new Error(
-      `development keys are for local chains only (31337, 1337); this is chain ${chainId}`,
-    )
-  }
+  assertKeysFit(chainId, options)
   const contracts = contractsOf()
   const feeAccount: Account = {
     ownerKeyHash: 0n,
@@ -92,7 +109,9 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     const { name, members, deposits, withdrawals, requests } = key.shape
     const id = BigInt(i + 1)
     const sizes = [members, deposits, withdrawals, requests]
-    await house.send('addShape', id, ...sizes, verifier.address, `0x${key.keyHash}`, true, name)
+    const keyHash = `0x${key.keyHash}`
+    const isDevelopment = isDevelopmentKey(key)
+    await house.send('addShape', id, ...sizes, verifier.address, keyHash, isDevelopment, name)
     shapeIds.set(name, id)
   }
   return {

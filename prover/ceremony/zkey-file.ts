@@ -130,6 +130,14 @@ export async function readKeyFile(path: string): Promise<KeyFile> {
   }
 }
 
+/** Development keys carry it in place of the circuit hash. */
+const DEVELOPMENT_MARK = 'DEVELOPMENT KEY:'
+
+export function hasDevelopmentMark(path: string): boolean {
+  const sections = readContainer(path, 'zkey', 'KeyFileMustBeWhole')
+  return readSection(path, sections, 10, 16).toString('latin1') === DEVELOPMENT_MARK
+}
+
 function readHistory(bytes: Buffer, fail: (why: string) => never) {
   if (bytes.length < HASH_BYTES + 4) fail('has no room for its history')
   const contributions: KeyContribution[] = []
@@ -159,7 +167,7 @@ function readHistory(bytes: Buffer, fail: (why: string) => never) {
   return {
     circuitHash: bytes.toString('hex', 0, HASH_BYTES),
     contributions,
-    isDevelopment: mark === 'DEVELOPMENT KEY:',
+    isDevelopment: mark === DEVELOPMENT_MARK,
   }
 }
 

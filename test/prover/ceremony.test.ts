@@ -5,7 +5,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { PROJECT_ROOT } from '../../prover/artifacts.ts'
+import { isDevelopmentKey, PROJECT_ROOT } from '../../prover/artifacts.ts'
 import { DERIVE, type CeremonyCircuit, type Derive } from '../../prover/ceremony/circuit.ts'
 import { deployVerifier } from '../../prover/ceremony/evm.ts'
 import type { CeremonyRule } from '../../prover/ceremony/failure.ts'
@@ -546,6 +546,9 @@ describe('a step refuses', () => {
     const zkeyPath = at('renamed.development.zkey')
     await writeDevelopmentKey({ r1csPath: circuit.r1csPath, zkeyPath, name: 'opening' })
     copyFileSync(zkeyPath, at('renamed.zkey'))
+    for (const path of [zkeyPath, at('renamed.zkey')])
+      expect(isDevelopmentKey({ zkeyPath: path })).toBe(true)
+    expect(isDevelopmentKey({ zkeyPath: at('4.zkey') })).toBe(false)
     for (const path of [zkeyPath, at('renamed.zkey')])
       await expect(readKeyFile(path)).rejects.toThrow('KeyMustNotBeOfDevelopment')
   })

@@ -16,8 +16,7 @@ interface ICloisterTypes {
     /// @param feeAccountMeta The meta word of the fee account.
     /// @param settlementRoot Root of the empty settlement register.
     /// @param fee Micro-dollars a page, below 2^40.
-    /// @param refundDelay Seconds between the request and the refund of a deposit; longer than the
-    /// life of a page.
+    /// @param terms The same as the extension's.
     struct Configuration {
         address admin;
         address operator;
@@ -28,7 +27,41 @@ interface ICloisterTypes {
         uint256 feeAccountMeta;
         uint256 settlementRoot;
         uint256 fee;
+        Terms terms;
+    }
+
+    /// @notice What does not change after deployment. Seconds, each below a year.
+    /// @param refundDelay Between the request and the refund of a deposit; longer than the life of
+    /// a page.
+    /// @param forceDelay A forced exit that waits longer is a ground to freeze.
+    /// @param fullDelay A queue of forced exits that is full for longer is a ground to freeze.
+    /// @param unwindDelay Between two forced exits of one token by one account.
+    /// @param batchDelay No batch for longer is a ground to freeze.
+    /// @param tableDelay No confirmed table for longer is a ground to freeze.
+    /// @param sweepDelay No complete sweep for longer is a ground to freeze.
+    /// @param tableLife A table that is older admits only what reduces risk, and no payments.
+    /// @param lateSweepDelay No complete sweep for longer: withdrawals wait.
+    /// @param sweepEpoch Between the tables of two sweeps.
+    /// @param flagDelay Between the table of a sweep and the state that is proven at it: in this
+    /// time accounts that fail can be flagged.
+    /// @param callDelay How long a flag CALLED counts.
+    /// @param claimsWindow Between the freeze and the end of claims.
+    /// @param forcePrice Wei that a forced exit costs when none was asked for lately.
+    struct Terms {
         uint256 refundDelay;
+        uint256 forceDelay;
+        uint256 fullDelay;
+        uint256 unwindDelay;
+        uint256 batchDelay;
+        uint256 tableDelay;
+        uint256 sweepDelay;
+        uint256 tableLife;
+        uint256 lateSweepDelay;
+        uint256 sweepEpoch;
+        uint256 flagDelay;
+        uint256 callDelay;
+        uint256 claimsWindow;
+        uint256 forcePrice;
     }
 
     /// @param unit Raw units of the token in a lot.
@@ -67,17 +100,23 @@ interface ICloisterTypes {
     /// @param l1Owner Who may rotate the owner key.
     /// @param rotation Serial + 1 of the last rotation, 0 for none.
     /// @param nextL1Owner Who may accept the ownership, 0 for nobody.
+    /// @param forcedExit Serial + 1 of the last forced exit, 0 for none.
     struct Account {
         address l1Owner;
         uint64 rotation;
         address nextL1Owner;
+        uint64 forcedExit;
     }
 
-    /// @param kind 1 register, 2 rotate.
-    /// @param x Point Q of BabyJubJub; the key that the circuit installs is 8Q.
+    /// @param kind 1 register, 2 rotate, 3 forced exit.
+    /// @param requestedAt The service clock when it was queued.
+    /// @param x Point Q of BabyJubJub; the key that the circuit installs is 8Q. Of a forced exit the
+    /// token.
+    /// @param y Of a forced exit the address.
     struct Request {
         uint8 kind;
         uint32 account;
+        uint64 requestedAt;
         uint256 x;
         uint256 y;
         uint256 viewKeyHash;
@@ -91,6 +130,33 @@ interface ICloisterTypes {
         uint16 requests;
         bool isDevelopmentKey;
         bytes32 keyHash;
+    }
+
+    /// @param marksHash keccak256 of the marks as they were posted.
+    struct Table {
+        uint256 root;
+        bytes32 marksHash;
+        uint64 time;
+        bool isConfirmed;
+    }
+
+    struct Settled {
+        int64 value;
+        bool isSet;
+    }
+
+    /// @param accounts Indices that one proof covers.
+    struct SweepShape {
+        address verifier;
+        uint16 accounts;
+        bool isDevelopmentKey;
+        bytes32 keyHash;
+    }
+
+    /// @param amount Micro-dollars that share the pot.
+    struct EscapeClaim {
+        uint128 amount;
+        bool isMade;
     }
 
     /// @param root Root of the account tree after the batch.
@@ -163,6 +229,10 @@ interface ICloisterTypes {
         uint256 time,
         bytes marks
     );
+    event TableConfirmed(uint256 indexed number);
+    event ModeSet(uint256 mode);
+    /// @notice The sweep at this table is proven against the state after this batch.
+    event SweepFixed(uint256 indexed table, uint256 batch, uint256 accountCount);
     event SettlementPosted(uint256[] ids, int256[] values, uint256 root);
     /// @param words All public words, 32 bytes each, in the order of circuits/words.ts.
     event Batch(
@@ -185,12 +255,17 @@ interface ICloisterTypes {
 
     error WordMustBeBelowModulus();
     error ProofMustVerify();
-    error RefundDelayMustExceedPageLife(uint256 refundDelay);
+    error TermsMustFit(string name);
+    error ExtensionMustAgree(address extension);
+    error EtherMustBuyForcedExit();
+    error FrozenMustNotContinue();
+    error ModeMustBeKnown(uint256 mode);
     error FeeMustBeInRange(uint256 fee);
 
     error TokenIdMustBeInRange(uint256 id);
     error TokenMustBeNew(uint256 id, address token);
     error TokenMustBeKnown(uint256 id);
+    error TokenMustHaveRoom(uint256 id);
     error TokenMustBeContract(address token);
     error UnitMustBeInRange(uint256 unit);
     error CapMustBeInRange(uint256 cap);
@@ -225,6 +300,9 @@ interface ICloisterTypes {
     error SettlementListsMustMatch();
 
     error TableMustBeCurrent(uint256 tableNumber, uint256 latest);
+    error TableMustBeIndicative(uint256 tableNumber);
+    error WithdrawalMustAwaitConfirmedTable(uint256 tableNumber);
+    error ForcedPaymentsMustMatch(uint256 served);
     error TableMustNotGoBack(uint256 tableNumber, uint256 previous);
     error TimeMustNotGoBack(uint256 time, uint256 previous);
     error TimeMustNotBeAhead(uint256 time);

@@ -53,8 +53,47 @@ export async function compileVerifiers(
   return made
 }
 
+/** The project's contracts by name. Cloister carries the ABI of both halves: callers see one house. */
 export function contractsOf(): Record<string, CompiledContract> {
-  return compileSolidity(projectSources())
+  const contracts = compileSolidity(projectSources())
+  const { Cloister: core, CloisterExtension: extension } = contracts
+  if (core === undefined || extension === undefined) throw new Error('deploy: no contracts')
+  return { ...contracts, Cloister: { ...core, abi: mergedAbi(core.abi, extension.abi) } }
+}
+
+/** The entries of both, each once; the constructor is the first one's. */
+export function mergedAbi(
+  core: readonly unknown[],
+  extension: readonly unknown[],
+): readonly unknown[] {
+  const keyOf = (entry: unknown): string => JSON.stringify(entry)
+  const seen = new Set(core.map(keyOf))
+  const isNew = (entry: unknown): boolean =>
+    (entry as { type: string }).type !== 'constructor' && !seen.has(keyOf(entry))
+  return [...core, ...extension.filter(isNew)]
+}
+
+const HOUR = 3_600n
+const DAY = 24n * HOUR
+
+/** What a house is deployed with: seconds, and the wei that a forced exit costs at rest. */
+export function termsOf(refundDelay: bigint): Record<string, bigint> {
+  return {
+    refundDelay,
+    forceDelay: 3n * DAY,
+    fullDelay: 3n * DAY,
+    unwindDelay: 7n * DAY,
+    batchDelay: 7n * DAY,
+    tableDelay: 7n * DAY,
+    sweepDelay: 21n * DAY,
+    tableLife: 2n * DAY,
+    lateSweepDelay: 14n * DAY,
+    sweepEpoch: DAY,
+    flagDelay: HOUR,
+    callDelay: DAY,
+    claimsWindow: 14n * DAY,
+    forcePrice: 10n ** 15n,
+  }
 }
 
 /** A chain other than a local one must never trust a development key. */
@@ -92,7 +131,9 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const tree = new Tree(TREE_DEPTH)
   tree.set(0, leafHash(feeAccount))
   const token = await create(admin, contracts['TestDollar'] as CompiledContract)
-  const house = await create(admin, contracts['Cloister'] as CompiledContract, {
+  const terms = termsOf(options.refundDelaySeconds)
+  const extension = await create(admin, contracts['CloisterExtension'] as CompiledContract, terms)
+  const configuration = {
     admin: await admin.getAddress(),
     operator: options.operator,
     oracle: options.oracle,
@@ -102,8 +143,14 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     feeAccountMeta: feeAccount.meta,
     settlementRoot: emptyRoot(SETTLEMENT_DEPTH),
     fee: options.fee,
-    refundDelay: options.refundDelaySeconds,
-  })
+    terms,
+  }
+  const house = await create(
+    admin,
+    contracts['Cloister'] as CompiledContract,
+    configuration,
+    await extension.getAddress(),
+  )
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
   await (
     await house.getFunction('addToken')(1, await token.getAddress(), 1, (1n << 55n) - 1n)

@@ -11,6 +11,7 @@ import {
   ACCOUNT_WORDS, DEPOSIT_WORDS, REQUEST_WORDS, WITHDRAWAL_WORDS, evaluateWords, headerWords,
   type HeaderWord,
 } from '../../circuits/words.ts'
+import { mergedAbi } from '../../sequencer/deploy.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 process.env.HARDHAT_CONFIG ??= join(root, 'hardhat.config.cjs')
@@ -22,6 +23,13 @@ await compileOnce()
 export const provider = new ethers.BrowserProvider(hre.network.provider, undefined,
   { cacheTimeout: -1 })
 export const REFUND_DELAY = 100_000n
+const DAY = 86_400n
+export const TERMS = {
+  refundDelay: REFUND_DELAY, forceDelay: 3n * DAY, fullDelay: 2n * DAY, unwindDelay: 5n * DAY,
+  batchDelay: 6n * DAY, tableDelay: 7n * DAY, sweepDelay: 40n * DAY, tableLife: 4n * DAY,
+  lateSweepDelay: 30n * DAY, sweepEpoch: DAY, flagDelay: 3_600n, callDelay: DAY,
+  claimsWindow: 10n * DAY, forcePrice: 10n ** 15n,
+} as const
 export const FEE = 2_500n
 export const DOLLAR_UNIT = 100n
 export const LOT_CAP = (1n << 55n) - 1n
@@ -129,15 +137,27 @@ export async function configuration(overrides: object = {}): Promise<object> {
   return {
     admin, operator, oracle, genesisRoot: GENESIS_ROOT, feeAccountLeaf: 1n,
     feeAccountViewKeyHash: 2n, feeAccountMeta: 3n, settlementRoot: SETTLEMENT_ROOT, fee: FEE,
-    refundDelay: REFUND_DELAY, ...overrides,
+    terms: TERMS, ...overrides,
   }
 }
 
+/** Both halves, as one contract with the ABI of both. */
+export async function deployCloister(settings: object): Promise<ethers.Contract> {
+  const extension = await deploy('CloisterExtension', (settings as { terms: object }).terms)
+  const core = await deploy('Cloister', settings, await extension.getAddress())
+  const [{ abi }, { abi: rest }] = await Promise.all([
+    hre.artifacts.readArtifact('Cloister'), hre.artifacts.readArtifact('CloisterExtension'),
+  ])
+  return new ethers.Contract(await core.getAddress(), mergedAbi(abi, rest) as never, provider)
+}
+
 /** The contract with cash listed, all shapes added, one table posted, and rich members. */
-export async function createWorld(verifierName = 'ExpectingVerifier'): Promise<World> {
+export async function createWorld(
+  verifierName = 'ExpectingVerifier', terms: object = TERMS,
+): Promise<World> {
   const [admin, operator, oracle, ...members] = (await provider.send('eth_accounts',
     [])) as string[]
-  const cloister = await deploy('Cloister', await configuration())
+  const cloister = await deployCloister(await configuration({ terms }))
   const address = await cloister.getAddress()
   const dollar = await deploy('TestDollar')
   const verifier = await deploy(verifierName)
@@ -149,7 +169,7 @@ export async function createWorld(verifierName = 'ExpectingVerifier'): Promise<W
       shape.requests, await verifier.getAddress(), KEY_HASH, true, shape.name,
     )
   }
-  await send(oracle!, cloister, 'postTable', 900n, 901n, ethers.id('worlds'), '0x1234')
+  await send(oracle!, cloister, 'postTable', 900n, 901n, ethers.id('worlds'), '0x1234', true)
   for (const member of members.slice(0, 4)) {
     await send(member, dollar, 'mint', member, 1n << 62n)
     await send(member, dollar, 'approve', address, ethers.MaxUint256)
@@ -200,6 +220,7 @@ export type Batch = {
   readonly requestCount: bigint
   readonly depositIds: readonly bigint[]
   readonly withdrawals: readonly { token: bigint; amount: bigint; to: string }[]
+  readonly forcedPayments: readonly bigint[]
   readonly accountWords: readonly bigint[]
   readonly commitment: bigint
 }
@@ -218,7 +239,7 @@ export async function createBatch(world: World, overrides: Partial<Batch> = {}):
   return {
     shape, time: await now(), newRoot: wordOf('a new root'), requestCount: 0n,
     tableNumber: await world.cloister.getFunction('tableNumber')(), batchNonce: wordOf('a nonce'),
-    depositIds: [], withdrawals: [], accountWords, commitment: wordOf('a commitment'), ...overrides,
+    depositIds: [], withdrawals: [], forcedPayments: [], accountWords, commitment: wordOf('a commitment'), ...overrides,
   }
 }
 
@@ -227,7 +248,7 @@ export function batchArguments(batch: Batch): readonly unknown[] {
   const shapeId = SHAPE_IDS[shape.name as keyof typeof SHAPE_IDS]
   return [
     { shapeId, time, newRoot, tableNumber, batchNonce, requestCount }, batch.depositIds,
-    batch.withdrawals, batch.accountWords, batch.commitment, PROOF,
+    batch.withdrawals, batch.forcedPayments, batch.accountWords, batch.commitment, PROOF,
   ]
 }
 

@@ -4,13 +4,14 @@ pragma solidity ^0.8.28;
 import {Law} from "./generated/Law.sol";
 import {IGroth16Verifier} from "./IGroth16Verifier.sol";
 import {Deposits} from "./Deposits.sol";
+import {ForcedExits} from "./ForcedExits.sol";
 import {Registry} from "./Registry.sol";
 import {Withdrawals} from "./Withdrawals.sol";
 import {WordLib} from "./WordLib.sol";
 
 /// @title A batch: its public words are put together, its proof is verified, its effects are kept.
 /// @notice What L1 knows it fills in from its own storage; calldata has what the prover decides.
-abstract contract Batches is Registry, Deposits, Withdrawals {
+abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
     using WordLib for uint256[];
 
     uint256 private constant DEPOSIT_WORDS = 4;
@@ -60,7 +61,7 @@ abstract contract Batches is Registry, Deposits, Withdrawals {
         _requireTime(header.time, draft.previous.time);
         _requireTable(header.tableNumber, draft.counters.tableNumber, draft.previous.tableNumber);
 
-        _requireService(draft, header.tableNumber, withdrawals.length + draft.forced.length);
+        _requireService(draft, header.tableNumber, withdrawals.length);
 
         _compose(draft, header, depositIds, withdrawals, accountWords, commitment);
         _requireProof(draft, commitment, proof);
@@ -125,18 +126,30 @@ abstract contract Batches is Registry, Deposits, Withdrawals {
 
     /// @dev The mode of the batch. Normal only if its table and the latest one are confirmed, and its
     /// table is young; otherwise risk is only reduced, and nothing new is paid out.
-    function _requireService(Draft memory draft, uint256 tableNumber_, uint256 paymentCount)
+    function _requireService(Draft memory draft, uint256 number, uint256 withdrawalCount)
         private
         view
     {
-        Table storage table = _tables[tableNumber_];
-        draft.isConfirmed = table.isConfirmed;
-        bool isServing = draft.isConfirmed
-            && draft.counters.confirmedTable == draft.counters.tableNumber
-            && block.timestamp <= uint256(table.time) + _tableLife;
-        draft.mode = isServing ? draft.counters.mode : MODE_REDUCE_ONLY;
-        if (paymentCount == 0) return;
-        if (!isServing) revert WithdrawalMustAwaitConfirmedTable(tableNumber_);
+        ServiceClock memory clock = _clock;
+        Counters memory counters = draft.counters;
+        bool isServing;
+        if (number == counters.confirmedTable) {
+            // The clock runs until the latest confirmed table is too old.
+            (draft.isConfirmed, isServing) = (true, block.timestamp <= clock.until);
+        } else {
+            Table storage table = _tables[number];
+            draft.isConfirmed = table.isConfirmed;
+            isServing =
+                draft.isConfirmed && block.timestamp <= uint256(table.time) + _tableLife;
+        }
+        isServing = isServing && counters.confirmedTable == counters.tableNumber;
+        draft.mode = isServing ? counters.mode : MODE_REDUCE_ONLY;
+
+        if (withdrawalCount + draft.forced.length == 0) return;
+        if (!isServing) revert WithdrawalMustAwaitConfirmedTable(number);
+        if (
+            withdrawalCount != 0 && _serviceTimeOf(clock) - clock.sweptAt > _lateSweepDelay
+        ) revert WithdrawalMustAwaitSweep(clock.sweptAt);
     }
 
     function _wordCount(Shape memory shape) private pure returns (uint256) {
@@ -308,7 +321,7 @@ abstract contract Batches is Registry, Deposits, Withdrawals {
         _roots[draft.number] = draft.newRoot;
         _progress[draft.number] = draft.next;
         if (draft.forced.length != 0) {
-            _forced.pending -= uint64(draft.forced.length);
+            _forced.pending -= uint32(draft.forced.length);
             _forced.fullSince = 0;
         }
     }

@@ -52,13 +52,8 @@ contract Cloister is Batches {
         emit FeeSet(configuration.fee);
     }
 
-    /// @notice ETH is taken for one thing only, and that comes with data.
-    receive() external payable {
-        revert EtherMustBuyForcedExit();
-    }
-
     /// @notice Everything else is the extension's, run on this storage.
-    fallback() external payable {
+    fallback() external {
         address target = extension;
         // Takes all memory from 0, which is safe because it never returns to Solidity.
         assembly {

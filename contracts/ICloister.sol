@@ -80,8 +80,18 @@ interface ICloisterCore is ICloisterTypes {
         bytes32[] calldata proof
     ) external;
 
+    /// @notice Asks that the batches pay out as much of a token as the account can spare. Whoever
+    /// serves the queue must serve it. Costs `forcedExitQueue().price`, which is burned; what is
+    /// sent beyond is returned. One may wait per account, and the same token again only after
+    /// `unwindDelay`.
+    function forceExit(uint256 account, uint256 token, address to)
+        external
+        payable
+        returns (uint256 serial);
+
     // --------------------------------------------------------------------------------------- views
 
+    function forcedExitQueue() external view returns (ForcedExitQueue memory);
     /// @notice keccak256(chainId, contract) mod p: the first word of every batch.
     function domain() external view returns (uint256);
     /// @notice The code of the other half.
@@ -151,8 +161,68 @@ interface ICloisterExtension is ICloisterTypes {
     function postSettlement(uint256[] calldata ids, int256[] calldata values, uint256 newRoot)
         external;
 
+    // -------------------------------------------------------------------------------------- sweeps
+
+    /// @notice Adds a verifying key of the sweep. Immediate for now, as above.
+    /// @param accounts Indices that one proof covers, a multiple of 8.
+    function addSweepShape(
+        uint256 id,
+        uint256 accounts,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey,
+        string calldata name
+    ) external;
+
+    /// @notice Proves the next indices of the sweep under way: each is solvent at maintenance, or
+    /// flagged and not overdue. Anybody may call. The words of the statement are those of
+    /// circuits/sweep.ts, all but the last two filled in by the house.
+    /// @param flagged Accounts that fail and are flagged.
+    /// @param shortfall Micro-dollars that they lack.
+    function submitSweep(
+        uint256 shapeId,
+        uint256 flagged,
+        uint256 shortfall,
+        uint256 commitment,
+        uint256[8] calldata proof
+    ) external;
+
+    // -------------------------------------------------------------------------------- the way out
+
+    /// @notice Ends the house for good, on a ground that holds: no batch, deposit, registration,
+    /// request, table or settlement any more. What is owed stays payable, deposits that no batch
+    /// has credited go back at once, and accounts claim their equity.
+    /// @param serial Of the forced exit that waits for too long; 0 for other grounds.
+    function freeze(Ground ground, uint256 serial) external;
+
+    /// @notice Sets the verifier of claims, once and before a freeze.
+    function setEscapeVerifier(address verifier, bytes32 keyHash, bool isDevelopmentKey) external;
+
+    /// @notice Claims the equity of an account, by its L1 owner. The statement of the proof is
+    /// (root of the last batch, root of the last confirmed table, settlement root, account, equity).
+    /// A claim after the window counts only as far as the claims within it left something.
+    /// @param equity Micro-dollars: the account at the marks, 0 if that is negative.
+    function escapeClaim(uint256 account, uint256 equity, uint256[8] calldata proof) external;
+
+    /// @notice Values the pot by the marks as the last confirmed table was posted with. Anybody.
+    function valuePot(bytes calldata marks) external;
+
+    /// @notice Pays an account's share of one token: pot * claim / max(all claims, value of the pot),
+    /// rounded down, once the window is over. Called by the L1 owner, once per token.
+    function escapePay(uint256 account, uint256 token, address to) external;
+
     // --------------------------------------------------------------------------------------- views
 
+    function sweep() external view returns (SweepRecord memory);
+    function sweepShapes(uint256 id) external view returns (SweepShape memory);
+    function isFrozen() external view returns (bool);
+    function escape() external view returns (Escape memory);
+    function escapeVerifier() external view returns (address);
+    function escapeClaims(uint256 account) external view returns (EscapeClaim memory);
+    /// @notice Lots of a token that claims share: vault - owed - unconsumed at the freeze.
+    function pot(uint256 token) external view returns (uint256);
+    /// @notice Whether the house may be frozen on this ground now.
+    function groundHolds(Ground ground, uint256 serial) external view returns (bool);
     /// @notice What the house was deployed with.
     function terms() external view returns (Terms memory);
     function fee() external view returns (uint256);

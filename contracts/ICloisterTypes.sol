@@ -153,6 +153,56 @@ interface ICloisterTypes {
         bytes32 keyHash;
     }
 
+    /// @notice Why the house may be frozen.
+    enum Ground {
+        None,
+        ForcedExit,
+        QueueFull,
+        NoBatch,
+        NoTable,
+        NoSweep
+    }
+
+    /// @param pending Forced exits that wait, of at most `capacity`.
+    /// @param fullSince Service clock when the last place was taken, plus 1; 0 while there is room.
+    /// @param price Wei that the next one costs now.
+    struct ForcedExitQueue {
+        uint256 pending;
+        uint256 capacity;
+        uint256 fullSince;
+        uint256 price;
+    }
+
+    /// @param table 0 when no sweep is under way.
+    /// @param time What CALLED accounts are overdue by: time of the table plus the flag delay.
+    /// @param isFixed Whether batch and accountCount say what is proven.
+    /// @param next First index that no proof has covered.
+    /// @param sweptAt Service clock at the table of the last complete sweep.
+    struct SweepRecord {
+        uint256 table;
+        uint256 time;
+        bool isFixed;
+        uint256 batch;
+        uint256 accountCount;
+        uint256 settlementRoot;
+        uint256 next;
+        uint256 flagged;
+        uint256 shortfall;
+        uint256 sweptAt;
+    }
+
+    /// @param potValue Micro-dollars, 0 before the pot is valued.
+    /// @param claims Micro-dollars claimed within the window.
+    /// @param lateClaims Micro-dollars that late claims were counted for.
+    struct Escape {
+        uint256 frozenAt;
+        uint256 claimsEndAt;
+        bool isPotValued;
+        uint256 potValue;
+        uint256 claims;
+        uint256 lateClaims;
+    }
+
     /// @param amount Micro-dollars that share the pot.
     struct EscapeClaim {
         uint128 amount;
@@ -251,13 +301,52 @@ interface ICloisterTypes {
         uint256 amount
     );
 
+    event SweepStarted(uint256 indexed table, uint256 dueAt);
+    /// @param flagged Accounts of these indices that fail and are flagged.
+    /// @param shortfall Micro-dollars that they lack, each in its worst world.
+    event SweepProven(
+        uint256 indexed table, uint256 first, uint256 next, uint256 flagged, uint256 shortfall
+    );
+    event SweepCompleted(
+        uint256 indexed table, uint256 indexed batch, uint256 flagged, uint256 shortfall
+    );
+    event SweepShapeAdded(
+        uint256 indexed id,
+        string name,
+        uint256 accounts,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey
+    );
+    event EscapeVerifierSet(address verifier, bytes32 keyHash, bool isDevelopmentKey);
+    /// @param price Wei that were burned.
+    event ForcedExitRequested(
+        uint256 indexed serial,
+        uint256 indexed account,
+        uint256 indexed token,
+        address to,
+        uint256 price
+    );
+    /// @param batch Its root is what claims are proven against.
+    /// @param table Its marks are what they are proven at.
+    event Frozen(Ground ground, uint256 batch, uint256 table, uint256 claimsEndAt);
+    /// @param value Micro-dollars.
+    event PotValued(uint256 value);
+    /// @param equity What was proven, micro-dollars.
+    /// @param amount What shares the pot: less only for a late claim.
+    event EscapeClaimed(
+        uint256 indexed account, address indexed claimant, uint256 equity, uint256 amount
+    );
+    event EscapePaid(
+        uint256 indexed account, uint256 indexed token, address indexed to, uint256 amount
+    );
+
     // -------------------------------------------------------------------------------------- errors
 
     error WordMustBeBelowModulus();
     error ProofMustVerify();
     error TermsMustFit(string name);
     error ExtensionMustAgree(address extension);
-    error EtherMustBuyForcedExit();
     error FrozenMustNotContinue();
     error ModeMustBeKnown(uint256 mode);
     error FeeMustBeInRange(uint256 fee);
@@ -302,6 +391,27 @@ interface ICloisterTypes {
     error TableMustBeCurrent(uint256 tableNumber, uint256 latest);
     error TableMustBeIndicative(uint256 tableNumber);
     error WithdrawalMustAwaitConfirmedTable(uint256 tableNumber);
+    error WithdrawalMustAwaitSweep(uint256 sweptAt);
+    error ForcedExitMustNotBePending(uint256 account);
+    error ForcedExitMustAwaitUnwind(uint256 dueAt);
+    error QueueMustHaveRoom(uint256 capacity);
+    error PriceMustBePaid(uint256 price, uint256 value);
+    error EtherMustBeAccepted(address to);
+    error SweepMustBeUnderWay();
+    error SweepMustBeDue(uint256 dueAt);
+    error SweepMustBeAligned(uint256 next, uint256 accounts);
+    error SweepSumsMustBeInRange();
+    error EscapeVerifierMustBeNew();
+    error GroundMustHold(Ground ground);
+    error HouseMustBeFrozen();
+    error ClaimMustBeNew(uint256 account);
+    error ClaimMustBeMade(uint256 account);
+    error ClaimsMustHaveEnded(uint256 claimsEndAt);
+    error EquityMustBeInRange(uint256 equity);
+    error PotMustBeValued();
+    error PotMustNotBeValued();
+    error MarksMustMatchTable(bytes32 marksHash);
+    error ShareMustBeUnpaid(uint256 account, uint256 token);
     error ForcedPaymentsMustMatch(uint256 served);
     error TableMustNotGoBack(uint256 tableNumber, uint256 previous);
     error TimeMustNotGoBack(uint256 time, uint256 previous);

@@ -65,19 +65,24 @@ abstract contract Store is ICloisterTypes, AccessControl {
         uint64 served;
     }
 
-    /// @dev Seconds during which forced exits could be served: see Clock.sol. 3 * 64 bits.
+    /// @dev Counts the seconds during which forced exits could be served: `counted` up to `since`,
+    /// and on from there until `until`. One slot.
     struct ServiceClock {
         uint64 counted;
         uint64 since;
         uint64 until;
+        /// What it said at the table of the last complete sweep.
+        uint64 sweptAt;
     }
 
     /// @dev One slot, read and written when a forced exit is asked for or served.
     struct ForcedQueue {
-        uint64 pending;
+        uint32 pending;
         /// Service clock when the queue became full, plus 1; 0 while it has room.
         uint64 fullSince;
-        uint64 pricedAt;
+        uint40 pricedAt;
+        /// Wei that the last forced exit cost. There are fewer than 2^90.
+        uint120 price;
     }
 
     struct SweepState {
@@ -99,8 +104,6 @@ abstract contract Store is ICloisterTypes, AccessControl {
     Counters internal _counters;
     ServiceClock internal _clock;
     ForcedQueue internal _forced;
-    /// @dev Wei that the last forced exit cost.
-    uint256 internal _lastForcePrice;
     mapping(uint256 number => uint256 root) internal _roots;
     mapping(uint256 number => Progress progress) internal _progress;
     mapping(uint256 number => bytes32 root) internal _withdrawalsRoots;
@@ -134,8 +137,6 @@ abstract contract Store is ICloisterTypes, AccessControl {
 
     // Sweep.
     SweepState internal _sweep;
-    /// @dev Service clock at the table of the last complete sweep.
-    uint256 internal _sweptAt;
     /// @dev Service clock at the table of the sweep under way.
     uint256 internal _sweepStartedAt;
 
@@ -244,15 +245,18 @@ abstract contract Store is ICloisterTypes, AccessControl {
         _sweep.isFixed = true;
         _sweep.batch = uint40(batch);
         _sweep.accountCount = uint32(accountCount_);
+        _sweep.settlementRoot = bytes32(_settlementRoot);
         emit SweepFixed(_sweep.table, batch, accountCount_);
     }
 
     /// @dev Seconds during which the latest table was confirmed and young, so that forced exits
     /// could be served. The clocks of forced exits and sweeps run by it.
     function _serviceTime() internal view returns (uint256) {
-        uint256 until = _clock.until;
-        uint256 end = block.timestamp < until ? block.timestamp : until;
-        uint256 since = _clock.since;
-        return _clock.counted + (end > since ? end - since : 0);
+        return _serviceTimeOf(_clock);
+    }
+
+    function _serviceTimeOf(ServiceClock memory clock) internal view returns (uint256) {
+        uint256 end = block.timestamp < clock.until ? block.timestamp : clock.until;
+        return clock.counted + (end > clock.since ? end - clock.since : 0);
     }
 }

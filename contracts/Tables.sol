@@ -86,7 +86,7 @@ abstract contract Tables is Listing {
     function _stopClock() private {
         uint64 counted = uint64(_serviceTime());
         uint64 time = uint64(block.timestamp);
-        _clock = ServiceClock({counted: counted, since: time, until: time});
+        (_clock.counted, _clock.since, _clock.until) = (counted, time, time);
     }
 
     /// @dev A confirmed table may be the first of its epoch: see Sweeps.sol.

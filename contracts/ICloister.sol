@@ -199,7 +199,7 @@ interface ICloisterExtension is ICloisterTypes {
     function setEscapeVerifier(address verifier, bytes32 keyHash, bool isDevelopmentKey) external;
 
     /// @notice Claims the equity of an account, by its L1 owner. The statement of the proof is
-    /// (root of the last batch, root of the last confirmed table, settlement root, account, equity).
+    /// (root of the last batch, root of the last confirmed table, register at it, account, equity).
     /// A claim after the window counts only as far as the claims within it left something.
     /// @param equity Micro-dollars: the account at the marks, 0 if that is negative.
     function escapeClaim(uint256 account, uint256 equity, uint256[8] calldata proof) external;
@@ -258,7 +258,13 @@ interface ICloisterExtension is ICloisterTypes {
     function tables(uint256 number)
         external
         view
-        returns (uint256 root, uint256 time, bool isConfirmed, bytes32 marksHash);
+        returns (
+            uint256 root,
+            uint256 time,
+            bool isConfirmed,
+            bytes32 marksHash,
+            uint256 registerRoot
+        );
     function settlementRoot() external view returns (uint256);
     function settlement(uint256 id) external view returns (bool isSet, int256 value);
     function isClaimed(uint256 batch, uint256 slot) external view returns (bool);

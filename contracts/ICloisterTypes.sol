@@ -132,9 +132,11 @@ interface ICloisterTypes {
         bytes32 keyHash;
     }
 
+    /// @param settlementRoot The register as it was then: an instrument stands in the table or in it.
     /// @param marksHash keccak256 of the marks as they were posted.
     struct Table {
         uint256 root;
+        uint256 settlementRoot;
         bytes32 marksHash;
         uint64 time;
         bool isConfirmed;

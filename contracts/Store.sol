@@ -98,7 +98,6 @@ abstract contract Store is ICloisterTypes, AccessControl {
         uint32 flagged;
         /// Micro-dollars that the flagged accounts lack in their worst worlds.
         uint128 shortfall;
-        bytes32 settlementRoot;
     }
 
     Counters internal _counters;
@@ -245,7 +244,6 @@ abstract contract Store is ICloisterTypes, AccessControl {
         _sweep.isFixed = true;
         _sweep.batch = uint40(batch);
         _sweep.accountCount = uint32(accountCount_);
-        _sweep.settlementRoot = bytes32(_settlementRoot);
         emit SweepFixed(_sweep.table, batch, accountCount_);
     }
 

@@ -12,7 +12,7 @@ import {WordLib} from "./WordLib.sol";
 abstract contract Sweeps is Tables {
     using WordLib for uint256[];
 
-    uint256 private constant SWEEP_WORDS = 9;
+    uint256 private constant SWEEP_WORDS = 8;
     uint256 private constant SWEEP_SIZE_UPPER_BOUND = 4096;
 
     function addSweepShape(
@@ -57,8 +57,8 @@ abstract contract Sweeps is Tables {
         _requireWord(commitment);
 
         uint256[] memory statement = _statementOf(state, shape.keyHash, commitment);
-        statement[WordLib.PREFIX_COUNT + 7] = flagged;
-        statement[WordLib.PREFIX_COUNT + 8] = shortfall;
+        statement[WordLib.PREFIX_COUNT + 6] = flagged;
+        statement[WordLib.PREFIX_COUNT + 7] = shortfall;
         _requireSweepProof(statement, shape.verifier, commitment, proof);
 
         // Casts are safe: at most 2^18 accounts, each lacking less than 2^110.
@@ -77,7 +77,7 @@ abstract contract Sweeps is Tables {
             isFixed: state.isFixed,
             batch: state.batch,
             accountCount: state.accountCount,
-            settlementRoot: uint256(state.settlementRoot),
+            settlementRoot: _tables[state.table].settlementRoot,
             next: state.next,
             flagged: state.flagged,
             shortfall: state.shortfall,
@@ -123,11 +123,10 @@ abstract contract Sweeps is Tables {
         uint256 place = WordLib.PREFIX_COUNT;
         statement[place] = _roots[state.batch];
         statement[place + 1] = _tables[state.table].root;
-        statement[place + 2] = uint256(state.settlementRoot);
+        statement[place + 2] = _tables[state.table].settlementRoot;
         statement[place + 3] = state.next;
-        statement[place + 4] = state.accountCount;
-        statement[place + 5] = uint256(state.startedAt) + _flagDelay;
-        statement[place + 6] = _callDelay;
+        statement[place + 4] = uint256(state.startedAt) + _flagDelay;
+        statement[place + 5] = _callDelay;
     }
 
     function _requireSweepProof(

@@ -27,6 +27,7 @@ abstract contract Tables is Listing {
         _counters.tableNumber = uint40(number);
         _tables[number] = Table({
             root: root,
+            settlementRoot: _settlementRoot,
             marksHash: keccak256(marks),
             time: uint64(block.timestamp),
             isConfirmed: isConfirmed

@@ -125,10 +125,16 @@ abstract contract Views is Store, ICloisterExtension {
     function tables(uint256 number)
         external
         view
-        returns (uint256 root, uint256 time, bool isConfirmed, bytes32 marksHash)
+        returns (
+            uint256 root,
+            uint256 time,
+            bool isConfirmed,
+            bytes32 marksHash,
+            uint256 registerRoot
+        )
     {
         Table storage table = _tables[number];
-        return (table.root, table.time, table.isConfirmed, table.marksHash);
+        return (table.root, table.time, table.isConfirmed, table.marksHash, table.settlementRoot);
     }
 
     function settlementRoot() external view returns (uint256) {

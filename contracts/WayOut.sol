@@ -185,14 +185,15 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         private
         view
     {
+        Table storage table = _tables[_counters.confirmedTable];
         bool holds = IEscapeVerifier(_escapeVerifier).verifyProof(
             [proof[0], proof[1]],
             [[proof[2], proof[3]], [proof[4], proof[5]]],
             [proof[6], proof[7]],
             [
                 _roots[_counters.batchNumber],
-                _tables[_counters.confirmedTable].root,
-                _settlementRoot,
+                table.root,
+                table.settlementRoot,
                 index,
                 equity
             ]

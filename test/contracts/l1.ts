@@ -92,15 +92,32 @@ export async function send(
   return sendRaw(from, { to: await contract.getAddress(), data })
 }
 
+/** The same with ETH. */
+export async function sendPaid(
+  from: string, wei: bigint, contract: ethers.Contract, name: string, ...args: unknown[]
+): Promise<ethers.TransactionReceipt> {
+  const data = contract.interface.encodeFunctionData(name, args)
+  return sendRaw(from, { to: await contract.getAddress(), data, value: `0x${wei.toString(16)}` })
+}
+
 /** The call must be refused with the named custom error; returns the error's arguments. */
 export async function mustRefuse(
   error: string, from: string, contract: ethers.Contract, name: string, ...args: unknown[]
 ): Promise<ethers.Result> {
+  return mustRefusePaid(error, from, 0n, contract, name, ...args)
+}
+
+/** The same with ETH. */
+export async function mustRefusePaid(
+  error: string, from: string, wei: bigint, contract: ethers.Contract, name: string,
+  ...args: unknown[]
+): Promise<ethers.Result> {
   const data = contract.interface.encodeFunctionData(name, args)
   const to = await contract.getAddress()
+  const value = `0x${wei.toString(16)}`
   let revert: string | undefined
   try {
-    await provider.send('eth_call', [{ from, to, data, gas: '0x989680' }, 'latest'])
+    await provider.send('eth_call', [{ from, to, data, value, gas: '0x989680' }, 'latest'])
   } catch (thrown) {
     revert = revertData(thrown)
   }
@@ -260,20 +277,36 @@ export function submit(world: World, batch: Batch): Promise<ethers.TransactionRe
 export async function wordsOf(world: World, batch: Batch): Promise<readonly bigint[]> {
   const ask = (name: string, ...args: unknown[]) => world.cloister.getFunction(name)(...args)
   const number: bigint = await ask('batchNumber')
-  const tableRoot: bigint = (await ask('tables', batch.tableNumber)).root
+  const table = await ask('tables', batch.tableNumber)
+  const tableRoot: bigint = table.root
+  const confirmed: bigint = await ask('confirmedTableNumber')
+  const { tableLife } = await ask('terms')
+  const isServing = table.isConfirmed && confirmed === await ask('tableNumber')
+    && (await now()) <= table.time + tableLife
   const requestWords: bigint[] = []
   let registrations = 0n
+  let forced = 0
+  const spent = new Map<bigint, bigint>()
   const served: bigint = await ask('served')
   for (let serial = served; serial < served + batch.requestCount; serial++) {
     const { kind, account, x, y, viewKeyHash } = await ask('request', serial)
     if (kind === 1n) registrations++
-    requestWords.push(kind + 8n * serial, account, x, y, viewKeyHash, 0n)
+    if (kind === 3n) {
+      const { vault, owed, unconsumed } = (await ask('tokens', x)) as Record<string, bigint>
+      const free = vault! - owed! - unconsumed!
+      const before = spent.get(x) ?? 0n
+      const paid = batch.forcedPayments[forced++] as bigint
+      requestWords.push(kind + 8n * serial, account, x, y, free - before, paid)
+      spent.set(x, before + paid)
+    } else requestWords.push(kind + 8n * serial, account, x, y, viewKeyHash, 0n)
   }
   const accountCount: bigint = await ask('accountCount')
   const header: Record<HeaderWord, bigint> = {
-    domain: await ask('domain'), batchNumber: number + 1n, time: batch.time, mode: 0n,
+    domain: await ask('domain'), batchNumber: number + 1n, time: batch.time,
+    mode: isServing ? await ask('mode') : 1n,
     oldRoot: await ask('roots', number), newRoot: batch.newRoot, tableNumber: batch.tableNumber,
-    tableRoot, confirmedTableRoot: tableRoot, settlementRoot: await ask('settlementRoot'),
+    tableRoot, confirmedTableRoot: table.isConfirmed ? tableRoot : (await ask('tables', confirmed)).root,
+    settlementRoot: await ask('settlementRoot'),
     fee: await ask('fee'), accountCountBefore: accountCount,
     accountCountAfter: accountCount + registrations, batchNonce: batch.batchNonce,
     reserved0: 0n, reserved1: 0n,

@@ -195,14 +195,26 @@ interface ICloisterExtension is ICloisterTypes {
     /// @param serial Of the forced exit that waits for too long; 0 for other grounds.
     function freeze(Ground ground, uint256 serial) external;
 
-    /// @notice Sets the verifier of claims, once and before a freeze.
-    function setEscapeVerifier(address verifier, bytes32 keyHash, bool isDevelopmentKey) external;
+    /// @notice Adds a verifying key of claims, before a freeze: a small one for most accounts, and
+    /// one that takes every account. Immediate for now, as above.
+    function addEscapeShape(
+        uint256 id,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey,
+        string calldata name
+    ) external;
 
     /// @notice Claims the equity of an account, by its L1 owner. The statement of the proof is
     /// (root of the last batch, root of the last confirmed table, register at it, account, equity).
     /// A claim after the window counts only as far as the claims within it left something.
     /// @param equity Micro-dollars: the account at the marks, 0 if that is negative.
-    function escapeClaim(uint256 account, uint256 equity, uint256[8] calldata proof) external;
+    function escapeClaim(
+        uint256 shapeId,
+        uint256 account,
+        uint256 equity,
+        uint256[8] calldata proof
+    ) external;
 
     /// @notice Values the pot by the marks as the last confirmed table was posted with. Anybody.
     function valuePot(bytes calldata marks) external;
@@ -217,7 +229,7 @@ interface ICloisterExtension is ICloisterTypes {
     function sweepShapes(uint256 id) external view returns (SweepShape memory);
     function isFrozen() external view returns (bool);
     function escape() external view returns (Escape memory);
-    function escapeVerifier() external view returns (address);
+    function escapeVerifiers(uint256 id) external view returns (address);
     function escapeClaims(uint256 account) external view returns (EscapeClaim memory);
     /// @notice Lots of a token that claims share: vault - owed - unconsumed at the freeze.
     function pot(uint256 token) external view returns (uint256);

@@ -320,7 +320,9 @@ interface ICloisterTypes {
         bytes32 keyHash,
         bool isDevelopmentKey
     );
-    event EscapeVerifierSet(address verifier, bytes32 keyHash, bool isDevelopmentKey);
+    event EscapeShapeAdded(
+        uint256 indexed id, string name, address verifier, bytes32 keyHash, bool isDevelopmentKey
+    );
     /// @param price Wei that were burned.
     event ForcedExitRequested(
         uint256 indexed serial,
@@ -403,7 +405,6 @@ interface ICloisterTypes {
     error SweepMustBeDue(uint256 dueAt);
     error SweepMustBeAligned(uint256 next, uint256 accounts);
     error SweepSumsMustBeInRange();
-    error EscapeVerifierMustBeNew();
     error GroundMustHold(Ground ground);
     error HouseMustBeFrozen();
     error ClaimMustBeNew(uint256 account);

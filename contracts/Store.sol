@@ -132,7 +132,7 @@ abstract contract Store is ICloisterTypes, AccessControl {
     // Shapes, and the verifiers of what is not a batch.
     mapping(uint256 id => Shape shape) internal _shapes;
     mapping(uint256 id => SweepShape shape) internal _sweepShapes;
-    address internal _escapeVerifier;
+    mapping(uint256 id => address verifier) internal _escapeVerifiers;
 
     // Sweep.
     SweepState internal _sweep;

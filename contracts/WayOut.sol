@@ -21,16 +21,19 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
     /// @dev |mark| < 2^48, VALUE_BITS of circuits/params.ts.
     uint256 private constant MARK_UPPER_BOUND = 1 << 48;
 
-    function setEscapeVerifier(address verifier, bytes32 keyHash, bool isDevelopmentKey)
-        external
-        onlyRole(ADMIN)
-    {
+    function addEscapeShape(
+        uint256 id,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey,
+        string calldata name
+    ) external onlyRole(ADMIN) {
         _requireNotFrozen();
-        if (_escapeVerifier != address(0)) revert EscapeVerifierMustBeNew();
+        if (_escapeVerifiers[id] != address(0)) revert ShapeMustBeNew(id);
         if (verifier.code.length == 0) revert VerifierMustBeContract(verifier);
 
-        _escapeVerifier = verifier;
-        emit EscapeVerifierSet(verifier, keyHash, isDevelopmentKey);
+        _escapeVerifiers[id] = verifier;
+        emit EscapeShapeAdded(id, name, verifier, keyHash, isDevelopmentKey);
     }
 
     function freeze(Ground ground, uint256 serial) external {
@@ -42,13 +45,15 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         emit Frozen(ground, _counters.batchNumber, _counters.confirmedTable, _claimsEndAt());
     }
 
-    function escapeClaim(uint256 index, uint256 equity, uint256[8] calldata proof) external {
+    function escapeClaim(uint256 shapeId, uint256 index, uint256 equity, uint256[8] calldata proof)
+        external
+    {
         _requireFrozen();
         // House accounts have no L1 owner, and so never claim.
         _requireL1Owner(index);
         if (_escapeClaims[index].isMade) revert ClaimMustBeNew(index);
         if (equity >= EQUITY_UPPER_BOUND) revert EquityMustBeInRange(equity);
-        _requireClaimProof(index, equity, proof);
+        _requireClaimProof(shapeId, index, equity, proof);
 
         uint256 amount = equity;
         if (block.timestamp <= _claimsEndAt()) {
@@ -137,8 +142,8 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         });
     }
 
-    function escapeVerifier() external view returns (address) {
-        return _escapeVerifier;
+    function escapeVerifiers(uint256 id) external view returns (address) {
+        return _escapeVerifiers[id];
     }
 
     function escapeClaims(uint256 index) external view returns (EscapeClaim memory) {
@@ -181,12 +186,16 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         return 0;
     }
 
-    function _requireClaimProof(uint256 index, uint256 equity, uint256[8] calldata proof)
-        private
-        view
-    {
+    function _requireClaimProof(
+        uint256 shapeId,
+        uint256 index,
+        uint256 equity,
+        uint256[8] calldata proof
+    ) private view {
+        address verifier = _escapeVerifiers[shapeId];
+        if (verifier == address(0)) revert ShapeMustBeKnown(shapeId);
         Table storage table = _tables[_counters.confirmedTable];
-        bool holds = IEscapeVerifier(_escapeVerifier).verifyProof(
+        bool holds = IEscapeVerifier(verifier).verifyProof(
             [proof[0], proof[1]],
             [[proof[2], proof[3]], [proof[4], proof[5]]],
             [proof[6], proof[7]],

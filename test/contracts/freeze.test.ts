@@ -163,7 +163,7 @@ test('a freeze is final: nothing goes on but claims, refunds and the owners of a
   await refuse(admin, 'addToken', 5n, address, 1n, 1n)
   await refuse(admin, 'addShape', 99n, 1n, 1n, 1n, 1n, address, ethers.ZeroHash, true, 'x')
   await refuse(admin, 'addSweepShape', 99n, 8n, address, ethers.ZeroHash, true, 'x')
-  await refuse(admin, 'setEscapeVerifier', address, ethers.ZeroHash, true)
+  await refuse(admin, 'addEscapeShape', 9n, address, ethers.ZeroHash, true, 'x')
   await refuse(operator, 'submitSweep', 1n, 0n, 0n, 1n, PROOF)
   await refuse(members[5]!, 'freeze', GROUND.noBatch, 0n)
   // Money that is somebody's already goes out at once, and only to whom it belongs.
@@ -184,16 +184,15 @@ test('before a freeze there is no claim, no valuing, no share', async () => {
   const alice = world.members[0]!
   const refuse = (name: string, ...args: unknown[]) =>
     mustRefuse('HouseMustBeFrozen', alice, world.cloister, name, ...args)
-  await refuse('escapeClaim', 16n, 1n, PROOF)
+  await refuse('escapeClaim', 1n, 16n, 1n, PROOF)
   await refuse('valuePot', '0x')
   await refuse('escapePay', 16n, 1n, alice)
-  const verifier = await deploy('ExpectingEscapeVerifier')
-  await mustRefuse('VerifierMustBeContract', world.admin, world.cloister, 'setEscapeVerifier', alice,
-    ethers.ZeroHash, true)
-  await send(world.admin, world.cloister, 'setEscapeVerifier', await verifier.getAddress(),
-    ethers.ZeroHash, true)
-  await mustRefuse('EscapeVerifierMustBeNew', world.admin, world.cloister, 'setEscapeVerifier',
-    await verifier.getAddress(), ethers.ZeroHash, true)
-  await mustRefuse('AccessControlUnauthorizedAccount', alice, world.cloister, 'setEscapeVerifier',
-    await verifier.getAddress(), ethers.ZeroHash, true)
+  const at = await (await deploy('ExpectingEscapeVerifier')).getAddress()
+  const rest = [ethers.ZeroHash, true, 'x'] as const
+  const { admin, cloister } = world
+  await mustRefuse('VerifierMustBeContract', admin, cloister, 'addEscapeShape', 1n, alice, ...rest)
+  await mustRefuse('AccessControlUnauthorizedAccount', alice, cloister, 'addEscapeShape', 1n, at, ...rest)
+  await send(admin, cloister, 'addEscapeShape', 1n, at, ...rest)
+  await mustRefuse('ShapeMustBeNew', admin, cloister, 'addEscapeShape', 1n, at, ...rest)
+  expect(await ask(world, 'escapeVerifiers', 1n)).toBe(at)
 })

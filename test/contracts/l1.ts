@@ -69,11 +69,16 @@ async function compileOnce(): Promise<void> {
 }
 
 export async function deploy(name: string, ...args: unknown[]): Promise<ethers.Contract> {
-  const { abi, bytecode } = await hre.artifacts.readArtifact(name)
+  return deployCompiled(await hre.artifacts.readArtifact(name), ...args)
+}
+
+export async function deployCompiled(
+  { abi, bytecode }: { readonly abi: unknown; readonly bytecode: string }, ...args: unknown[]
+): Promise<ethers.Contract> {
   const [from] = (await provider.send('eth_accounts', [])) as string[]
-  const request = await new ethers.ContractFactory(abi, bytecode).getDeployTransaction(...args)
+  const request = await new ethers.ContractFactory(abi as ethers.InterfaceAbi, bytecode).getDeployTransaction(...args)
   const receipt = await sendRaw(from as string, { data: request.data })
-  return new ethers.Contract(receipt.contractAddress as string, abi, provider)
+  return new ethers.Contract(receipt.contractAddress as string, abi as ethers.InterfaceAbi, provider)
 }
 
 async function sendRaw(from: string, request: object): Promise<ethers.TransactionReceipt> {

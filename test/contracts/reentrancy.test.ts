@@ -69,7 +69,7 @@ test('during a share of the pot: the same share, another one, a refund, a claim'
   const claim = ['claim', await ask(world, 'batchNumber'), 0n, 2n, 10n, at, []] as const
   await postTable(world)
   await freezeForNoBatch(world)
-  await act('escapeClaim', 16n, 770n, PROOF)
+  await act('escapeClaim', 1n, 16n, 770n, PROOF)
   await setTime((await ask(world, 'escape')).claimsEndAt + 1n)
   await act('valuePot', MARKS)
   // 500 of cash and 90 of mark 3: worth 770, all of it claimed.

@@ -135,3 +135,10 @@ contract DecimalsToken is ERC20("Decimals", "DEC"), Mintable {
         return _places;
     }
 }
+
+/// @title Takes deposits, and pays nothing while it says false.
+contract StingyToken is ERC20("Stingy", "NO"), Mintable {
+    function transfer(address, uint256) public pure override returns (bool) {
+        return false;
+    }
+}

@@ -10,7 +10,7 @@ test('tables are numbered and carry their marks in an event', async () => {
   expect([...event.args]).toEqual([2n, 5n, 6n, ethers.id('w'), await now(), '0xabcd'])
   expect(await cloister.getFunction('tableNumber')()).toBe(2n)
   expect([...(await cloister.getFunction('tables')(2n))]).toEqual([5n, await now(), true,
-    ethers.keccak256('0xabcd')])
+    ethers.keccak256('0xabcd'), SETTLEMENT_ROOT])
   await mustRefuse('WordMustBeBelowModulus', oracle, cloister, 'postTable', FIELD_MODULUS, 6n,
     ethers.ZeroHash, '0x', true)
   await mustRefuse('WordMustBeBelowModulus', oracle, cloister, 'postTable', 5n, FIELD_MODULUS,

@@ -56,10 +56,7 @@ export type EscapeStatement = {
   readonly equity: bigint
 }
 
-export type EscapeRule =
-  | 'LeafMustBeInTree'
-  | 'MarkMustBeInTable'
-  | 'SettledValueMustBeInRegister'
+export type EscapeRule = 'LeafMustBeInTree' | 'MarkMustBeInTable' | 'SettledValueMustBeInRegister'
 export type EscapeRejection = { readonly rule: EscapeRule; readonly detail: string }
 
 export type EscapeClaim =
@@ -129,7 +126,10 @@ export function escapeClaim(index: number, account: Account, state: EscapeState)
   // 3. MarkMustBeInTable: or 4. SettledValueMustBeInRegister
   const worth = worthAtMarks(account, state)
   if (typeof worth !== 'bigint')
-    return refuse('MarkMustBeInTable', `instrument ${worth.missing} has no mark and has not settled`)
+    return refuse(
+      'MarkMustBeInTable',
+      `instrument ${worth.missing} has no mark and has not settled`,
+    )
   const places = account.balances.map(({ id }) => placeOf(id, state) as Place)
   const nodeCount = nodesOf(places).length
   const settledCount = places.filter(({ isSettled }) => isSettled).length
@@ -205,9 +205,7 @@ export function escapeInput(
     settledValue: entries.map((entry) => mod(entry?.value ?? 0n)),
     settledBit: entries.map((entry) => bitsOf(entry?.place ?? 0, 3 * SETTLEMENT_DEPTH)),
     settledChild: entries.map((entry) =>
-      entry === undefined
-        ? blankPath()
-        : settlements.tree.path(entry.place, SETTLEMENT_DEPTH),
+      entry === undefined ? blankPath() : settlements.tree.path(entry.place, SETTLEMENT_DEPTH),
     ),
     settledChoice: entries.map((entry) =>
       held.map(({ id }) => (entry !== undefined && entry.id === id ? 1n : 0n)),

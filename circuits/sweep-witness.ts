@@ -68,9 +68,7 @@ export function buildSweep(trace: SweepTrace, salt: bigint): BuiltSweep {
     ...flagged.lack,
     ...accounts.margin.flatMap((margins) =>
       times(Math.ceil(MARGIN_COUNT / 2), (i) =>
-        mod(
-          (margins[2 * i] as bigint) + ((margins[2 * i + 1] ?? 0n) << BigInt(MARGIN_BITS)),
-        ),
+        mod((margins[2 * i] as bigint) + ((margins[2 * i + 1] ?? 0n) << BigInt(MARGIN_BITS))),
       ),
     ),
   ]

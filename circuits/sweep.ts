@@ -118,10 +118,7 @@ export type SweepTrace = {
   readonly instruments: readonly number[]
 }
 export type SweepRule =
-  | 'LeafMustBeInTree'
-  | 'InstrumentMustBeListed'
-  | 'MaintenanceMustHold'
-  | 'FlagMustNotBeOverdue'
+  'LeafMustBeInTree' | 'InstrumentMustBeListed' | 'MaintenanceMustHold' | 'FlagMustNotBeOverdue'
 export type SweepOutcome =
   | { readonly ok: true; readonly trace: SweepTrace }
   | {

@@ -11,7 +11,7 @@ import {Store} from "./Store.sol";
 /// `forcePrice`:
 ///     h = elapsed / 1 hour,  r = elapsed % 1 hour
 ///     p = floor(last * 9 / 8 / 2^h),  price = max(forcePrice, p - floor(p * r / 2 hours))
-/// So 64 requests at once cost about 17,000 times the price at rest together, and a queue kept full
+/// So 64 requests at once cost about 15,000 times the price at rest together, and a queue kept full
 /// for a day far more; a full queue that nobody serves is a ground to freeze.
 abstract contract ForcedExits is Store, ReentrancyGuardTransient, ICloisterCore {
     uint256 private constant CAPACITY = 64;

@@ -405,7 +405,7 @@ interface ICloisterTypes {
     error SweepMustBeDue(uint256 dueAt);
     error SweepMustBeAligned(uint256 next, uint256 accounts);
     error SweepSumsMustBeInRange();
-    error GroundMustHold(Ground ground);
+    error GroundMustHold(uint8 ground);
     error HouseMustBeFrozen();
     error ClaimMustBeNew(uint256 account);
     error ClaimMustBeMade(uint256 account);

@@ -38,7 +38,7 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
 
     function freeze(Ground ground, uint256 serial) external {
         _requireNotFrozen();
-        if (!groundHolds(ground, serial)) revert GroundMustHold(ground);
+        if (!groundHolds(ground, serial)) revert GroundMustHold(uint8(ground));
 
         _counters.isFrozen = true;
         _frozenAt = block.timestamp;

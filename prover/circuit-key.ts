@@ -37,7 +37,13 @@ export async function developmentKeyOfCircuit(
   const verificationKey = JSON.parse(
     readFileSync(verificationKeyPath, 'utf8'),
   ) as VerificationKeyJson
-  return { ...files, name, zkeyPath, verificationKey, keyHash: hashOfVerificationKey(verificationKey) }
+  return {
+    ...files,
+    name,
+    zkeyPath,
+    verificationKey,
+    keyHash: hashOfVerificationKey(verificationKey),
+  }
 }
 
 /** Solidity source of its verifier; the contract is named DevelopmentVerifier<Name>. */

@@ -52,6 +52,9 @@ export function circomConstants(): string {
   }
   for (const name of NUMBERS) put(name, params[name])
   put('ACTIVE', params.STATUS.active)
+  put('CALLED', params.STATUS.called)
+  put('LIQUIDATING', params.STATUS.liquidating)
+  put('SETTLED', params.ROW_STATUS.settled)
   for (const [name, { tag }] of Object.entries(ENCODINGS)) put(`TAG_${name}`, tag)
   CHALLENGE_NAMES.forEach((name, i) => put(`CH_${name}`, i))
   put('PADDING_HEAD', paddingHead())

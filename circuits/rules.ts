@@ -42,6 +42,11 @@ export const RULES = {
   ModeMustBeKnown: 'mode is normal, reserved words are zero',
   CommitmentMustMatch: 'C fixes everything that a challenge ranges over',
   WordsMustMatchChallenge: 'y is the polynomial of the public words at x',
+  MarkMustBeInTable: 'a mark comes from the marks of the last confirmed table',
+  SettledValueMustBeInRegister: 'a settlement value comes from the register as it was with that table',
+  EquityMustFollowMarks: 'a claim is cash plus quantities times marks, or zero if that is negative',
+  MaintenanceMustHold: 'at maintenance every world is worth at least zero, or the account is flagged',
+  FlagMustNotBeOverdue: 'a flag is that of the leaf, and a call counts for a limited time',
 } as const
 
 export type RuleName = keyof typeof RULES

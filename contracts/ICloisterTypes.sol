@@ -16,8 +16,7 @@ interface ICloisterTypes {
     /// @param feeAccountMeta The meta word of the fee account.
     /// @param settlementRoot Root of the empty settlement register.
     /// @param fee Micro-dollars a page, below 2^40.
-    /// @param refundDelay Seconds between the request and the refund of a deposit; longer than the
-    /// life of a page.
+    /// @param terms The same as the extension's.
     struct Configuration {
         address admin;
         address operator;
@@ -28,7 +27,41 @@ interface ICloisterTypes {
         uint256 feeAccountMeta;
         uint256 settlementRoot;
         uint256 fee;
+        Terms terms;
+    }
+
+    /// @notice What does not change after deployment. Seconds, each below a year.
+    /// @param refundDelay Between the request and the refund of a deposit; longer than the life of
+    /// a page.
+    /// @param forceDelay A forced exit that waits longer is a ground to freeze.
+    /// @param fullDelay A queue of forced exits that is full for longer is a ground to freeze.
+    /// @param unwindDelay Between two forced exits of one token by one account.
+    /// @param batchDelay No batch for longer is a ground to freeze.
+    /// @param tableDelay No confirmed table for longer is a ground to freeze.
+    /// @param sweepDelay No complete sweep for longer is a ground to freeze.
+    /// @param tableLife A table that is older admits only what reduces risk, and no payments.
+    /// @param lateSweepDelay No complete sweep for longer: withdrawals wait.
+    /// @param sweepEpoch Between the tables of two sweeps.
+    /// @param flagDelay Between the table of a sweep and the state that is proven at it: in this
+    /// time accounts that fail can be flagged.
+    /// @param callDelay How long a flag CALLED counts.
+    /// @param claimsWindow Between the freeze and the end of claims.
+    /// @param forcePrice Wei that a forced exit costs when none was asked for lately.
+    struct Terms {
         uint256 refundDelay;
+        uint256 forceDelay;
+        uint256 fullDelay;
+        uint256 unwindDelay;
+        uint256 batchDelay;
+        uint256 tableDelay;
+        uint256 sweepDelay;
+        uint256 tableLife;
+        uint256 lateSweepDelay;
+        uint256 sweepEpoch;
+        uint256 flagDelay;
+        uint256 callDelay;
+        uint256 claimsWindow;
+        uint256 forcePrice;
     }
 
     /// @param unit Raw units of the token in a lot.
@@ -67,17 +100,23 @@ interface ICloisterTypes {
     /// @param l1Owner Who may rotate the owner key.
     /// @param rotation Serial + 1 of the last rotation, 0 for none.
     /// @param nextL1Owner Who may accept the ownership, 0 for nobody.
+    /// @param forcedExit Serial + 1 of the last forced exit, 0 for none.
     struct Account {
         address l1Owner;
         uint64 rotation;
         address nextL1Owner;
+        uint64 forcedExit;
     }
 
-    /// @param kind 1 register, 2 rotate.
-    /// @param x Point Q of BabyJubJub; the key that the circuit installs is 8Q.
+    /// @param kind 1 register, 2 rotate, 3 forced exit.
+    /// @param requestedAt The service clock when it was queued.
+    /// @param x Point Q of BabyJubJub; the key that the circuit installs is 8Q. Of a forced exit the
+    /// token.
+    /// @param y Of a forced exit the address.
     struct Request {
         uint8 kind;
         uint32 account;
+        uint64 requestedAt;
         uint256 x;
         uint256 y;
         uint256 viewKeyHash;
@@ -91,6 +130,85 @@ interface ICloisterTypes {
         uint16 requests;
         bool isDevelopmentKey;
         bytes32 keyHash;
+    }
+
+    /// @param settlementRoot The register as it was then: an instrument stands in the table or in it.
+    /// @param marksHash keccak256 of the marks as they were posted.
+    struct Table {
+        uint256 root;
+        uint256 settlementRoot;
+        bytes32 marksHash;
+        uint64 time;
+        bool isConfirmed;
+    }
+
+    struct Settled {
+        int64 value;
+        bool isSet;
+    }
+
+    /// @param accounts Indices that one proof covers.
+    struct SweepShape {
+        address verifier;
+        uint16 accounts;
+        bool isDevelopmentKey;
+        bytes32 keyHash;
+    }
+
+    /// @notice Why the house may be frozen.
+    enum Ground {
+        None,
+        ForcedExit,
+        QueueFull,
+        NoBatch,
+        NoTable,
+        NoSweep
+    }
+
+    /// @param pending Forced exits that wait, of at most `capacity`.
+    /// @param fullSince Service clock when the last place was taken, plus 1; 0 while there is room.
+    /// @param price Wei that the next one costs now.
+    struct ForcedExitQueue {
+        uint256 pending;
+        uint256 capacity;
+        uint256 fullSince;
+        uint256 price;
+    }
+
+    /// @param table 0 when no sweep is under way.
+    /// @param time What CALLED accounts are overdue by: time of the table plus the flag delay.
+    /// @param isFixed Whether batch and accountCount say what is proven.
+    /// @param next First index that no proof has covered.
+    /// @param sweptAt Service clock at the table of the last complete sweep.
+    struct SweepRecord {
+        uint256 table;
+        uint256 time;
+        bool isFixed;
+        uint256 batch;
+        uint256 accountCount;
+        uint256 settlementRoot;
+        uint256 next;
+        uint256 flagged;
+        uint256 shortfall;
+        uint256 sweptAt;
+    }
+
+    /// @param potValue Micro-dollars, 0 before the pot is valued.
+    /// @param claims Micro-dollars claimed within the window.
+    /// @param lateClaims Micro-dollars that late claims were counted for.
+    struct Escape {
+        uint256 frozenAt;
+        uint256 claimsEndAt;
+        bool isPotValued;
+        uint256 potValue;
+        uint256 claims;
+        uint256 lateClaims;
+    }
+
+    /// @param amount Micro-dollars that share the pot.
+    struct EscapeClaim {
+        uint128 amount;
+        bool isMade;
     }
 
     /// @param root Root of the account tree after the batch.
@@ -163,6 +281,10 @@ interface ICloisterTypes {
         uint256 time,
         bytes marks
     );
+    event TableConfirmed(uint256 indexed number);
+    event ModeSet(uint256 mode);
+    /// @notice The sweep at this table is proven against the state after this batch.
+    event SweepFixed(uint256 indexed table, uint256 batch, uint256 accountCount);
     event SettlementPosted(uint256[] ids, int256[] values, uint256 root);
     /// @param words All public words, 32 bytes each, in the order of circuits/words.ts.
     event Batch(
@@ -181,16 +303,62 @@ interface ICloisterTypes {
         uint256 amount
     );
 
+    event SweepStarted(uint256 indexed table, uint256 dueAt);
+    /// @param flagged Accounts of these indices that fail and are flagged.
+    /// @param shortfall Micro-dollars that they lack, each in its worst world.
+    event SweepProven(
+        uint256 indexed table, uint256 first, uint256 next, uint256 flagged, uint256 shortfall
+    );
+    event SweepCompleted(
+        uint256 indexed table, uint256 indexed batch, uint256 flagged, uint256 shortfall
+    );
+    event SweepShapeAdded(
+        uint256 indexed id,
+        string name,
+        uint256 accounts,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey
+    );
+    event EscapeShapeAdded(
+        uint256 indexed id, string name, address verifier, bytes32 keyHash, bool isDevelopmentKey
+    );
+    /// @param price Wei that were burned.
+    event ForcedExitRequested(
+        uint256 indexed serial,
+        uint256 indexed account,
+        uint256 indexed token,
+        address to,
+        uint256 price
+    );
+    /// @param batch Its root is what claims are proven against.
+    /// @param table Its marks are what they are proven at.
+    event Frozen(Ground ground, uint256 batch, uint256 table, uint256 claimsEndAt);
+    /// @param value Micro-dollars.
+    event PotValued(uint256 value);
+    /// @param equity What was proven, micro-dollars.
+    /// @param amount What shares the pot: less only for a late claim.
+    event EscapeClaimed(
+        uint256 indexed account, address indexed claimant, uint256 equity, uint256 amount
+    );
+    event EscapePaid(
+        uint256 indexed account, uint256 indexed token, address indexed to, uint256 amount
+    );
+
     // -------------------------------------------------------------------------------------- errors
 
     error WordMustBeBelowModulus();
     error ProofMustVerify();
-    error RefundDelayMustExceedPageLife(uint256 refundDelay);
+    error TermsMustFit(string name);
+    error ExtensionMustAgree(address extension);
+    error FrozenMustNotContinue();
+    error ModeMustBeKnown(uint256 mode);
     error FeeMustBeInRange(uint256 fee);
 
     error TokenIdMustBeInRange(uint256 id);
     error TokenMustBeNew(uint256 id, address token);
     error TokenMustBeKnown(uint256 id);
+    error TokenMustHaveRoom(uint256 id);
     error TokenMustBeContract(address token);
     error UnitMustBeInRange(uint256 unit);
     error CapMustBeInRange(uint256 cap);
@@ -225,6 +393,29 @@ interface ICloisterTypes {
     error SettlementListsMustMatch();
 
     error TableMustBeCurrent(uint256 tableNumber, uint256 latest);
+    error TableMustBeIndicative(uint256 tableNumber);
+    error WithdrawalMustAwaitConfirmedTable(uint256 tableNumber);
+    error WithdrawalMustAwaitSweep(uint256 sweptAt);
+    error ForcedExitMustNotBePending(uint256 account);
+    error ForcedExitMustAwaitUnwind(uint256 dueAt);
+    error QueueMustHaveRoom(uint256 capacity);
+    error PriceMustBePaid(uint256 price, uint256 value);
+    error EtherMustBeAccepted(address to);
+    error SweepMustBeUnderWay();
+    error SweepMustBeDue(uint256 dueAt);
+    error SweepMustBeAligned(uint256 next, uint256 accounts);
+    error SweepSumsMustBeInRange();
+    error GroundMustHold(uint8 ground);
+    error HouseMustBeFrozen();
+    error ClaimMustBeNew(uint256 account);
+    error ClaimMustBeMade(uint256 account);
+    error ClaimsMustHaveEnded(uint256 claimsEndAt);
+    error EquityMustBeInRange(uint256 equity);
+    error PotMustBeValued();
+    error PotMustNotBeValued();
+    error MarksMustMatchTable(bytes32 marksHash);
+    error ShareMustBeUnpaid(uint256 account, uint256 token);
+    error ForcedPaymentsMustMatch(uint256 served);
     error TableMustNotGoBack(uint256 tableNumber, uint256 previous);
     error TimeMustNotGoBack(uint256 time, uint256 previous);
     error TimeMustNotBeAhead(uint256 time);

@@ -50,6 +50,29 @@ export async function compileVerifiers(
   return made
 }
 
+const HOUR = 3_600n
+const DAY = 24n * HOUR
+
+/** What a house is deployed with: seconds, and the wei that a forced exit costs at rest. */
+export function termsOf(refundDelay: bigint): Record<string, bigint> {
+  return {
+    refundDelay,
+    forceDelay: 3n * DAY,
+    fullDelay: 3n * DAY,
+    unwindDelay: 7n * DAY,
+    batchDelay: 7n * DAY,
+    tableDelay: 7n * DAY,
+    sweepDelay: 21n * DAY,
+    tableLife: 2n * DAY,
+    lateSweepDelay: 14n * DAY,
+    sweepEpoch: DAY,
+    flagDelay: HOUR,
+    callDelay: DAY,
+    claimsWindow: 14n * DAY,
+    forcePrice: 10n ** 15n,
+  }
+}
+
 /** Of the environment; it says what it means, so that nobody sets it by habit. */
 export const FORGE_FLAG = 'CLOISTER_LET_ANYBODY_FORGE_PROOFS'
 /** A chain other than a local one must never trust a development key. */
@@ -89,7 +112,13 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const tree = new Tree(TREE_DEPTH)
   tree.set(0, leafHash(feeAccount))
   const token = await deployContract(admin, contracts['TestDollar'] as CompiledContract)
-  const house = await deployContract(admin, contracts['Cloister'] as CompiledContract, {
+  const terms = termsOf(options.refundDelaySeconds)
+  const extension = await deployContract(
+    admin,
+    contracts['CloisterExtension'] as CompiledContract,
+    terms,
+  )
+  const configuration = {
     admin: await admin.getAddress(),
     operator: options.operator,
     oracle: options.oracle,
@@ -99,8 +128,14 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     feeAccountMeta: feeAccount.meta,
     settlementRoot: emptyRoot(SETTLEMENT_DEPTH),
     fee: options.fee,
-    refundDelay: options.refundDelaySeconds,
-  })
+    terms,
+  }
+  const house = await deployContract(
+    admin,
+    contracts['Cloister'] as CompiledContract,
+    configuration,
+    extension.address,
+  )
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
   await house.send('addToken', 1, token.address, 1, (1n << 55n) - 1n)
   const shapeIds = new Map<string, bigint>()

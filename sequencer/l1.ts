@@ -125,6 +125,8 @@ export type Submission = {
     readonly amount: bigint
     readonly to: bigint
   }[]
+  /** Lots paid to each forced exit that the batch serves, in the order of the queue. */
+  readonly forcedPayments?: readonly bigint[]
   readonly accountWords: readonly bigint[]
   readonly commitment: bigint
   readonly proof: Groth16Proof
@@ -260,6 +262,7 @@ export class SequencerL1 {
         header,
         s.depositIds,
         withdrawals,
+        s.forcedPayments ?? [],
         s.accountWords,
         s.commitment,
         proofWords(s.proof),

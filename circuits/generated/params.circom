@@ -33,6 +33,9 @@ function CIPHER_WORD_COUNT() { return 8; }
 function TIME_BITS() { return 38; }
 function PAGE_LIFE_SECONDS_BITS() { return 16; }
 function ACTIVE() { return 1; }
+function CALLED() { return 2; }
+function LIQUIDATING() { return 3; }
+function SETTLED() { return 3; }
 function TAG_NODE() { return 1; }
 function TAG_LEAF() { return 2; }
 function TAG_PAGE() { return 3; }

@@ -33,7 +33,7 @@ export const CLOISTER_ABI = [
 
   'function submitBatch((uint256 shapeId, uint256 time, uint256 newRoot, uint256 tableNumber, ' +
     'uint256 batchNonce, uint256 requestCount) header, uint64[] depositIds, (uint256 token, ' +
-    'uint256 amount, address to)[] withdrawals, uint256[] accountWords, uint256 commitment, ' +
+    'uint256 amount, address to)[] withdrawals, uint64[] forcedPayments, uint256[] accountWords, uint256 commitment, ' +
     'uint256[8] proof)',
 
   'function domain() view returns (uint256)',

@@ -12,7 +12,7 @@ import {
 } from '../../oracle/signer/report.ts'
 import { settlementDigest, vetoDigest } from '../../oracle/signer/report.ts'
 import { BTC, ETH, marketDocument } from './oracle-market.ts'
-import { configuration, deploy, now, provider, send, setTime } from './l1.ts'
+import { configuration, deploy, deployCloister, now, provider, send, setTime } from './l1.ts'
 
 export const CHAIN = 31337n
 export const TIMING = {
@@ -46,7 +46,7 @@ export type OracleWorld = {
   readonly anyone: string
 }
 export type OracleWorldOptions = {
-  /** Stand the oracle before a double that knows the flag, instead of the house by its adapter. */
+  /** Stand the oracle before a double that keeps what it is told, instead of the house. */
   readonly isFlagged?: boolean
   readonly feed?: string
   readonly listed?: readonly InstrumentSpec[]
@@ -58,16 +58,13 @@ export async function createOracleWorld(options: OracleWorldOptions = {}): Promi
   const [admin, , , anyone] = (await provider.send('eth_accounts', [])) as string[]
   const overrides = options.settlementRoot === undefined
     ? {} : { settlementRoot: options.settlementRoot }
-  const cloister = await deploy('Cloister', await configuration(overrides))
-  const house = options.isFlagged === true
-    ? await deploy('FlaggedHouse')
-    : await deploy('HouseAdapter', await cloister.getAddress())
+  const cloister = await deployCloister(await configuration(overrides))
+  const house = options.isFlagged === true ? await deploy('FlaggedHouse') : cloister
   const oracle = await deploy('TableOracle', await house.getAddress(), admin)
   const contract = await oracle.getAddress()
   if (options.isFlagged !== true) {
     const role = await cloister.getFunction('ORACLE')()
-    await send(admin!, cloister, 'grantRole', role, await house.getAddress())
-    await send(admin!, house, 'setPoster', contract)
+    await send(admin!, cloister, 'grantRole', role, contract)
   }
   const configure = (name: string, ...args: unknown[]) => send(admin!, oracle, name, ...args)
   await configure('setSigners', KEYS.map(addressOfKey), 3n, 4n)

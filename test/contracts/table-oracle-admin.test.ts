@@ -108,18 +108,3 @@ describe('listings', () => {
     await refuse('DocumentMustBeInRange', 'setWorlds', `0x${'00'.repeat(65_536)}`)
   })
 })
-
-describe('the adapter', () => {
-  test('posts for the oracle alone, which is named once by who made it', async () => {
-    const { house } = world
-    await mustRefuse('CallerMustBePoster', anyone, house, 'postTable', 1n, 2n, ethers.ZeroHash,
-      '0x00', true)
-    await mustRefuse('CallerMustBePoster', anyone, house, 'confirmTable', 1n)
-    await mustRefuse('CallerMustBePoster', anyone, house, 'postSettlement', [], [], 1n)
-    await mustRefuse('PosterMustBeNew', admin, house, 'setPoster', anyone)
-    const other = await deploy('HouseAdapter', await world.cloister.getAddress())
-    await mustRefuse('CallerMustBePoster', anyone, other, 'setPoster', anyone)
-    await send(admin, other, 'setPoster', anyone)
-    await mustRefuse('TableMustBeHeld', anyone, other, 'confirmTable', 0n)
-  })
-})

@@ -64,7 +64,7 @@ test('the same before the house of today, its event of marks included', async ()
   const world = await createOracleWorld({ listed: FIFTY })
   await confirmFirst(world, { listed: FIFTY })
   await wait(60n)
-  await say('a confirmed table of 50 instruments through the adapter',
+  await say('a confirmed table of 50 instruments into the house',
     post(world, await createReport(world, { listed: FIFTY })), 283_000)
   console.log(sentences.at(-1))
 })
@@ -72,7 +72,7 @@ test('the same before the house of today, its event of marks included', async ()
 test('the contracts fit the size that L1 allows', async () => {
   const hre = createRequire(import.meta.url)('hardhat') as
     { artifacts: { readArtifact: (name: string) => Promise<{ deployedBytecode: string }> } }
-  for (const name of ['TableOracle', 'HouseAdapter']) {
+  for (const name of ['TableOracle']) {
     const { deployedBytecode } = await hre.artifacts.readArtifact(name)
     console.log(`${name}: ${bytes(deployedBytecode)} bytes`)
     expect(bytes(deployedBytecode)).toBeLessThan(24_576)

@@ -12,7 +12,7 @@ import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import { STANDARD_WORLDS } from '../../oracle/signer/engine.ts'
 import { addressOfKey } from '../../oracle/signer/report.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
-import { configuration, deploy, now, provider, send } from '../contracts/l1.ts'
+import { configuration, deploy, deployCloister, now, provider, send } from '../contracts/l1.ts'
 import { KEYS } from '../contracts/oracle-world.ts'
 import { startRpc } from './rpc.ts'
 
@@ -47,13 +47,10 @@ function start(file: string, args: readonly string[], env: Record<string, string
 
 test('three signers and a collector bring the table of a recorded hour to L1', async () => {
   const [admin] = (await provider.send('eth_accounts', [])) as string[]
-  const cloister = await deploy('Cloister', await configuration())
-  const adapter = await deploy('HouseAdapter', await cloister.getAddress())
-  const oracle = await deploy('TableOracle', await adapter.getAddress(), admin)
+  const cloister = await deployCloister(await configuration())
+  const oracle = await deploy('TableOracle', await cloister.getAddress(), admin)
   const contract = await oracle.getAddress()
-  await send(admin!, cloister, 'grantRole', await cloister.getFunction('ORACLE')(),
-    await adapter.getAddress())
-  await send(admin!, adapter, 'setPoster', contract)
+  await send(admin!, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), contract)
   const startedAt = Number(await now())
   await configureOracle(contract, await provider.getSigner(admin), {
     signers: keys.map(addressOfKey).reverse(), quorum: 2, largeQuorum: 3, timing: DEFAULT_TIMING,

@@ -229,7 +229,7 @@ async function scanned<T>(
     l1,
     { ...(state === undefined ? {} : { state: fromHere(state) }), onProgress: note },
     use,
-    (error) => error instanceof OpenError || error instanceof GrantError,
+    (error) => (error instanceof OpenError || error instanceof GrantError ? error.batch : null),
   )
   return value
 }

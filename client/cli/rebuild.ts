@@ -37,7 +37,7 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
       onProgress: options.note,
     },
     (found) => (key === null ? null : ownAccounts(found, key, options.account, options.note)),
-    (error) => error instanceof OpenError,
+    (error) => (error instanceof OpenError ? error.batch : null),
   )
   const { rebuilt } = result
   const block = { number: l1.head.number, hash: l1.head.hash }

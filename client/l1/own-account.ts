@@ -135,6 +135,7 @@ function openVisit(
         `account ${index}: the view key opens the ciphertext of batch ${batchNumber}, but the ` +
           'leaf on L1 belongs to no owner key of this seed, nor to one that L1 was given (or the ' +
           'node altered the ciphertext: ask another one)',
+        batchNumber,
       )
     const hash = own === undefined ? (given as bigint) : ring.at(own).ownerKeyHash
     const account = { ...opened, ownerKeyHash: hash }
@@ -143,6 +144,7 @@ function openVisit(
   throw new OpenError(
     `account ${index}: no view key of this seed (label ${ring.label}, rotations 0 to ` +
       `${view + ring.gap}) opens the ciphertext of batch ${batchNumber}`,
+    batchNumber,
   )
 }
 

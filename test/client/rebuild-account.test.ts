@@ -147,6 +147,19 @@ describe('the house', () => {
   })
 })
 
+describe('help', () => {
+  it.each([
+    ['rebuild', ['--key', '--state', '--leaves', 'Nothing is believed but L1', 'Exit codes']],
+    ['disclose', ['grant', 'read', 'list', 'cannot be taken back', 'Exit codes']],
+    ['disclose grant', ['--from', '--to', '--out', '--purpose', '2026-01-31', 'mode 0600']],
+    ['disclose read', ['--contract', 'a node of your own choice']],
+  ])('of %s teaches its use', async (command, words) => {
+    const { code, out } = await cloister(...command.split(' '), '--help')
+    expect(code).toBe(0)
+    for (const word of words) expect(out).toContain(word)
+  })
+})
+
 describe('a frozen house', () => {
   it('is shown as such', async () => {
     const stopped = new SyntheticL1(HOME)

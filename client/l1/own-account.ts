@@ -46,16 +46,22 @@ export type OwnDeposit = DepositRecord & { readonly counter: number }
 /** So many deposits in a row may have failed on L1 after their counter was used. */
 const DEPOSIT_GAP = 100
 
-/** The accounts whose owner key L1 was given from this seed, by index. */
+/**
+ * The accounts that may be this seed's, by index: registered with its owner and view key, or given its
+ * owner key by a rotation on L1. Points are public, so anybody can rotate an account of his own to
+ * one: whether an account is really this seed's shows when it opens.
+ */
 export function accountsOfSeed(rebuilt: Rebuilt, ring: KeyRing): readonly number[] {
   const points = new Map<string, number>()
   for (let n = 0; n <= ring.gap; n++) {
     const { x, y } = ring.eighthAt(n)
     points.set(`${x}/${y}`, n)
   }
-  const found = rebuilt.keyRequests.filter(
-    (request) => request.kind !== 'forcedExit' && points.has(`${request.x}/${request.y}`),
-  )
+  const found = rebuilt.keyRequests.filter(({ kind, x, y, viewKeyHash }) => {
+    const rotation = kind === 'forcedExit' ? undefined : points.get(`${x}/${y}`)
+    if (rotation === undefined) return false
+    return kind === 'rotate' || viewKeyHash === ring.at(rotation).viewKeyHash
+  })
   return [...new Set(found.map(({ account }) => account))].sort((a, b) => a - b)
 }
 

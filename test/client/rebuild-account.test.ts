@@ -292,6 +292,30 @@ describe('the account', () => {
     ])
     before.stop()
   })
+  it('is not kept from its owner by others who use its public key', async () => {
+    const crowd = new SyntheticL1(HOME)
+    const own16 = joinSeeded(crowd, SEED, 'ANN')
+    // Registered with ANN's key and a view key of one's own; below, rotated to ANN's key.
+    joinSeeded(crowd, SEED, 'ANN', 99n)
+    crowd.batch()
+    const there = new FakeNode(HOME, crowd.events)
+    const argv = ['rebuild', '--rpc', await there.listen(), '--contract', HOME.contract, '--json']
+    const ask = async () => {
+      const { code, out } = await cloister(...argv, '--key', own.path, '--label', 'ANN')
+      expect(code, out).toBe(0)
+      return JSON.parse(out) as Json & { unopened: readonly { account: number }[] }
+    }
+    expect((await ask()).accounts.map(({ account }) => account)).toEqual([own16.index])
+    const eve = joinSeeded(crowd, OTHER, 'EVE')
+    crowd.batch()
+    rotateOnL1(crowd, eve, SEED, 'ANN', 0)
+    crowd.batch()
+    there.grow(crowd.events)
+    const { accounts, unopened } = await ask()
+    expect(accounts.map(({ account }) => account)).toEqual([own16.index])
+    expect(unopened).toMatchObject([{ account: eve.index }])
+    there.stop()
+  })
   it('of a deposit whose counter lies far behind others that failed is still found', async () => {
     const far = new SyntheticL1(HOME)
     const member = joinSeeded(far, SEED, 'ANN')

@@ -149,12 +149,14 @@ function ownAccount(
   if (visits.length === 0 && BigInt(index) >= rebuilt.accountCount) sayWhyEmpty(rebuilt, index)
   const deposits = depositsOfSeed(rebuilt, index, ring)
   const known = beside.pages ?? NO_PAGES
-  const steps = historyOf(rebuilt, openVisits(rebuilt, visits, ring), deposits, known)
+  const opened = openVisits(rebuilt, visits, ring)
+  const steps = historyOf(rebuilt, opened, deposits, known)
   const head = steps.at(-1)?.visit.account.head
   return {
     account: index,
     l1Owner: rebuilt.l1Owners.get(index) ?? null,
     steps,
+    earlier: visits.length - opened.length,
     deposits,
     pending: beside.pages === null || head === undefined ? null : pendingOn(known, head),
   }

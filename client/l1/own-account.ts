@@ -97,7 +97,10 @@ export function visitsOf(rebuilt: Rebuilt, log: EventLog, index: number): readon
   return visits
 }
 
-/** Throws OpenError, naming the batch and the key that does not fit. */
+/**
+ * Opens every visit. An account that this seed did not register had another holder: visits before the
+ * first that opens are that holder's, and left out. Throws OpenError, naming the batch and the key.
+ */
 export function openVisits(
   rebuilt: Rebuilt,
   visits: readonly Visit[],
@@ -107,12 +110,32 @@ export function openVisits(
   const index = visits[0]?.touch.index
   for (const { x, y } of rebuilt.keyRequests.filter((r) => isServedKey(r, index)))
     installed.set(ownerKeyHash(timesEight({ x, y })), 'L1')
+  const isForeign = index !== undefined && !isRegisteredBy(rebuilt, index, ring)
+  const opened: OpenVisit[] = []
+  let failure: OpenError | null = null
   let [view, owner] = [0, 0]
-  return visits.map((visit) => {
-    const opened = openVisit(visit, ring, view, owner, installed)
-    view = opened.viewRotation
-    owner = opened.ownerRotation === 'L1' ? owner : opened.ownerRotation
-    return opened
+  for (const visit of visits) {
+    try {
+      const next = openVisit(visit, ring, view, owner, installed)
+      view = next.viewRotation
+      owner = next.ownerRotation === 'L1' ? owner : next.ownerRotation
+      opened.push(next)
+    } catch (error) {
+      const isEarlier = error instanceof OpenError && isForeign && opened.length === 0
+      if (!isEarlier) throw error
+      failure ??= error
+    }
+  }
+  if (failure !== null && opened.length === 0) throw failure
+  return opened
+}
+
+function isRegisteredBy(rebuilt: Rebuilt, index: number, ring: KeyRing): boolean {
+  const request = rebuilt.registrations.get(index)
+  if (request === undefined) return false
+  return [...ring.order(0)].some((n) => {
+    const { x, y } = ring.eighthAt(n)
+    return x === request.x && y === request.y && request.viewKeyHash === ring.at(n).viewKeyHash
   })
 }
 

@@ -316,6 +316,29 @@ describe('the account', () => {
     expect(unopened).toMatchObject([{ account: eve.index }])
     there.stop()
   })
+  it('that came to the seed later is opened from then on', async () => {
+    const bought = new SyntheticL1(HOME)
+    const seller = joinSeeded(bought, OTHER, 'BEN')
+    bought.batch({ credits: [depositSeeded(bought, seller, OTHER, 'BEN', 0, 500n)] })
+    bought.batch({ cover: [seller.index] })
+    rotateSeeded(bought, seller, SEED, 'ANN', 0)
+    bought.batch()
+    const there = new FakeNode(HOME, bought.events)
+    const argv = ['rebuild', '--rpc', await there.listen(), '--contract', HOME.contract, '--json']
+    const named = ['--key', own.path, '--label', 'ANN', '--account', `${seller.index}`]
+    const { accounts } = JSON.parse((await cloister(...argv, ...named)).out) as Json
+    expect(accounts).toMatchObject([
+      { touchedBy: 3, earlier: 2, now: { balances: [{ id: 1, lots: '400' }] } },
+    ])
+    expect(accounts[0]?.history.map(({ batch }) => batch)).toEqual(['3'])
+    // The former holder still reads what was its own, and is told where that ends.
+    const { code, err } = await cloister(
+      ...[...argv.slice(0, -1), '--key', other.path, '--label', 'BEN'],
+    )
+    expect(code).toBe(2)
+    expect(err).toContain('opens the ciphertext of batch 3')
+    there.stop()
+  })
   it('of a deposit whose counter lies far behind others that failed is still found', async () => {
     const far = new SyntheticL1(HOME)
     const member = joinSeeded(far, SEED, 'ANN')

@@ -1,5 +1,15 @@
 /** How to read what L1 carries: the part of docs/encodings.md that is enough to write a reader. */
-import { CIPHER_WORD_COUNT, PAGE_KIND, REQUEST_KIND, STATUS, TREE_DEPTH } from './params.ts'
+import {
+  CASH_ID,
+  CIPHER_WORD_COUNT,
+  INSTRUMENT_BITS,
+  PAGE_KIND,
+  QUANTITY_BITS,
+  REQUEST_KIND,
+  SLOT_BITS,
+  STATUS,
+  TREE_DEPTH,
+} from './params.ts'
 import { DEPOSIT_WORDS, headerWords, REQUEST_WORDS, WITHDRAWAL_WORDS } from './words.ts'
 
 const BALANCES = Array.from({ length: CIPHER_WORD_COUNT - 2 }, (_, i) => `balanceWord${i}`)
@@ -81,9 +91,9 @@ export function readingGuide(): readonly string[] {
     '3. salt = SALT(batchKey). The leaf is LEAF(ownerKeyHash, viewKeyHash, plaintext, salt, 0, 0, 0) and',
     '   must equal the one on L1. ownerKeyHash of a registration or rotation on L1 is OWNER_KEY of',
     '   8 Q; a rotation by page changes both hashes, and only its owner knows to what.',
-    '4. Slot k of a balance word is (word >> 84 k) mod 2^84: the instrument id in the low 28 bits, above',
-    '   it the quantity plus 2^55. Slot 0 of word 0 is cash (id 1); id 0 is an empty slot. The fee',
-    '   account has owner key hash 0.',
+    `4. Slot k of a balance word is (word >> ${SLOT_BITS} k) mod 2^${SLOT_BITS}: the instrument id in the low`,
+    `   ${INSTRUMENT_BITS} bits, above it the quantity plus 2^${QUANTITY_BITS - 1}. Slot 0 of word 0 is cash (id ${CASH_ID}); id 0 is`,
+    '   an empty slot. The fee account has owner key hash 0.',
     "5. A deposit is an account's if its commitment is DEPOSIT(accountIndex, secret).",
     '',
     '## Withdrawals',

@@ -8,12 +8,15 @@ export type OwnAccount = {
   readonly account: number
   readonly l1Owner: string | null
   readonly steps: readonly Step[]
+  /** Batches before the first of `steps`, under the keys of whoever held the account then. */
+  readonly earlier: number
   readonly deposits: readonly OwnDeposit[]
   /** Signed on top of the head that L1 shows; null if no journal lies beside the seed. */
   readonly pending: readonly SignedPage[] | null
 }
 
-export function accountText({ account, l1Owner, steps, deposits, pending }: OwnAccount): string[] {
+export function accountText(own: OwnAccount): string[] {
+  const { account, l1Owner, steps, earlier, deposits, pending } = own
   const last = steps.at(-1)
   const open = deposits.filter(({ status }) => status === 'open')
   const header = [`Account ${account} (L1 owner ${l1Owner ?? 'unknown'})`]
@@ -27,6 +30,7 @@ export function accountText({ account, l1Owner, steps, deposits, pending }: OwnA
     ...holdingsText(last),
     ...pendingText(pending),
     `History: ${steps.length} batches, every ciphertext opened, every leaf recomputed`,
+    ...(earlier === 0 ? [] : [`  (${earlier} earlier batches are under another holder's keys)`]),
     ...steps.map(stepText),
     ...open.map(depositText),
   ]
@@ -77,12 +81,14 @@ function pagesText({ pages, settled, unexplained, byPages }: Step): string {
   return `${count}${skipped}: ${byPages.map(lotsText).join(', ') || 'no change'}${rest}`
 }
 
-export function accountJson({ account, l1Owner, steps, deposits, pending }: OwnAccount) {
+export function accountJson(own: OwnAccount) {
+  const { account, l1Owner, steps, earlier, deposits, pending } = own
   const last = steps.at(-1)
   return {
     account,
     l1Owner,
-    touchedBy: steps.length,
+    touchedBy: steps.length + earlier,
+    earlier,
     ...(pending === null ? {} : { pending: pending.map(({ clientId }) => clientId) }),
     now:
       last === undefined ? null : { batch: `${last.visit.touch.batchNumber}`, ...leafJson(last) },

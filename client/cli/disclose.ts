@@ -15,7 +15,7 @@ import { makeGrant, periodOf } from '../disclosure/make.ts'
 import { checkPlace, readGrant } from '../disclosure/read.ts'
 import { historyOf } from '../l1/history.ts'
 import { sha256Hex, writeNew } from '../l1/files.ts'
-import { accountsOfSeed, type Opened } from '../l1/own-account.ts'
+import type { Opened } from '../l1/own-account.ts'
 import { OpenError } from '../l1/open.ts'
 import { connect, type L1 } from '../l1/rpc.ts'
 import { scanFor, type Scan } from '../l1/scan.ts'
@@ -23,7 +23,7 @@ import { holdingsText, leafJson, stepJson, stepText, timeText } from './account-
 import type { Common, Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openKey, type KeyOptions, type OpenedKey } from './key-file.ts'
-import { placeOf } from './rebuild.ts'
+import { ownAccounts, placeOf } from './rebuild.ts'
 import { fromHere } from './root.ts'
 import { parseAccount } from './terms.ts'
 
@@ -208,16 +208,14 @@ function needKey(options: KeyOptions): OpenedKey {
   return key
 }
 
-function oneAccount({ rebuilt }: Scan, { ring }: OpenedKey, named: string | undefined): number {
+/** The account named, or the only one that this seed opens. */
+function oneAccount(found: Scan, key: OpenedKey, named: string | undefined): number {
   if (named !== undefined) return parseAccount(named)
-  const found = accountsOfSeed(rebuilt, ring)
-  const [account] = found
-  if (account !== undefined && found.length === 1) return account
-  throw new Undone(
-    found.length === 0
-      ? `no account on L1 belongs to this seed under the label "${ring.label}"`
-      : `this seed has accounts ${found.join(', ')}: choose with --account`,
-  )
+  const { opened } = ownAccounts(found, key, undefined)
+  const [first] = opened
+  if (first !== undefined && opened.length === 1) return first.account
+  const indices = opened.map(({ account }) => account).join(', ')
+  throw new Undone(`this seed has accounts ${indices}: choose with --account`)
 }
 
 async function scanned<T>(
@@ -229,7 +227,7 @@ async function scanned<T>(
     l1,
     { ...(state === undefined ? {} : { state: fromHere(state) }), onProgress: note },
     use,
-    (error) => error instanceof OpenError || error instanceof GrantError,
+    (error) => (error instanceof OpenError || error instanceof GrantError ? error.batch : null),
   )
   return value
 }

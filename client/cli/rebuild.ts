@@ -22,6 +22,12 @@ export type RebuildOptions = Common &
     readonly fromBlock?: string
     readonly leaves?: boolean
   }
+export type OwnAccounts = {
+  readonly opened: readonly OwnAccount[]
+  /** L1 was given a key of this seed for them, and they do not open. */
+  readonly unopened: readonly { readonly account: number; readonly why: string }[]
+}
+
 const ACCOUNT_BYTES = 320
 const BATCHES_SHOWN = 10
 
@@ -37,7 +43,7 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
       onProgress: options.note,
     },
     (found) => (key === null ? null : ownAccounts(found, key, options.account, options.note)),
-    (error) => error instanceof OpenError,
+    (error) => (error instanceof OpenError ? error.batch : null),
   )
   const { rebuilt } = result
   const block = { number: l1.head.number, hash: l1.head.hash }
@@ -45,7 +51,8 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
     text: [
       `${l1.contract} on chain ${l1.chainId}, from L1 alone, at block ${block.number}`,
       ...houseText(result),
-      ...(accounts ?? []).flatMap(accountText),
+      ...(accounts?.opened ?? []).flatMap(accountText),
+      ...(accounts?.unopened ?? []).map(({ why }) => `Not opened, and probably not yours: ${why}`),
       ...(key === null ? ['With --key FILE your own account is opened as well.'] : []),
     ].join('\n'),
     json: {
@@ -73,7 +80,9 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
         : {}),
       cost: costOf(result),
       state: stateOf(result),
-      ...(accounts === null ? {} : { accounts: accounts.map(accountJson) }),
+      ...(accounts === null
+        ? {}
+        : { accounts: accounts.opened.map(accountJson), unopened: accounts.unopened }),
     },
   }
 }
@@ -99,34 +108,58 @@ function parseBlock(text: string): number {
 }
 
 export function ownAccounts(
-  { rebuilt, log }: Scan,
-  { ring, beside }: OpenedKey,
+  found: Scan,
+  key: OpenedKey,
   named: string | undefined,
   note: (line: string) => void = () => {},
-): readonly OwnAccount[] {
-  const indices = named === undefined ? accountsOfSeed(rebuilt, ring) : [parseAccount(named)]
+): OwnAccounts {
+  if (named !== undefined)
+    return { opened: [ownAccount(found, key, parseAccount(named))], unopened: [] }
+  const { ring } = key
+  const indices = accountsOfSeed(found.rebuilt, ring)
   if (indices.length === 0)
     throw new Undone(
       `no account on L1 was registered or rotated with a key of this seed under the label ` +
         `"${ring.label}": is it another seed, another --label, or another contract? ` +
         '(an account that came to these keys by a page is named with --account)',
     )
-  return indices.map((index) => {
-    note(`opening account ${index}`)
-    const visits = visitsOf(rebuilt, log, index)
-    if (visits.length === 0 && BigInt(index) >= rebuilt.accountCount) sayWhyEmpty(rebuilt, index)
-    const deposits = depositsOfSeed(rebuilt, index, ring)
-    const known = beside.pages ?? NO_PAGES
-    const steps = historyOf(rebuilt, openVisits(rebuilt, visits, ring), deposits, known)
-    const head = steps.at(-1)?.visit.account.head
-    return {
-      account: index,
-      l1Owner: rebuilt.l1Owners.get(index) ?? null,
-      steps,
-      deposits,
-      pending: beside.pages === null || head === undefined ? null : pendingOn(known, head),
+  const opened: OwnAccount[] = []
+  const unopened: { readonly account: number; readonly why: string; readonly error: OpenError }[] =
+    []
+  for (const account of indices) {
+    note(`opening account ${account}`)
+    try {
+      opened.push(ownAccount(found, key, account))
+    } catch (error) {
+      if (!(error instanceof OpenError)) throw error
+      unopened.push({ account, why: error.message, error })
     }
-  })
+  }
+  // Somebody else's account with this seed's public key must not keep the member from its own.
+  if (opened.length === 0) throw unopened[0]?.error
+  return { opened, unopened: unopened.map(({ account, why }) => ({ account, why })) }
+}
+
+function ownAccount(
+  { rebuilt, log }: Scan,
+  { ring, beside }: OpenedKey,
+  index: number,
+): OwnAccount {
+  const visits = visitsOf(rebuilt, log, index)
+  if (visits.length === 0 && BigInt(index) >= rebuilt.accountCount) sayWhyEmpty(rebuilt, index)
+  const deposits = depositsOfSeed(rebuilt, index, ring)
+  const known = beside.pages ?? NO_PAGES
+  const opened = openVisits(rebuilt, visits, ring)
+  const steps = historyOf(rebuilt, opened, deposits, known)
+  const head = steps.at(-1)?.visit.account.head
+  return {
+    account: index,
+    l1Owner: rebuilt.l1Owners.get(index) ?? null,
+    steps,
+    earlier: visits.length - opened.length,
+    deposits,
+    pending: beside.pages === null || head === undefined ? null : pendingOn(known, head),
+  }
 }
 
 /** A registration that waits is an account with nothing in it yet; any other index is a mistake. */

@@ -42,7 +42,14 @@ export type Grant = GrantBody & {
 }
 
 /** The file is not a grant, was altered, or does not fit what L1 says; the message says which. */
-export class GrantError extends Error {}
+export class GrantError extends Error {
+  /** The batch whose words do not fit the grant, where it is one batch. */
+  readonly batch: bigint | null
+  constructor(message: string, batch: bigint | null = null) {
+    super(message)
+    this.batch = batch
+  }
+}
 
 const FORMAT = 'cloister.grant.v1'
 const TEXT_LIMIT = 1_000

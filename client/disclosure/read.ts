@@ -63,11 +63,11 @@ export function readGrant(rebuilt: Rebuilt, log: EventLog, grant: Grant): ReadGr
 
 function openKey(touch: Opened['touch'], key: GrantKey): Opened['account'] {
   if (touch.batchNonce !== key.batchNonce)
-    throw new GrantError(`batch ${key.batch} has another nonce on L1 than in the grant`)
+    throw new GrantError(`batch ${key.batch} has another nonce on L1 than in the grant`, key.batch)
   try {
     return openWithBatchKey(touch, key.batchKey, key)
   } catch (error) {
-    if (error instanceof OpenError) throw new GrantError(error.message)
+    if (error instanceof OpenError) throw new GrantError(error.message, error.batch)
     throw error
   }
 }

@@ -156,8 +156,15 @@ export class EventLog {
     this.#heads[i] = { ...head, digest }
   }
 
-  /** Forgets segment `i` and all after it. */
+  /** Takes over another log, segment by segment. */
+  replaceBy(other: EventLog): void {
+    this.cut(0)
+    other.heads.forEach((head, i) => this.append(head, [...other.events(i, i + 1)]))
+  }
+
+  /** Forgets segment `i` and all after it; nothing if `i` is negative. */
   cut(i: number): void {
+    if (i < 0) return
     this.#heads.length = Math.min(this.#heads.length, i)
     this.#lines.length = Math.min(this.#lines.length, i)
     this.#removeFrom(i)
@@ -183,8 +190,8 @@ export class EventLog {
   }
 
   /** All events from segment `first` on, in the order of the chain, a segment in memory at a time. */
-  *events(first = 0): Generator<L1Event> {
-    for (let i = first; i < this.#heads.length; i++) {
+  *events(first = 0, end = this.#heads.length): Generator<L1Event> {
+    for (let i = first; i < end; i++) {
       for (const line of this.#linesOf(i)) yield eventOf(line)
     }
   }

@@ -46,16 +46,22 @@ export type OwnDeposit = DepositRecord & { readonly counter: number }
 /** So many deposits in a row may have failed on L1 after their counter was used. */
 const DEPOSIT_GAP = 100
 
-/** The accounts whose owner key L1 was given from this seed, by index. */
+/**
+ * The accounts that may be this seed's, by index: registered with its owner and view key, or given its
+ * owner key by a rotation on L1. Points are public, so anybody can rotate an account of his own to
+ * one: whether an account is really this seed's shows when it opens.
+ */
 export function accountsOfSeed(rebuilt: Rebuilt, ring: KeyRing): readonly number[] {
   const points = new Map<string, number>()
   for (let n = 0; n <= ring.gap; n++) {
     const { x, y } = ring.eighthAt(n)
     points.set(`${x}/${y}`, n)
   }
-  const found = rebuilt.keyRequests.filter(
-    (request) => request.kind !== 'forcedExit' && points.has(`${request.x}/${request.y}`),
-  )
+  const found = rebuilt.keyRequests.filter(({ kind, x, y, viewKeyHash }) => {
+    const rotation = kind === 'forcedExit' ? undefined : points.get(`${x}/${y}`)
+    if (rotation === undefined) return false
+    return kind === 'rotate' || viewKeyHash === ring.at(rotation).viewKeyHash
+  })
   return [...new Set(found.map(({ account }) => account))].sort((a, b) => a - b)
 }
 
@@ -91,7 +97,10 @@ export function visitsOf(rebuilt: Rebuilt, log: EventLog, index: number): readon
   return visits
 }
 
-/** Throws OpenError, naming the batch and the key that does not fit. */
+/**
+ * Opens every visit. An account that this seed did not register had another holder: visits before the
+ * first that opens are that holder's, and left out. Throws OpenError, naming the batch and the key.
+ */
 export function openVisits(
   rebuilt: Rebuilt,
   visits: readonly Visit[],
@@ -101,12 +110,32 @@ export function openVisits(
   const index = visits[0]?.touch.index
   for (const { x, y } of rebuilt.keyRequests.filter((r) => isServedKey(r, index)))
     installed.set(ownerKeyHash(timesEight({ x, y })), 'L1')
+  const isForeign = index !== undefined && !isRegisteredBy(rebuilt, index, ring)
+  const opened: OpenVisit[] = []
+  let failure: OpenError | null = null
   let [view, owner] = [0, 0]
-  return visits.map((visit) => {
-    const opened = openVisit(visit, ring, view, owner, installed)
-    view = opened.viewRotation
-    owner = opened.ownerRotation === 'L1' ? owner : opened.ownerRotation
-    return opened
+  for (const visit of visits) {
+    try {
+      const next = openVisit(visit, ring, view, owner, installed)
+      view = next.viewRotation
+      owner = next.ownerRotation === 'L1' ? owner : next.ownerRotation
+      opened.push(next)
+    } catch (error) {
+      const isEarlier = error instanceof OpenError && isForeign && opened.length === 0
+      if (!isEarlier) throw error
+      failure ??= error
+    }
+  }
+  if (failure !== null && opened.length === 0) throw failure
+  return opened
+}
+
+function isRegisteredBy(rebuilt: Rebuilt, index: number, ring: KeyRing): boolean {
+  const request = rebuilt.registrations.get(index)
+  if (request === undefined) return false
+  return [...ring.order(0)].some((n) => {
+    const { x, y } = ring.eighthAt(n)
+    return x === request.x && y === request.y && request.viewKeyHash === ring.at(n).viewKeyHash
   })
 }
 
@@ -135,6 +164,7 @@ function openVisit(
         `account ${index}: the view key opens the ciphertext of batch ${batchNumber}, but the ` +
           'leaf on L1 belongs to no owner key of this seed, nor to one that L1 was given (or the ' +
           'node altered the ciphertext: ask another one)',
+        batchNumber,
       )
     const hash = own === undefined ? (given as bigint) : ring.at(own).ownerKeyHash
     const account = { ...opened, ownerKeyHash: hash }
@@ -143,6 +173,7 @@ function openVisit(
   throw new OpenError(
     `account ${index}: no view key of this seed (label ${ring.label}, rotations 0 to ` +
       `${view + ring.gap}) opens the ciphertext of batch ${batchNumber}`,
+    batchNumber,
   )
 }
 

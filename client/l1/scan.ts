@@ -46,37 +46,54 @@ export async function scan(l1: L1, options: ScanOptions = {}): Promise<Scan> {
   const first = await scanOnce(l1, options)
   if ('scan' in first) return first.scan
   if (!first.isFromState) throw new FaultError(first.faults)
-  // What an earlier run wrote down may be what an untrue node told it: L1 is asked again.
+  // Either an earlier run wrote down what an untrue node told it, or this node is the untrue one:
+  // L1 is asked for everything, and what lies on the disk stays until that holds together.
   const note = `the state directory does not agree with L1 (${new FaultError(first.faults).message})`
   options.onProgress?.(`${note}: reading from the beginning`)
-  const again = await scanOnce(l1, options)
+  const { state, ...rest } = options
+  const again = await scanOnce(l1, rest)
   if (!('scan' in again)) throw new FaultError(again.faults)
-  return { ...again.scan, mended: [`${note}: everything was read again`, ...again.scan.mended] }
+  const log = EventLog.open(state ?? null, l1)
+  log.replaceBy(again.scan.log)
+  saveCheckpoint(log, again.ledger, again.ledger.batchNumber)
+  return { ...again.scan, log, mended: [`${note}: everything was read again`, ...log.mended] }
 }
 
 /**
  * Scans and uses. Roots do not show a ciphertext that an untrue node once told of, and that stands in
- * the state directory since: what fails on such a record is tried once more on a fresh one.
+ * the state directory since: where the words of a batch do not do what they should, L1 is asked for
+ * that batch again, and for everything if it says something else now.
  */
 export async function scanFor<T>(
   l1: L1,
   options: ScanOptions,
   use: (scan: Scan) => T,
-  isWorthAnother: (error: unknown) => boolean,
+  batchOf: (error: unknown) => bigint | null,
 ): Promise<{ readonly scan: Scan; readonly value: T }> {
   const first = await scan(l1, options)
   try {
     return { scan: first, value: use(first) }
   } catch (error) {
-    if (!first.isFromState || !isWorthAnother(error)) throw error
-    options.onProgress?.('this fails on the record of an earlier run: reading L1 again to be sure')
+    const batch = batchOf(error)
+    if (!first.isFromState || batch === null || (await isAsRecorded(l1, first, batch))) throw error
+    options.onProgress?.(`batch ${batch} is another one on L1 than on record: reading again`)
     const again = await scan(l1, { ...options, isFresh: true })
     return { scan: again, value: use(again) }
   }
 }
 
+async function isAsRecorded(l1: L1, { rebuilt, log }: Scan, batch: bigint): Promise<boolean> {
+  const block = rebuilt.summaries.find(({ number }) => number === batch)?.place.block
+  if (block === undefined) return true
+  const wordsIn = (events: Iterable<L1Event>): string[] =>
+    [...events].flatMap((e) => (e.kind === 'batch' && e.block === block ? [e.words.join()] : []))
+  const now = wordsIn(await eventsOf(l1, await l1.logs(block, block)))
+  return now.join() === wordsIn(log.events()).join()
+}
+
 type Outcome =
-  { readonly scan: Scan } | { readonly faults: readonly Fault[]; readonly isFromState: boolean }
+  | { readonly scan: Scan; readonly ledger: Ledger }
+  | { readonly faults: readonly Fault[]; readonly isFromState: boolean }
 
 async function scanOnce(l1: L1, options: ScanOptions): Promise<Outcome> {
   const started = Date.now()
@@ -85,6 +102,7 @@ async function scanOnce(l1: L1, options: ScanOptions): Promise<Outcome> {
   if (options.isFresh === true) log.cut(0)
   await dropReorganised(l1, log)
   const isFromState = log.heads.length > 0
+  const earlier = [...log.heads]
   const ledger = emptyLedger(domainOf(l1.chainId, l1.contract), RETENTION)
   const checkpoint = loadCheckpoint(log, ledger)
   for (const note of log.mended) progress(`state: ${note}`)
@@ -100,10 +118,12 @@ async function scanOnce(l1: L1, options: ScanOptions): Promise<Outcome> {
   concluded(ledger)
   const faults = ledger.faults.length > 0 ? ledger.faults : await run.compare()
   if (faults.length > 0) {
-    log.cut(0)
+    // What this run wrote goes; what it found stays, for it may have been this node that lied.
+    log.cut(log.heads.findIndex((head, i) => head.digest !== earlier[i]?.digest))
     return { faults, isFromState }
   }
   return {
+    ledger,
     scan: {
       rebuilt: ledger,
       log,

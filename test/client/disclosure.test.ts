@@ -393,6 +393,14 @@ describe('a grant that was altered', () => {
     node.told = (events) => events
     expect(lied.code).toBe(1)
     expect(lied.out).toContain('altered words')
+    // A grant that is itself at fault does not have L1 read again.
+    const wrong = await forged((b) => ({
+      ...b,
+      keys: b.keys.map((k, i) => (i === 0 ? { ...k, batchKey: 5n } : k)),
+    }))
+    const logs = node.countOf('eth_getLogs')
+    expect((await read(wrong, '--state', state)).code).toBe(1)
+    expect(node.countOf('eth_getLogs') - logs).toBe(1)
     expect((await read(file, '--state', state)).code).toBe(0)
   })
 })

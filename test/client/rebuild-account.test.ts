@@ -147,6 +147,19 @@ describe('the house', () => {
   })
 })
 
+describe('help', () => {
+  it.each([
+    ['rebuild', ['--key', '--state', '--leaves', 'Nothing is believed but L1', 'Exit codes']],
+    ['disclose', ['grant', 'read', 'list', 'cannot be taken back', 'Exit codes']],
+    ['disclose grant', ['--from', '--to', '--out', '--purpose', '2026-01-31', 'mode 0600']],
+    ['disclose read', ['--contract', 'a node of your own choice']],
+  ])('of %s teaches its use', async (command, words) => {
+    const { code, out } = await cloister(...command.split(' '), '--help')
+    expect(code).toBe(0)
+    for (const word of words) expect(out).toContain(word)
+  })
+})
+
 describe('a frozen house', () => {
   it('is shown as such', async () => {
     const stopped = new SyntheticL1(HOME)
@@ -278,6 +291,53 @@ describe('the account', () => {
       { account: member.index, touchedBy: 1, now: { balances: [] }, history: [{ pages: 0 }] },
     ])
     before.stop()
+  })
+  it('is not kept from its owner by others who use its public key', async () => {
+    const crowd = new SyntheticL1(HOME)
+    const own16 = joinSeeded(crowd, SEED, 'ANN')
+    // Registered with ANN's key and a view key of one's own; below, rotated to ANN's key.
+    joinSeeded(crowd, SEED, 'ANN', 99n)
+    crowd.batch()
+    const there = new FakeNode(HOME, crowd.events)
+    const argv = ['rebuild', '--rpc', await there.listen(), '--contract', HOME.contract, '--json']
+    const ask = async () => {
+      const { code, out } = await cloister(...argv, '--key', own.path, '--label', 'ANN')
+      expect(code, out).toBe(0)
+      return JSON.parse(out) as Json & { unopened: readonly { account: number }[] }
+    }
+    expect((await ask()).accounts.map(({ account }) => account)).toEqual([own16.index])
+    const eve = joinSeeded(crowd, OTHER, 'EVE')
+    crowd.batch()
+    rotateOnL1(crowd, eve, SEED, 'ANN', 0)
+    crowd.batch()
+    there.grow(crowd.events)
+    const { accounts, unopened } = await ask()
+    expect(accounts.map(({ account }) => account)).toEqual([own16.index])
+    expect(unopened).toMatchObject([{ account: eve.index }])
+    there.stop()
+  })
+  it('that came to the seed later is opened from then on', async () => {
+    const bought = new SyntheticL1(HOME)
+    const seller = joinSeeded(bought, OTHER, 'BEN')
+    bought.batch({ credits: [depositSeeded(bought, seller, OTHER, 'BEN', 0, 500n)] })
+    bought.batch({ cover: [seller.index] })
+    rotateSeeded(bought, seller, SEED, 'ANN', 0)
+    bought.batch()
+    const there = new FakeNode(HOME, bought.events)
+    const argv = ['rebuild', '--rpc', await there.listen(), '--contract', HOME.contract, '--json']
+    const named = ['--key', own.path, '--label', 'ANN', '--account', `${seller.index}`]
+    const { accounts } = JSON.parse((await cloister(...argv, ...named)).out) as Json
+    expect(accounts).toMatchObject([
+      { touchedBy: 3, earlier: 2, now: { balances: [{ id: 1, lots: '400' }] } },
+    ])
+    expect(accounts[0]?.history.map(({ batch }) => batch)).toEqual(['3'])
+    // The former holder still reads what was its own, and is told where that ends.
+    const { code, err } = await cloister(
+      ...[...argv.slice(0, -1), '--key', other.path, '--label', 'BEN'],
+    )
+    expect(code).toBe(2)
+    expect(err).toContain('opens the ciphertext of batch 3')
+    there.stop()
   })
   it('of a deposit whose counter lies far behind others that failed is still found', async () => {
     const far = new SyntheticL1(HOME)

@@ -300,6 +300,15 @@ describe('a node that lies', () => {
     expect(rootsOf(honest)).toEqual(TRUE_ROOTS())
     expect(honest.resumedAt).toBe(0n)
   })
+  it('does not cost what an honest one had told before', async () => {
+    node.grow(moments[1] ?? [])
+    await run()
+    node.grow(moments[4] ?? [])
+    node.told = wordAt(accounts + 11)
+    await expect(run()).rejects.toThrow(FaultError)
+    node.told = (events) => events
+    expect(await run()).toMatchObject({ resumedAt: 2n, replayedCount: 3, mended: [] })
+  })
   it('with logs of blocks that were not asked for is not believed', async () => {
     const honest = node.transport
     const lying: typeof honest = async (method, params) => {

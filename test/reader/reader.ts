@@ -205,14 +205,16 @@ export class Reader {
     const salt = this.hash('SALT', [batchKey])
     const leaf = this.hash('LEAF', [owner, view, ...words, salt, 0n, 0n, 0n])
     if (leaf !== row['leaf']) return null
-    const mask = (1n << 84n) - 1n
-    const slots = words
-      .slice(2)
-      .flatMap((word) => [0n, 1n, 2n].map((k) => (word >> (84n * k)) & mask))
-    const holdings = slots.map((slot) => ({
-      id: slot & ((1n << 28n) - 1n),
-      quantity: (slot >> 28n) - (1n << 55n),
-    }))
+    const [ids, quantities] = [this.number('INSTRUMENT_BITS'), this.number('QUANTITY_BITS')]
+    const bits = (value: bigint, from: number, count: number): bigint =>
+      (value >> BigInt(from)) & ((1n << BigInt(count)) - 1n)
+    const holdings = words.slice(2).flatMap((word) =>
+      [0, 1, 2].map((slot) => ({
+        id: bits(word, (ids + quantities) * slot, ids),
+        quantity:
+          bits(word, (ids + quantities) * slot + ids, quantities) - (1n << BigInt(quantities - 1)),
+      })),
+    )
     return { words, salt, holdings: holdings.filter(({ id }) => id !== 0n) }
   }
 

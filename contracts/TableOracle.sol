@@ -79,8 +79,8 @@ contract TableOracle is OracleSettlement {
         for (uint256 id = 1; bits >> id != 0; id++) {
             if ((bits >> id) & 1 == 0) continue;
             Underlying storage found = _underlyings[id];
-            // An underlying added since has no candidate, and no price to confirm.
-            if (found.candidate != 0) (found.confirmed, found.candidate) = (found.candidate, 0);
+            // One that was added since has neither price, and gets none.
+            (found.confirmed, found.candidate) = (found.candidate, 0);
         }
         emit Confirmed(number);
         house.confirmTable(number);

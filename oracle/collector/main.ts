@@ -22,6 +22,7 @@ Gathers signed tables from M of N signers and posts them to L1. Options:
                      comes in the environment as ${KEY_VARIABLE}. Never on the command line.
   --every SECONDS    time between tables (default 60)
   --once             one table, then end: exit code 0 confirmed, 3 indicative, 1 none
+  --tables DIR       keep the whole rows of each posted table there, for who needs every world
   --window SECONDS   settle what expires, at averages over this window (must be the contract's)
   --help
 
@@ -73,7 +74,7 @@ async function main(): Promise<void> {
   const flag = { type: 'boolean' } as const
   const { values } = parseArgs({
     options: {
-      rpc: text, contract: text, signers: text, 'key-file': text, every: text, window: text,
+      rpc: text, contract: text, signers: text, 'key-file': text, every: text, window: text, tables: text,
       once: flag, help: flag,
     },
   })
@@ -89,6 +90,7 @@ async function main(): Promise<void> {
     wallet: new Wallet(key, provider),
     contract: getAddress(contract),
     peers: readPeers(signers),
+    ...(values.tables === undefined ? {} : { tables: values.tables }),
   }
   let isStopped = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (isStopped = true))

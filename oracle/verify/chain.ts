@@ -48,6 +48,8 @@ export type History = {
   readonly underlyings: ReadonlyMap<number, string>
   /** The register in order of posting, as far as this oracle posted it. */
   readonly settled: readonly SettledValue[]
+  /** Bytes of every document that was published, by hash. */
+  readonly documents: ReadonlyMap<string, string>
   /** In the order of their serials. */
   readonly proposals: readonly Proposal[]
 }
@@ -142,7 +144,7 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     }
   }
   const now = ascending(listed)
-  return { events, tables, listed: now, expiries, underlyings, settled, proposals }
+  return { events, tables, listed: now, expiries, underlyings, settled, documents, proposals }
 }
 
 const ascending = (ids: Iterable<number>): readonly number[] => [...ids].sort((a, b) => a - b)

@@ -45,6 +45,10 @@ describe('signers', () => {
       await send(admin, oracle, 'setSigners', addresses, quorum, large)
       expect([...(await oracle.getFunction('quorums')())]).toEqual([5n, quorum, large])
     })
+  test('half of them are no quorum', async () => {
+    await refuse('QuorumMustBeMajority', 'setSigners', addresses.slice(0, 4), 2n, 3n)
+    await send(admin, oracle, 'setSigners', addresses.slice(0, 4), 3n, 4n)
+  })
   test('none at all, and more than 63, are refused', async () => {
     await refuse('QuorumMustBeMajority', 'setSigners', [], 0n, 0n)
     const many = Array.from({ length: 64 }, (_, i) => ethers.zeroPadValue(ethers.toBeHex(i + 1), 20))

@@ -62,7 +62,11 @@ export async function readState({ provider, contract }: CollectorOptions): Promi
 }
 
 /** A signature of whoever has left the set would spoil the whole call. */
-async function authorised({ provider, contract, peers }: CollectorOptions): Promise<readonly Peer[]> {
+async function authorised({
+  provider,
+  contract,
+  peers,
+}: CollectorOptions): Promise<readonly Peer[]> {
   const isSigner = oracleAt(contract, provider).getFunction('isSigner')
   const known = await Promise.all(peers.map(({ address }) => isSigner(address) as Promise<boolean>))
   return peers.filter((_peer, i) => known[i])

@@ -67,7 +67,11 @@ export function readMarket(bytes: string): MarketDocument {
     microOf(spot, `spot of ${id}`)
     const name = textOf(state['name'], 'name')
     return {
-      id, name, spot, vol: decimal('vol'), scanRange: decimal('scanRange'),
+      id,
+      name,
+      spot,
+      vol: decimal('vol'),
+      scanRange: decimal('scanRange'),
       liquidity: decimal('liquidity'),
     }
   })

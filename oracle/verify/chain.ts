@@ -111,7 +111,8 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     if (at >= 0) proposals[at] = { ...(proposals[at] as Proposal), state }
   }
   for (const { name, args, transaction } of events) {
-    if (name === 'WorldsSet') documents.set(args['worldsHash'] as string, args['document'] as string)
+    if (name === 'WorldsSet')
+      documents.set(args['worldsHash'] as string, args['document'] as string)
     if (name === 'UnderlyingAdded') {
       underlyings.set(Number(args['underlying']), args['name'] as string)
     }
@@ -176,10 +177,18 @@ function tableIn(
 
 function settlementIn(list: readonly unknown[]): SettlementReport {
   const [serial, windowStart, windowEnd, previousRoot, newRoot] = list.slice(0, 5) as [
-    bigint, bigint, bigint, bigint, bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
   ]
   return {
-    serial, windowStart, windowEnd, previousRoot, newRoot,
+    serial,
+    windowStart,
+    windowEnd,
+    previousRoot,
+    newRoot,
     data: list[5] as string,
     ids: [...(list[6] as readonly bigint[])],
     values: [...(list[7] as readonly bigint[])],

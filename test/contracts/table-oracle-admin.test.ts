@@ -97,6 +97,8 @@ describe('listings', () => {
   test('have ids from 2 to 2^28 - 1, never used before', async () => {
     for (const id of [0n, 1n, 1n << 28n]) await refuse('ListingIdMustBeInRange', ...list(id))
     await refuse('ListingMustBeNew', ...list(1024n))
+    // A token has no expiry, by which it would be known.
+    await refuse('ListingMustBeNew', ...list(2n))
     await refuse('ListingMustBeNew', 'list', [{ id: 5000n, expiry: 9n }, { id: 5000n, expiry: 9n }],
       document)
     await send(admin, oracle, 'list', [{ id: 3n, expiry: 0n },

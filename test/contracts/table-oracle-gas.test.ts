@@ -70,7 +70,7 @@ test('the same before the house of today, its event of marks included', async ()
   await wait(60n)
   await say('a confirmed table of 50 instruments through the adapter',
     post(world, await createReport(world, { listed: FIFTY })), 283_000)
-  print(sentences.at(-1))
+  print(sentences.at(-1) ?? '')
 })
 
 test('the contracts fit the size that L1 allows', async () => {

@@ -159,7 +159,16 @@ function withoutNumbers(value: unknown): Json {
   )
 }
 
-const TEXT_KEYS = new Set(['kind', 'name', 'underlying', 'lot'])
+const TEXT_KEYS = new Set([
+  'kind',
+  'name',
+  'underlying',
+  'lot',
+  'multiplier',
+  'haircut',
+  'side',
+  'source',
+])
 const BIGINT_KEYS = new Set(['strike'])
 
 function withNumbers(value: Json, key = ''): unknown {

@@ -21,7 +21,7 @@ interface ITableOracle {
     /// @param instrumentsHash keccak256 of the document of specifications; the current one.
     /// @param market The market state, a canonical JSON document: with the other two documents all
     /// that the table follows from.
-    /// @param marks Rows of 13 bytes in ascending order of id: id (4), status (1), mark (8, signed).
+    /// @param marks Rows of 13 bytes, ids ascending: id (4), status (1), mark (8, signed).
     /// @param references One price for every underlying in use, in ascending order of id.
     struct TableReport {
         uint64 number;
@@ -180,7 +180,7 @@ interface ITableOracle {
         returns (bool isConfirmed);
 
     /// @notice Confirms the latest report, whatever its prices, by the large quorum.
-    /// @param signatures Over Confirmation(bytes32 report), `report` being the digest of the report.
+    /// @param signatures Over Confirmation(bytes32 report), `report` being the report's digest.
     /// Signers give them apart from, and later than, the signature of the report itself, so that
     /// what they all signed without looking twice is never a confirmation.
     function confirm(uint256 number, bytes[] calldata signatures) external;

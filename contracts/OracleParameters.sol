@@ -148,7 +148,7 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
         uint256 decimals;
         if (band.feed != address(0)) {
             if (band.feedBand == 0 || band.feedMaxAge == 0) revert BandMustBeInRange(id);
-            // Asked once: a feed that changes its decimals later leaves the band and confirms nothing.
+            // Asked once: a feed that changes its decimals later leaves its band.
             decimals = IAggregatorV3(band.feed).decimals();
             if (decimals >= FeedLib.DECIMALS_UPPER_BOUND) revert FeedMustAnswer(band.feed);
         }

@@ -4,9 +4,9 @@ pragma solidity ^0.8.28;
 import {ITableHouse} from "./ITableHouse.sol";
 import {OracleParameters} from "./OracleParameters.sol";
 
-/// @title How a value of an expired instrument becomes final: proposed by the quorum, open to a veto
-/// for a delay, then posted to a register that never changes.
-/// @notice One report is pending at a time, because each names the register's root before and after.
+/// @title How a value of an expired instrument becomes final: proposed by the quorum, open to a
+/// veto for a delay, then posted to a register that never changes.
+/// @notice One report is pending at a time: each names the register's root before and after.
 /// A serial is used once: what was struck or replaced cannot be proposed again.
 abstract contract OracleSettlement is OracleParameters {
     bytes32 private constant SETTLEMENT_REPORT_TYPEHASH = keccak256(

@@ -79,8 +79,8 @@ contract TableOracle is OracleSettlement {
         for (uint256 id = 1; bits >> id != 0; id++) {
             if ((bits >> id) & 1 == 0) continue;
             Underlying storage found = _underlyings[id];
-            // An underlying added since has no candidate, and no price to confirm.
-            if (found.candidate != 0) (found.confirmed, found.candidate) = (found.candidate, 0);
+            // One that was added since has neither price, and gets none.
+            (found.confirmed, found.candidate) = (found.candidate, 0);
         }
         emit Confirmed(number);
         house.confirmTable(number);
@@ -114,7 +114,9 @@ contract TableOracle is OracleSettlement {
 
     /// @dev Ascending, each listed, and as many as are listed: so exactly those, each once.
     function _requireMarks(bytes calldata marks) private view {
-        if (marks.length == 0 || marks.length % ROW_BYTES != 0) revert MarksMustBeRows(marks.length);
+        if (marks.length == 0 || marks.length % ROW_BYTES != 0) {
+            revert MarksMustBeRows(marks.length);
+        }
         uint256 previous;
         uint256 word = type(uint256).max;
         uint256 bits;
@@ -135,7 +137,9 @@ contract TableOracle is OracleSettlement {
             uint256 status = (row >> 216) & 0xff; // 224 - 8
             if (status != STATUS_LIVE && status != STATUS_EXPIRED) revert MarkStatusMustBeKnown(id);
             int256 mark = int64(uint64(row >> 152)); // 216 - 64
-            if (mark <= -VALUE_UPPER_BOUND || mark >= VALUE_UPPER_BOUND) revert MarkMustFitWidth(id);
+            if (mark <= -VALUE_UPPER_BOUND || mark >= VALUE_UPPER_BOUND) {
+                revert MarkMustFitWidth(id);
+            }
         }
         uint256 count = marks.length / ROW_BYTES;
         if (count != listedCount) revert MarksMustBeComplete(count, listedCount);
@@ -240,8 +244,9 @@ contract TableOracle is OracleSettlement {
             mstore(place, 32)
             mstore(add(place, 32), count)
             place := add(place, 64)
-            let end := add(marks.offset, mul(count, ROW_BYTES))
-            for { let offset := marks.offset } lt(offset, end) { offset := add(offset, ROW_BYTES) } {
+            let offset := marks.offset
+            let end := add(offset, mul(count, ROW_BYTES))
+            for {} lt(offset, end) { offset := add(offset, ROW_BYTES) } {
                 let row := calldataload(offset)
                 mstore(place, shr(224, row))
                 mstore(add(place, 32), and(shr(216, row), 0xff))

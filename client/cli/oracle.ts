@@ -27,7 +27,8 @@ const DIFFERENCES_SHOWN = 40
 
 export function addOracle(program: Command, commonOf: CommonOf, run: Run): void {
   const oracle = program.command('oracle').description('check what the oracle said')
-  oracle.command('verify')
+  oracle
+    .command('verify')
     .description('compute a posted table again from its published inputs; say where it differs')
     .requiredOption('--contract <address>', 'the oracle contract on L1')
     .option('--number <n>', 'which table (default: the latest)')
@@ -64,7 +65,9 @@ export async function verify(options: Common & Given): Promise<Result> {
     const contract = getAddress(options.contract)
     if (options.settlement !== undefined) {
       const { verifySettlement } = await import('../../oracle/verify/settlement.ts')
-      return settlementResult(await verifySettlement(provider, contract, BigInt(options.settlement)))
+      return settlementResult(
+        await verifySettlement(provider, contract, BigInt(options.settlement)),
+      )
     }
     const found = await verifyTable({
       provider,
@@ -94,7 +97,8 @@ const linesOf = (checks: Verification['checks']): readonly string[] =>
   checks.map(({ what, expected, posted, holds }) =>
     holds
       ? `  equal    ${what} ${short(posted)}`
-      : `  DIFFERS  ${what}: computed ${short(expected)}, posted ${short(posted)}`)
+      : `  DIFFERS  ${what}: computed ${short(expected)}, posted ${short(posted)}`,
+  )
 
 function settlementResult(found: SettlementVerification): Result {
   const { serial, state, dueAt, checks, notes, holds } = found
@@ -106,7 +110,14 @@ function settlementResult(found: SettlementVerification): Result {
       ...notes.map((note) => `  note     ${note}`),
       holds ? 'The values follow from the averages.' : 'The values do NOT follow.',
     ].join('\n'),
-    json: { contract: found.contract, serial: `${serial}`, state, dueAt: `${dueAt}`, checks, notes },
+    json: {
+      contract: found.contract,
+      serial: `${serial}`,
+      state,
+      dueAt: `${dueAt}`,
+      checks,
+      notes,
+    },
   }
 }
 
@@ -118,9 +129,13 @@ function resultOf(found: Verification): Result {
       `Table ${found.number} of ${dateOf(found.time)}, ${found.isConfirmed ? 'confirmed' : 'indicative'}: ` +
         `${found.rowCount} rows, ${found.worldCount} worlds computed again`,
       ...linesOf(checks),
-      ...differences.slice(0, DIFFERENCES_SHOWN).map(({ row, name, world, expected, posted }) =>
-        `  DIFFERS  row ${row} ${name}, ${/^\d+$/.test(world) ? `world ${world}` : world}: ` +
-        `computed ${expected}, posted ${posted}`),
+      ...differences
+        .slice(0, DIFFERENCES_SHOWN)
+        .map(
+          ({ row, name, world, expected, posted }) =>
+            `  DIFFERS  row ${row} ${name}, ${/^\d+$/.test(world) ? `world ${world}` : world}: ` +
+            `computed ${expected}, posted ${posted}`,
+        ),
       ...(differences.length > DIFFERENCES_SHOWN
         ? [`  and ${differences.length - DIFFERENCES_SHOWN} more (all with --json)`]
         : []),
@@ -128,9 +143,15 @@ function resultOf(found: Verification): Result {
       found.holds ? 'The table is what its inputs give.' : 'The table is NOT what its inputs give.',
     ].join('\n'),
     json: {
-      contract: found.contract, number: `${found.number}`, time: `${found.time}`,
-      confirmed: found.isConfirmed, rows: found.rowCount, worlds: found.worldCount, checks,
-      differences, notes,
+      contract: found.contract,
+      number: `${found.number}`,
+      time: `${found.time}`,
+      confirmed: found.isConfirmed,
+      rows: found.rowCount,
+      worlds: found.worldCount,
+      checks,
+      differences,
+      notes,
     },
   }
 }

@@ -39,10 +39,17 @@ export type OracleParameters = {
 
 /** What a deployment may begin with; docs/oracle.md says why. */
 export const DEFAULT_BAND: BandParameters = {
-  band: 500, jumpBand: 5_000, feedBand: 300, feedMaxAge: 3_600, feed: ZeroAddress,
+  band: 500,
+  jumpBand: 5_000,
+  feedBand: 300,
+  feedMaxAge: 3_600,
+  feed: ZeroAddress,
 }
 export const DEFAULT_TIMING: TimingParameters = {
-  maxAge: 120, confirmWindow: 3_600, agreementDelay: 300, settlementWindow: 1_800,
+  maxAge: 120,
+  confirmWindow: 3_600,
+  agreementDelay: 300,
+  settlementWindow: 1_800,
   challengeDelay: 7_200,
 }
 

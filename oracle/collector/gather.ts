@@ -112,8 +112,11 @@ async function signed<T>(
   for (const one of good) groups.set(one.digest, [...(groups.get(one.digest) ?? []), one])
   // A quorum is more than half, so at most one group has it.
   const group = [...groups.values()].find((list) => list.length >= quorum)
-  if (group === undefined) throw new NoQuorum(`${quorum} signers must say the same ${what}`, answers)
-  const inOrder = [...group].sort((a, b) => (BigInt(a.peer.address) < BigInt(b.peer.address) ? -1 : 1))
+  if (group === undefined)
+    throw new NoQuorum(`${quorum} signers must say the same ${what}`, answers)
+  const inOrder = [...group].sort((a, b) =>
+    BigInt(a.peer.address) < BigInt(b.peer.address) ? -1 : 1,
+  )
   const [{ report, digest }] = inOrder as [Signed<T>]
   return { report, digest, signatures: inOrder.map(({ signature }) => signature), answers }
 }
@@ -180,7 +183,10 @@ export async function gatherTable(
 /** The median of each price among those that agree on all the rest; the largest such group. */
 export function medianMarket(markets: readonly MarketDocument[]): MarketDocument {
   const policyOf = (market: MarketDocument): string =>
-    marketBytes({ ...market, underlyings: market.underlyings.map((one) => ({ ...one, spot: '1' })) })
+    marketBytes({
+      ...market,
+      underlyings: market.underlyings.map((one) => ({ ...one, spot: '1' })),
+    })
   const groups = new Map<string, MarketDocument[]>()
   for (const market of markets) {
     const policy = policyOf(market)

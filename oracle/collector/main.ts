@@ -22,6 +22,7 @@ Gathers signed tables from M of N signers and posts them to L1. Options:
                      comes in the environment as ${KEY_VARIABLE}. Never on the command line.
   --every SECONDS    time between tables (default 60)
   --once             one table, then end: exit code 0 confirmed, 3 indicative, 1 none
+  --tables DIR       keep the whole rows of each posted table there, for who needs every world
   --window SECONDS   settle what expires, at averages over this window (must be the contract's)
   --help
 
@@ -42,7 +43,9 @@ export function peersFrom(value: unknown): readonly Peer[] {
     const one = objectOf(item, ['url', 'address', 'token'], 'signer')
     const url = checkUrl(textOf(one['url'], 'url')).href
     const address = getAddress(textOf(one['address'], 'address'))
-    return one['token'] === null ? { url, address } : { url, address, token: textOf(one['token'], 'token') }
+    return one['token'] === null
+      ? { url, address }
+      : { url, address, token: textOf(one['token'], 'token') }
   })
 }
 
@@ -53,7 +56,10 @@ function readPeers(path: string): readonly Peer[] {
 }
 
 /** One table; an indicative one that came before is offered for a second look first. */
-async function round(options: CollectorOptions, open: TableReport | null): Promise<TableReport | null> {
+async function round(
+  options: CollectorOptions,
+  open: TableReport | null,
+): Promise<TableReport | null> {
   if (open !== null) {
     try {
       await confirmTable(options, open)
@@ -64,7 +70,14 @@ async function round(options: CollectorOptions, open: TableReport | null): Promi
   }
   const { report, isConfirmed, gas, answers } = await postTable(options)
   const said = answers.map((one) => ('digest' in one ? 'signed' : one.problem))
-  say({ event: 'posted', number: report.number, isConfirmed, gas, time: report.time, answers: said })
+  say({
+    event: 'posted',
+    number: report.number,
+    isConfirmed,
+    gas,
+    time: report.time,
+    answers: said,
+  })
   return isConfirmed ? null : report
 }
 
@@ -73,8 +86,15 @@ async function main(): Promise<void> {
   const flag = { type: 'boolean' } as const
   const { values } = parseArgs({
     options: {
-      rpc: text, contract: text, signers: text, 'key-file': text, every: text, window: text,
-      once: flag, help: flag,
+      rpc: text,
+      contract: text,
+      signers: text,
+      'key-file': text,
+      every: text,
+      window: text,
+      tables: text,
+      once: flag,
+      help: flag,
     },
   })
   if (values.help) return void process.stdout.write(HELP)
@@ -89,9 +109,11 @@ async function main(): Promise<void> {
     wallet: new Wallet(key, provider),
     contract: getAddress(contract),
     peers: readPeers(signers),
+    ...(values.tables === undefined ? {} : { tables: values.tables }),
   }
   let isStopped = false
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (isStopped = true))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => (isStopped = true))
   let open: TableReport | null = null
   do {
     try {

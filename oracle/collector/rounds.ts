@@ -1,8 +1,19 @@
 /** What the collector does on L1: bring tables, confirmations and settlements. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Contract, type AbstractProvider, type Signer as L1Signer } from 'ethers'
 import { HOUSE_ABI } from '../verify/abi.ts'
 import { oracleAt, readHistory, type History } from '../verify/chain.ts'
-import type { Domain, SettlementReport, TableReport } from '../signer/report.ts'
+import type { Table } from '../../circuits/table.ts'
+import { InputError } from '../signer/canonical.ts'
+import { computeTable, readInstruments, readMarket, readWorlds } from '../signer/engine.ts'
+import {
+  encodeMarks,
+  stringify,
+  type Domain,
+  type SettlementReport,
+  type TableReport,
+} from '../signer/report.ts'
 import {
   gatherConfirmation,
   gatherSettlement,
@@ -19,6 +30,8 @@ export type CollectorOptions = {
   readonly contract: string
   readonly peers: readonly Peer[]
   readonly limits?: Limits
+  /** Where the whole rows of posted tables are kept, each file named by its root. */
+  readonly tables?: string
 }
 export type OracleState = {
   readonly domain: Domain
@@ -49,7 +62,11 @@ export async function readState({ provider, contract }: CollectorOptions): Promi
 }
 
 /** A signature of whoever has left the set would spoil the whole call. */
-async function authorised({ provider, contract, peers }: CollectorOptions): Promise<readonly Peer[]> {
+async function authorised({
+  provider,
+  contract,
+  peers,
+}: CollectorOptions): Promise<readonly Peer[]> {
   const isSigner = oracleAt(contract, provider).getFunction('isSigner')
   const known = await Promise.all(peers.map(({ address }) => isSigner(address) as Promise<boolean>))
   return peers.filter((_peer, i) => known[i])
@@ -69,12 +86,40 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
   const peers = await authorised(options)
   const request = { domain, quorum, number, time, rows: history.listed, ...(limits && { limits }) }
   const { report, signatures, answers } = await gatherTable(peers, request)
-  // What the quorum's word is worth, the contract decides; this only says what became of it.
+  const table = tableOfReport(history, report)
+  if (options.tables !== undefined) writeTable(options.tables, table)
   const gas = await sendTo(options, 'post', report, signatures)
   const [, , isConfirmed] = (await oracleAt(options.contract, options.provider).getFunction(
     'latest',
   )()) as unknown as readonly [bigint, bigint, boolean]
   return { report, isConfirmed, gas, answers }
+}
+
+/** Computes the table again: what does not follow from its inputs is not worth its gas. */
+function tableOfReport({ documents, listed }: History, report: TableReport): Table {
+  const bytesOf = (hash: string): string => {
+    const bytes = documents.get(hash)
+    if (bytes === undefined) throw new InputError(`L1 must carry the document ${hash}`)
+    return bytes
+  }
+  const rows = new Set(listed)
+  const specs = readInstruments(bytesOf(report.instrumentsHash)).filter(({ id }) => rows.has(id))
+  const worlds = readWorlds(bytesOf(report.worldsHash))
+  const table = computeTable(readMarket(report.market), specs, worlds)
+  const isSame =
+    table.root === report.tableRoot &&
+    table.marksRoot === report.marksRoot &&
+    encodeMarks(table.rows) === report.marks
+  if (!isSame) throw new InputError(`table ${report.number} must be what its inputs give`)
+  return table
+}
+
+/** Renamed into place: a reader sees the whole file or none. */
+function writeTable(folder: string, table: Table): void {
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `${table.root}.json`)
+  writeFileSync(`${file}.tmp`, stringify(table.rows))
+  renameSync(`${file}.tmp`, file)
 }
 
 /** Asks the large quorum to confirm an indicative report that is still the latest. */

@@ -2,12 +2,7 @@
 import { keccak256, toUtf8Bytes, toUtf8String } from 'ethers'
 
 export type Json =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly Json[]
-  | { readonly [key: string]: Json }
+  string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
 /** What is given is not what it should be; the sentence says what it must be. */
 export class InputError extends Error {}

@@ -40,8 +40,19 @@ export type SignerConfig = {
 }
 
 const KEYS = [
-  'chainId', 'contract', 'rate', 'underlyings', 'maxAge', 'maxSpread', 'minSources', 'tolerance',
-  'clockSlack', 'confirmAfter', 'maxGap', 'timeoutMs', 'replay',
+  'chainId',
+  'contract',
+  'rate',
+  'underlyings',
+  'maxAge',
+  'maxSpread',
+  'minSources',
+  'tolerance',
+  'clockSlack',
+  'confirmAfter',
+  'maxGap',
+  'timeoutMs',
+  'replay',
 ] as const
 const UNDERLYING_KEYS = ['id', 'name', 'vol', 'scanRange', 'liquidity', 'sources'] as const
 const FIELD_KEYS = ['price', 'time'] as const
@@ -126,7 +137,8 @@ function sourceFrom(value: unknown, folder: string): SourceConfig {
     throw new InputError('timeUnit must be seconds, milliseconds or iso')
   }
   const field = { price: textOf(given['price'], 'price'), time, timeUnit: unit } as const
-  if (kind === 'file') return { kind, path: resolve(folder, textOf(given['path'], 'path')), ...field }
+  if (kind === 'file')
+    return { kind, path: resolve(folder, textOf(given['path'], 'path')), ...field }
   return { kind, url: checkUrl(textOf(given['url'], 'url')).href, ...field }
 }
 
@@ -157,6 +169,7 @@ export function readKey(path: string | undefined, variable: string): SigningKey 
   const text = readSecret(path, variable)
   if (text === undefined) throw new InputError(`a key must come by --key-file or ${variable}`)
   // The text itself never enters a message.
-  if (!/^0x[0-9a-fA-F]{64}$/.test(text)) throw new InputError('the key must be 0x and 64 hex digits')
+  if (!/^0x[0-9a-fA-F]{64}$/.test(text))
+    throw new InputError('the key must be 0x and 64 hex digits')
   return new SigningKey(text)
 }

@@ -31,7 +31,9 @@ export function decimalOfMicro(micro: bigint): string {
   const sign = micro < 0n ? '-' : ''
   const size = micro < 0n ? -micro : micro
   // bigint division of a non-negative number: the whole part, exactly.
-  const fraction = String(size % MICRO).padStart(MICRO_DIGITS, '0').replace(/0+$/, '')
+  const fraction = String(size % MICRO)
+    .padStart(MICRO_DIGITS, '0')
+    .replace(/0+$/, '')
   return `${sign}${size / MICRO}${fraction === '' ? '' : `.${fraction}`}`
 }
 

@@ -67,7 +67,11 @@ export function readMarket(bytes: string): MarketDocument {
     microOf(spot, `spot of ${id}`)
     const name = textOf(state['name'], 'name')
     return {
-      id, name, spot, vol: decimal('vol'), scanRange: decimal('scanRange'),
+      id,
+      name,
+      spot,
+      vol: decimal('vol'),
+      scanRange: decimal('scanRange'),
       liquidity: decimal('liquidity'),
     }
   })
@@ -155,7 +159,16 @@ function withoutNumbers(value: unknown): Json {
   )
 }
 
-const TEXT_KEYS = new Set(['kind', 'name', 'underlying', 'lot'])
+const TEXT_KEYS = new Set([
+  'kind',
+  'name',
+  'underlying',
+  'lot',
+  'multiplier',
+  'haircut',
+  'side',
+  'source',
+])
 const BIGINT_KEYS = new Set(['strike'])
 
 function withNumbers(value: Json, key = ''): unknown {

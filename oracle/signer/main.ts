@@ -42,8 +42,17 @@ export function recordedConfig(chainId: number, contract: string, startedAt: num
   const sources = (series: string) => [{ kind: 'recorded', path: RECORDING, series }]
   const [vol, scanRange] = ['1.2', '0.375']
   return {
-    chainId, contract, rate: '0.05', maxAge: 4 * 3600, maxSpread: 100, minSources: 1,
-    tolerance: 50, clockSlack: 60, confirmAfter: 60, maxGap: 8 * 3600, timeoutMs: 5000,
+    chainId,
+    contract,
+    rate: '0.05',
+    maxAge: 4 * 3600,
+    maxSpread: 100,
+    minSources: 1,
+    tolerance: 50,
+    clockSlack: 60,
+    confirmAfter: 60,
+    maxGap: 8 * 3600,
+    timeoutMs: 5000,
     replay: { startedAt, from, speed: 240 },
     underlyings: [
       { id: 1, name: 'BTC', vol, scanRange, liquidity: '0.0005', sources: sources('BTC') },
@@ -64,8 +73,18 @@ async function main(): Promise<void> {
   const text = { type: 'string' } as const
   const { values } = parseArgs({
     options: {
-      config: text, recorded: text, chain: text, start: text, 'key-file': text, documents: text, memory: text,
-      port: text, host: text, watch: text, 'token-file': text, help: { type: 'boolean' },
+      config: text,
+      recorded: text,
+      chain: text,
+      start: text,
+      'key-file': text,
+      documents: text,
+      memory: text,
+      port: text,
+      host: text,
+      watch: text,
+      'token-file': text,
+      help: { type: 'boolean' },
     },
   })
   if (values.help) return void process.stdout.write(HELP)
@@ -79,7 +98,10 @@ async function main(): Promise<void> {
   const config =
     path !== undefined
       ? readConfig(path)
-      : configFrom(recordedConfig(Number(values.chain ?? 31337), recorded as string, startedAt), HERE)
+      : configFrom(
+          recordedConfig(Number(values.chain ?? 31337), recorded as string, startedAt),
+          HERE,
+        )
   const { memory: file } = values
   const signer = new Signer({
     config,
@@ -93,10 +115,13 @@ async function main(): Promise<void> {
   const port = Number(values.port ?? 9200)
   const host = values.host ?? '127.0.0.1'
   const app = await serveSigner(signer, { port, host, ...(token === undefined ? {} : { token }) })
-  const watch = setInterval(() => {
-    // Whoever asks is told why; here there is nobody.
-    signer.observe(signer.now()).catch(() => {})
-  }, Number(values.watch ?? 60) * 1000)
+  const watch = setInterval(
+    () => {
+      // Whoever asks is told why; here there is nobody.
+      signer.observe(signer.now()).catch(() => {})
+    },
+    Number(values.watch ?? 60) * 1000,
+  )
   process.stdout.write(`${JSON.stringify({ signer: signer.address, url: app.listeningOrigin })}\n`)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

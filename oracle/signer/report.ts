@@ -43,18 +43,28 @@ export type Domain = { readonly chainId: bigint; readonly contract: string }
 const field = (name: string, type: string) => ({ name, type })
 const TABLE_TYPES = {
   TableReport: [
-    field('number', 'uint64'), field('time', 'uint64'), field('tableRoot', 'uint256'),
-    field('marksRoot', 'uint256'), field('worldsHash', 'bytes32'),
-    field('instrumentsHash', 'bytes32'), field('market', 'bytes'), field('marks', 'bytes'),
+    field('number', 'uint64'),
+    field('time', 'uint64'),
+    field('tableRoot', 'uint256'),
+    field('marksRoot', 'uint256'),
+    field('worldsHash', 'bytes32'),
+    field('instrumentsHash', 'bytes32'),
+    field('market', 'bytes'),
+    field('marks', 'bytes'),
     field('references', 'Reference[]'),
   ],
   Reference: [field('underlying', 'uint32'), field('price', 'uint64')],
 }
 const SETTLEMENT_TYPES = {
   SettlementReport: [
-    field('serial', 'uint64'), field('windowStart', 'uint64'), field('windowEnd', 'uint64'),
-    field('previousRoot', 'uint256'), field('newRoot', 'uint256'), field('data', 'bytes'),
-    field('ids', 'uint256[]'), field('values', 'int256[]'),
+    field('serial', 'uint64'),
+    field('windowStart', 'uint64'),
+    field('windowEnd', 'uint64'),
+    field('previousRoot', 'uint256'),
+    field('newRoot', 'uint256'),
+    field('data', 'bytes'),
+    field('ids', 'uint256[]'),
+    field('values', 'int256[]'),
   ],
 }
 

@@ -1,8 +1,15 @@
 /** Settlement values from averaged prices, and the register's roots before and after them. */
 import { mod } from '../../circuits/field.ts'
 import { settledRow, settlementsOf } from '../../circuits/table.ts'
-import { documentBytes, InputError, listOf, objectOf, readDocument, textOf, wholeOf }
-  from './canonical.ts'
+import {
+  documentBytes,
+  InputError,
+  listOf,
+  objectOf,
+  readDocument,
+  textOf,
+  wholeOf,
+} from './canonical.ts'
 import { microOf } from './decimal.ts'
 import { expiryOf, settlementValue, underlyingOf, type InstrumentSpec } from './engine.ts'
 import type { SettlementReport } from './report.ts'

@@ -140,7 +140,10 @@ export class Signer {
     const listed = new Set(rows)
     const specs = this.instruments.filter(({ id }) => listed.has(id))
     if (specs.length !== listed.size || listed.size !== rows.length) {
-      throw new Refusal('InstrumentsMustBeKnown', `${specs.length} of ${rows.length} rows are known`)
+      throw new Refusal(
+        'InstrumentsMustBeKnown',
+        `${specs.length} of ${rows.length} rows are known`,
+      )
     }
     const { worlds, instruments } = this.options.documents
     const table = computeTable(market, specs, this.worlds)
@@ -210,9 +213,8 @@ export class Signer {
     const { config } = this.options
     const own = await this.averages(...window)
     const document = proposal === undefined ? own : readSettlement(proposal)
-    const isSameWindow = document.windowStart === own.windowStart &&
-      document.windowEnd === own.windowEnd
-    if (!isSameWindow) throw new Refusal('WindowMustMatch', `not ${window.join(' to ')}`)
+    if (document.windowStart !== own.windowStart || document.windowEnd !== own.windowEnd)
+      throw new Refusal('WindowMustMatch', `not ${window.join(' to ')}`)
     this.requirePricesNear(
       document.underlyings.map(({ id, price }) => [id, price] as const),
       own.underlyings.map(({ id, price }) => [id, price] as const),

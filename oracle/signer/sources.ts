@@ -60,11 +60,7 @@ async function fetchText(address: string, limits: SourceLimits): Promise<string>
 }
 
 /** Reads a body and stops at the limit, whatever the header says of its length. */
-export async function boundedText(
-  response: Response,
-  bytes: number,
-  who: string,
-): Promise<string> {
+export async function boundedText(response: Response, bytes: number, who: string): Promise<string> {
   const parts: Uint8Array[] = []
   let size = 0
   const body = response.body
@@ -138,7 +134,10 @@ const RECORDING_BYTES = 1 << 20
 export function readRecording(text: string): Recording {
   const keys = ['description', 'start', 'interval', 'series']
   const given = objectOf(JSON.parse(text), keys, 'recording')
-  const [start, interval] = [wholeOf(given['start'], 'start'), wholeOf(given['interval'], 'interval')]
+  const [start, interval] = [
+    wholeOf(given['start'], 'start'),
+    wholeOf(given['interval'], 'interval'),
+  ]
   if (interval === 0) throw new InputError('the interval of a recording must not be zero')
   const names = Object.keys(given['series'] as object)
   const lists = objectOf(given['series'], names, 'series')

@@ -48,6 +48,8 @@ export type History = {
   readonly underlyings: ReadonlyMap<number, string>
   /** The register in order of posting, as far as this oracle posted it. */
   readonly settled: readonly SettledValue[]
+  /** Bytes of every document that was published, by hash. */
+  readonly documents: ReadonlyMap<string, string>
   /** In the order of their serials. */
   readonly proposals: readonly Proposal[]
 }
@@ -109,7 +111,8 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     if (at >= 0) proposals[at] = { ...(proposals[at] as Proposal), state }
   }
   for (const { name, args, transaction } of events) {
-    if (name === 'WorldsSet') documents.set(args['worldsHash'] as string, args['document'] as string)
+    if (name === 'WorldsSet')
+      documents.set(args['worldsHash'] as string, args['document'] as string)
     if (name === 'UnderlyingAdded') {
       underlyings.set(Number(args['underlying']), args['name'] as string)
     }
@@ -142,7 +145,7 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     }
   }
   const now = ascending(listed)
-  return { events, tables, listed: now, expiries, underlyings, settled, proposals }
+  return { events, tables, listed: now, expiries, underlyings, settled, documents, proposals }
 }
 
 const ascending = (ids: Iterable<number>): readonly number[] => [...ids].sort((a, b) => a - b)
@@ -174,10 +177,18 @@ function tableIn(
 
 function settlementIn(list: readonly unknown[]): SettlementReport {
   const [serial, windowStart, windowEnd, previousRoot, newRoot] = list.slice(0, 5) as [
-    bigint, bigint, bigint, bigint, bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
   ]
   return {
-    serial, windowStart, windowEnd, previousRoot, newRoot,
+    serial,
+    windowStart,
+    windowEnd,
+    previousRoot,
+    newRoot,
     data: list[5] as string,
     ids: [...(list[6] as readonly bigint[])],
     values: [...(list[7] as readonly bigint[])],

@@ -51,7 +51,8 @@ export async function verifySettlement(
   }
   added.forEach(({ id, value }, i) => check(`value of ${id}`, value, report.values[i]))
   check('register before', registerRoot(settled), report.previousRoot)
-  if (added.length > 0) check('register after', registerRoot([...settled, ...added]), report.newRoot)
+  if (added.length > 0)
+    check('register after', registerRoot([...settled, ...added]), report.newRoot)
   const holds = checks.every((one) => one.holds)
   return { contract, serial, state, dueAt, checks, notes, holds }
 }

@@ -1,6 +1,5 @@
 /** Computes a posted table again from its published inputs and says where it differs. */
 import { Contract, Interface, type AbstractProvider } from 'ethers'
-import { ROW_STATUS } from '../../circuits/params.ts'
 import { tableOf, type Row, type Table } from '../../circuits/table.ts'
 import { documentHash, InputError } from '../signer/canonical.ts'
 import {
@@ -13,9 +12,10 @@ import {
   type MarketDocument,
   type World,
 } from '../signer/engine.ts'
-import { decodeHouseMarks, type Mark } from '../signer/report.ts'
+import { decodeHouseMarks } from '../signer/report.ts'
 import { HOUSE_ABI } from './abi.ts'
 import { eventsOf, oracleAt, readHistory, type PostedTable } from './chain.ts'
+import { markDifferences, rowDifferences, unique, type Difference } from './differences.ts'
 import type { InputFiles } from './inputs.ts'
 
 export type Check = {
@@ -23,14 +23,6 @@ export type Check = {
   readonly expected: string
   readonly posted: string
   readonly holds: boolean
-}
-/** One number of one row; `world` is the world's index, or the name of what is not a world. */
-export type Difference = {
-  readonly row: number
-  readonly name: string
-  readonly world: string
-  readonly expected: string
-  readonly posted: string
 }
 export type Verification = {
   readonly contract: string
@@ -103,9 +95,15 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
     )
   }
   return {
-    contract, number: posted.number, time: posted.time, isConfirmed: posted.isConfirmed,
-    rowCount: expected.rows.length, worldCount: worlds.length, checks,
-    differences: unique(differences), notes,
+    contract,
+    number: posted.number,
+    time: posted.time,
+    isConfirmed: posted.isConfirmed,
+    rowCount: expected.rows.length,
+    worldCount: worlds.length,
+    checks,
+    differences: unique(differences),
+    notes,
     holds: checks.every(({ holds }) => holds) && differences.length === 0,
   }
 }
@@ -122,8 +120,16 @@ function withoutTable(contract: string, posted: PostedTable, why: string): Verif
     { what: 'inputs on L1 make a table', expected: 'they do', posted: why, holds: false },
   ]
   return {
-    contract, number, time, isConfirmed, rowCount: 0, worldCount: 0, checks, differences: [],
-    notes: [], holds: false,
+    contract,
+    number,
+    time,
+    isConfirmed,
+    rowCount: 0,
+    worldCount: 0,
+    checks,
+    differences: [],
+    notes: [],
+    holds: false,
   }
 }
 
@@ -151,7 +157,11 @@ type Documents = {
 /** A file that is given takes the place of what L1 carries, and must have the posted hash. */
 function readDocuments(posted: PostedTable, files: InputFiles | undefined): Documents {
   const checks: Check[] = []
-  const bytesOf = (what: 'market' | 'worlds' | 'instruments', onL1: string | null, hash: string) => {
+  const bytesOf = (
+    what: 'market' | 'worlds' | 'instruments',
+    onL1: string | null,
+    hash: string,
+  ) => {
     const bytes = files?.[what] ?? onL1
     if (bytes === null) throw new InputError(`L1 must carry the ${what}, or --inputs`)
     check(checks, `hash of the ${what}`, documentHash(bytes), hash)
@@ -223,67 +233,4 @@ function check(
 ): void {
   const [a, b] = [String(expected), String(posted)]
   checks.push({ what, expected: a, posted: b, holds: a === b })
-}
-
-type Names = ReadonlyMap<number, string>
-const difference = (
-  names: Names, row: number, world: string, expected: unknown, posted: unknown,
-): Difference[] =>
-  expected === posted
-    ? []
-    : [{ row, name: names.get(row) ?? '', world, expected: String(expected), posted: String(posted) }]
-
-function markDifferences(
-  expected: readonly Row[],
-  marks: readonly Mark[],
-  names: Names,
-): readonly Difference[] {
-  const posted = new Map(marks.map((mark) => [mark.id, mark]))
-  const known = new Set(expected.map(({ id }) => id))
-  return [
-    ...expected.flatMap((row) => {
-      const mark = posted.get(row.id)
-      if (mark === undefined) return difference(names, row.id, 'row', 'present', 'absent')
-      return [
-        ...difference(names, row.id, '0', row.values[0], mark.mark),
-        ...difference(names, row.id, 'status', ROW_STATUS[row.status], mark.status),
-      ]
-    }),
-    ...marks.flatMap(({ id }) =>
-      known.has(id) ? [] : difference(names, id, 'row', 'absent', 'present'),
-    ),
-  ]
-}
-
-function rowDifferences(
-  expected: readonly Row[],
-  rows: readonly Row[],
-  names: Names,
-): readonly Difference[] {
-  const posted = new Map(rows.map((row) => [row.id, row]))
-  const known = new Set(expected.map(({ id }) => id))
-  return [
-    ...expected.flatMap((row) => {
-      const other = posted.get(row.id)
-      if (other === undefined) return difference(names, row.id, 'row', 'present', 'absent')
-      return [
-        ...row.values.flatMap((value, s) =>
-          difference(names, row.id, String(s), value, other.values[s]),
-        ),
-        ...difference(names, row.id, 'add-on', row.addOn, other.addOn),
-        ...difference(
-          names, row.id, 'status', ROW_STATUS[row.status], ROW_STATUS[other.status],
-        ),
-      ]
-    }),
-    ...rows.flatMap(({ id }) =>
-      known.has(id) ? [] : difference(names, id, 'row', 'absent', 'present'),
-    ),
-  ]
-}
-
-/** Marks are compared twice where the rows are given as well. */
-function unique(differences: readonly Difference[]): readonly Difference[] {
-  const seen = new Map(differences.map((one) => [JSON.stringify(one), one]))
-  return [...seen.values()]
 }

@@ -45,6 +45,10 @@ describe('signers', () => {
       await send(admin, oracle, 'setSigners', addresses, quorum, large)
       expect([...(await oracle.getFunction('quorums')())]).toEqual([5n, quorum, large])
     })
+  test('half of them are no quorum', async () => {
+    await refuse('QuorumMustBeMajority', 'setSigners', addresses.slice(0, 4), 2n, 3n)
+    await send(admin, oracle, 'setSigners', addresses.slice(0, 4), 3n, 4n)
+  })
   test('none at all, and more than 63, are refused', async () => {
     await refuse('QuorumMustBeMajority', 'setSigners', [], 0n, 0n)
     const many = Array.from({ length: 64 }, (_, i) => ethers.zeroPadValue(ethers.toBeHex(i + 1), 20))
@@ -93,6 +97,8 @@ describe('listings', () => {
   test('have ids from 2 to 2^28 - 1, never used before', async () => {
     for (const id of [0n, 1n, 1n << 28n]) await refuse('ListingIdMustBeInRange', ...list(id))
     await refuse('ListingMustBeNew', ...list(1024n))
+    // A token has no expiry, by which it would be known.
+    await refuse('ListingMustBeNew', ...list(2n))
     await refuse('ListingMustBeNew', 'list', [{ id: 5000n, expiry: 9n }, { id: 5000n, expiry: 9n }],
       document)
     await send(admin, oracle, 'list', [{ id: 3n, expiry: 0n },

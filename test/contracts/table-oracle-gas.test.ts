@@ -18,6 +18,10 @@ const FIFTY: readonly InstrumentSpec[] = [...LISTED, ...Array.from({ length: 50 
     strike: BigInt(4000 + 100 * i) * 1_000_000n }) as InstrumentSpec)]
 
 const sentences: string[] = []
+/** `npm run test:long` prints what docs/oracle.md quotes. */
+const print = (text: string): void => {
+  if (process.env['CLOISTER_LONG'] !== undefined) console.log(text)
+}
 /** Signatures, addresses and times change a figure by some tens: it is bounded from both sides. */
 async function say(what: string, call: Parameters<typeof measure>[0], bound: number): Promise<void> {
   const gas = await measure(call)
@@ -57,7 +61,7 @@ test('gas and bytes of tables with 50 instruments', async () => {
     `${bytes(data)} of calldata`,
     `world set ${bytes(WORLDS)} bytes, 50 specifications ${bytes(instrumentsBytes(FIFTY))} bytes, ` +
     'each published once')
-  console.log(sentences.join('\n'))
+  print(sentences.join('\n'))
 })
 
 test('the same before the house of today, its event of marks included', async () => {
@@ -66,7 +70,7 @@ test('the same before the house of today, its event of marks included', async ()
   await wait(60n)
   await say('a confirmed table of 50 instruments into the house',
     post(world, await createReport(world, { listed: FIFTY })), 283_000)
-  console.log(sentences.at(-1))
+  print(sentences.at(-1) ?? '')
 })
 
 test('the contracts fit the size that L1 allows', async () => {
@@ -74,7 +78,7 @@ test('the contracts fit the size that L1 allows', async () => {
     { artifacts: { readArtifact: (name: string) => Promise<{ deployedBytecode: string }> } }
   for (const name of ['TableOracle']) {
     const { deployedBytecode } = await hre.artifacts.readArtifact(name)
-    console.log(`${name}: ${bytes(deployedBytecode)} bytes`)
+    print(`${name}: ${bytes(deployedBytecode)} bytes`)
     expect(bytes(deployedBytecode)).toBeLessThan(24_576)
   }
 })

@@ -463,6 +463,9 @@ describe('a house that knows the flag', () => {
     await send(other.anyone, other.house, 'postTable', 5n, 6n, ethers.ZeroHash, '0x', true)
     await mustRefuse('ReportMustBeLatest', other.anyone, other.oracle, 'confirm', 1n,
       signConfirmation(other, report))
+    // Nor does the word on this report confirm what another posted.
+    await mustRefuse('ReportMustBeLatest', other.anyone, other.oracle, 'confirm', 2n,
+      signConfirmation(other, report))
     await wait(1n)
     await mustRefuse('NumberMustBeNext', other.anyone, other.oracle, 'post',
       ...await (async () => {

@@ -1,7 +1,11 @@
 /** End to end: five signers over HTTP, a collector, the oracle contract, and the house behind it. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { SigningKey, ethers } from 'ethers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
+import { tableOf } from '../../circuits/table.ts'
 import { emptyRoot } from '../../circuits/tree.ts'
 import { gatherTable, NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
 import {
@@ -15,6 +19,8 @@ import {
   reportOf, signDigest, tableDigest, type Domain, type TableReport,
 } from '../../oracle/signer/report.ts'
 import { registerRoot } from '../../oracle/signer/settlement.ts'
+import { readInputs } from '../../oracle/verify/inputs.ts'
+import { verifyTable } from '../../oracle/verify/verify.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { marketDocument } from '../contracts/oracle-market.ts'
 import { now, provider, send } from '../contracts/l1.ts'
@@ -108,6 +114,14 @@ describe('honest signers', () => {
     const { isConfirmed } = await postTable(options)
     expect(isConfirmed).toBe(true)
     expect((await counted()).at(-1)).toBe(rootOf())
+  })
+  test('leave every world of the table for who needs it', async () => {
+    const tables = mkdtempSync(join(tmpdir(), 'cloister-tables-'))
+    const { report } = await postTable({ ...options, tables })
+    const inputs = readInputs(join(tables, `${report.tableRoot}.json`))
+    expect(tableOf(inputs.rows[0]!).root).toBe(report.tableRoot)
+    expect(await verifyTable({ provider, contract: world.domain.contract, inputs }))
+      .toMatchObject({ holds: true, differences: [], notes: [] })
   })
   test('who see slightly different prices sign the median', async () => {
     nodes.forEach((node, i) => node.see({ ...CALM, BTC: `60${65 + i}` }, clock))
@@ -207,6 +221,12 @@ describe('three lying signers are a quorum, and yet', () => {
     await refusal((report) => ({ ...report,
       references: report.references.map((one) => ({ ...one, price: 0n })) }))
       .toThrow('PriceMustNotBeZero')
+    expect(await counted()).toEqual(before)
+  })
+  test('the collector brings no table that does not follow from its inputs', async () => {
+    const before = await counted()
+    const peers = await three((report) => ({ ...report, tableRoot: 5n }))
+    await expect(roundWith(peers)).rejects.toThrow('must be what its inputs give')
     expect(await counted()).toEqual(before)
   })
   test('the collector takes no report but of the market it proposed', async () => {

@@ -37,3 +37,11 @@ Example:
     --published HASH-OF-ANN HASH-OF-BEN --beacon HEX
 Compiles the circuit anew, makes the initial key again (minutes to hours), follows the chain, deploys
 the verifier on a chain within the process and tries forged proofs against it.`
+
+export const CIRCUITS = `
+Examples:
+  cloister circuits mini --fresh --keys
+  cloister circuits --json
+All hashes are SHA-256: of the r1cs file, of the verification key as the contract keeps it, of the
+verifier's creation code. prover/fingerprints.json has what they must be, and why they last changed.
+Exit codes: 0 as committed, 1 something differs.`

@@ -2,6 +2,7 @@
 import { rebuild } from '../l1/rebuild.ts'
 import { findDay, findHouse, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
+import { fromHere } from './root.ts'
 import { dollars } from './terms.ts'
 
 const BATCHES_SHOWN = 10
@@ -68,7 +69,11 @@ export async function status(options: Common): Promise<Result> {
 }
 
 export async function auditHouse(
-  options: Common & { readonly contract?: string; readonly build: boolean },
+  options: Common & {
+    readonly contract?: string
+    readonly build: boolean
+    readonly keys?: string
+  },
 ): Promise<Result> {
   const day = options.rpc === undefined || options.contract === undefined ? findDay() : null
   const rpcUrl = options.rpc ?? day?.rpcUrl
@@ -78,11 +83,13 @@ export async function auditHouse(
       'no day is running: name --rpc and --contract, or start one with: ' + 'npm start -- --stay',
     )
   const { runAudit } = await import('../audit/command.ts')
+  const { keysOfFolder } = await import('../audit/proofs.ts')
   let text = ''
   const code = await runAudit({
     rpcUrl,
     contract,
     build: options.build,
+    ...(options.keys === undefined ? {} : { keySource: keysOfFolder(fromHere(options.keys)) }),
     json: options.json,
     write: (part) => {
       text += part

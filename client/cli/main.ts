@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { Common, Result } from './day.ts'
 import { addCeremony } from './ceremony.ts'
+import { addCircuits } from './circuits.ts'
 import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
@@ -86,6 +87,7 @@ function programOf(
   addRebuild(program, commonOf, run)
   addDisclose(program, commonOf, run)
   addCeremony(program, commonOf, run)
+  addCircuits(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')
@@ -98,8 +100,9 @@ function programOf(
     .description('replay L1 from the first event, verify every proof again, count the vault')
     .option('--contract <address>', 'the house on L1 (default: that of the running day)')
     .option('--no-build', 'compile nothing: use keys of the cache, or leave proofs unverified')
+    .option('--keys <directory>', 'verification keys that a ceremony exported, NAME.vkey.json each')
     .addHelpText('after', help.AUDIT)
-    .action((options: { contract?: string; build: boolean }, command: Command) =>
+    .action((options: { contract?: string; build: boolean; keys?: string }, command: Command) =>
       run(
         import('./house.ts').then(({ auditHouse }) =>
           auditHouse({ ...commonOf(command), ...options }),

@@ -19,11 +19,18 @@ import type { Opened } from '../l1/own-account.ts'
 import { OpenError } from '../l1/open.ts'
 import { connect, type L1 } from '../l1/rpc.ts'
 import { scanFor, type Scan } from '../l1/scan.ts'
-import { holdingsText, leafJson, stepJson, stepText, timeText } from './account-view.ts'
+import {
+  holdingsText,
+  leafJson,
+  stepJson,
+  stepText,
+  timeText,
+  type OwnAccount,
+} from './account-view.ts'
 import type { Common, Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openKey, type KeyOptions, type OpenedKey } from './key-file.ts'
-import { ownAccounts, placeOf } from './rebuild.ts'
+import { ownAccounts, PartialOpen, placeOf } from './rebuild.ts'
 import { fromHere } from './root.ts'
 import { parseAccount } from './terms.ts'
 
@@ -211,11 +218,21 @@ function needKey(options: KeyOptions): OpenedKey {
 /** The account named, or the only one that this seed opens. */
 function oneAccount(found: Scan, key: OpenedKey, named: string | undefined): number {
   if (named !== undefined) return parseAccount(named)
-  const { opened } = ownAccounts(found, key, undefined)
+  const opened = openedOf(found, key)
   const [first] = opened
   if (first !== undefined && opened.length === 1) return first.account
   const indices = opened.map(({ account }) => account).join(', ')
   throw new Undone(`this seed has accounts ${indices}: choose with --account`)
+}
+
+/** What was opened before an account was lost can still be disclosed. */
+function openedOf(found: Scan, key: OpenedKey): readonly OwnAccount[] {
+  try {
+    return ownAccounts(found, key, undefined).opened
+  } catch (error) {
+    if (error instanceof PartialOpen) return [error.partial]
+    throw error
+  }
 }
 
 async function scanned<T>(

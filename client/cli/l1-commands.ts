@@ -30,8 +30,9 @@ damaged, cut short, reorganised away or untrue is noticed and mended by reading 
 What a node can do: leave out or alter events, and then roots, counts or challenges do not match and
 the command ends with 1. Whether a batch was proven at all is for "cloister audit" to say.
 
-Exit codes: 0 rebuilt, every root equal; 1 L1 or the node's account of it does not hold together;
-2 could not be done (node unreachable, a key that fits nothing, a wrong address).`
+Exit codes: 0 rebuilt, every root equal; 1 L1 or the node's account of it does not hold together, or
+from some batch on the account is under keys of others; 2 could not be done (node unreachable, a key
+that fits nothing, a wrong address).`
 
 export function addRebuild(program: Command, commonOf: CommonOf, run: Run): void {
   withKey(program.command('rebuild'))

@@ -2,7 +2,13 @@
 import { FIRST_MEMBER_INDEX } from '../../circuits/params.ts'
 import { historyOf } from '../l1/history.ts'
 import { vaultOf, type Rebuilt } from '../l1/ledger.ts'
-import { accountsOfSeed, depositsOfSeed, openVisits, visitsOf } from '../l1/own-account.ts'
+import {
+  accountsOfSeed,
+  depositsOfSeed,
+  openVisits,
+  visitsOf,
+  type Visit,
+} from '../l1/own-account.ts'
 import { OpenError } from '../l1/open.ts'
 import { NO_PAGES, pendingOn } from '../l1/own-pages.ts'
 import { connect } from '../l1/rpc.ts'
@@ -35,7 +41,11 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
   const key = openKey(options)
   const where = placeOf(options, key)
   const l1 = await connect(where.rpc, where.contract)
-  const { scan: result, value: accounts } = await scanFor(
+  const {
+    scan: result,
+    value: accounts,
+    lost,
+  } = await scanFor(
     l1,
     {
       ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
@@ -44,6 +54,13 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
     },
     (found) => (key === null ? null : ownAccounts(found, key, options.account, options.note)),
     (error) => (error instanceof OpenError ? error.batch : null),
+  ).then(
+    (all) => ({ ...all, lost: null }),
+    (error: unknown) => {
+      if (!(error instanceof PartialOpen)) throw error
+      const value: OwnAccounts = { opened: [error.partial], unopened: [] }
+      return { scan: error.scan, value, lost: error.message }
+    },
   )
   const { rebuilt } = result
   const block = { number: l1.head.number, hash: l1.head.hash }
@@ -53,6 +70,7 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
       ...houseText(result),
       ...(accounts?.opened ?? []).flatMap(accountText),
       ...(accounts?.unopened ?? []).map(({ why }) => `Not opened, and probably not yours: ${why}`),
+      ...(lost === null ? [] : [`NOT ALL: ${lost}`]),
       ...(key === null ? ['With --key FILE your own account is opened as well.'] : []),
     ].join('\n'),
     json: {
@@ -83,7 +101,9 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
       ...(accounts === null
         ? {}
         : { accounts: accounts.opened.map(accountJson), unopened: accounts.unopened }),
+      ...(lost === null ? {} : { exitCode: 1, message: lost }),
     },
+    code: lost === null ? 0 : 1,
   }
 }
 
@@ -140,13 +160,38 @@ export function ownAccounts(
   return { opened, unopened: unopened.map(({ account, why }) => ({ account, why })) }
 }
 
-function ownAccount(
-  { rebuilt, log }: Scan,
-  { ring, beside }: OpenedKey,
-  index: number,
-): OwnAccount {
+/** Opened up to a batch, and from there on under keys that do not follow from the seed. */
+export class PartialOpen extends OpenError {
+  readonly scan: Scan
+  readonly partial: OwnAccount
+  constructor({ message, batch }: OpenError, scan: Scan, partial: OwnAccount) {
+    super(`${message}. Were its keys changed to others then?`, batch)
+    this.scan = scan
+    this.partial = partial
+  }
+}
+
+function ownAccount(found: Scan, key: OpenedKey, index: number): OwnAccount {
+  const { rebuilt, log } = found
   const visits = visitsOf(rebuilt, log, index)
   if (visits.length === 0 && BigInt(index) >= rebuilt.accountCount) sayWhyEmpty(rebuilt, index)
+  try {
+    return openedAccount(found, key, index, visits)
+  } catch (error) {
+    if (!(error instanceof OpenError) || error.batch === null) throw error
+    const { batch } = error
+    const until = visits.filter(({ touch }) => touch.batchNumber < batch)
+    if (until.length === 0) throw error
+    throw new PartialOpen(error, found, openedAccount(found, key, index, until))
+  }
+}
+
+function openedAccount(
+  { rebuilt }: Scan,
+  { ring, beside }: OpenedKey,
+  index: number,
+  visits: readonly Visit[],
+): OwnAccount {
   const deposits = depositsOfSeed(rebuilt, index, ring)
   const known = beside.pages ?? NO_PAGES
   const opened = openVisits(rebuilt, visits, ring)

@@ -332,11 +332,17 @@ describe('the account', () => {
     ])
     expect(accounts[0]?.history.map(({ batch }) => batch)).toEqual(['3'])
     // The former holder still reads what was its own, and is told where that ends.
-    const { code, err } = await cloister(
-      ...[...argv.slice(0, -1), '--key', other.path, '--label', 'BEN'],
-    )
-    expect(code).toBe(2)
-    expect(err).toContain('opens the ciphertext of batch 3')
+    const former = await cloister(...argv, '--key', other.path, '--label', 'BEN')
+    expect(former.code).toBe(1)
+    const json = JSON.parse(former.out) as Json
+    expect(json.accounts[0]?.history.map(({ batch }) => batch)).toEqual(['1', '2'])
+    expect(json.message).toContain('opens the ciphertext of batch 3')
+    const place = [...argv.slice(1, -1), '--key', other.path, '--label', 'BEN']
+    const out = join(other.folder, 'former.grant')
+    const grant = ['disclose', 'grant', ...place, '--from', '1', '--to', '2', '--out', out]
+    expect((await cloister(...grant)).code).toBe(0)
+    const later = ['--from', '1', '--to', '3', '--out', `${out}.2`]
+    expect((await cloister('disclose', 'grant', ...place, ...later)).code).toBe(2)
     there.stop()
   })
   it('of a deposit whose counter lies far behind others that failed is still found', async () => {

@@ -25,7 +25,11 @@ include "page.circom";
 include "row.circom";
 include "lib/tree.circom";
 
-template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS) {
+// Rows are read in groups of ROWS_PER_NODE, each from a node that is opened once.
+template Batch(PAGES, MEMBERS, ROWS, ROWS_PER_NODE, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS, RESCUES) {
+    var NODES = ROWS \ ROWS_PER_NODE;
+    assert(NODES * ROWS_PER_NODE == ROWS);
+
     // Public: commitment, challenge, evaluation of the words at the challenge.
     signal input C;
     signal input x;
@@ -79,9 +83,9 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     signal input conversionCash[MEMBERS];
     signal input liveCount[MEMBERS];
     signal input difference[MEMBERS][WORLD_COUNT()];
-    signal input isWorse[MEMBERS][WORLD_COUNT()];
-    signal input oldWorth[MEMBERS][WORLD_COUNT()];
-    signal input isRescue[MEMBERS];
+    signal input rescueChoice[RESCUES][MEMBERS];
+    signal input isWorse[RESCUES][WORLD_COUNT()];
+    signal input oldWorth[RESCUES][WORLD_COUNT()];
     signal input feeAccountViewKeyHash;
     signal input feeAccountMeta;
     signal input feeAccountSalt;
@@ -96,12 +100,13 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     signal input marksRoot;
     signal input tableFlags;
     signal input rowIsUsed[ROWS];
-    signal input rowPosition[ROWS][POSITION_BITS()];
+    signal input nodePosition[NODES][NODE_POSITION_BITS()];
+    signal input nodeChild[NODES][8];
+    signal input rowPlace[ROWS][3];
     signal input rowId[ROWS];
     signal input rowStatus[ROWS];
     signal input rowAddOn[ROWS];
     signal input rowValue[ROWS][ROW_VALUE_COUNT()];
-    signal input rowSibling[ROWS][8];
     signal input tableNode[TABLE_NODE_COUNT()];
     signal input settledNode[WINDOW_COUNT()][8];
     signal input windowBit[WINDOW_COUNT()][3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
@@ -157,6 +162,7 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
 
     component member[MEMBERS];
     component solvency[MEMBERS];
+    signal isRescue[MEMBERS];
     component liveBits[MEMBERS];
     signal feeCount[MEMBERS];
     signal feePaid[MEMBERS];
@@ -200,7 +206,11 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
 
         solvency[a] = Solvency();
         solvency[a].difference <== difference[a];
-        solvency[a].isWorse <== isWorse[a];
+        var rescues = 0;
+        for (var k = 0; k < RESCUES; k++) {
+            rescues += rescueChoice[k][a];
+        }
+        isRescue[a] <== rescues;
         solvency[a].isRescue <== isRescue[a];
 
         // An account that is rescued pays no fee, which could make a negative world worse.
@@ -209,6 +219,12 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         feeCount[a] <== liveCount[a] * (1 - isRescue[a]);
         feePaid[a] <== feeCount[a] * fee;
         fees += feePaid[a];
+    }
+    component rescue[RESCUES];
+    for (var k = 0; k < RESCUES; k++) {
+        rescue[k] = Rescue(MEMBERS);
+        rescue[k].choice <== rescueChoice[k];
+        rescue[k].isWorse <== isWorse[k];
     }
     component feeAccount = FeeAccount();
     feeAccount.batchNumber <== batchNumber;
@@ -296,18 +312,25 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         }
         windowStep[v][above - 1].parent === header[9];
     }
+    component rowNode[NODES];
+    for (var n = 0; n < NODES; n++) {
+        rowNode[n] = RowNode();
+        rowNode[n].position <== nodePosition[n];
+        rowNode[n].child <== nodeChild[n];
+        rowNode[n].tableNode <== tableNode;
+        rowNode[n].settledNode <== settledNode;
+    }
     component row[ROWS];
     for (var r = 0; r < ROWS; r++) {
         row[r] = Row();
         row[r].isUsed <== rowIsUsed[r];
-        row[r].position <== rowPosition[r];
+        row[r].isInRegister <== nodePosition[r \ ROWS_PER_NODE][NODE_POSITION_BITS() - 1];
+        row[r].place <== rowPlace[r];
+        row[r].child <== nodeChild[r \ ROWS_PER_NODE];
         row[r].id <== rowId[r];
         row[r].status <== rowStatus[r];
         row[r].addOn <== rowAddOn[r];
         row[r].value <== rowValue[r];
-        row[r].sibling <== rowSibling[r];
-        row[r].tableNode <== tableNode;
-        row[r].settledNode <== settledNode;
     }
     component rowsAscend = AssertRowsAscend(ROWS);
     rowsAscend.isUsed <== rowIsUsed;
@@ -332,7 +355,6 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         withdrawal[w].token <== withdrawalWord[w][0];
         withdrawal[w].amount <== withdrawalWord[w][1];
         withdrawal[w].to <== withdrawalWord[w][2];
-        withdrawal[w].stamp <== withdrawalStamp[w];
         withdrawal[w].choice <== withdrawalChoice[w];
         for (var a = 0; a < MEMBERS; a++) {
             withdrawal[w].index[a] <== accountWord[a + 1][0];
@@ -396,8 +418,9 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     var words = HEADER_WORD_COUNT() + 4 * DEPOSITS + 6 * REQUESTS + 3 * WITHDRAWALS
         + (2 + CIPHER_WORD_COUNT()) * (MEMBERS + 1);
     var windowBits = WINDOW_COUNT() * 3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH());
-    var flagBits = 2 * PAGES + windowBits + ROWS * (1 + POSITION_BITS()) + MEMBERS * (DEPOSITS + WITHDRAWALS)
-        + MEMBERS * (WORLD_COUNT() + 1 + SLOT_COUNT() - 1 + LIVE_COUNT_BITS() + 1 + ROTATIONS);
+    var flagBits = 2 * PAGES + windowBits + NODES * NODE_POSITION_BITS() + ROWS * 4
+        + MEMBERS * (DEPOSITS + WITHDRAWALS + SLOT_COUNT() - 1 + LIVE_COUNT_BITS() + 1 + ROTATIONS)
+        + RESCUES * (MEMBERS + WORLD_COUNT());
     var flagWords = (flagBits + 249) \ 250;
     component flags = PackBits(flagBits);
     var f = 0;
@@ -406,12 +429,18 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         flags.in[f + 1] <== isSkipped[i];
         f += 2;
     }
+    for (var i = 0; i < NODES; i++) {
+        for (var b = 0; b < NODE_POSITION_BITS(); b++) {
+            flags.in[f] <== nodePosition[i][b];
+            f++;
+        }
+    }
     for (var r = 0; r < ROWS; r++) {
         flags.in[f] <== rowIsUsed[r];
-        for (var i = 0; i < POSITION_BITS(); i++) {
-            flags.in[f + 1 + i] <== rowPosition[r][i];
+        for (var i = 0; i < 3; i++) {
+            flags.in[f + 1 + i] <== rowPlace[r][i];
         }
-        f += 1 + POSITION_BITS();
+        f += 4;
     }
     for (var v = 0; v < WINDOW_COUNT(); v++) {
         for (var i = 0; i < windowBits \ WINDOW_COUNT(); i++) {
@@ -429,10 +458,6 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
             flags.in[f + w] <== withdrawalChoice[w][a];
         }
         f += WITHDRAWALS;
-        for (var s = 0; s < WORLD_COUNT(); s++) {
-            flags.in[f + s] <== isWorse[a][s];
-        }
-        f += WORLD_COUNT();
         for (var i = 0; i < SLOT_COUNT() - 1; i++) {
             isConvertedFlag[a][i] = AssertBoolean();
             isConvertedFlag[a][i].in <== isConverted[a][i];
@@ -443,15 +468,24 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
             flags.in[f + i] <== liveBits[a].out[i];
         }
         f += LIVE_COUNT_BITS();
-        flags.in[f] <== isRescue[a];
-        flags.in[f + 1] <== isSigned[a];
+        flags.in[f] <== isSigned[a];
         for (var k = 0; k < ROTATIONS; k++) {
-            flags.in[f + 2 + k] <== rotationChoice[k][a];
+            flags.in[f + 1 + k] <== rotationChoice[k][a];
         }
-        f += 2 + ROTATIONS;
+        f += 1 + ROTATIONS;
+    }
+    for (var k = 0; k < RESCUES; k++) {
+        for (var a = 0; a < MEMBERS; a++) {
+            flags.in[f + a] <== rescueChoice[k][a];
+        }
+        f += MEMBERS;
+        for (var s = 0; s < WORLD_COUNT(); s++) {
+            flags.in[f + s] <== isWorse[k][s];
+        }
+        f += WORLD_COUNT();
     }
     var pairs = WORLD_COUNT() \ 2;
-    var privates = PAGES + WITHDRAWALS + flagWords + MEMBERS * (pairs + WORLD_COUNT() + 1);
+    var privates = PAGES + WITHDRAWALS + flagWords + MEMBERS * (pairs + 1) + RESCUES * WORLD_COUNT();
     component commitment = Hash(TAG_COMMITMENT(), 1 + words + privates);
     commitment.in[0] <== commitmentSalt;
     var word[words];
@@ -481,9 +515,11 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
             commitment.in[n] <== difference[a][2 * i] + difference[a][2 * i + 1] * (1 << WORLD_BITS());
             n++;
         }
-        for (var s = 0; s < WORLD_COUNT(); s++) { commitment.in[n] <== oldWorth[a][s]; n++; }
         commitment.in[n] <== conversionCash[a];
         n++;
+    }
+    for (var k = 0; k < RESCUES; k++) {
+        for (var s = 0; s < WORLD_COUNT(); s++) { commitment.in[n] <== oldWorth[k][s]; n++; }
     }
     commitment.out === C;
 
@@ -586,9 +622,8 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         memberTerms[a].conversionCash <== conversionCash[a];
         memberTerms[a].feePaid <== feePaid[a];
         memberTerms[a].liveCount <== liveCount[a];
+        memberTerms[a].isRescue <== isRescue[a];
         memberTerms[a].difference <== difference[a];
-        memberTerms[a].isWorse <== isWorse[a];
-        memberTerms[a].oldWorth <== oldWorth[a];
         balance += memberTerms[a].balance;
         journal += memberTerms[a].journal;
         count += memberTerms[a].count;
@@ -598,6 +633,21 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         worth += memberWorth[a];
         memberConversion[a] <== accountWeight[a] * conversionCash[a];
         conversion += memberConversion[a];
+    }
+    component rescueTerms[RESCUES];
+    for (var k = 0; k < RESCUES; k++) {
+        rescueTerms[k] = RescueTerms(MEMBERS);
+        rescueTerms[k].challenge <== draw.out;
+        rescueTerms[k].worldWeight <== worldWeight;
+        rescueTerms[k].accountWeight <== accountWeight;
+        rescueTerms[k].choice <== rescueChoice[k];
+        for (var a = 0; a < MEMBERS; a++) {
+            rescueTerms[k].oldCash[a] <== oldQuantity[a][0];
+        }
+        rescueTerms[k].conversionCash <== conversionCash;
+        rescueTerms[k].isWorse <== isWorse[k];
+        rescueTerms[k].oldWorth <== oldWorth[k];
+        worth += rescueTerms[k].worth;
     }
     signal inverseMu <-- 1 / draw.out[CH_MU()];
     inverseMu * draw.out[CH_MU()] === 1;
@@ -610,7 +660,7 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         rowTerms[r].stressWeight <== stressWeight;
         rowTerms[r].inverseMu <== inverseMu;
         rowTerms[r].isUsed <== rowIsUsed[r];
-        rowTerms[r].isSettled <== rowPosition[r][POSITION_BITS() - 1];
+        rowTerms[r].isSettled <== row[r].isSettled;
         rowTerms[r].isToken <== row[r].isToken;
         rowTerms[r].id <== rowId[r];
         rowTerms[r].addOn <== rowAddOn[r];
@@ -633,7 +683,6 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     for (var w = 0; w < WITHDRAWALS; w++) {
         withdrawalTerms[w] = WithdrawalTerms();
         withdrawalTerms[w].challenge <== draw.out;
-        withdrawalTerms[w].isUsed <== withdrawal[w].isUsed;
         withdrawalTerms[w].account <== withdrawal[w].account;
         withdrawalTerms[w].token <== withdrawalWord[w][0];
         withdrawalTerms[w].amount <== withdrawalWord[w][1];

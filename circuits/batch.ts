@@ -27,6 +27,7 @@ import {
 } from './account.ts'
 import { timesEight, isOnCurve, verify, type Point, type Signature } from './eddsa.ts'
 import { checkPage, entriesOf, headAfter, livenessAt, type Page } from './page.ts'
+import { groupByNode, placesOf } from './rows.ts'
 import type { Rejection, RuleName } from './rules.ts'
 import { rowLookup, worthOf, type RowOf, type Settlements, type Table } from './table.ts'
 
@@ -97,6 +98,7 @@ export type MemberStep = {
   readonly isRescue: boolean
   readonly isWorse: readonly boolean[]
   readonly difference: readonly bigint[]
+  /** Worth before, at this batch's table; zeros unless rescued. */
   readonly oldWorth: readonly bigint[]
   readonly conversionCash: bigint
   readonly convertedIds: ReadonlySet<number>
@@ -114,7 +116,7 @@ export type BatchTrace = {
   readonly members: readonly MemberStep[]
   readonly feeAccount: FeeStep
   readonly payouts: readonly Payout[]
-  /** Instruments of all touched accounts before and after, ascending: the rows the circuit opens. */
+  /** Instruments that are looked up, ascending: the rows the circuit opens. */
   readonly instruments: readonly number[]
 }
 export type Outcome =
@@ -153,11 +155,7 @@ function traceOf(accounts: ReadonlyMap<number, Account>, plan: BatchPlan): Batch
     stepMember(index, accounts.get(index) ?? null, plan, pages, rowOf, settled),
   )
   const fees = members.reduce((sum, m) => sum + feePaid(m, context.fee), 0n)
-  const instruments = [
-    ...new Set(
-      members.flatMap((m) => [...(m.before?.balances ?? []), ...m.after.balances].map((b) => b.id)),
-    ),
-  ].sort((a, b) => a - b)
+  const instruments = instrumentsOf(members)
   return {
     plan,
     pages,
@@ -166,6 +164,18 @@ function traceOf(accounts: ReadonlyMap<number, Account>, plan: BatchPlan): Batch
     payouts,
     instruments,
   }
+}
+
+/** Instruments that need a row: held after, converted, or held before by a rescued account. */
+export function instrumentsOf(
+  members: readonly Pick<MemberStep, 'before' | 'after' | 'convertedIds' | 'isRescue'>[],
+): readonly number[] {
+  const ids = members.flatMap((m) => [
+    ...m.after.balances.map((b) => b.id),
+    ...m.convertedIds,
+    ...(m.isRescue ? (m.before?.balances ?? []) : []).map((b) => b.id),
+  ])
+  return [...new Set(ids)].sort((a, b) => a - b)
 }
 
 export function feePaid(member: Pick<MemberStep, 'isRescue' | 'liveCount'>, fee: bigint): bigint {
@@ -436,16 +446,17 @@ function settleFee(
     if (id < TOKEN_UPPER_BOUND && quantity < 0n)
       throw new Broken('TokenMustNotBeNegative', `token ${id} would be owed`, index)
   }
-  const oldWorth = before === null ? Array<bigint>(WORLD_COUNT).fill(0n) : worth(before)
+  const zeros = Array<bigint>(WORLD_COUNT).fill(0n)
   const paid = addBalance(unpaid, CASH_ID, -fee * BigInt(live.length))
   const paidWorth = worth(paid)
   const none = Array<boolean>(WORLD_COUNT).fill(false)
   if (paidWorth.every((w) => w >= 0n)) {
-    return { account: paid, isRescue: false, isWorse: none, difference: paidWorth, oldWorth }
+    return { account: paid, isRescue: false, isWorse: none, difference: paidWorth, oldWorth: zeros }
   }
   if (live.some(({ page }) => page.kind === 'withdrawal')) {
     throw new Broken('WithdrawalMustLeaveSolvent', 'a world would be worth less than zero', index)
   }
+  const oldWorth = before === null ? zeros : worth(before)
   const newWorth = worth(unpaid)
   const isWorse = newWorth.map((w) => w < 0n)
   const difference = newWorth.map((w, s) => (w < 0n ? w - (oldWorth[s] as bigint) : w))
@@ -478,16 +489,29 @@ function stepFeeAccount(
   return { before, after, cipher: encryptAccount(after, key), viewKey }
 }
 
-/** What a batch needs of a shape; it fits if no number exceeds the shape's. */
-export function sizeOf(trace: BatchTrace): Omit<Shape, 'name'> {
+/** What a batch needs of a shape that reads this many rows from a node. */
+export function sizeOf(
+  trace: BatchTrace,
+  rowsPerNode: number,
+): Omit<Shape, 'name' | 'rowsPerNode'> {
   const { plan } = trace
+  const { table, settlements } = plan.context
+  const nodes = groupByNode(placesOf(trace.instruments, table, settlements), rowsPerNode)
   return {
     pages: trace.pages.length,
     members: trace.members.length,
-    rows: trace.instruments.length,
+    rows: nodes.length * rowsPerNode,
     deposits: plan.credits.length,
     withdrawals: trace.payouts.length,
     requests: plan.requests.length,
     rotations: trace.pages.filter((u) => u.isLive && u.page.kind === 'rotation').length,
+    rescues: trace.members.filter((m) => m.isRescue).length,
   }
+}
+
+/** The first number of a shape that the batch exceeds, or null if it fits. */
+export function excessOf(trace: BatchTrace, shape: Shape): keyof ReturnType<typeof sizeOf> | null {
+  const size = sizeOf(trace, shape.rowsPerNode)
+  const parts = Object.keys(size) as (keyof typeof size)[]
+  return parts.find((part) => size[part] > shape[part]) ?? null
 }

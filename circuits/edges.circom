@@ -65,19 +65,16 @@ template Withdrawal(MEMBERS) {
     signal input token;
     signal input amount;
     signal input to;
-    signal input stamp;
     signal input choice[MEMBERS];
     signal input index[MEMBERS];
     signal input isRescue[MEMBERS];
     signal output account;
-    signal output isUsed;
 
     // 2. WithdrawalMustMatchPage: amounts keep their width; who withdraws is solvent without rescue
     component isUnused = EqualsZero();
     isUnused.in <== token;
-    isUsed <== 1 - isUnused.out;
     component place = Choice(MEMBERS);
-    place.isUsed <== isUsed;
+    place.isUsed <== 1 - isUnused.out;
     place.choice <== choice;
     place.index <== index;
     account <== place.chosen;
@@ -96,7 +93,6 @@ template Withdrawal(MEMBERS) {
 // counterparty, so the product of the two indices is 0 and their sum the account.
 template WithdrawalTerms() {
     signal input challenge[17];
-    signal input isUsed;
     signal input account;
     signal input token;
     signal input amount;

@@ -20,7 +20,7 @@ const NUMBERS = [
   'WINDOW_DEPTH',
   'WINDOW_COUNT',
   'TABLE_NODE_COUNT',
-  'POSITION_BITS',
+  'NODE_POSITION_BITS',
   'INSTRUMENT_BITS',
   'CASH_ID',
   'TOKEN_BITS',
@@ -64,10 +64,12 @@ export function shapeCircuit(shape: params.Shape): string {
     shape.pages,
     shape.members,
     shape.rows,
+    shape.rowsPerNode,
     shape.deposits,
     shape.withdrawals,
     shape.requests,
     shape.rotations,
+    shape.rescues,
   ]
   return (
     `// Shape ${shape.name}. ${GENERATED}\npragma circom 2.2.0;\n\ninclude "../batch.circom";\n\n` +

@@ -21,9 +21,8 @@ template MemberTerms() {
     signal input conversionCash;
     signal input feePaid;
     signal input liveCount;
+    signal input isRescue;
     signal input difference[WORLD_COUNT()];
-    signal input isWorse[WORLD_COUNT()];
-    signal input oldWorth[WORLD_COUNT()];
     signal output balance;
     signal output journal;
     signal output count;
@@ -33,6 +32,8 @@ template MemberTerms() {
     var point = challenge[CH_POINT()];
     var n = SLOT_COUNT() - 1;
 
+    // What of the old side is looked up: everything in a rescued account, else what is converted.
+    signal rescuedMu <== challenge[CH_MU()] * isRescue;
     // Change of balances, converted ones left out on the old side: their cash comes as conversionCash.
     signal converted[n];
     signal oldKey[n];
@@ -61,8 +62,8 @@ template MemberTerms() {
         newLookup[i] <-- (newQuantity[i + 1] + newSizePart[i]) / (second[0] - newId[i]);
         newLookup[i] * (second[0] - newId[i]) === newQuantity[i + 1] + newSizePart[i];
         oldSizePart[i] <== second[1] * oldSize[i];
-        convertedPart[i] <== second[2] * converted[i];
-        oldPart[i] <== challenge[CH_MU()] * (oldQuantity[i + 1] + oldSizePart[i]);
+        convertedPart[i] <== (second[2] + challenge[CH_MU()] - rescuedMu) * converted[i];
+        oldPart[i] <== rescuedMu * (oldQuantity[i + 1] + oldSizePart[i]);
         oldLookup[i] <-- (oldPart[i] + convertedPart[i]) / (second[0] - oldId[i]);
         oldLookup[i] * (second[0] - oldId[i]) === oldPart[i] + convertedPart[i];
         lookups += newLookup[i] + oldLookup[i];
@@ -86,20 +87,57 @@ template MemberTerms() {
     counted * (point - index) === liveCount;
     count <== counted;
 
-    // Claimed worth of new + mu * old in all worlds, less the cash, which counts 1 in every world.
-    signal worseOld[WORLD_COUNT()];
+    // Claimed worth in all worlds, less the cash, which counts 1 in every world; a rescue slot adds
+    // what it takes from the difference.
     signal claimed[WORLD_COUNT()];
-    signal oldShare[WORLD_COUNT()];
     var weights = 0;
     var claims = 0;
     for (var s = 0; s < WORLD_COUNT(); s++) {
-        worseOld[s] <== isWorse[s] * oldWorth[s];
-        oldShare[s] <== challenge[CH_MU()] * oldWorth[s];
-        claimed[s] <== worldWeight[s] * (difference[s] + worseOld[s] + oldShare[s]);
+        claimed[s] <== worldWeight[s] * difference[s];
         claims += claimed[s];
         weights += worldWeight[s];
     }
-    signal oldCashShare <== challenge[CH_MU()] * oldQuantity[0];
-    signal cashWorth <== weights * (newQuantity[0] + oldCashShare);
+    signal cashWorth <== weights * newQuantity[0];
     worth <== claims - cashWorth;
+}
+
+// What a rescue slot adds to the worth identity, weighted with its account: isWorse * old worth, which
+// is missing in the difference, and mu * old worth less what counts 1 in every world: old cash and the
+// cash of conversions.
+template RescueTerms(MEMBERS) {
+    signal input challenge[17];
+    signal input worldWeight[WORLD_COUNT()];
+    signal input accountWeight[MEMBERS];
+    signal input choice[MEMBERS];
+    signal input oldCash[MEMBERS];
+    signal input conversionCash[MEMBERS];
+    signal input isWorse[WORLD_COUNT()];
+    signal input oldWorth[WORLD_COUNT()];
+    signal output worth;
+
+    signal weighted[MEMBERS];
+    signal flat[MEMBERS];
+    var weight = 0;
+    var cash = 0;
+    for (var a = 0; a < MEMBERS; a++) {
+        weighted[a] <== choice[a] * accountWeight[a];
+        flat[a] <== choice[a] * (oldCash[a] + conversionCash[a]);
+        weight += weighted[a];
+        cash += flat[a];
+    }
+    signal old[WORLD_COUNT()];
+    signal worseOld[WORLD_COUNT()];
+    var olds = 0;
+    var worseOlds = 0;
+    var weights = 0;
+    for (var s = 0; s < WORLD_COUNT(); s++) {
+        old[s] <== worldWeight[s] * oldWorth[s];
+        worseOld[s] <== isWorse[s] * old[s];
+        olds += old[s];
+        worseOlds += worseOld[s];
+        weights += worldWeight[s];
+    }
+    signal flatWorth <== weights * cash;
+    signal claimed <== challenge[CH_MU()] * (olds - flatWorth);
+    worth <== weight * (worseOlds + claimed);
 }

@@ -32,8 +32,8 @@ export const TABLE_NODE_COUNT = TABLE_ROW_COUNT / TREE_ARITY
 export const SETTLEMENT_DEPTH = 6
 export const WINDOW_DEPTH = 2
 export const WINDOW_COUNT = 2
-/** Bits of a row's position: 3 within its node, 5 for the node, 1 for table or register. */
-export const POSITION_BITS = 9
+/** Bits of the position of a node of eight rows: 5 for the node, 1 for table or register. */
+export const NODE_POSITION_BITS = 6
 
 export const INSTRUMENT_BITS = 28
 export const CASH_ID = 1
@@ -87,11 +87,15 @@ export type Shape = {
   /** Member account slots; the fee account has a slot of its own besides. */
   readonly members: number
   readonly rows: number
+  /** Rows that share the opening of a node of the table; divides rows. */
+  readonly rowsPerNode: number
   readonly deposits: number
   readonly withdrawals: number
   readonly requests: number
   /** Rotation pages that one batch can carry. */
   readonly rotations: number
+  /** Accounts that a batch may leave below zero in some world, if it makes none of them worse. */
+  readonly rescues: number
 }
 
 export const SHAPES: readonly Shape[] = [
@@ -99,51 +103,61 @@ export const SHAPES: readonly Shape[] = [
     name: 'mini',
     pages: 4,
     members: 3,
-    rows: 4,
+    rows: 6,
+    rowsPerNode: 2,
     deposits: 2,
     withdrawals: 1,
     requests: 2,
     rotations: 1,
+    rescues: 2,
   },
   {
     name: 'small',
     pages: 64,
     members: 8,
     rows: 16,
+    rowsPerNode: 1,
     deposits: 8,
     withdrawals: 2,
     requests: 8,
     rotations: 1,
+    rescues: 2,
   },
   {
     name: 'sparse',
     pages: 16,
     members: 16,
     rows: 16,
+    rowsPerNode: 2,
     deposits: 4,
     withdrawals: 4,
     requests: 2,
     rotations: 1,
+    rescues: 8,
   },
   {
     name: 'standard',
     pages: 64,
     members: 8,
     rows: 32,
+    rowsPerNode: 2,
     deposits: 4,
     withdrawals: 4,
     requests: 2,
     rotations: 1,
+    rescues: 4,
   },
   {
     name: 'large',
     pages: 256,
     members: 16,
     rows: 64,
+    rowsPerNode: 2,
     deposits: 4,
     withdrawals: 4,
     requests: 2,
     rotations: 1,
+    rescues: 8,
   },
 ]
 

@@ -3,20 +3,13 @@ import {
   ACCOUNT_UPPER_BOUND,
   CIPHER_WORD_COUNT,
   FEE_ACCOUNT_INDEX,
+  FIELD_MODULUS as P,
   FLAG_WORD_BITS,
   LIVE_COUNT_BITS,
   PAGE_KIND,
   REQUEST_KIND,
-  ROW_STATUS,
-  ROW_VALUE_COUNT,
-  POSITION_BITS,
-  SETTLEMENT_DEPTH,
   SLOT_COUNT,
-  TABLE_NODE_COUNT,
-  TREE_ARITY,
   TREE_DEPTH,
-  WINDOW_COUNT,
-  WINDOW_DEPTH,
   WORLD_BITS,
   WORLD_COUNT,
   type Shape,
@@ -28,7 +21,7 @@ import { BASE } from './eddsa.ts'
 import { mod } from './field.ts'
 import { entriesOf, PADDING, type Page } from './page.ts'
 import { hash } from './poseidon.ts'
-import { type Row } from './table.ts'
+import { rowInputs, type RowInputs } from './rows.ts'
 import { Tree } from './tree.ts'
 import { headerWords, type HeaderWord } from './words.ts'
 
@@ -92,8 +85,10 @@ export function buildBatch(
   ].flat(2)
   const pages = pageInputs(shape, trace)
   const accounts = accountInputs(members)
-  const rows = rowInputs(shape, trace)
-  const flags = flagWords(pages, rows, accounts, edges)
+  const { table, settlements } = trace.plan.context
+  const rows = rowInputs(shape, trace.instruments, table, settlements)
+  const rescues = rescueInputs(shape, members)
+  const flags = flagWords(pages, rows, accounts, edges, rescues)
   const privates = [
     ...pages.heads,
     ...edges.withdrawalStamp,
@@ -105,15 +100,15 @@ export function buildBatch(
             ((s.difference[2 * i + 1] as bigint) << BigInt(WORLD_BITS)),
         ),
       ),
-      ...s.oldWorth.map(mod),
       mod(s.conversionCash),
     ]),
+    ...rescues.oldWorth.flat(),
   ]
   const commitment = hash('COMMITMENT', [salt, ...words, ...privates])
   const { heads: _heads, ...pageSignals } = pages
   const { solvency: _solvency, ...accountSignals } = accounts
   const finish = (x: bigint, y: bigint): WitnessInput => {
-    const { rowQuantity, rowSize } = rowSums(trace, members, rows, x)
+    const { rowQuantity, rowSize } = rowSums(members, rows, x)
     return {
       C: commitment,
       x,
@@ -124,6 +119,7 @@ export function buildBatch(
       ...edges,
       ...pageSignals,
       ...accountSignals,
+      ...rescues,
       feeAccountViewKeyHash: trace.feeAccount.before.viewKeyHash,
       feeAccountMeta: trace.feeAccount.before.meta,
       feeAccountSalt: trace.feeAccount.before.salt,
@@ -131,8 +127,8 @@ export function buildBatch(
       feeAccountViewKey: trace.feeAccount.viewKey,
       child,
       topNode: tree.children(TREE_DEPTH, 0),
-      marksRoot: trace.plan.context.table.marksRoot,
-      tableFlags: trace.plan.context.table.flags,
+      marksRoot: table.marksRoot,
+      tableFlags: table.flags,
       ...rows.signals,
       rowQuantity,
       rowSize,
@@ -259,13 +255,24 @@ function accountInputs(slots: readonly MemberSlot[]) {
     conversionCash: of((s) => mod(s.conversionCash), 0n),
     liveCount: of((s) => BigInt(s.liveCount), 0n),
     difference: of((s) => s.difference.map(mod), zeros),
-    isWorse: of((s) => s.isWorse.map(bool), zeros),
-    oldWorth: of((s) => s.oldWorth.map(mod), zeros),
-    isRescue: of((s) => bool(s.isRescue), 0n),
-    solvency: of(
-      (s) => ({ difference: s.difference, oldWorth: s.oldWorth, conversionCash: s.conversionCash }),
-      { difference: zeros, oldWorth: zeros, conversionCash: 0n },
-    ),
+    solvency: of((s) => ({ difference: s.difference, conversionCash: s.conversionCash }), {
+      difference: zeros,
+      conversionCash: 0n,
+    }),
+  }
+}
+
+/** The accounts that some world leaves below zero, one a slot. */
+function rescueInputs(shape: Shape, slots: readonly MemberSlot[]) {
+  const rescued = slots.flatMap(({ step }) => (step?.isRescue ? [step] : []))
+  if (rescued.length > shape.rescues)
+    throw new Error(`witness: ${rescued.length} rescues do not fit shape ${shape.name}`)
+  const zeros = Array<bigint>(WORLD_COUNT).fill(0n)
+  const at = times(shape.rescues, (k) => rescued[k])
+  return {
+    rescueChoice: at.map((r) => slots.map(({ step }) => bool(r !== undefined && step === r))),
+    isWorse: at.map((r) => r?.isWorse.map(bool) ?? zeros),
+    oldWorth: at.map((r) => r?.oldWorth.map(mod) ?? zeros),
   }
 }
 
@@ -318,120 +325,33 @@ function edgeInputs(shape: Shape, trace: BatchTrace, slots: readonly MemberSlot[
   }
 }
 
-type RowInputs = {
-  readonly list: readonly Row[]
-  readonly signals: {
-    rowIsUsed: bigint[]
-    rowPosition: bigint[][]
-    rowId: bigint[]
-    rowStatus: bigint[]
-    rowAddOn: bigint[]
-    rowValue: bigint[][]
-    rowSibling: bigint[][]
-    tableNode: bigint[]
-    settledNode: bigint[][]
-    windowBit: bigint[][]
-    windowChild: bigint[][][]
-  }
-}
-
-/** Rows of the table, or of the settlement window that holds the settled instruments of this batch. */
-function rowInputs(shape: Shape, trace: BatchTrace): RowInputs {
-  const { table, settlements } = trace.plan.context
-  const places = trace.instruments.map((id) => {
-    const settled = settlements.rows.findIndex((row) => row.id === id)
-    const place = settled >= 0 ? settled : table.rows.findIndex((row) => row.id === id)
-    return {
-      isSettled: settled >= 0,
-      place,
-      row: (settled >= 0 ? settlements : table).rows[place] as Row,
-    }
-  })
-  if (places.length > shape.rows)
-    throw new Error(`witness: ${places.length} instruments do not fit shape ${shape.name}`)
-  const windowSize = TREE_ARITY ** WINDOW_DEPTH
-  const used = new Set(
-    places.filter((p) => p.isSettled).map((p) => Math.floor(p.place / windowSize)),
-  )
-  if (used.size > WINDOW_COUNT)
-    throw new Error(
-      `witness: settled instruments of more than ${WINDOW_COUNT} windows in one batch`,
-    )
-  const windows = [...used, ...Array<number>(WINDOW_COUNT).fill(0)].slice(0, WINDOW_COUNT)
-  const at = times(shape.rows, (i) => places[i])
-  const blank: Row = {
-    id: 0,
-    status: 'live',
-    addOn: 0n,
-    values: Array<bigint>(ROW_VALUE_COUNT).fill(0n),
-  }
-  const blankHash = hash('ROW', Array<bigint>(ROW_VALUE_COUNT + 1).fill(0n))
-  return {
-    list: at.map((p) => p?.row ?? blank),
-    signals: {
-      rowIsUsed: at.map((p) => bool(p !== undefined)),
-      rowPosition: at.map((p) =>
-        p === undefined
-          ? bitsOf(0, POSITION_BITS)
-          : [
-              ...bitsOf(
-                p.isSettled
-                  ? windows.indexOf(Math.floor(p.place / windowSize)) * windowSize +
-                      (p.place % windowSize)
-                  : p.place,
-                POSITION_BITS - 1,
-              ),
-              bool(p.isSettled),
-            ],
-      ),
-      rowId: at.map((p) => BigInt(p?.row.id ?? 0)),
-      rowStatus: at.map((p) => (p === undefined ? 0n : BigInt(ROW_STATUS[p.row.status]))),
-      rowAddOn: at.map((p) => p?.row.addOn ?? 0n),
-      rowValue: at.map((p) => (p?.row ?? blank).values.map(mod)),
-      rowSibling: at.map((p) =>
-        p === undefined
-          ? [blankHash, ...Array<bigint>(7).fill(0n)]
-          : (p.isSettled ? settlements.tree : table.worlds).children(
-              1,
-              Math.floor(p.place / TREE_ARITY),
-            ),
-      ),
-      tableNode: times(TABLE_NODE_COUNT, (i) => table.worlds.node(1, i)),
-      settledNode: windows.map((w) => settlements.tree.children(WINDOW_DEPTH, w)),
-      windowBit: windows.map((w) => bitsOf(w, 3 * (SETTLEMENT_DEPTH - WINDOW_DEPTH))),
-      windowChild: windows.map((w) =>
-        times(SETTLEMENT_DEPTH - WINDOW_DEPTH, (l) =>
-          settlements.tree.children(WINDOW_DEPTH + l + 1, Math.floor(w / TREE_ARITY ** (l + 1))),
-        ),
-      ),
-    },
-  }
-}
-
 function flagWords(
   pages: ReturnType<typeof pageInputs>,
   rows: RowInputs,
   accounts: ReturnType<typeof accountInputs>,
   edges: ReturnType<typeof edgeInputs>,
+  rescues: ReturnType<typeof rescueInputs>,
 ): readonly bigint[] {
   const bits: bigint[] = []
   pages.isLive.forEach((live, i) => bits.push(live, pages.isSkipped[i] as bigint))
+  bits.push(...rows.signals.nodePosition.flat())
   rows.signals.rowIsUsed.forEach((used, r) =>
-    bits.push(used, ...(rows.signals.rowPosition[r] as bigint[])),
+    bits.push(used, ...(rows.signals.rowPlace[r] as bigint[])),
   )
   rows.signals.windowBit.forEach((window) => bits.push(...window))
   accounts.isEmpty.forEach((_, a) => {
     edges.depositChoice.forEach((choice) => bits.push(choice[a] as bigint))
     edges.withdrawalChoice.forEach((choice) => bits.push(choice[a] as bigint))
     bits.push(
-      ...(accounts.isWorse[a] as bigint[]),
       ...(accounts.isConverted[a] as bigint[]),
       ...bitsOf(accounts.liveCount[a] as bigint, LIVE_COUNT_BITS),
-      accounts.isRescue[a] as bigint,
       accounts.isSigned[a] as bigint,
     )
     edges.rotationChoice.forEach((choice) => bits.push(choice[a] as bigint))
   })
+  rescues.rescueChoice.forEach((choice, k) =>
+    bits.push(...choice, ...(rescues.isWorse[k] as bigint[])),
+  )
   return times(Math.ceil(bits.length / FLAG_WORD_BITS), (w) =>
     bits
       .slice(w * FLAG_WORD_BITS, (w + 1) * FLAG_WORD_BITS)
@@ -439,26 +359,30 @@ function flagWords(
   )
 }
 
-/** Per row the weighted sums of new + mu * old quantities and sizes. */
-function rowSums(trace: BatchTrace, slots: readonly MemberSlot[], rows: RowInputs, x: bigint) {
+/**
+ * Per row the weighted sums of new + mu * old quantities and sizes. Of the old side counts everything
+ * in a rescued account; in another what is converted, by quantity alone.
+ */
+function rowSums(slots: readonly MemberSlot[], rows: RowInputs, x: bigint) {
   const challenge = challengesOf(x)
   const [weight, mu] = [challenge[9] as bigint, challenge[11] as bigint]
-  const sum = (id: number, measure: (q: bigint) => bigint): bigint => {
+  const size = (q: bigint): bigint => (q < 0n ? -q : q)
+  const sum = (id: number, isSize: boolean): bigint => {
     let power = 1n
     let total = 0n
     for (const { step } of slots) {
       power = (power * weight) % P
-      const quantity = (account: Account | null | undefined): bigint =>
-        measure(account?.balances.find((b) => b.id === id)?.quantity ?? 0n)
-      if (step !== null)
-        total = mod(total + power * mod(quantity(step.after) + mu * quantity(step.before)))
+      if (step === null) continue
+      const held = (account: Account | null): bigint =>
+        account?.balances.find((b) => b.id === id)?.quantity ?? 0n
+      const counts = step.isRescue || (step.convertedIds.has(id) && !isSize)
+      const [now, then] = [held(step.after), counts ? held(step.before) : 0n]
+      total = mod(total + power * mod(isSize ? size(now) + mu * size(then) : now + mu * then))
     }
     return total
   }
-  const size = (q: bigint): bigint => (q < 0n ? -q : q)
   return {
-    rowQuantity: rows.list.map((row) => (row.id === 0 ? 0n : sum(row.id, (q) => q))),
-    rowSize: rows.list.map((row) => (row.id === 0 ? 0n : sum(row.id, size))),
+    rowQuantity: rows.list.map((row) => (row.id === 0 ? 0n : sum(row.id, false))),
+    rowSize: rows.list.map((row) => (row.id === 0 ? 0n : sum(row.id, true))),
   }
 }
-import { FIELD_MODULUS as P } from './params.ts'

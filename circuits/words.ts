@@ -41,11 +41,14 @@ export type WordPart = {
   readonly filledBy: 'L1' | 'prover' | 'both'
 }
 
+/** The numbers of a shape that its words depend on. */
+export type WordSizes = Pick<Shape, 'deposits' | 'requests' | 'withdrawals' | 'members'>
+
 /**
  * Section one: header, deposits, requests, withdrawals. Section two: per touched account (the fee
  * account first) its index, leaf and ciphertext; it can move to a blob without changing section one.
  */
-export function wordLayout(shape: Shape): readonly WordPart[] {
+export function wordLayout(shape: WordSizes): readonly WordPart[] {
   const parts: WordPart[] = []
   let first = 0
   const add = (name: string, count: number, filledBy: WordPart['filledBy']): void => {
@@ -60,7 +63,7 @@ export function wordLayout(shape: Shape): readonly WordPart[] {
   return parts
 }
 
-export function wordCount(shape: Shape): number {
+export function wordCount(shape: WordSizes): number {
   return wordLayout(shape).reduce((sum, part) => sum + part.count, 0)
 }
 

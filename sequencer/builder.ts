@@ -1,6 +1,7 @@
 /** Chooses what goes into the next batch: L1 requests first, then deposits, then trades in stamp order. */
 import type { Shape } from '../circuits/params.ts'
 import {
+  excessOf,
   executeBatch,
   type BatchContext,
   type BatchPlan,
@@ -8,6 +9,7 @@ import {
   type Credit,
   type JournalRun,
   type L1Request,
+  type MemberStep,
 } from '../circuits/batch.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import type { Ledger, PendingPage } from './ledger.ts'
@@ -22,6 +24,13 @@ export type Chosen = {
   readonly setAside: readonly Rejection[]
 }
 
+/** What is left out of a batch because it would break it; it waits for the next. */
+type LeftOut = {
+  readonly trades: Set<string>
+  readonly credits: Set<bigint>
+  requestCount: number
+}
+
 /** Null when there is nothing to do. Never throws for a page that cannot settle: it waits. */
 export function chooseBatch(
   ledger: Ledger,
@@ -30,22 +39,54 @@ export function chooseBatch(
   context: BatchContext,
 ): Chosen | null {
   const setAside: Rejection[] = []
-  const excluded = new Set<string>()
+  const leftOut: LeftOut = {
+    trades: new Set(),
+    credits: new Set(),
+    requestCount: waiting.requests.length,
+  }
   for (;;) {
-    const plan = planOf(ledger, waiting, shape, context, excluded)
+    const plan = planOf(ledger, waiting, shape, context, leftOut)
     if (plan.requests.length + plan.credits.length + plan.journals.size === 0) return null
     const outcome = executeBatch(ledger.accounts, plan)
-    if (outcome.ok && outcome.trace.instruments.length <= shape.rows)
-      return { plan, trace: outcome.trace, setAside }
-    const rejection: Rejection = outcome.ok
-      ? { rule: 'InstrumentMustBeListed', detail: 'more instruments than the shape has rows' }
-      : outcome.rejection
+    const rejection = outcome.ok ? excess(ledger, outcome.trace, shape) : outcome.rejection
+    if (outcome.ok && rejection === null) return { plan, trace: outcome.trace, setAside }
+    if (rejection === null) throw new Error('builder: a refused plan names no rule')
     setAside.push(rejection)
-    const victim = lastTradeOf(plan, ledger, rejection.account)
-    if (victim === undefined)
+    if (!leaveOut(leftOut, plan, ledger, rejection.account))
       throw new Error(`no batch can be built: ${rejection.rule}: ${rejection.detail}`)
-    excluded.add(victim)
   }
+}
+
+/** What a fair batch has too much of for the shape, and an account to leave out for it. */
+function excess(ledger: Ledger, trace: BatchTrace, shape: Shape): Rejection | null {
+  const part = excessOf(trace, shape)
+  if (part === null) return null
+  if (part === 'rescues') {
+    const rescued = trace.members.filter((m) => m.isRescue)
+    // Whoever only trades waits before deposits and requests do.
+    const last = rescued.findLast((m) => trace.plan.journals.has(m.index)) ?? rescued.at(-1)
+    const detail = `more than ${shape.rescues} accounts below zero in some world`
+    return { rule: 'AccountMustBeSolvent', detail, account: (last as MemberStep).index }
+  }
+  return { rule: 'InstrumentMustBeListed', detail: `more ${part} than the shape has` }
+}
+
+/** Leaves out the latest of an account: a trade, else a deposit, else the end of the L1 requests. */
+function leaveOut(
+  leftOut: LeftOut,
+  plan: BatchPlan,
+  ledger: Ledger,
+  account: number | undefined,
+): boolean {
+  const credit = plan.credits.findLast((c) => c.account === account)
+  const request = plan.requests.findIndex((r) => r.account === account)
+  const isOther = account === undefined || plan.journals.has(account)
+  const trade = isOther || (!credit && request < 0) ? lastTradeOf(plan, ledger, account) : undefined
+  if (trade !== undefined) leftOut.trades.add(trade)
+  else if (credit !== undefined) leftOut.credits.add(credit.id)
+  else if (request >= 0) leftOut.requestCount = request
+  else return false
+  return true
 }
 
 /** The latest trade of an account in the plan, or of anyone if the account has none. */
@@ -66,7 +107,7 @@ function planOf(
   waiting: Waiting,
   shape: Shape,
   context: BatchContext,
-  excluded: ReadonlySet<string>,
+  leftOut: LeftOut,
 ): BatchPlan {
   const members = new Set<number>()
   const fits = (...accounts: readonly number[]): boolean => {
@@ -77,7 +118,7 @@ function planOf(
   }
   // A prefix of the L1 queue: the first request that does not fit ends it.
   const requests: L1Request[] = []
-  for (const request of waiting.requests) {
+  for (const request of waiting.requests.slice(0, leftOut.requestCount)) {
     const again = requests.some((r) => r.account === request.account)
     if (requests.length === shape.requests || again || !fits(request.account)) break
     requests.push(request)
@@ -86,10 +127,11 @@ function planOf(
   const credits: Credit[] = []
   for (const credit of waiting.credits) {
     const exists = ledger.accounts.has(credit.account) || busy.has(credit.account)
-    if (exists && credits.length < shape.deposits && fits(credit.account)) credits.push(credit)
+    if (!exists || leftOut.credits.has(credit.id) || credits.length === shape.deposits) continue
+    if (fits(credit.account)) credits.push(credit)
   }
   const journals = new Map<number, JournalRun>()
-  const taken = tradesThatFit(ledger, shape, fits, busy, excluded)
+  const taken = tradesThatFit(ledger, shape, fits, busy, leftOut.trades)
   for (const [index, pages] of taken) {
     const last = pages.at(-1) as PendingPage
     const signer = ledger.ownerKeys.get(index)

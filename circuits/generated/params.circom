@@ -13,7 +13,7 @@ function SETTLEMENT_DEPTH() { return 6; }
 function WINDOW_DEPTH() { return 2; }
 function WINDOW_COUNT() { return 2; }
 function TABLE_NODE_COUNT() { return 32; }
-function POSITION_BITS() { return 9; }
+function NODE_POSITION_BITS() { return 6; }
 function INSTRUMENT_BITS() { return 28; }
 function CASH_ID() { return 1; }
 function TOKEN_BITS() { return 10; }

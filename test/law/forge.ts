@@ -1,7 +1,7 @@
 /** What a dishonest prover would do: a trace that follows a plan without asking whether it may. */
 import { CASH_ID, FEE_ACCOUNT_INDEX, WORLD_COUNT, type Shape } from '../../circuits/params.ts'
 import { activeMeta, addBalance, batchKey, encryptAccount, genesisHead, ownerKeyHash, saltOf, viewKeyHash, type Account } from '../../circuits/account.ts'
-import type { BatchPlan, BatchTrace, MemberStep, PageUse } from '../../circuits/batch.ts'
+import { instrumentsOf, type BatchPlan, type BatchTrace, type MemberStep, type PageUse } from '../../circuits/batch.ts'
 import { timesEight } from '../../circuits/eddsa.ts'
 import { entriesOf, headAfter, livenessAt, type Page } from '../../circuits/page.ts'
 import { rowLookup, worthOf, type Row } from '../../circuits/table.ts'
@@ -108,8 +108,7 @@ export function forge(house: House, plan: BatchPlan, forgery: Forgery = {}): Bat
     const [entry] = entriesOf(page)
     return { token: entry?.instrument ?? 0, amount: -(entry?.quantity ?? 0n), to: page.payload, account: page.account, stamp: page.stamp }
   })
-  const instruments = [...new Set(members.flatMap((m) => [...(m.before?.balances ?? []), ...m.after.balances].map((b) => b.id)))]
-    .filter((id) => rowOf(id) !== undefined).sort((a, b) => a - b)
+  const instruments = instrumentsOf(members).filter((id) => rowOf(id) !== undefined)
   return { plan, pages, members, payouts, instruments,
     feeAccount: { before: feeBefore, after, cipher: encryptAccount(after, key), viewKey: feeKey } }
 }

@@ -1,7 +1,7 @@
 /** Random histories of a small house: fair steps and wrong ones, each judged by TypeScript and by the circuit. */
 import { createHash } from 'node:crypto'
 import { CASH_ID, PAGE_LIFE_SECONDS_BITS, WORLD_COUNT } from '../../circuits/params.ts'
-import { sizeOf, type BatchPlan, type BatchTrace } from '../../circuits/batch.ts'
+import { excessOf, type BatchPlan, type BatchTrace } from '../../circuits/batch.ts'
 import { eighthOf, sign, signingKey } from '../../circuits/eddsa.ts'
 import { counterPage, stampOf, type Page } from '../../circuits/page.ts'
 import type { RuleName } from '../../circuits/rules.ts'
@@ -24,8 +24,7 @@ export type Tally = { batches: number; wrong: number; forged: number; steps: Map
 type Wrong = { readonly rules: readonly RuleName[]; readonly plan: BatchPlan; readonly forgery?: Forgery; readonly circuitRules?: readonly string[] }
 
 function fits(trace: BatchTrace): boolean {
-  const size = sizeOf(trace)
-  return size.rows <= MINI.rows && size.members <= MINI.members && size.pages <= MINI.pages
+  return excessOf(trace, MINI) === null
 }
 
 export class History {

@@ -177,8 +177,7 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
     house.trade(a, b, [{ instrument: 1024, quantity: 300n, price: 50_000_000n }])
     return forgedDraft(MINI, house, house.plan(), { after: (x) => ({ ...x, cash: -1n, balances: [] }) })
   }],
-  ['AccountMustBeSolvent', 'worse without rescue', () => changed(coverDraft(), (d) => set(d.isWorse[a0(d)], 3, 1n))],
-  ['AccountMustBeSolvent', 'a flag of 2', () => changed(coverDraft(), (d) => set(d.isRescue, a0(d), 2n))],
+  ['AccountMustBeSolvent', 'a rescue of 2', () => changed(coverDraft(), (d) => set(d.rescueChoice[0], a0(d), 2n))],
   ['AccountMustBeSolvent', 'a difference of 2^109', () => changed(coverDraft(), (d) => set(d.difference[a0(d)], 0, 1n << 109n))],
   ['AccountMustBeSolvent', 'a difference of p - 1', () => changed(coverDraft(), (d) => set(d.difference[a0(d)], 0, -1n))],
 

@@ -8,6 +8,8 @@
 //  6. SignatureMustMatch
 //  7. CipherMustMatchLeaf
 //  8. AccountMustBeSolvent
+//  9. MetaMustChangeByRule
+// 10. ForcedExitMustStandAlone
 pragma circom 2.2.0;
 
 include "lib/bits.circom";
@@ -149,6 +151,8 @@ template Member() {
     signal input isRotatedByL1;
     signal input isRotatedByPage;
     signal input isSigned;
+    signal input isForced;
+    signal input creditCount;
     // The leaf before.
     signal input oldOwnerKeyHash;
     signal input oldViewKeyHash;
@@ -174,6 +178,7 @@ template Member() {
     signal output oldSize[SLOT_COUNT() - 1];
     signal output newSize[SLOT_COUNT() - 1];
     signal output isPadding;
+    signal output isActive;
 
     // Steps exclude each other where the protocol says so.
     component flag[5];
@@ -234,7 +239,23 @@ template Member() {
     // 5. HeadMustChangeByRule: genesis at registration (bound by the request), then signed pages only
     signal headDrift <== (1 - isRegistered) * (newHead - oldHead);
     headDrift * (1 - isSigned) === 0;
-    signal newMeta <== oldMeta + isRegistered * (ACTIVE() + time * 8 - oldMeta);
+
+    // 10. ForcedExitMustStandAlone: what is paid is counted from the account as it stands, so neither
+    // pages nor deposits nor another request move it in the same batch
+    component forcedFlag = AssertBoolean();
+    forcedFlag.in <== isForced;
+    isForced * (isEmpty + isRegistered + isRotatedByL1 + isSigned + creditCount) === 0;
+
+    // 9. MetaMustChangeByRule: ACTIVE since registration; EXITING since a forced exit if it was ACTIVE,
+    // while any other status keeps its clock
+    component meta = Bits(META_BITS());
+    meta.in <== oldMeta;
+    signal isOdd <== meta.out[0] * (1 - meta.out[1]);
+    isActive <== isOdd * (1 - meta.out[2]);
+    signal isLeaving <== isForced * isActive;
+    signal opening <== isRegistered * (ACTIVE() + time * 8 - oldMeta);
+    signal leaving <== isLeaving * (EXITING() + time * 8 - oldMeta);
+    var newMeta = oldMeta + opening + leaving;
 
     // 6. SignatureMustMatch: the last head is signed under the owner key of the old leaf
     component signerHash = Hash(TAG_OWNER_KEY(), 3);

@@ -6,7 +6,9 @@ import {
   CASH_ID,
   FEE_ACCOUNT_INDEX,
   FIRST_MEMBER_INDEX,
+  MODE,
   SLOT_COUNT,
+  STATUS,
   WORLD_COUNT,
   TOKEN_UPPER_BOUND,
   type Shape,
@@ -25,20 +27,32 @@ import {
   viewKeyHash,
   type Account,
 } from './account.ts'
+import {
+  exitingMeta,
+  forcedPayment,
+  isReduction,
+  reductionsOf,
+  statusOf,
+  type ExitRequest,
+  type ForcedPayment,
+  type Reduction,
+} from './exit.ts'
 import { timesEight, isOnCurve, verify, type Point, type Signature } from './eddsa.ts'
 import { checkPage, entriesOf, headAfter, livenessAt, type Page } from './page.ts'
 import { groupByNode, placesOf } from './rows.ts'
 import type { Rejection, RuleName } from './rules.ts'
 import { rowLookup, worthOf, type RowOf, type Settlements, type Table } from './table.ts'
 
-/** A request of the L1 queue; `key` is the point Q, 8 Q gets installed. */
-export type L1Request = {
+/** A request for keys; `key` is the point Q, 8 Q gets installed. */
+export type KeyRequest = {
   readonly kind: 'register' | 'rotate'
   readonly serial: bigint
   readonly account: number
   readonly key: Point
   readonly viewKeyHash: bigint
 }
+/** A request of the L1 queue. */
+export type L1Request = KeyRequest | ExitRequest
 export type Credit = {
   readonly id: bigint
   readonly commitment: bigint
@@ -61,6 +75,8 @@ export type BatchContext = {
   readonly time: bigint
   readonly fee: bigint
   readonly batchNonce: bigint
+  /** Set by L1; reduce-only while the table of this batch is not confirmed. Normal if left out. */
+  readonly mode?: keyof typeof MODE
   readonly table: Table
   readonly settlements: Settlements
 }
@@ -103,6 +119,10 @@ export type MemberStep = {
   readonly conversionCash: bigint
   readonly convertedIds: ReadonlySet<number>
   readonly liveCount: number
+  /** What a served forced exit paid. */
+  readonly forced: ForcedPayment | null
+  /** Changed balances, if the account is reduce-only and has pages. */
+  readonly reductions: readonly Reduction[]
 }
 export type FeeStep = {
   readonly before: Account
@@ -283,6 +303,11 @@ function startOf(
   plan: BatchPlan,
 ): Account {
   const { domain, time } = plan.context
+  if (request?.kind === 'forcedExit') {
+    if (before === null)
+      throw new Broken('RequestMustBeServed', 'the account is not registered', index)
+    return { ...before, meta: exitingMeta(before.meta, time) }
+  }
   if (request !== null && (!isOnCurve(request.key) || timesEight(request.key).x === 0n)) {
     throw new Broken('KeyMustBeInSubgroup', 'the posted point is of no use as a key', index)
   }
@@ -325,7 +350,8 @@ function stepMember(
       index,
     )
   }
-  if (request !== null && run !== null)
+  if (request?.kind === 'forcedExit') assertStandsAlone(index, plan, run)
+  else if (request !== null && run !== null)
     throw new Broken('OwnerKeyMustChangeByRule', 'an L1 request and pages in one batch', index)
   let account = startOf(index, before, request, plan)
 
@@ -340,6 +366,9 @@ function stepMember(
     account = addBalance(account, id, -quantity)
   }
   account = addBalance(account, CASH_ID, conversionCash)
+  const converted = account
+  const forced = request?.kind === 'forcedExit' ? payOut(account, request, rowOf, index) : null
+  if (forced !== null) account = addBalance(account, forced.token, -forced.amount)
   for (const credit of plan.credits.filter((c) => c.account === index)) {
     if (depositCommitment(index, credit.secret) !== credit.commitment) {
       throw new Broken(
@@ -358,6 +387,9 @@ function stepMember(
       account = addBalance(account, CASH_ID, -entry.quantity * entry.price)
     }
   }
+  const isFree = before === null || isFreeToTrade(before, context)
+  const reductions =
+    run === null || isFree ? [] : reduce(index, converted.balances, account.balances, plan)
   const last = live.at(-1)?.page
   if (run?.rotation !== undefined && last?.kind === 'rotation')
     account = rotate(account, last, run.rotation, index)
@@ -396,11 +428,48 @@ function stepMember(
     conversionCash,
     convertedIds,
     liveCount: live.length,
+    forced,
+    reductions,
     isRescue: solvency.isRescue,
     isWorse: solvency.isWorse,
     difference: solvency.difference,
     oldWorth: solvency.oldWorth,
   }
+}
+
+function assertStandsAlone(index: number, plan: BatchPlan, run: JournalRun | null): void {
+  if (run !== null || plan.credits.some((c) => c.account === index))
+    throw new Broken('ForcedExitMustStandAlone', 'pages or a deposit beside a forced exit', index)
+}
+
+function payOut(held: Account, request: ExitRequest, rowOf: RowOf, index: number): ForcedPayment {
+  const { token, freeVault } = request
+  if (token < CASH_ID || token >= TOKEN_UPPER_BOUND || freeVault < 0n || freeVault >= 1n << 64n)
+    throw new Broken('ForcedExitMustBeExact', 'no token, or a vault out of range', index)
+  const payment = forcedPayment(held, request, rowOf)
+  if (typeof payment === 'number')
+    throw new Broken('InstrumentMustBeListed', `instrument ${payment} has no value`, index)
+  return payment
+}
+
+function isFreeToTrade(account: Account, context: BatchContext): boolean {
+  return statusOf(account.meta) === STATUS.active && (context.mode ?? 'normal') === 'normal'
+}
+
+function reduce(
+  index: number,
+  before: Account['balances'],
+  after: Account['balances'],
+  plan: BatchPlan,
+): readonly Reduction[] {
+  const credits = plan.credits
+    .filter((c) => c.account === index && c.token !== CASH_ID)
+    .map((c) => ({ id: c.token, quantity: c.amount }))
+  const reductions = reductionsOf(index, before, after, credits)
+  const wrong = reductions.find((r) => !isReduction(r))
+  if (wrong !== undefined)
+    throw new Broken('ReduceOnlyMustReduce', `instrument ${wrong.id} does not unwind`, index)
+  return reductions
 }
 
 function rotate(
@@ -506,6 +575,8 @@ export function sizeOf(
     requests: plan.requests.length,
     rotations: trace.pages.filter((u) => u.isLive && u.page.kind === 'rotation').length,
     rescues: trace.members.filter((m) => m.isRescue).length,
+    forcedExits: plan.requests.filter((r) => r.kind === 'forcedExit').length,
+    reductions: trace.members.reduce((sum, m) => sum + m.reductions.length, 0),
   }
 }
 

@@ -18,6 +18,8 @@ template MemberTerms() {
     signal input newQuantity[SLOT_COUNT()];
     signal input newSize[SLOT_COUNT() - 1];
     signal input isConverted[SLOT_COUNT() - 1];
+    signal input isReduced[SLOT_COUNT() - 1];
+    signal input isReduceOnly;
     signal input conversionCash;
     signal input feePaid;
     signal input liveCount;
@@ -28,6 +30,7 @@ template MemberTerms() {
     signal output count;
     signal output lookup;
     signal output worth;
+    signal output reduction;
 
     var point = challenge[CH_POINT()];
     var n = SLOT_COUNT() - 1;
@@ -46,8 +49,12 @@ template MemberTerms() {
     signal oldPart[n];
     signal oldLookup[n];
     signal newLookup[n];
+    signal reducedOld[n];
+    signal reducedCount[n];
     var balances = 0;
     var lookups = 0;
+    var reduced = 0;
+    var reductions = 0;
     for (var i = 0; i < n; i++) {
         converted[i] <== isConverted[i] * oldQuantity[i + 1];
         oldKey[i] <== challenge[CH_INSTRUMENT()] * oldId[i];
@@ -57,6 +64,11 @@ template MemberTerms() {
         newTerm[i] <-- newQuantity[i + 1] / (point - index - newKey[i]);
         newTerm[i] * (point - index - newKey[i]) === newQuantity[i + 1];
         balances += newTerm[i] - oldTerm[i];
+        reducedOld[i] <== isReduced[i] * oldTerm[i];
+        reducedCount[i] <-- isReduced[i] / (point - index - oldKey[i]);
+        reducedCount[i] * (point - index - oldKey[i]) === isReduced[i];
+        reduced += reducedOld[i];
+        reductions += reducedCount[i];
 
         newSizePart[i] <== second[1] * newSize[i];
         newLookup[i] <-- (newQuantity[i + 1] + newSizePart[i]) / (second[0] - newId[i]);
@@ -74,6 +86,11 @@ template MemberTerms() {
     cashTerm * cashKey === cashMoved;
     balance <== balances + cashTerm;
     lookup <== lookups;
+
+    // What a reduce-only account with pages may change: balances that are named, each by one reduction.
+    signal reducedTwice <== (1 + challenge[CH_REDUCED()]) * reduced;
+    signal counts <== challenge[CH_REDUCTION_COUNT()] * reductions;
+    reduction <== isReduceOnly * (balances + reducedTwice + counts);
 
     signal oldHeadKey <== challenge[CH_HEAD()] * oldHead;
     signal newHeadKey <== challenge[CH_HEAD()] * newHead;

@@ -76,6 +76,8 @@ export const PAGE_KIND = { padding: 0, trade: 1, withdrawal: 2, rotation: 3 } as
 export const REQUEST_KIND = { none: 0, register: 1, rotate: 2, forcedExit: 3 } as const
 export const STATUS = { active: 1, called: 2, liquidating: 3, exiting: 4, closed: 5 } as const
 export const STATUS_BITS = 3
+/** status 3, since 38, liquidation step 3. */
+export const META_BITS = 44
 export const ROW_STATUS = { live: 1, expired: 2, settled: 3 } as const
 export const MODE = { normal: 0, reduceOnly: 1 } as const
 
@@ -96,6 +98,10 @@ export type Shape = {
   readonly rotations: number
   /** Accounts that a batch may leave below zero in some world, if it makes none of them worse. */
   readonly rescues: number
+  /** Forced exits that one batch can serve. */
+  readonly forcedExits: number
+  /** Balances of reduce-only accounts that one batch can change. */
+  readonly reductions: number
 }
 
 export const SHAPES: readonly Shape[] = [
@@ -110,6 +116,8 @@ export const SHAPES: readonly Shape[] = [
     requests: 2,
     rotations: 1,
     rescues: 2,
+    forcedExits: 2,
+    reductions: 3,
   },
   {
     name: 'small',
@@ -122,6 +130,8 @@ export const SHAPES: readonly Shape[] = [
     requests: 8,
     rotations: 1,
     rescues: 2,
+    forcedExits: 1,
+    reductions: 4,
   },
   {
     name: 'sparse',
@@ -134,6 +144,8 @@ export const SHAPES: readonly Shape[] = [
     requests: 2,
     rotations: 1,
     rescues: 8,
+    forcedExits: 1,
+    reductions: 4,
   },
   {
     name: 'standard',
@@ -146,6 +158,8 @@ export const SHAPES: readonly Shape[] = [
     requests: 2,
     rotations: 1,
     rescues: 4,
+    forcedExits: 1,
+    reductions: 6,
   },
   {
     name: 'large',
@@ -158,6 +172,8 @@ export const SHAPES: readonly Shape[] = [
     requests: 2,
     rotations: 1,
     rescues: 8,
+    forcedExits: 1,
+    reductions: 8,
   },
 ]
 

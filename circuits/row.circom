@@ -123,6 +123,80 @@ template AssertRowsAscend(N) {
     }
 }
 
+// All rows of a batch, the nodes that they are read from, and the two roots above these.
+template Rows(ROWS, ROWS_PER_NODE) {
+    var NODES = ROWS \ ROWS_PER_NODE;
+    signal input tableRoot;
+    signal input settlementRoot;
+    signal input marksRoot;
+    signal input tableFlags;
+    signal input tableNode[TABLE_NODE_COUNT()];
+    signal input settledNode[WINDOW_COUNT()][8];
+    signal input windowBit[WINDOW_COUNT()][3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
+    signal input windowChild[WINDOW_COUNT()][SETTLEMENT_DEPTH() - WINDOW_DEPTH()][8];
+    signal input nodePosition[NODES][NODE_POSITION_BITS()];
+    signal input nodeChild[NODES][8];
+    signal input isUsed[ROWS];
+    signal input place[ROWS][3];
+    signal input id[ROWS];
+    signal input status[ROWS];
+    signal input addOn[ROWS];
+    signal input value[ROWS][ROW_VALUE_COUNT()];
+    signal output isToken[ROWS];
+    signal output isSettled[ROWS];
+
+    // 1. RowMustBeInTable: the nodes that rows are read from are those of the table and the register
+    component worldsRoot = TableRoot();
+    worldsRoot.node <== tableNode;
+    component root = Hash(TAG_TABLE(), 3);
+    root.in <== [marksRoot, worldsRoot.out, tableFlags];
+    root.out === tableRoot;
+    var above = SETTLEMENT_DEPTH() - WINDOW_DEPTH();
+    component window[WINDOW_COUNT()];
+    component windowStep[WINDOW_COUNT()][above];
+    component windowFlag[WINDOW_COUNT()][3 * above];
+    for (var v = 0; v < WINDOW_COUNT(); v++) {
+        window[v] = Hash(TAG_NODE(), 8);
+        window[v].in <== settledNode[v];
+        for (var l = 0; l < above; l++) {
+            windowStep[v][l] = ReadUp();
+            for (var i = 0; i < 3; i++) {
+                windowFlag[v][3 * l + i] = AssertBoolean();
+                windowFlag[v][3 * l + i].in <== windowBit[v][3 * l + i];
+                windowStep[v][l].bit[i] <== windowBit[v][3 * l + i];
+            }
+            windowStep[v][l].child <== windowChild[v][l];
+            windowStep[v][l].node <== l == 0 ? window[v].out : windowStep[v][l == 0 ? 0 : l - 1].parent;
+        }
+        windowStep[v][above - 1].parent === settlementRoot;
+    }
+    component rowNode[NODES];
+    for (var n = 0; n < NODES; n++) {
+        rowNode[n] = RowNode();
+        rowNode[n].position <== nodePosition[n];
+        rowNode[n].child <== nodeChild[n];
+        rowNode[n].tableNode <== tableNode;
+        rowNode[n].settledNode <== settledNode;
+    }
+    component row[ROWS];
+    for (var r = 0; r < ROWS; r++) {
+        row[r] = Row();
+        row[r].isUsed <== isUsed[r];
+        row[r].isInRegister <== nodePosition[r \ ROWS_PER_NODE][NODE_POSITION_BITS() - 1];
+        row[r].place <== place[r];
+        row[r].child <== nodeChild[r \ ROWS_PER_NODE];
+        row[r].id <== id[r];
+        row[r].status <== status[r];
+        row[r].addOn <== addOn[r];
+        row[r].value <== value[r];
+        isToken[r] <== row[r].isToken;
+        isSettled[r] <== row[r].isSettled;
+    }
+    component rowsAscend = AssertRowsAscend(ROWS);
+    rowsAscend.isUsed <== isUsed;
+    rowsAscend.id <== id;
+}
+
 // rowQuantity = sum over accounts of weight * (new + mu * counted old) quantity in this row, rowSize
 // the same of absolute quantities; both were fixed before the second challenge. What counts of the old
 // is everything in a rescued account and what is converted in another.

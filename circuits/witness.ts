@@ -1,11 +1,13 @@
 /** From a trace to the inputs of the batch circuit and the public words. No rule is checked here. */
 import {
   ACCOUNT_UPPER_BOUND,
+  CASH_ID,
   CIPHER_WORD_COUNT,
   FEE_ACCOUNT_INDEX,
   FIELD_MODULUS as P,
   FLAG_WORD_BITS,
   LIVE_COUNT_BITS,
+  MODE,
   PAGE_KIND,
   REQUEST_KIND,
   SLOT_COUNT,
@@ -15,9 +17,10 @@ import {
   type Shape,
 } from './params.ts'
 import { leafHash, slotsOf, type Account } from './account.ts'
-import type { BatchTrace, MemberStep } from './batch.ts'
+import type { BatchTrace, L1Request, MemberStep } from './batch.ts'
 import { challengesOf } from './challenges.ts'
 import { BASE } from './eddsa.ts'
+import { CAPS } from './exit.ts'
 import { mod } from './field.ts'
 import { entriesOf, PADDING, type Page } from './page.ts'
 import { hash } from './poseidon.ts'
@@ -88,7 +91,9 @@ export function buildBatch(
   const { table, settlements } = trace.plan.context
   const rows = rowInputs(shape, trace.instruments, table, settlements)
   const rescues = rescueInputs(shape, members)
-  const flags = flagWords(pages, rows, accounts, edges, rescues)
+  const reductions = reductionInputs(shape, members)
+  const forced = forcedInputs(shape, trace, rows)
+  const flags = flagWords(pages, rows, accounts, edges, rescues, reductions)
   const privates = [
     ...pages.heads,
     ...edges.withdrawalStamp,
@@ -103,6 +108,7 @@ export function buildBatch(
       mod(s.conversionCash),
     ]),
     ...rescues.oldWorth.flat(),
+    ...reductionWords(reductions),
   ]
   const commitment = hash('COMMITMENT', [salt, ...words, ...privates])
   const { heads: _heads, ...pageSignals } = pages
@@ -120,6 +126,8 @@ export function buildBatch(
       ...pageSignals,
       ...accountSignals,
       ...rescues,
+      ...reductions,
+      ...forced,
       feeAccountViewKeyHash: trace.feeAccount.before.viewKeyHash,
       feeAccountMeta: trace.feeAccount.before.meta,
       feeAccountSalt: trace.feeAccount.before.salt,
@@ -135,6 +143,55 @@ export function buildBatch(
     }
   }
   return { words, commitment, newRoot: after.root, finish }
+}
+
+/** Forced exits by slot: the request, the cap that binds, the world and the row that show it. */
+function forcedInputs(shape: Shape, trace: BatchTrace, rows: RowInputs) {
+  const requests = trace.plan.requests.flatMap((request, q) =>
+    request.kind === 'forcedExit' ? [{ request, q }] : [],
+  )
+  if (requests.length > shape.forcedExits)
+    throw new Error(`witness: ${requests.length} forced exits do not fit shape ${shape.name}`)
+  const at = times(shape.forcedExits, (k) => {
+    const found = requests[k]
+    const payment = trace.members.find((m) => m.index === found?.request.account)?.forced
+    return found === undefined || !payment ? null : { ...payment, q: found.q }
+  })
+  return {
+    forcedChoice: at.map((p) => times(shape.requests, (q) => bool(p?.q === q))),
+    forcedCap: at.map((p) => CAPS.map((cap) => bool(p?.cap === cap))),
+    forcedWorld: at.map((p) => times(WORLD_COUNT, (s) => bool(p?.world === s))),
+    forcedRow: at.map((p) =>
+      rows.list.map((row) => bool(p?.cap === 'world' && p.token !== CASH_ID && row.id === p.token)),
+    ),
+  }
+}
+
+function reductionInputs(shape: Shape, slots: readonly MemberSlot[]) {
+  const reductions = slots.flatMap(({ step }) => step?.reductions ?? [])
+  if (reductions.length > shape.reductions)
+    throw new Error(`witness: ${reductions.length} reductions do not fit shape ${shape.name}`)
+  const at = times(shape.reductions, (t) => reductions[t])
+  return {
+    reductionChoice: at.map((r) =>
+      slots.map((s) => bool(r !== undefined && s.index === r.account)),
+    ),
+    reductionId: at.map((r) => BigInt(r?.id ?? 0)),
+    reductionKept: at.map((r) => mod(r?.kept ?? 0n)),
+    reductionClosed: at.map((r) => mod(r?.closed ?? 0n)),
+    reductionIsShort: at.map((r) => bool(r?.isShort ?? false)),
+  }
+}
+
+function reductionWords(r: ReturnType<typeof reductionInputs>): readonly bigint[] {
+  return r.reductionId.map((id, t) =>
+    mod(
+      id +
+        ((r.reductionKept[t] as bigint) << 28n) +
+        ((r.reductionClosed[t] as bigint) << 84n) +
+        ((r.reductionIsShort[t] as bigint) << 140n),
+    ),
+  )
 }
 
 type MemberSlot = { readonly index: number; readonly step: MemberStep | null }
@@ -163,7 +220,7 @@ function headerOf(
     domain: context.domain,
     batchNumber: context.batchNumber,
     time: context.time,
-    mode: 0n,
+    mode: BigInt(MODE[context.mode ?? 'normal']),
     oldRoot,
     newRoot,
     tableNumber: view.tableNumber,
@@ -227,6 +284,7 @@ function accountInputs(slots: readonly MemberSlot[]) {
     isEmpty: of((s) => bool(s.before === null), 1n),
     isRegistered: of((s) => bool(s.request?.kind === 'register'), 0n),
     isRotatedByL1: of((s) => bool(s.request?.kind === 'rotate'), 0n),
+    isForced: of((s) => bool(s.request?.kind === 'forcedExit'), 0n),
     isSigned: of((s) => bool(s.run !== null), 0n),
     oldOwnerKeyHash: of((s) => s.before?.ownerKeyHash ?? 0n, 0n),
     oldViewKeyHash: of((s) => s.before?.viewKeyHash ?? 0n, 0n),
@@ -250,6 +308,15 @@ function accountInputs(slots: readonly MemberSlot[]) {
         slotsOf(s.before ?? NOTHING)
           .slice(1)
           .map((b) => bool(s.convertedIds.has(b.id))),
+      Array<bigint>(SLOT_COUNT - 1).fill(0n),
+    ),
+    isReduced: of(
+      (s) => {
+        const ids = new Set(s.reductions.map((r) => r.id))
+        return slotsOf(s.before ?? NOTHING)
+          .slice(1)
+          .map((b) => bool(b.id !== 0 && ids.has(b.id)))
+      },
       Array<bigint>(SLOT_COUNT - 1).fill(0n),
     ),
     conversionCash: of((s) => mod(s.conversionCash), 0n),
@@ -276,6 +343,18 @@ function rescueInputs(shape: Shape, slots: readonly MemberSlot[]) {
   }
 }
 
+/** Six words: kind and serial, account, then what the kind asks for; of a forced exit also what it pays. */
+function requestWord(request: L1Request | undefined, trace: BatchTrace): readonly bigint[] {
+  if (request === undefined) return Array<bigint>(6).fill(0n)
+  const head = [BigInt(REQUEST_KIND[request.kind]) + 8n * request.serial, BigInt(request.account)]
+  if (request.kind === 'forcedExit') {
+    const paid = trace.members.find((m) => m.index === request.account)?.forced?.amount ?? 0n
+    return [...head, BigInt(request.token), request.to, request.freeVault, mod(paid)]
+  }
+  const viewKeyHash = request.kind === 'register' ? request.viewKeyHash : 0n
+  return [...head, request.key.x, request.key.y, viewKeyHash, 0n]
+}
+
 function edgeInputs(shape: Shape, trace: BatchTrace, slots: readonly MemberSlot[]) {
   const { credits, requests } = trace.plan
   // A live page, also to the keys held already; or changed keys, whatever the pages say.
@@ -297,19 +376,7 @@ function edgeInputs(shape: Shape, trace: BatchTrace, slots: readonly MemberSlot[
     }),
     depositSecret: times(shape.deposits, (i) => credits[i]?.secret ?? 0n),
     depositChoice: times(shape.deposits, (i) => choice(credits[i]?.account)),
-    requestWord: times(shape.requests, (i) => {
-      const q = requests[i]
-      return q === undefined
-        ? [0n, 0n, 0n, 0n, 0n, 0n]
-        : [
-            BigInt(REQUEST_KIND[q.kind]) + 8n * q.serial,
-            BigInt(q.account),
-            q.key.x,
-            q.key.y,
-            q.kind === 'register' ? q.viewKeyHash : 0n,
-            0n,
-          ]
-    }),
+    requestWord: times(shape.requests, (i) => requestWord(requests[i], trace)),
     requestSerial: times(shape.requests, (i) => requests[i]?.serial ?? 0n),
     requestChoice: times(shape.requests, (i) => choice(requests[i]?.account)),
     withdrawalWord: times(shape.withdrawals, (i) => {
@@ -331,6 +398,7 @@ function flagWords(
   accounts: ReturnType<typeof accountInputs>,
   edges: ReturnType<typeof edgeInputs>,
   rescues: ReturnType<typeof rescueInputs>,
+  reductions: ReturnType<typeof reductionInputs>,
 ): readonly bigint[] {
   const bits: bigint[] = []
   pages.isLive.forEach((live, i) => bits.push(live, pages.isSkipped[i] as bigint))
@@ -344,6 +412,7 @@ function flagWords(
     edges.withdrawalChoice.forEach((choice) => bits.push(choice[a] as bigint))
     bits.push(
       ...(accounts.isConverted[a] as bigint[]),
+      ...(accounts.isReduced[a] as bigint[]),
       ...bitsOf(accounts.liveCount[a] as bigint, LIVE_COUNT_BITS),
       accounts.isSigned[a] as bigint,
     )
@@ -352,6 +421,7 @@ function flagWords(
   rescues.rescueChoice.forEach((choice, k) =>
     bits.push(...choice, ...(rescues.isWorse[k] as bigint[])),
   )
+  bits.push(...reductions.reductionChoice.flat())
   return times(Math.ceil(bits.length / FLAG_WORD_BITS), (w) =>
     bits
       .slice(w * FLAG_WORD_BITS, (w + 1) * FLAG_WORD_BITS)

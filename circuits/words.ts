@@ -31,6 +31,12 @@ export const REQUEST_WORDS = [
   'data2',
   'data3',
 ] as const
+/** data0 to data3 by kind of request. */
+export const REQUEST_DATA = {
+  register: ['key x', 'key y', 'view key hash', '0'],
+  rotate: ['key x', 'key y', '0', '0'],
+  forcedExit: ['token', 'L1 address', 'free vault in lots', 'amount paid'],
+} as const
 export const WITHDRAWAL_WORDS = ['token', 'amount', 'to'] as const
 export const ACCOUNT_WORDS = 2 + CIPHER_WORD_COUNT
 

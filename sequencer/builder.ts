@@ -68,6 +68,15 @@ function excess(ledger: Ledger, trace: BatchTrace, shape: Shape): Rejection | nu
     const detail = `more than ${shape.rescues} accounts below zero in some world`
     return { rule: 'AccountMustBeSolvent', detail, account: (last as MemberStep).index }
   }
+  if (part === 'reductions') {
+    const unwinding = trace.members.filter((m) => m.reductions.length > 0)
+    const detail = `more than ${shape.reductions} balances of reduce-only accounts change`
+    return {
+      rule: 'ReduceOnlyMustReduce',
+      detail,
+      account: (unwinding.at(-1) as MemberStep).index,
+    }
+  }
   return { rule: 'InstrumentMustBeListed', detail: `more ${part} than the shape has` }
 }
 
@@ -116,18 +125,32 @@ function planOf(
     accounts.forEach((a) => members.add(a))
     return true
   }
-  // A prefix of the L1 queue: the first request that does not fit ends it.
+  // A prefix of the L1 queue: the first request that does not fit ends it. A second one of an account
+  // waits for the next batch.
   const requests: L1Request[] = []
+  const exiting = new Set<number>()
   for (const request of waiting.requests.slice(0, leftOut.requestCount)) {
     const again = requests.some((r) => r.account === request.account)
-    if (requests.length === shape.requests || again || !fits(request.account)) break
+    const isExit = request.kind === 'forcedExit'
+    const hasSlot = !isExit || exiting.size < shape.forcedExits
+    const isReady = isExit ? ledger.accounts.has(request.account) : true
+    if (requests.length === shape.requests || again || !hasSlot || !isReady) break
+    if (!fits(request.account)) break
     requests.push(request)
+    if (isExit) exiting.add(request.account)
   }
   const busy = new Set(requests.map((r) => r.account))
   const credits: Credit[] = []
   for (const credit of waiting.credits) {
     const exists = ledger.accounts.has(credit.account) || busy.has(credit.account)
-    if (!exists || leftOut.credits.has(credit.id) || credits.length === shape.deposits) continue
+    // A forced exit is counted from the account as it stands: deposits come in a later batch.
+    if (
+      !exists ||
+      exiting.has(credit.account) ||
+      leftOut.credits.has(credit.id) ||
+      credits.length === shape.deposits
+    )
+      continue
     if (fits(credit.account)) credits.push(credit)
   }
   const journals = new Map<number, JournalRun>()

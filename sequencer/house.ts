@@ -86,8 +86,9 @@ export class House {
     const news = await this.l1.news()
     this.requests.push(...news.requests)
     for (const request of news.requests) {
+      if (request.kind !== 'register') continue
       const viewKey = this.shownViewKeys.get(request.viewKeyHash)
-      if (request.kind === 'register' && viewKey !== undefined)
+      if (viewKey !== undefined)
         this.ledger.viewKeys.set(request.account, viewKey)
     }
     for (const deposit of news.deposits) this.deposits.set(deposit.id, deposit)
@@ -241,7 +242,7 @@ export class House {
     this.lastTime = plan.context.time
     this.ledger.settle(trace)
     for (const request of plan.requests)
-      this.ledger.ownerKeys.set(request.account, timesEight(request.key))
+      if (request.kind !== 'forcedExit') this.ledger.ownerKeys.set(request.account, timesEight(request.key))
     for (const [index, run] of plan.journals) {
       if (
         run.rotation !== undefined &&

@@ -59,6 +59,14 @@ template AssertNonZero() {
     in * inverse === 1;
 }
 
+// Fails if in = 0 while enabled; enabled is boolean.
+template AssertNonZeroIf() {
+    signal input enabled;
+    signal input in;
+    signal inverse <-- in != 0 ? enabled / in : 0;
+    in * inverse === enabled;
+}
+
 // Eight indicators of a three-bit digit, given its bits. All products: sums would cost a linear
 // constraint each.
 template OneHot8() {

@@ -15,11 +15,11 @@ export type Draft = {
   header: List; depositWord: Lists; requestWord: Lists; withdrawalWord: Lists; accountWord: Lists
   isLive: List; isSkipped: List; kindBit: Lists; account: List; counterparty: List; stamp: List; maxFee: List
   previousHead: List; payload: List; instrument: Lists; quantity: Lists; price: Lists
-  isEmpty: List; isRegistered: List; isRotatedByL1: List; isSigned: List
+  isEmpty: List; isRegistered: List; isRotatedByL1: List; isForced: List; isSigned: List
   oldOwnerKeyHash: List; oldViewKeyHash: List; oldHead: List; oldMeta: List; oldSalt: List
   oldId: Lists; oldQuantity: Lists; newOwnerKeyHash: List; newHead: List; viewKey: List; newId: Lists; newQuantity: Lists
   signerX: List; signerY: List; signatureX: List; signatureY: List; signatureS: List
-  isConverted: Lists; conversionCash: List; liveCount: List
+  isConverted: Lists; isReduced: Lists; conversionCash: List; liveCount: List
   difference: Lists; rescueChoice: Lists; isWorse: Lists; oldWorth: Lists
   feeAccountViewKeyHash: bigint; feeAccountMeta: bigint; feeAccountSalt: bigint; feeAccountCash: bigint; feeAccountViewKey: bigint
   child: bigint[][][]; topNode: List; marksRoot: bigint; tableFlags: bigint
@@ -27,6 +27,8 @@ export type Draft = {
   tableNode: List; settledNode: Lists; windowBit: Lists; windowChild: bigint[][][]; rowQuantity: List; rowSize: List
   depositSecret: List; depositChoice: Lists; withdrawalStamp: List; withdrawalChoice: Lists
   requestSerial: List; requestChoice: Lists; rotationIsUsed: List; rotationX: List; rotationY: List; rotationChoice: Lists
+  forcedChoice: Lists; forcedCap: Lists; forcedWorld: Lists; forcedRow: Lists
+  reductionChoice: Lists; reductionId: List; reductionKept: List; reductionClosed: List; reductionIsShort: List
 }
 
 function copy(value: WitnessValue): WitnessValue {
@@ -62,11 +64,12 @@ function flagWordsOf(draft: Draft): List {
   draft.isEmpty.forEach((_, a) => {
     for (const choice of [...draft.depositChoice, ...draft.withdrawalChoice]) bits.push(choice[a] as bigint)
     const count = draft.liveCount[a] as bigint
-    bits.push(...(draft.isConverted[a] as List),
+    bits.push(...(draft.isConverted[a] as List), ...(draft.isReduced[a] as List),
       ...Array.from({ length: LIVE_COUNT_BITS }, (__, i) => (count >> BigInt(i)) & 1n),
       draft.isSigned[a] as bigint, ...draft.rotationChoice.map((c) => c[a] as bigint))
   })
   draft.rescueChoice.forEach((choice, k) => bits.push(...choice, ...(draft.isWorse[k] as List)))
+  bits.push(...draft.reductionChoice.flat())
   return Array.from({ length: Math.ceil(bits.length / FLAG_WORD_BITS) }, (_, w) =>
     mod(bits.slice(w * FLAG_WORD_BITS, (w + 1) * FLAG_WORD_BITS).reduce((sum, bit, i) => sum + (bit << BigInt(i)), 0n)))
 }
@@ -83,7 +86,9 @@ export function commitmentOf(draft: Draft): bigint {
       mod((difference[2 * i] as bigint) + ((difference[2 * i + 1] as bigint) << BigInt(WORLD_BITS)))),
     draft.conversionCash[a] as bigint])
   return hash('COMMITMENT', [draft.commitmentSalt, ...wordsOf(draft), ...draft.isLive.map((_, i) => headOf(draft, i)),
-    ...draft.withdrawalStamp, ...flagWordsOf(draft), ...perAccount, ...draft.oldWorth.flat()].map(mod))
+    ...draft.withdrawalStamp, ...flagWordsOf(draft), ...perAccount, ...draft.oldWorth.flat(),
+    ...draft.reductionId.map((id, t) => id + ((draft.reductionKept[t] as bigint) << 28n)
+      + ((draft.reductionClosed[t] as bigint) << 84n) + ((draft.reductionIsShort[t] as bigint) << 140n))].map(mod))
 }
 
 /** C and y follow a change; x stays, as any x is a fair challenge in a test. */

@@ -223,7 +223,9 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
     const { request } = house.join()
     return forgedDraft(MINI, house, house.plan({ requests: [request] }), { after: (x) => ({ ...x, head: genesisHead(1n, 16, x.ownerKeyHash) }) })
   }],
-  ['RequestMustBeServed', 'a forced exit, which has no rule yet', () => l1Rotation((d) => set(d.requestWord[0], 0, 3n + 24n))],
+  ['RequestMustBeServed', 'a rotation called a forced exit', () => l1Rotation((d) => set(d.requestWord[0], 0, 3n + 24n))],
+  ['RequestMustBeServed', 'an amount paid by a rotation', () => l1Rotation((d) => set(d.requestWord[0], 5, 1n))],
+  ['RequestMustBeServed', 'a point in an unused request', () => l1Rotation((d) => set(d.requestWord[1], 2, 1n))],
   ['RequestMustBeServed', 'a kind of 4', () => l1Rotation((d) => set(d.requestWord[0], 0, 4n + 24n))],
   ['RequestMustBeServed', 'a serial of 2^64', () => l1Rotation((d) => {
     set(d.requestSerial, 0, 1n << 64n)
@@ -237,7 +239,6 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
   ['KeyMustBeInSubgroup', 'a point off the curve', () => changed(registrationDraft(), (d) => set(d.requestWord[0], 2, 5n))],
   ['KeyMustBeInSubgroup', 'the point of order two', () => posted(ORDER_TWO)],
   ['KeyMustBeInSubgroup', 'the identity', () => posted(IDENTITY)],
-  ['KeyMustBeInSubgroup', 'a point in an unused request', () => changed(l1Rotation(), (d) => set(d.requestWord[1], 2, 1n))],
   ['KeyMustBeInSubgroup', 'a rotation page to a point off the curve', () => changed(rotationDraft(), (d) => set(d.rotationX, 0, 5n))],
   ['KeyMustBeInSubgroup', 'a rotation page to the point of order two', () => changed(rotationDraft(), (d) => {
     set(d.rotationX, 0, 0n)

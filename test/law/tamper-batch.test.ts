@@ -77,7 +77,7 @@ function unconverted(): Draft {
 }
 
 const attacks: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
-  ['ModeMustBeKnown', 'another mode', () => changed(coverDraft(), (d) => set(d.header, 3, 1n))],
+  ['ModeMustBeKnown', 'a mode of 2', () => changed(coverDraft(), (d) => set(d.header, 3, 2n))],
   ['ModeMustBeKnown', 'a reserved word', () => changed(coverDraft(), (d) => set(d.header, 14, 1n))],
   ['ModeMustBeKnown', 'the other reserved word', () => changed(coverDraft(), (d) => set(d.header, 15, 1n))],
   ['ModeMustBeKnown', 'a time of 2^38', () => changed(coverDraft(), (d) => set(d.header, 2, 1n << 38n))],
@@ -275,6 +275,7 @@ const bound: readonly (readonly [string, () => Draft])[] = [
   ['a difference of worth', () => late(coverDraft(), (d) => set(d.difference[0], 3, 5n))],
   ['a rescue', () => late(coverDraft(), (d) => set(d.rescueChoice[0], 0, 1n))],
   ['a conversion', () => late(coverDraft(), (d) => set(d.isConverted[0], 16, 1n))],
+  ['a reduction named', () => late(coverDraft(traded()), (d) => set(d.isReduced[0], 1, 1n))],
   ['a worse world', () => late(coverDraft(), (d) => set(d.isWorse[0], 2, 1n))],
   ['the place of an unused row', () => late(coverDraft(), (d) => set(d.rowPlace[3], 0, 1n))],
   ['the node of unused rows', () => late(coverDraft(), (d) => { set(d.nodePosition[2], 0, 1n); d.nodeChild[2] = Array<bigint>(8).fill(0n) })],
@@ -325,6 +326,7 @@ describe('what is fair, to the edge, is accepted', () => {
     }))],
     ['an unused row before a used one of the same node', (): Draft => resum(changed(coverDraft(), (d) => swapRows(d, 0, 1)))],
     ['a rotation', (): Draft => rotationDraft()],
+    ['cover while all may only reduce', (): Draft => changed(coverDraft(traded()), (d) => set(d.header, 3, 1n))],
     ['a settled value beside a row of the table', (): Draft => {
       const scene = traded()
       scene.house.settled = [settledRow(1024, 60_000_000n)]

@@ -353,65 +353,26 @@ template Batch(PAGES, MEMBERS, ROWS, ROWS_PER_NODE, DEPOSITS, WITHDRAWALS, REQUE
         rotated[a] === isRotatedByL1[a];
         forced[a] === isForced[a];
     }
-    // 2. RequestMustBeServed: each forced exit has a slot, each slot one forced exit at most
-    component forcedFlag[FORCED_EXITS][REQUESTS];
-    component forcedOnce[FORCED_EXITS];
-    component forcedExit[FORCED_EXITS];
-    signal forcedPart[FORCED_EXITS][REQUESTS][3];
-    signal forcedMember[FORCED_EXITS][REQUESTS][MEMBERS];
+    component forcedExits = ForcedExits(FORCED_EXITS, REQUESTS, MEMBERS, ROWS, RESCUES);
     for (var q = 0; q < REQUESTS; q++) {
-        var slots = 0;
-        for (var k = 0; k < FORCED_EXITS; k++) {
-            forcedFlag[k][q] = AssertBoolean();
-            forcedFlag[k][q].in <== forcedChoice[k][q];
-            slots += forcedChoice[k][q];
-        }
-        slots === request[q].isForced;
+        forcedExits.isForced[q] <== request[q].isForced;
     }
-    for (var k = 0; k < FORCED_EXITS; k++) {
-        forcedOnce[k] = AssertBoolean();
-        forcedExit[k] = ForcedExit(MEMBERS, ROWS, RESCUES);
-        var used = 0;
-        var token = 0;
-        var freeVault = 0;
-        var amount = 0;
-        var chosen[MEMBERS];
-        for (var a = 0; a < MEMBERS; a++) {
-            chosen[a] = 0;
-        }
-        for (var q = 0; q < REQUESTS; q++) {
-            used += forcedChoice[k][q];
-            forcedPart[k][q][0] <== forcedChoice[k][q] * requestWord[q][2];
-            forcedPart[k][q][1] <== forcedChoice[k][q] * requestWord[q][4];
-            forcedPart[k][q][2] <== forcedChoice[k][q] * requestWord[q][5];
-            token += forcedPart[k][q][0];
-            freeVault += forcedPart[k][q][1];
-            amount += forcedPart[k][q][2];
-            for (var a = 0; a < MEMBERS; a++) {
-                forcedMember[k][q][a] <== forcedChoice[k][q] * requestChoice[q][a];
-                chosen[a] += forcedMember[k][q][a];
-            }
-        }
-        forcedOnce[k].in <== used;
-        forcedExit[k].isUsed <== used;
-        forcedExit[k].token <== token;
-        forcedExit[k].freeVault <== freeVault;
-        forcedExit[k].amount <== amount;
-        for (var a = 0; a < MEMBERS; a++) {
-            forcedExit[k].choice[a] <== chosen[a];
-            forcedExit[k].newCash[a] <== newQuantity[a][0];
-        }
-        forcedExit[k].isCap <== forcedCap[k];
-        forcedExit[k].worldChoice <== forcedWorld[k];
-        forcedExit[k].rowChoice <== forcedRow[k];
-        forcedExit[k].newId <== newId;
-        forcedExit[k].difference <== difference;
-        forcedExit[k].rescueChoice <== rescueChoice;
-        forcedExit[k].oldWorth <== oldWorth;
-        forcedExit[k].rowId <== rowId;
-        forcedExit[k].rowAddOn <== rowAddOn;
-        forcedExit[k].rowValue <== rowValue;
+    for (var a = 0; a < MEMBERS; a++) {
+        forcedExits.newCash[a] <== newQuantity[a][0];
     }
+    forcedExits.word <== requestWord;
+    forcedExits.requestChoice <== requestChoice;
+    forcedExits.choice <== forcedChoice;
+    forcedExits.isCap <== forcedCap;
+    forcedExits.worldChoice <== forcedWorld;
+    forcedExits.rowChoice <== forcedRow;
+    forcedExits.newId <== newId;
+    forcedExits.difference <== difference;
+    forcedExits.rescueChoice <== rescueChoice;
+    forcedExits.oldWorth <== oldWorth;
+    forcedExits.rowId <== rowId;
+    forcedExits.rowAddOn <== rowAddOn;
+    forcedExits.rowValue <== rowValue;
     component reductionSlot[REDUCTIONS];
     for (var t = 0; t < REDUCTIONS; t++) {
         reductionSlot[t] = Reduction(MEMBERS);

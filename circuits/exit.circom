@@ -2,6 +2,7 @@
 //
 //  1. ForcedExitMustBeExact
 //  2. ReduceOnlyMustReduce
+//  3. RequestMustBeServed
 pragma circom 2.2.0;
 
 include "lib/bits.circom";
@@ -175,6 +176,85 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     signal before <== isLoss * oldWorthNamed;
     component binds = AssertInRange(WORLD_BITS());
     binds.in <== lot + isCashWorld - after - before - isWorld - isLoss;
+}
+
+// The requests that are forced exits, each in one of COUNT slots.
+template ForcedExits(COUNT, REQUESTS, MEMBERS, ROWS, RESCUES) {
+    signal input isForced[REQUESTS];
+    signal input word[REQUESTS][6];
+    signal input requestChoice[REQUESTS][MEMBERS];
+    signal input choice[COUNT][REQUESTS];
+    signal input isCap[COUNT][4];
+    signal input worldChoice[COUNT][WORLD_COUNT()];
+    signal input rowChoice[COUNT][ROWS];
+    signal input newId[MEMBERS][SLOT_COUNT() - 1];
+    signal input newCash[MEMBERS];
+    signal input difference[MEMBERS][WORLD_COUNT()];
+    signal input rescueChoice[RESCUES][MEMBERS];
+    signal input oldWorth[RESCUES][WORLD_COUNT()];
+    signal input rowId[ROWS];
+    signal input rowAddOn[ROWS];
+    signal input rowValue[ROWS][ROW_VALUE_COUNT()];
+
+    // 3. RequestMustBeServed: each forced exit has a slot, each slot one forced exit at most
+    component flag[COUNT][REQUESTS];
+    component once[COUNT];
+    component slot[COUNT];
+    signal part[COUNT][REQUESTS][3];
+    signal member[COUNT][REQUESTS][MEMBERS];
+    for (var q = 0; q < REQUESTS; q++) {
+        var slots = 0;
+        for (var k = 0; k < COUNT; k++) {
+            flag[k][q] = AssertBoolean();
+            flag[k][q].in <== choice[k][q];
+            slots += choice[k][q];
+        }
+        slots === isForced[q];
+    }
+    for (var k = 0; k < COUNT; k++) {
+        var used = 0;
+        var token = 0;
+        var freeVault = 0;
+        var amount = 0;
+        var chosen[MEMBERS];
+        for (var a = 0; a < MEMBERS; a++) {
+            chosen[a] = 0;
+        }
+        for (var q = 0; q < REQUESTS; q++) {
+            used += choice[k][q];
+            part[k][q][0] <== choice[k][q] * word[q][2];
+            part[k][q][1] <== choice[k][q] * word[q][4];
+            part[k][q][2] <== choice[k][q] * word[q][5];
+            token += part[k][q][0];
+            freeVault += part[k][q][1];
+            amount += part[k][q][2];
+            for (var a = 0; a < MEMBERS; a++) {
+                member[k][q][a] <== choice[k][q] * requestChoice[q][a];
+                chosen[a] += member[k][q][a];
+            }
+        }
+        once[k] = AssertBoolean();
+        once[k].in <== used;
+        slot[k] = ForcedExit(MEMBERS, ROWS, RESCUES);
+        slot[k].isUsed <== used;
+        slot[k].token <== token;
+        slot[k].freeVault <== freeVault;
+        slot[k].amount <== amount;
+        for (var a = 0; a < MEMBERS; a++) {
+            slot[k].choice[a] <== chosen[a];
+        }
+        slot[k].isCap <== isCap[k];
+        slot[k].worldChoice <== worldChoice[k];
+        slot[k].rowChoice <== rowChoice[k];
+        slot[k].newId <== newId;
+        slot[k].newCash <== newCash;
+        slot[k].difference <== difference;
+        slot[k].rescueChoice <== rescueChoice;
+        slot[k].oldWorth <== oldWorth;
+        slot[k].rowId <== rowId;
+        slot[k].rowAddOn <== rowAddOn;
+        slot[k].rowValue <== rowValue;
+    }
 }
 
 // One changed balance of a reduce-only account with pages: kept + closed lots of one sign before, kept

@@ -1,6 +1,7 @@
 /** Forced exits and unwinding: what is paid to the lot, and for each attack the rule that refuses it. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { CASH_ID, STATUS } from '../../circuits/params.ts'
+import { leafHash } from '../../circuits/account.ts'
 import type { BatchPlan } from '../../circuits/batch.ts'
 import { eighthOf, signingKey } from '../../circuits/eddsa.ts'
 import { CAPS, statusOf, type Cap, type ForcedPayment } from '../../circuits/exit.ts'
@@ -344,6 +345,38 @@ const unwindings: readonly (readonly [rule: string, name: string, make: () => Dr
 function d1(draft: Draft): void {
   draft.reductionChoice[1] = [...(draft.reductionChoice[0] as bigint[])]
 }
+
+/** An account of another status than trading or exits lead to. */
+function flagged(status: keyof typeof STATUS): Scene {
+  const scene = traded()
+  const { house, a } = scene
+  const account = house.accounts.get(a.index)
+  if (account === undefined) throw new Error('no account')
+  const next = { ...account, meta: BigInt(STATUS[status]) + 8n * (house.time - 100n) + (2n << 41n) }
+  house.accounts.set(a.index, next)
+  house.tree.set(a.index, leafHash(next))
+  return scene
+}
+
+describe.each(['called', 'liquidating', 'exiting', 'closed'] as const)('an account that is %s', (status) => {
+  test('keeps its status and its clock in a forced exit', () => {
+    const scene = flagged(status)
+    const { house, a } = scene
+    const plan = planOf({ scene, who: a, token: TOKEN })
+    expect(refusedAs(forgedDraft(MINI, house, plan))).toEqual(['accepted'])
+    expect(refusedAs(forgedDraft(MINI, house, plan, { after: (x) => ({ ...x, meta: BigInt(STATUS.exiting) + 8n * house.time }) })))
+      .toEqual(['CipherMustMatchLeaf'])
+    const meta = house.accounts.get(a.index)?.meta
+    settle(house, plan)
+    expect(house.accounts.get(a.index)?.meta).toBe(meta)
+  }, 20_000)
+
+  test('may only reduce', () => {
+    const [opening, closing] = [tradeOf(flagged(status), 1n), tradeOf(flagged(status), -5n)]
+    expect(refusedAs(forgedDraft(MINI, opening, opening.plan()))).toEqual(['ReduceOnlyMustReduce'])
+    expect(refusedAs(forgedDraft(MINI, closing, closing.plan()))).toEqual(['accepted'])
+  }, 20_000)
+})
 
 describe('attacks on forced exits', () => {
   test.each([...payments, ...services, ...unwindings])('%s: %s', (rule, _name, make) => {

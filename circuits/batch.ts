@@ -2,46 +2,22 @@
  * A batch in numbers: from pages, requests and deposits to the accounts after it, or the name of the
  * rule that it breaks. Pure: the sequencer decides what goes in, the witness follows from the result.
  */
+import { CASH_ID, FEE_ACCOUNT_INDEX, FIRST_MEMBER_INDEX, type MODE } from './params.ts'
 import {
-  CASH_ID,
-  FEE_ACCOUNT_INDEX,
-  FIRST_MEMBER_INDEX,
-  MODE,
-  SLOT_COUNT,
-  STATUS,
-  WORLD_COUNT,
-  TOKEN_UPPER_BOUND,
-  type Shape,
-} from './params.ts'
-import {
-  activeMeta,
   addBalance,
   batchKey,
-  depositCommitment,
   encryptAccount,
-  genesisHead,
-  isInQuantityRange,
   ownerKeyHash,
-  rotationPayload,
   saltOf,
-  viewKeyHash,
   type Account,
 } from './account.ts'
-import {
-  exitingMeta,
-  forcedPayment,
-  isReduction,
-  reductionsOf,
-  statusOf,
-  type ExitRequest,
-  type ForcedPayment,
-  type Reduction,
-} from './exit.ts'
-import { timesEight, isOnCurve, verify, type Point, type Signature } from './eddsa.ts'
+import { instrumentsOf } from './batch-size.ts'
+import { verify, type Point, type Signature } from './eddsa.ts'
+import type { ExitRequest, ForcedPayment, Reduction } from './exit.ts'
+import { stepMember } from './member-step.ts'
 import { checkPage, entriesOf, headAfter, livenessAt, type Page } from './page.ts'
-import { groupByNode, placesOf } from './rows.ts'
-import type { Rejection, RuleName } from './rules.ts'
-import { rowLookup, worthOf, type RowOf, type Settlements, type Table } from './table.ts'
+import { Broken, type Rejection } from './rules.ts'
+import { rowLookup, type RowOf, type Settlements, type Table } from './table.ts'
 
 /** A request for keys; `key` is the point Q, 8 Q gets installed. */
 export type KeyRequest = {
@@ -143,14 +119,6 @@ export type Outcome =
   | { readonly ok: true; readonly trace: BatchTrace }
   | { readonly ok: false; readonly rejection: Rejection }
 
-class Broken extends Error {
-  readonly rejection: Rejection
-  constructor(rule: RuleName, detail: string, account?: number) {
-    super(`${rule}: ${detail}`)
-    this.rejection = account === undefined ? { rule, detail } : { rule, detail, account }
-  }
-}
-
 /** Applies a plan to the accounts; nothing is changed in place. */
 export function executeBatch(accounts: ReadonlyMap<number, Account>, plan: BatchPlan): Outcome {
   try {
@@ -184,18 +152,6 @@ function traceOf(accounts: ReadonlyMap<number, Account>, plan: BatchPlan): Batch
     payouts,
     instruments,
   }
-}
-
-/** Instruments that need a row: held after, converted, or held before by a rescued account. */
-export function instrumentsOf(
-  members: readonly Pick<MemberStep, 'before' | 'after' | 'convertedIds' | 'isRescue'>[],
-): readonly number[] {
-  const ids = members.flatMap((m) => [
-    ...m.after.balances.map((b) => b.id),
-    ...m.convertedIds,
-    ...(m.isRescue ? (m.before?.balances ?? []) : []).map((b) => b.id),
-  ])
-  return [...new Set(ids)].sort((a, b) => a - b)
 }
 
 export function feePaid(member: Pick<MemberStep, 'isRescue' | 'liveCount'>, fee: bigint): bigint {
@@ -296,249 +252,6 @@ function assertNetting(pages: readonly PageUse[]): void {
   }
 }
 
-function startOf(
-  index: number,
-  before: Account | null,
-  request: L1Request | null,
-  plan: BatchPlan,
-): Account {
-  const { domain, time } = plan.context
-  if (request?.kind === 'forcedExit') {
-    if (before === null)
-      throw new Broken('RequestMustBeServed', 'the account is not registered', index)
-    return { ...before, meta: exitingMeta(before.meta, time) }
-  }
-  if (request !== null && (!isOnCurve(request.key) || timesEight(request.key).x === 0n)) {
-    throw new Broken('KeyMustBeInSubgroup', 'the posted point is of no use as a key', index)
-  }
-  if (request?.kind === 'register') {
-    if (before !== null)
-      throw new Broken('LeafMustBeEmptyBeforeRegistration', 'the account exists', index)
-    const owner = ownerKeyHash(timesEight(request.key))
-    return {
-      ownerKeyHash: owner,
-      viewKeyHash: request.viewKeyHash,
-      head: genesisHead(domain, index, owner),
-      meta: activeMeta(time),
-      cash: 0n,
-      balances: [],
-      salt: 0n,
-    }
-  }
-  if (before === null)
-    throw new Broken('LeafMustBeEmptyBeforeRegistration', 'the account is not registered', index)
-  return request === null
-    ? before
-    : { ...before, ownerKeyHash: ownerKeyHash(timesEight(request.key)) }
-}
-
-function stepMember(
-  index: number,
-  before: Account | null,
-  plan: BatchPlan,
-  allPages: readonly PageUse[],
-  rowOf: RowOf,
-  settled: ReadonlyMap<number, bigint>,
-): MemberStep {
-  const { context } = plan
-  const run = plan.journals.get(index) ?? null
-  const request = plan.requests.find((r) => r.account === index) ?? null
-  if (plan.requests.filter((r) => r.account === index).length > 1) {
-    throw new Broken(
-      'OwnerKeyMustChangeByRule',
-      'two L1 requests of one account in one batch',
-      index,
-    )
-  }
-  if (request?.kind === 'forcedExit') assertStandsAlone(index, plan, run)
-  else if (request !== null && run !== null)
-    throw new Broken('OwnerKeyMustChangeByRule', 'an L1 request and pages in one batch', index)
-  let account = startOf(index, before, request, plan)
-
-  // Settled balances become cash, the whole of each.
-  let conversionCash = 0n
-  const convertedIds = new Set<number>()
-  for (const { id, quantity } of before?.balances ?? []) {
-    const value = settled.get(id)
-    if (value === undefined) continue
-    convertedIds.add(id)
-    conversionCash += quantity * value
-    account = addBalance(account, id, -quantity)
-  }
-  account = addBalance(account, CASH_ID, conversionCash)
-  const converted = account
-  const forced = request?.kind === 'forcedExit' ? payOut(account, request, rowOf, index) : null
-  if (forced !== null) account = addBalance(account, forced.token, -forced.amount)
-  for (const credit of plan.credits.filter((c) => c.account === index)) {
-    if (depositCommitment(index, credit.secret) !== credit.commitment) {
-      throw new Broken(
-        'DepositMustOpen',
-        `deposit ${credit.id} does not open to this account`,
-        index,
-      )
-    }
-    account = addBalance(account, credit.token, credit.amount)
-  }
-  const pages = allPages.filter(({ page }) => page.account === index)
-  const live = pages.filter((use) => use.isLive)
-  for (const { page } of live) {
-    for (const entry of entriesOf(page)) {
-      account = addBalance(account, entry.instrument, entry.quantity)
-      account = addBalance(account, CASH_ID, -entry.quantity * entry.price)
-    }
-  }
-  const isFree = before === null || isFreeToTrade(before, context)
-  const reductions =
-    run === null || isFree ? [] : reduce(index, converted.balances, account.balances, plan)
-  const last = live.at(-1)?.page
-  if (run?.rotation !== undefined && last?.kind === 'rotation')
-    account = rotate(account, last, run.rotation, index)
-  account = { ...account, head: pages.at(-1)?.head ?? account.head }
-
-  const solvency = settleFee(before, account, live, context.fee, rowOf, index)
-  account = { ...solvency.account }
-  for (const { id } of account.balances) {
-    if (settled.has(id))
-      throw new Broken('SettledBalanceMustBeConverted', `instrument ${id} has settled`, index)
-  }
-  if (
-    account.balances.length > SLOT_COUNT - 1 ||
-    [account.cash, ...account.balances.map((b) => b.quantity)].some((q) => !isInQuantityRange(q))
-  ) {
-    throw new Broken(
-      'BalancesMustBeWellFormed',
-      'too many holdings or a quantity out of range',
-      index,
-    )
-  }
-  const viewKey = plan.viewKeys.get(index)
-  if (viewKey === undefined || viewKeyHash(viewKey) !== account.viewKeyHash) {
-    throw new Broken('ViewKeyMustBeHeld', 'the operator does not hold the view key', index)
-  }
-  const key = batchKey(viewKey, index, context.batchNumber, context.batchNonce)
-  const after = { ...account, salt: saltOf(key) }
-  return {
-    index,
-    before,
-    after,
-    cipher: encryptAccount(after, key),
-    viewKey,
-    run,
-    request,
-    conversionCash,
-    convertedIds,
-    liveCount: live.length,
-    forced,
-    reductions,
-    isRescue: solvency.isRescue,
-    isWorse: solvency.isWorse,
-    difference: solvency.difference,
-    oldWorth: solvency.oldWorth,
-  }
-}
-
-function assertStandsAlone(index: number, plan: BatchPlan, run: JournalRun | null): void {
-  if (run !== null || plan.credits.some((c) => c.account === index))
-    throw new Broken('ForcedExitMustStandAlone', 'pages or a deposit beside a forced exit', index)
-}
-
-function payOut(held: Account, request: ExitRequest, rowOf: RowOf, index: number): ForcedPayment {
-  const { token, freeVault } = request
-  if (token < CASH_ID || token >= TOKEN_UPPER_BOUND || freeVault < 0n || freeVault >= 1n << 64n)
-    throw new Broken('ForcedExitMustBeExact', 'no token, or a vault out of range', index)
-  const payment = forcedPayment(held, request, rowOf)
-  if (typeof payment === 'number')
-    throw new Broken('InstrumentMustBeListed', `instrument ${payment} has no value`, index)
-  return payment
-}
-
-function isFreeToTrade(account: Account, context: BatchContext): boolean {
-  return statusOf(account.meta) === STATUS.active && (context.mode ?? 'normal') === 'normal'
-}
-
-function reduce(
-  index: number,
-  before: Account['balances'],
-  after: Account['balances'],
-  plan: BatchPlan,
-): readonly Reduction[] {
-  const credits = plan.credits
-    .filter((c) => c.account === index && c.token !== CASH_ID)
-    .map((c) => ({ id: c.token, quantity: c.amount }))
-  const reductions = reductionsOf(index, before, after, credits)
-  const wrong = reductions.find((r) => !isReduction(r))
-  if (wrong !== undefined)
-    throw new Broken('ReduceOnlyMustReduce', `instrument ${wrong.id} does not unwind`, index)
-  return reductions
-}
-
-function rotate(
-  account: Account,
-  page: Page,
-  rotation: NonNullable<JournalRun['rotation']>,
-  index: number,
-): Account {
-  if (!isOnCurve(rotation.key) || timesEight(rotation.key).x === 0n) {
-    throw new Broken('KeyMustBeInSubgroup', 'the new owner key is of no use', index)
-  }
-  const [owner, view] = [ownerKeyHash(timesEight(rotation.key)), viewKeyHash(rotation.viewKey)]
-  if (rotationPayload(owner, view) !== page.payload) {
-    throw new Broken('RotationMustEndItsJournal', 'the page names other keys', index)
-  }
-  return { ...account, ownerKeyHash: owner, viewKeyHash: view }
-}
-
-type SolvencyResult = {
-  readonly account: Account
-  readonly isRescue: boolean
-  readonly isWorse: readonly boolean[]
-  readonly difference: readonly bigint[]
-  readonly oldWorth: readonly bigint[]
-}
-
-/** Every world worth at least zero after the fee; else, without fee, none that is negative got worse. */
-function settleFee(
-  before: Account | null,
-  unpaid: Account,
-  live: readonly PageUse[],
-  fee: bigint,
-  rowOf: RowOf,
-  index: number,
-): SolvencyResult {
-  const worth = (account: Pick<Account, 'cash' | 'balances'>): readonly bigint[] => {
-    const result = worthOf(account, rowOf)
-    if (typeof result === 'number')
-      throw new Broken('InstrumentMustBeListed', `instrument ${result} has no value`, index)
-    return result
-  }
-  for (const { id, quantity } of unpaid.balances) {
-    if (id < TOKEN_UPPER_BOUND && quantity < 0n)
-      throw new Broken('TokenMustNotBeNegative', `token ${id} would be owed`, index)
-  }
-  const zeros = Array<bigint>(WORLD_COUNT).fill(0n)
-  const paid = addBalance(unpaid, CASH_ID, -fee * BigInt(live.length))
-  const paidWorth = worth(paid)
-  const none = Array<boolean>(WORLD_COUNT).fill(false)
-  if (paidWorth.every((w) => w >= 0n)) {
-    return { account: paid, isRescue: false, isWorse: none, difference: paidWorth, oldWorth: zeros }
-  }
-  if (live.some(({ page }) => page.kind === 'withdrawal')) {
-    throw new Broken('WithdrawalMustLeaveSolvent', 'a world would be worth less than zero', index)
-  }
-  const oldWorth = before === null ? zeros : worth(before)
-  const newWorth = worth(unpaid)
-  const isWorse = newWorth.map((w) => w < 0n)
-  const difference = newWorth.map((w, s) => (w < 0n ? w - (oldWorth[s] as bigint) : w))
-  if (difference.some((d) => d < 0n)) {
-    throw new Broken(
-      'AccountMustBeSolvent',
-      'a world would be worth less than zero and less than before',
-      index,
-    )
-  }
-  return { account: unpaid, isRescue: true, isWorse, difference, oldWorth }
-}
-
 function stepFeeAccount(
   accounts: ReadonlyMap<number, Account>,
   plan: BatchPlan,
@@ -556,33 +269,4 @@ function stepFeeAccount(
   )
   const after = { ...addBalance(before, CASH_ID, fees), salt: saltOf(key) }
   return { before, after, cipher: encryptAccount(after, key), viewKey }
-}
-
-/** What a batch needs of a shape that reads this many rows from a node. */
-export function sizeOf(
-  trace: BatchTrace,
-  rowsPerNode: number,
-): Omit<Shape, 'name' | 'rowsPerNode'> {
-  const { plan } = trace
-  const { table, settlements } = plan.context
-  const nodes = groupByNode(placesOf(trace.instruments, table, settlements), rowsPerNode)
-  return {
-    pages: trace.pages.length,
-    members: trace.members.length,
-    rows: nodes.length * rowsPerNode,
-    deposits: plan.credits.length,
-    withdrawals: trace.payouts.length,
-    requests: plan.requests.length,
-    rotations: trace.pages.filter((u) => u.isLive && u.page.kind === 'rotation').length,
-    rescues: trace.members.filter((m) => m.isRescue).length,
-    forcedExits: plan.requests.filter((r) => r.kind === 'forcedExit').length,
-    reductions: trace.members.reduce((sum, m) => sum + m.reductions.length, 0),
-  }
-}
-
-/** The first number of a shape that the batch exceeds, or null if it fits. */
-export function excessOf(trace: BatchTrace, shape: Shape): keyof ReturnType<typeof sizeOf> | null {
-  const size = sizeOf(trace, shape.rowsPerNode)
-  const parts = Object.keys(size) as (keyof typeof size)[]
-  return parts.find((part) => size[part] > shape[part]) ?? null
 }

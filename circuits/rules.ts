@@ -59,3 +59,12 @@ export type Rejection = {
   readonly detail: string
   readonly account?: number
 }
+
+/** Thrown where a step breaks a rule; the door of the room turns it into a rejection. */
+export class Broken extends Error {
+  readonly rejection: Rejection
+  constructor(rule: RuleName, detail: string, account?: number) {
+    super(`${rule}: ${detail}`)
+    this.rejection = account === undefined ? { rule, detail } : { rule, detail, account }
+  }
+}

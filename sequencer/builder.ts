@@ -1,7 +1,7 @@
 /** Chooses what goes into the next batch: L1 requests first, then deposits, then trades in stamp order. */
 import type { Shape } from '../circuits/params.ts'
+import { excessOf } from '../circuits/batch-size.ts'
 import {
-  excessOf,
   executeBatch,
   type BatchContext,
   type BatchPlan,

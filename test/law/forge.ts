@@ -1,7 +1,8 @@
 /** What a dishonest prover would do: a trace that follows a plan without asking whether it may. */
 import { CASH_ID, FEE_ACCOUNT_INDEX, STATUS, WORLD_COUNT, type Shape } from '../../circuits/params.ts'
 import { activeMeta, addBalance, batchKey, encryptAccount, genesisHead, ownerKeyHash, saltOf, viewKeyHash, type Account } from '../../circuits/account.ts'
-import { instrumentsOf, type BatchPlan, type BatchTrace, type MemberStep, type PageUse } from '../../circuits/batch.ts'
+import { instrumentsOf } from '../../circuits/batch-size.ts'
+import type { BatchPlan, BatchTrace, MemberStep, PageUse } from '../../circuits/batch.ts'
 import { timesEight } from '../../circuits/eddsa.ts'
 import { exitingMeta, forcedPayment, reductionsOf, statusOf, type ForcedPayment } from '../../circuits/exit.ts'
 import { entriesOf, headAfter, livenessAt, type Page } from '../../circuits/page.ts'

@@ -1,7 +1,8 @@
 /** Random histories of a small house: fair steps and wrong ones, each judged by TypeScript and by the circuit. */
 import { createHash } from 'node:crypto'
 import { CASH_ID, PAGE_LIFE_SECONDS_BITS, STATUS, WORLD_COUNT } from '../../circuits/params.ts'
-import { excessOf, type BatchPlan, type BatchTrace } from '../../circuits/batch.ts'
+import { excessOf } from '../../circuits/batch-size.ts'
+import type { BatchPlan, BatchTrace } from '../../circuits/batch.ts'
 import { eighthOf, sign, signingKey } from '../../circuits/eddsa.ts'
 import { statusOf } from '../../circuits/exit.ts'
 import { counterPage, stampOf, type Page } from '../../circuits/page.ts'

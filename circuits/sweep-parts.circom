@@ -76,69 +76,6 @@ template SweptTree(LEVELS, PARTS) {
     root <== up[TREE_DEPTH() - LEVELS - 1].parent;
 }
 
-// ROWS rows of a table and a register whose roots L1 says.
-template OpenedRows(ROWS) {
-    signal input tableRoot;
-    signal input settlementRoot;
-    signal input marksRoot;
-    signal input tableFlags;
-    signal input rowIsUsed[ROWS];
-    signal input rowPosition[ROWS][POSITION_BITS()];
-    signal input rowId[ROWS];
-    signal input rowStatus[ROWS];
-    signal input rowAddOn[ROWS];
-    signal input rowValue[ROWS][ROW_VALUE_COUNT()];
-    signal input rowSibling[ROWS][8];
-    signal input tableNode[TABLE_NODE_COUNT()];
-    signal input settledNode[WINDOW_COUNT()][8];
-    signal input windowBit[WINDOW_COUNT()][3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
-    signal input windowChild[WINDOW_COUNT()][SETTLEMENT_DEPTH() - WINDOW_DEPTH()][8];
-    signal output isToken[ROWS];
-
-    // 2. RowMustBeInTable: the nodes that rows are read from are those of the table and the register
-    component worldsRoot = TableRoot();
-    worldsRoot.node <== tableNode;
-    component tableHash = Hash(TAG_TABLE(), 3);
-    tableHash.in <== [marksRoot, worldsRoot.out, tableFlags];
-    tableHash.out === tableRoot;
-    var above = SETTLEMENT_DEPTH() - WINDOW_DEPTH();
-    component window[WINDOW_COUNT()];
-    component windowStep[WINDOW_COUNT()][above];
-    component windowFlag[WINDOW_COUNT()][3 * above];
-    for (var v = 0; v < WINDOW_COUNT(); v++) {
-        window[v] = Hash(TAG_NODE(), 8);
-        window[v].in <== settledNode[v];
-        for (var l = 0; l < above; l++) {
-            windowStep[v][l] = ReadUp();
-            for (var i = 0; i < 3; i++) {
-                windowFlag[v][3 * l + i] = AssertBoolean();
-                windowFlag[v][3 * l + i].in <== windowBit[v][3 * l + i];
-                windowStep[v][l].bit[i] <== windowBit[v][3 * l + i];
-            }
-            windowStep[v][l].child <== windowChild[v][l];
-            windowStep[v][l].node <== l == 0 ? window[v].out : windowStep[v][l == 0 ? 0 : l - 1].parent;
-        }
-        windowStep[v][above - 1].parent === settlementRoot;
-    }
-    component row[ROWS];
-    for (var r = 0; r < ROWS; r++) {
-        row[r] = Row();
-        row[r].isUsed <== rowIsUsed[r];
-        row[r].position <== rowPosition[r];
-        row[r].id <== rowId[r];
-        row[r].status <== rowStatus[r];
-        row[r].addOn <== rowAddOn[r];
-        row[r].value <== rowValue[r];
-        row[r].sibling <== rowSibling[r];
-        row[r].tableNode <== tableNode;
-        row[r].settledNode <== settledNode;
-        isToken[r] <== row[r].isToken;
-    }
-    component rowsAscend = AssertRowsAscend(ROWS);
-    rowsAscend.isUsed <== rowIsUsed;
-    rowsAscend.id <== rowId;
-}
-
 // The two sums at the challenges.
 template AssertSweepSums(ACCOUNTS, ROWS) {
     signal input challenge[17];

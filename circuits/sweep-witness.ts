@@ -1,21 +1,10 @@
 /** From the trace of a sweep to the inputs of its circuit. No rule is checked here. */
-import {
-  FLAG_WORD_BITS,
-  POSITION_BITS,
-  ROW_STATUS,
-  ROW_VALUE_COUNT,
-  SETTLEMENT_DEPTH,
-  STATUS,
-  TABLE_NODE_COUNT,
-  TREE_ARITY,
-  TREE_DEPTH,
-  WINDOW_COUNT,
-  WINDOW_DEPTH,
-} from './params.ts'
+import { FLAG_WORD_BITS, STATUS, TREE_ARITY, TREE_DEPTH } from './params.ts'
 import { slotsOf } from './account.ts'
 import { challengesOf, CHALLENGE_NAMES } from './challenges.ts'
 import { mod } from './field.ts'
 import { hash } from './poseidon.ts'
+import { rowInputs } from './rows.ts'
 import { accountsOf, MARGIN_BITS, MARGIN_COUNT, type SweepTrace } from './sweep.ts'
 import type { Row } from './table.ts'
 import type { WitnessInput } from './witness.ts'
@@ -30,8 +19,6 @@ export type BuiltSweep = {
 
 const times = <T>(count: number, make: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i))
-const bitsOf = (value: number, count: number): bigint[] =>
-  times(count, (i) => BigInt((value >> i) & 1))
 const size = (q: bigint): bigint => (q < 0n ? -q : q)
 const WEIGHT = CHALLENGE_NAMES.indexOf('ACCOUNT_WEIGHT')
 
@@ -50,11 +37,18 @@ export function buildSweep(trace: SweepTrace, salt: bigint): BuiltSweep {
   ]
   const accounts = accountSignals(trace)
   const flagged = flagSignals(trace)
-  const rows = rowSignals(trace)
+  const rows = rowInputs(
+    { name: 'sweep', rows: trace.shape.rows, rowsPerNode: 1 },
+    trace.instruments,
+    state.table,
+    state.settlements,
+  )
+  const { rowIsUsed, nodePosition, rowPlace } = rows.signals
   const bits = [
-    ...rows.signals.rowIsUsed.flatMap((used, r) => [
+    ...rowIsUsed.flatMap((used, r) => [
       used,
-      ...(rows.signals.rowPosition[r] as bigint[]),
+      ...(nodePosition[r] as bigint[]),
+      ...(rowPlace[r] as bigint[]),
     ]),
     ...rows.signals.windowBit.flat(),
     ...flagged.choice.flat(),
@@ -129,57 +123,8 @@ function pathSignals({ shape, first, state }: SweepTrace): bigint[][] {
   })
 }
 
-function rowSignals({ shape, instruments, state: { table, settlements } }: SweepTrace) {
-  const places = instruments.map((id) => {
-    const settled = settlements.rows.findIndex((row) => row.id === id)
-    const place = settled >= 0 ? settled : table.rows.findIndex((row) => row.id === id)
-    const row = (settled >= 0 ? settlements : table).rows[place] as Row
-    return { isSettled: settled >= 0, place, row }
-  })
-  const windowSize = TREE_ARITY ** WINDOW_DEPTH
-  const windowOf = (place: number): number => Math.floor(place / windowSize)
-  const used = [...new Set(places.filter((p) => p.isSettled).map((p) => windowOf(p.place)))]
-  if (used.length > WINDOW_COUNT)
-    throw new Error(`sweep: settled instruments of more than ${WINDOW_COUNT} windows in one chunk`)
-  const windows = times(WINDOW_COUNT, (v) => used[v] ?? 0)
-  const at = times(shape.rows, (r) => places[r])
-  const blank = Array<bigint>(ROW_VALUE_COUNT).fill(0n)
-  const blankHash = hash('ROW', [0n, ...blank])
-  const above = SETTLEMENT_DEPTH - WINDOW_DEPTH
-  const positionOf = (p: (typeof places)[number]): bigint[] => {
-    const place = p.isSettled
-      ? windows.indexOf(windowOf(p.place)) * windowSize + (p.place % windowSize)
-      : p.place
-    return [...bitsOf(place, POSITION_BITS - 1), p.isSettled ? 1n : 0n]
-  }
-  const nodeOf = (p: (typeof places)[number]): bigint[] =>
-    (p.isSettled ? settlements.tree : table.worlds).children(1, Math.floor(p.place / TREE_ARITY))
-  return {
-    list: at.map((p) => p?.row ?? null),
-    signals: {
-      rowIsUsed: at.map((p) => (p === undefined ? 0n : 1n)),
-      rowPosition: at.map((p) => (p === undefined ? bitsOf(0, POSITION_BITS) : positionOf(p))),
-      rowId: at.map((p) => BigInt(p?.row.id ?? 0)),
-      rowStatus: at.map((p) => (p === undefined ? 0n : BigInt(ROW_STATUS[p.row.status]))),
-      rowAddOn: at.map((p) => p?.row.addOn ?? 0n),
-      rowValue: at.map((p) => (p?.row.values ?? blank).map(mod)),
-      rowSibling: at.map((p) =>
-        p === undefined ? [blankHash, ...Array<bigint>(7).fill(0n)] : nodeOf(p),
-      ),
-      tableNode: times(TABLE_NODE_COUNT, (i) => table.worlds.node(1, i)),
-      settledNode: windows.map((w) => settlements.tree.children(WINDOW_DEPTH, w)),
-      windowBit: windows.map((w) => bitsOf(w, 3 * above)),
-      windowChild: windows.map((w) =>
-        times(above, (l) =>
-          settlements.tree.children(WINDOW_DEPTH + l + 1, Math.floor(w / TREE_ARITY ** (l + 1))),
-        ),
-      ),
-    },
-  }
-}
-
 /** The weighted quantities per row, known once x is. */
-function rowSums({ shape, first, swept }: SweepTrace, rows: readonly (Row | null)[], x: bigint) {
+function rowSums({ shape, first, swept }: SweepTrace, rows: readonly Row[], x: bigint) {
   const weight = challengesOf(x)[WEIGHT] as bigint
   const sum = (id: number, measure: (q: bigint) => bigint): bigint => {
     let power = 1n
@@ -193,7 +138,7 @@ function rowSums({ shape, first, swept }: SweepTrace, rows: readonly (Row | null
     return total
   }
   return {
-    rowQuantity: rows.map((row) => (row === null ? 0n : sum(row.id, (q) => q))),
-    rowSize: rows.map((row) => (row === null ? 0n : sum(row.id, size))),
+    rowQuantity: rows.map((row) => sum(row.id, (q) => q)),
+    rowSize: rows.map((row) => sum(row.id, size)),
   }
 }

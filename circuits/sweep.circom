@@ -47,13 +47,14 @@ template Sweep(LEVELS, PARTS, ROWS, FLAGS) {
 
     signal input marksRoot;
     signal input tableFlags;
+    signal input nodePosition[ROWS][NODE_POSITION_BITS()];
+    signal input nodeChild[ROWS][8];
     signal input rowIsUsed[ROWS];
-    signal input rowPosition[ROWS][POSITION_BITS()];
+    signal input rowPlace[ROWS][3];
     signal input rowId[ROWS];
     signal input rowStatus[ROWS];
     signal input rowAddOn[ROWS];
     signal input rowValue[ROWS][ROW_VALUE_COUNT()];
-    signal input rowSibling[ROWS][8];
     signal input tableNode[TABLE_NODE_COUNT()];
     signal input settledNode[WINDOW_COUNT()][8];
     signal input windowBit[WINDOW_COUNT()][3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
@@ -87,18 +88,19 @@ template Sweep(LEVELS, PARTS, ROWS, FLAGS) {
     tree.child <== child;
     tree.root === word[0];
 
-    component rows = OpenedRows(ROWS);
+    component rows = Rows(ROWS, 1);
     rows.tableRoot <== word[1];
     rows.settlementRoot <== word[2];
     rows.marksRoot <== marksRoot;
     rows.tableFlags <== tableFlags;
-    rows.rowIsUsed <== rowIsUsed;
-    rows.rowPosition <== rowPosition;
-    rows.rowId <== rowId;
-    rows.rowStatus <== rowStatus;
-    rows.rowAddOn <== rowAddOn;
-    rows.rowValue <== rowValue;
-    rows.rowSibling <== rowSibling;
+    rows.nodePosition <== nodePosition;
+    rows.nodeChild <== nodeChild;
+    rows.isUsed <== rowIsUsed;
+    rows.place <== rowPlace;
+    rows.id <== rowId;
+    rows.status <== rowStatus;
+    rows.addOn <== rowAddOn;
+    rows.value <== rowValue;
     rows.tableNode <== tableNode;
     rows.settledNode <== settledNode;
     rows.windowBit <== windowBit;
@@ -142,16 +144,20 @@ template Sweep(LEVELS, PARTS, ROWS, FLAGS) {
 
     // 1. CommitmentMustMatch: all that a challenge ranges over is fixed by C or by the root
     var windowBits = 3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH());
-    var flagBits = ROWS * (1 + POSITION_BITS()) + WINDOW_COUNT() * windowBits + FLAGS * ACCOUNTS;
+    var flagBits = ROWS * (4 + NODE_POSITION_BITS()) + WINDOW_COUNT() * windowBits + FLAGS * ACCOUNTS;
     var flagWords = (flagBits + 249) \ 250;
     component flags = PackBits(flagBits);
     var f = 0;
     for (var r = 0; r < ROWS; r++) {
         flags.in[f] <== rowIsUsed[r];
-        for (var i = 0; i < POSITION_BITS(); i++) {
-            flags.in[f + 1 + i] <== rowPosition[r][i];
+        for (var i = 0; i < NODE_POSITION_BITS(); i++) {
+            flags.in[f + 1 + i] <== nodePosition[r][i];
         }
-        f += 1 + POSITION_BITS();
+        f += 1 + NODE_POSITION_BITS();
+        for (var i = 0; i < 3; i++) {
+            flags.in[f + i] <== rowPlace[r][i];
+        }
+        f += 3;
     }
     for (var v = 0; v < WINDOW_COUNT(); v++) {
         for (var i = 0; i < windowBits; i++) {

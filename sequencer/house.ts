@@ -13,7 +13,7 @@ import type { Groth16Proof } from '../prover/groth16.ts'
 import { chooseBatch, type Choice, type Chosen } from './builder.ts'
 import type { Deployment } from './deploy.ts'
 import { Desk } from './desk.ts'
-import type { L1Deposit, L1Table, SequencerL1 } from './l1.ts'
+import type { L1Deposit, L1Table, QueuedRequest, SequencerL1 } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
 
@@ -35,7 +35,7 @@ export type BatchReport = {
 /** What the house asks of L1. */
 export type HouseL1 = Pick<
   SequencerL1,
-  'operator' | 'news' | 'countersign' | 'signReceipt' | 'submit' | 'close'
+  'operator' | 'news' | 'countersign' | 'signReceipt' | 'freeVault' | 'submit' | 'close'
 >
 export type HouseOptions = {
   readonly rpcUrl: string
@@ -65,7 +65,7 @@ export class House {
   table: Table | null = null
   tableNumber = 0n
   private accountCount = 16n
-  private requests: L1Request[] = []
+  private requests: QueuedRequest[] = []
   private readonly deposits = new Map<bigint, L1Deposit>()
   private readonly openings = new Map<bigint, { account: number; secret: bigint }>()
   /** View keys that members showed before they registered, by hash. */
@@ -104,8 +104,9 @@ export class House {
     const news = await this.l1.news()
     this.requests.push(...news.requests)
     for (const request of news.requests) {
+      if (request.kind !== 'register') continue
       const viewKey = this.shownViewKeys.get(request.viewKeyHash)
-      if (request.kind === 'register' && viewKey !== undefined)
+      if (viewKey !== undefined)
         this.ledger.viewKeys.set(request.account, viewKey)
     }
     for (const deposit of news.deposits) this.deposits.set(deposit.id, deposit)
@@ -157,7 +158,7 @@ export class House {
       settlements: settlementsOf(this.settled),
     }
     this.desk.dropOverdue(context.time)
-    const { key, chosen, unprovable } = this.choose(context)
+    const { key, chosen, unprovable } = this.choose(context, await this.servable())
     // Before the proof: while it is made, the members sign anew. Pages of this batch stand before.
     for (const { trade, rejection } of unprovable) {
       this.options.log(`a page cannot settle (${rejection.rule}): its sides sign anew without it`)
@@ -167,13 +168,27 @@ export class House {
     return this.settle(key, chosen)
   }
 
+  /** The queue as it can be served now. What a forced exit may take changes with batches only. */
+  private servable(): Promise<readonly L1Request[]> {
+    return Promise.all(
+      this.requests.map(async (request) =>
+        request.kind === 'forcedExit'
+          ? { ...request, freeVault: await this.l1.freeVault(request.token) }
+          : request,
+      ),
+    )
+  }
+
   /**
    * In the first shape; in the entry shape, which is proven sooner, if that holds all of it. The
    * shape of a batch tells an outsider that no page was in it: only where registrations, which are
    * public, are what it is about.
    */
-  private choose(context: BatchContext): Choice & { readonly key: ShapeKey } {
-    const waiting = { requests: this.requests, credits: this.credits() }
+  private choose(
+    context: BatchContext,
+    requests: readonly L1Request[],
+  ): Choice & { readonly key: ShapeKey } {
+    const waiting = { requests, credits: this.credits() }
     const random = this.options.randomBelow ?? ((bound: number) => randomInt(bound))
     const choose = (key: ShapeKey) => ({
       key,
@@ -232,6 +247,11 @@ export class House {
       requestCount: plan.requests.length,
       depositIds: plan.credits.map((c) => c.id),
       withdrawals: trace.payouts,
+      forcedPayments: plan.requests.flatMap(({ kind, account }) =>
+        kind === 'forcedExit'
+          ? [trace.members.find((m) => m.index === account)?.forced?.amount ?? 0n]
+          : [],
+      ),
       accountWords: built.words.slice(accountsPart?.first),
       commitment: built.commitment,
       proof,
@@ -274,7 +294,8 @@ export class House {
     this.lastTime = plan.context.time
     this.ledger.settle(trace)
     for (const request of plan.requests)
-      this.ledger.ownerKeys.set(request.account, timesEight(request.key))
+      if (request.kind !== 'forcedExit')
+        this.ledger.ownerKeys.set(request.account, timesEight(request.key))
     for (const { index, run, after } of trace.members) {
       if (run?.rotation === undefined) continue
       // The page may have been skipped: the leaf says which key counts.

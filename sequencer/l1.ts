@@ -15,7 +15,8 @@ import {
   type Signer,
 } from 'ethers'
 import { FIELD_MODULUS, REQUEST_KIND } from '../circuits/params.ts'
-import type { L1Request } from '../circuits/batch.ts'
+import type { KeyRequest } from '../circuits/batch.ts'
+import type { ExitRequest } from '../circuits/exit.ts'
 import { settledRow, type Row } from '../circuits/table.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
 import type { CompiledContract } from '../prover/solidity.ts'
@@ -104,9 +105,11 @@ export type L1Deposit = {
   readonly commitment: bigint
 }
 export type L1Table = { readonly number: bigint; readonly root: bigint; readonly time: bigint }
+/** A request as it waits in the queue: what a forced exit may take is known when it is served. */
+export type QueuedRequest = KeyRequest | Omit<ExitRequest, 'freeVault'>
 /** Everything new since the last look, in order. */
 export type L1News = {
-  readonly requests: readonly L1Request[]
+  readonly requests: readonly QueuedRequest[]
   readonly deposits: readonly L1Deposit[]
   readonly refundRequests: readonly bigint[]
   readonly settled: readonly Row[]
@@ -147,6 +150,18 @@ export function proofWords(proof: Groth16Proof): readonly bigint[] {
   return list.map((word) => BigInt(word as string))
 }
 
+function requestOf(args: EventLog['args']): QueuedRequest {
+  const [x, y] = [args['x'] as bigint, args['y'] as bigint]
+  const common = { serial: args['serial'] as bigint, account: Number(args['account']) }
+  const kind = Number(args['kind'])
+  if (kind === REQUEST_KIND.forcedExit)
+    return { ...common, kind: 'forcedExit', token: Number(x), to: y }
+  const key = { ...common, key: { x, y }, viewKeyHash: args['viewKeyHash'] as bigint }
+  if (kind === REQUEST_KIND.register) return { ...key, kind: 'register' }
+  if (kind === REQUEST_KIND.rotate) return { ...key, kind: 'rotate' }
+  throw new Error(`L1 queued a request of kind ${kind}, which this version does not know`)
+}
+
 export class SequencerL1 {
   readonly provider: JsonRpcProvider
   readonly wallet: Wallet
@@ -184,16 +199,7 @@ export class SequencerL1 {
       logs.filter((log): log is EventLog => 'eventName' in log && log.eventName === name)
     const table = named('TablePosted').at(-1)
     return {
-      requests: named('RequestQueued').map(({ args }) => ({
-        kind:
-          Number(args['kind']) === REQUEST_KIND.register
-            ? ('register' as const)
-            : ('rotate' as const),
-        serial: args['serial'] as bigint,
-        account: Number(args['account']),
-        key: { x: args['x'] as bigint, y: args['y'] as bigint },
-        viewKeyHash: args['viewKeyHash'] as bigint,
-      })),
+      requests: named('RequestQueued').map(({ args }) => requestOf(args)),
       deposits: named('Deposited').map(({ args }) => ({
         id: args['id'] as bigint,
         token: Number(args['token']),
@@ -216,6 +222,14 @@ export class SequencerL1 {
               time: table.args['time'] as bigint,
             },
     }
+  }
+
+  /** Lots of a token that a batch may pay out: what L1 fills in for a forced exit. */
+  async freeVault(token: number): Promise<bigint> {
+    const [vault, owed, unconsumed] = (await Promise.all(
+      ['vault', 'owed', 'unconsumedDeposits'].map((name) => this.contract.getFunction(name)(token)),
+    )) as [bigint, bigint, bigint]
+    return vault - owed - unconsumed
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */

@@ -56,12 +56,8 @@ export type BatchWords = {
 
 const REQUEST_KIND_BITS = 3n
 
-function asShape(sizes: ShapeSizes): Shape {
-  return { name: '', pages: 0, rows: 0, rotations: 0, ...sizes }
-}
-
 export function wordCountOf(sizes: ShapeSizes): number {
-  return wordCount(asShape(sizes))
+  return wordCount(sizes)
 }
 
 /** The bytes of the event as numbers. */
@@ -82,10 +78,7 @@ export function parseBatchWords(sizes: ShapeSizes, words: readonly bigint[]): Ba
   if (words.length !== expected)
     throw new Error(`batch words: ${words.length} where the shape has ${expected}`)
   const parts = new Map(
-    wordLayout(asShape(sizes)).map((part) => [
-      part.name,
-      words.slice(part.first, part.first + part.count),
-    ]),
+    wordLayout(sizes).map((part) => [part.name, words.slice(part.first, part.first + part.count)]),
   )
   const rows = (name: string, width: number): readonly (readonly bigint[])[] => {
     const part = parts.get(name) ?? []

@@ -1,6 +1,6 @@
 /** Events as L1 would emit them for a house in memory: no chain, no proofs. */
 import { viewKeyHash, leafHash, type Account } from '../../circuits/account.ts'
-import type { BatchPlan, BatchTrace, Credit, L1Request } from '../../circuits/batch.ts'
+import type { BatchPlan, BatchTrace, Credit, KeyRequest, L1Request } from '../../circuits/batch.ts'
 import { SHAPES, type Shape } from '../../circuits/params.ts'
 import { settledRow, settlementsOf, tableOf } from '../../circuits/table.ts'
 import { challengeOf, domainOf } from '../../client/l1/batch-words.ts'
@@ -78,7 +78,7 @@ export class SyntheticL1 {
     return member
   }
 
-  request(request: L1Request): void {
+  request(request: KeyRequest): void {
     this.queue.push(request)
     this.emit({
       kind: 'request',

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { activeMeta, batchKey, saltOf, viewKeyHash, type Account } from '../../circuits/account.ts'
-import type { L1Request } from '../../circuits/batch.ts'
+import type { KeyRequest } from '../../circuits/batch.ts'
 import type { Entry } from '../../circuits/page.ts'
 import type { Shape } from '../../circuits/params.ts'
 import { settledRow, tableOf, type Row, type Table } from '../../circuits/table.ts'
@@ -27,10 +27,14 @@ export const SHAPE: Shape = {
   pages: 16,
   members: 6,
   rows: 8,
+  rowsPerNode: 1,
   deposits: 6,
   withdrawals: 1,
   requests: 6,
   rotations: 1,
+  rescues: 2,
+  forcedExits: 1,
+  reductions: 4,
 }
 export const FEE = 100n
 const FEE_VIEW_KEY = 777n
@@ -66,7 +70,7 @@ class MemoryL1 implements HouseL1 {
   memberDoor(address: string) {
     return {
       address,
-      register: async (key: L1Request['key'], hash: bigint): Promise<number> => {
+      register: async (key: KeyRequest['key'], hash: bigint): Promise<number> => {
         const account = this.accounts++
         const request = { kind: 'register' as const, serial: this.serial++, account, key }
         this.news_.requests = [...this.news_.requests, { ...request, viewKeyHash: hash }]
@@ -87,6 +91,9 @@ class MemoryL1 implements HouseL1 {
   }
   async countersign(): Promise<string> {
     return '0x'
+  }
+  async freeVault(): Promise<bigint> {
+    return 1n << 50n
   }
   async signReceipt(text: string): Promise<string> {
     const [, , domain, account, head, time] = text.split(' ')

@@ -78,7 +78,9 @@ abstract contract Tables is Listing {
     function _confirm(uint256 number, uint256 postedAt) private {
         _counters.confirmedTable = uint40(number);
         _stopClock();
-        _clock.until = uint64(postedAt + _tableLife);
+        uint256 until = postedAt + _tableLife;
+        // An indicative table may be confirmed when it is old already.
+        if (until > block.timestamp) _clock.until = uint64(until);
         emit TableConfirmed(number);
         _beginSweep(number);
     }

@@ -249,8 +249,8 @@ export function submissionsIn(input: string): readonly SubmittedBatch[] {
       found.push({
         shapeId: header[0] as bigint,
         newRoot: header[2] as bigint,
-        commitment: args[4] as bigint,
-        proof: [...(args[5] as readonly bigint[])],
+        commitment: args['commitment'] as bigint,
+        proof: [...(args['proof'] as readonly bigint[])],
       })
     } catch {
       // Four bytes that only look like the selector.

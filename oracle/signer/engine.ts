@@ -36,6 +36,8 @@ export type MarketDocument = {
   readonly rate: string
   /** In ascending order of id. */
   readonly underlyings: readonly UnderlyingState[]
+  /** In ascending order of id. */
+  readonly perpetuals: readonly PerpetualState[]
 }
 export type UnderlyingState = {
   /** The id that TableOracle gave it. */
@@ -46,15 +48,57 @@ export type UnderlyingState = {
   readonly vol: string
   readonly scanRange: string
   readonly liquidity: string
+  /** Volatility by expiry and strike where quotes say more than one number; else empty. */
+  readonly volGrid: readonly VolSlice[]
 }
-const STATE_KEYS = ['id', 'name', 'spot', 'vol', 'scanRange', 'liquidity'] as const
+export type VolSlice = {
+  readonly expiry: number
+  readonly smile: readonly { readonly strike: string; readonly vol: string }[]
+}
+export type PerpetualState = {
+  readonly id: number
+  /** The quoted price over spot, less one. */
+  readonly basis: string
+  /** Cumulative funding in dollars per unit. */
+  readonly funding: string
+}
+const STATE_KEYS = ['id', 'name', 'spot', 'vol', 'scanRange', 'liquidity', 'volGrid'] as const
 
 export function marketBytes(market: MarketDocument): string {
   return documentBytes(market)
 }
 
+const MARKET_KEYS = ['version', 'time', 'rate', 'underlyings', 'perpetuals'] as const
+
+/** Whether expiries and strikes ascend is the engine's to say. */
+export function readVolGrid(value: unknown): readonly VolSlice[] {
+  return listOf(value, 'volGrid', 257).map((given) => {
+    const { expiry, smile } = objectOf(given, ['expiry', 'smile'], 'slice')
+    const points = listOf(smile, 'smile', 257).map((item) => {
+      const { strike, vol } = objectOf(item, ['strike', 'vol'], 'point')
+      return { strike: canonicalDecimal(strike, 'strike'), vol: canonicalDecimal(vol, 'vol') }
+    })
+    return { expiry: wholeOf(expiry, 'expiry'), smile: points }
+  })
+}
+
+export function readPerpetuals(value: unknown): readonly PerpetualState[] {
+  let previous = 0
+  return listOf(value, 'perpetuals', 257).map((given) => {
+    const { id: number, basis, funding } = objectOf(given, ['id', 'basis', 'funding'], 'perpetual')
+    const id = wholeOf(number, 'id')
+    if (id <= previous) throw new InputError('perpetuals must ascend')
+    previous = id
+    return {
+      id,
+      basis: canonicalDecimal(basis, 'basis'),
+      funding: canonicalDecimal(funding, 'funding'),
+    }
+  })
+}
+
 export function readMarket(bytes: string): MarketDocument {
-  const fields = objectOf(readDocument(bytes), ['version', 'time', 'rate', 'underlyings'], 'market')
+  const fields = objectOf(readDocument(bytes), MARKET_KEYS, 'market')
   if (fields['version'] !== 1) throw new InputError('the version of a market must be 1')
   let previous = 0
   const underlyings = listOf(fields['underlyings'], 'underlyings', 257).map((given) => {
@@ -73,10 +117,18 @@ export function readMarket(bytes: string): MarketDocument {
       vol: decimal('vol'),
       scanRange: decimal('scanRange'),
       liquidity: decimal('liquidity'),
+      volGrid: readVolGrid(state['volGrid']),
     }
   })
   const time = wholeOf(fields['time'], 'time')
-  return { version: 1, time, rate: canonicalDecimal(fields['rate'], 'rate'), underlyings }
+  const perpetuals = readPerpetuals(fields['perpetuals'])
+  return {
+    version: 1,
+    time,
+    rate: canonicalDecimal(fields['rate'], 'rate'),
+    underlyings,
+    perpetuals,
+  }
 }
 
 /** Reference prices in micros, by id of the underlying. */
@@ -101,6 +153,12 @@ function engineMarket(market: MarketDocument): Market {
       Underlying,
       number
     >
+  const grids = market.underlyings.flatMap(({ name, volGrid }) =>
+    volGrid.length === 0 ? [] : [[name, volGrid.map(engineSlice)] as const],
+  )
+  const perpetuals = market.perpetuals.map(
+    ({ id, basis, funding }) => [id, { basis: Number(basis), funding: Number(funding) }] as const,
+  )
   return {
     time: market.time,
     rate: Number(market.rate),
@@ -108,7 +166,15 @@ function engineMarket(market: MarketDocument): Market {
     vol: per('vol'),
     scanRange: per('scanRange'),
     liquidity: per('liquidity'),
+    // Spread, because not every engine has the fields yet.
+    ...(grids.length === 0 ? {} : { volGrid: Object.fromEntries(grids) }),
+    ...(perpetuals.length === 0 ? {} : { perpetuals: Object.fromEntries(perpetuals) }),
   }
+}
+
+function engineSlice({ expiry, smile }: VolSlice) {
+  const points = smile.map(({ strike, vol }) => ({ strike: Number(strike), vol: Number(vol) }))
+  return { expiry, smile: points }
 }
 
 /** The table that follows from the three documents, byte for byte on anybody's machine. */

@@ -40,11 +40,21 @@ export const RECORDING = join(HERE, 'recorded-2020-03.json')
 export function recordedConfig(chainId: number, contract: string, startedAt: number): unknown {
   const from = Date.UTC(2020, 2, 12, 4) / 1000
   const sources = (series: string) => [{ kind: 'recorded', path: RECORDING, series }]
-  const [vol, scanRange] = ['1.2', '0.375']
+  const policy = (name: string, liquidity: string) => ({
+    name,
+    vol: '1.2',
+    scanRange: '0.375',
+    liquidity,
+    volGrid: [],
+  })
   return {
     chainId,
     contract,
-    rate: '0.05',
+    policy: {
+      rate: '0.05',
+      underlyings: [policy('BTC', '0.0005'), policy('ETH', '0.001')],
+      perpetuals: [],
+    },
     maxAge: 4 * 3600,
     maxSpread: 100,
     minSources: 1,
@@ -55,8 +65,8 @@ export function recordedConfig(chainId: number, contract: string, startedAt: num
     timeoutMs: 5000,
     replay: { startedAt, from, speed: 240 },
     underlyings: [
-      { id: 1, name: 'BTC', vol, scanRange, liquidity: '0.0005', sources: sources('BTC') },
-      { id: 2, name: 'ETH', vol, scanRange, liquidity: '0.001', sources: sources('ETH') },
+      { id: 1, name: 'BTC', sources: sources('BTC') },
+      { id: 2, name: 'ETH', sources: sources('ETH') },
     ],
   }
 }

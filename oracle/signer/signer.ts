@@ -15,6 +15,7 @@ import {
   type MarketDocument,
 } from './engine.ts'
 import { observe, Refusal, type Observed } from './observe.ts'
+import { currentPolicy, marketOf } from './policy.ts'
 import {
   addressOfKey,
   confirmationDigest,
@@ -116,12 +117,12 @@ export class Signer {
         return [name, found] as const
       }),
     )
-    const underlyings = config.underlyings.map(({ id, name, vol, scanRange, liquidity }, i) => {
+    const prices = config.underlyings.map(({ id, name }, i) => {
       const price = (seen[i]?.[1] as Observed).price
       this.log.add(name, { price, time: at })
-      return { id, name, spot: decimalOfMicro(price), vol, scanRange, liquidity }
+      return { id, name, spot: decimalOfMicro(price) }
     })
-    const market: MarketDocument = { version: 1, time: at, rate: config.rate, underlyings }
+    const market = marketOf(await currentPolicy(config.policy), at, prices)
     return { signer: this.address, market, observed: Object.fromEntries(seen) }
   }
 

@@ -12,13 +12,14 @@
 import { ADD_ON_BITS, ROW_VALUE_COUNT, VALUE_BITS } from '../circuits/params.ts'
 import { checkInstrument, isExpired, unitsOf, valuePerLot } from './instruments.ts'
 import type { ExposedSpec, InstrumentSpec } from './instruments.ts'
+import { gapCharge } from './gap.ts'
 import { checkMarket, entryOf, type Market } from './market.ts'
 import { shockOf, weightOf, type World } from './worlds.ts'
 
 export type TableRow = {
   readonly id: number
   readonly status: 'LIVE' | 'EXPIRED'
-  /** Micro-dollars, charged per |lot| in the stress worlds. */
+  /** Micro-dollars per |lot| in the stress worlds: closing out, the gap between worlds, rounding. */
   readonly addOn: bigint
   /** Worlds 0..14, in micro-dollars per lot. */
   readonly values: readonly bigint[]
@@ -72,8 +73,7 @@ function buildRow(market: Market<string>, spec: ExposedSpec, worlds: readonly Wo
     return world.kind === 'mark' ? roundMark(value, spec) : roundStress(value, spec)
   })
   const expired = isExpired(spec, market.time)
-  // What has expired is paid out, not sold: no liquidity is needed for it.
-  const liquidity = expired ? 0 : entryOf(market.liquidity, spec.underlying, 'liquidity')
+  const liquidity = entryOf(market.liquidity, spec.underlying, 'liquidity')
   // The most a digital is worth is what it pays; all else is worth about its units of spot.
   const price = spec.kind === 'digital' ? 1 : entryOf(market.spot, spec.underlying, 'spot')
   const notional = unitsOf(spec) * price
@@ -86,7 +86,8 @@ function buildRow(market: Market<string>, spec: ExposedSpec, worlds: readonly Wo
   return {
     id: spec.id,
     status: expired ? 'EXPIRED' : 'LIVE',
-    addOn: roundAddOn(liquidity * notional, spec),
+    // What has expired is paid out, not sold, and is a straight line until then.
+    addOn: roundAddOn(expired ? 0 : liquidity * notional + gapCharge(spec, market, worlds), spec),
     values,
   }
 }

@@ -18,8 +18,9 @@ const MARGIN_HELP = `
 Takes the same files as risk scenarios. Examples:
   cloister risk margin books.json
   cloister risk margin books.json --worlds standard-32 --scan-range 0.25
-Prints [{"id","mark","worlds":[{"name","value"}],"worst","initial","maintenance"}] in dollars. The
-files say nothing of history and depth: the scan range is the one given, and no add-on is charged.
+Prints [{"id","mark","addOn","worlds":[{"name","value"}],"worst","initial","maintenance"}] in dollars.
+The files say nothing of history and depth: the scan range is the one given, and the add-on is that
+for the gaps between the worlds alone, without the cost of closing out.
 Exit codes: 0 done, 2 the file cannot be read, or is not in the format (the field is named).`
 
 export function addBooks(risk: Command, run: (work: Promise<Result>) => Promise<void>): void {

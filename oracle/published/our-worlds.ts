@@ -1,6 +1,7 @@
 /** Published books under the worlds of this house: the same books, our rule. */
 
 import { ln } from '../elementary.ts'
+import { gapCharge } from '../gap.ts'
 import type { ExposedSpec } from '../instruments.ts'
 import { MAINTENANCE } from '../margin.ts'
 import { checkMarket, yearsLeft, type Market, type RatePoint } from '../market.ts'
@@ -16,7 +17,9 @@ export type BookMargin =
       readonly id: string
       /** Dollars, as all amounts here. */
       readonly mark: number
-      /** The value in each world of the set; the last is the variation world. */
+      /** What is charged in the stress worlds for the gaps between them (gap.ts). */
+      readonly addOn: number
+      /** The value in each world of the set, less the add-on; the last is the variation world. */
       readonly worlds: readonly { readonly name: string; readonly value: number }[]
       readonly worst: { readonly name: string; readonly value: number }
       readonly initial: number
@@ -38,7 +41,7 @@ const FIRST_ID = 1024
 
 /**
  * The market that a book implies: its spot, a carry that gives its forwards, a discount curve from
- * its discount factors, a grid of its volatilities. No depth is published, so no add-on is charged.
+ * its discount factors, a grid of its volatilities. No depth is published, so closing out is not charged.
  */
 export function priceBook(book: Book, scanRange: number): PricedBook {
   const { spot, perpetuals, perpetualPrice } = book
@@ -113,10 +116,21 @@ export function valuesOf({ market, holdings }: PricedBook, set: WorldSet): reado
   return [...values, values[0] as number]
 }
 
+/** What the positions of a book are charged for the gaps between the worlds, in dollars. */
+export function gapsOf({ market, holdings }: PricedBook, set: WorldSet): number {
+  return holdings.reduce(
+    (sum, { quantity, spec }) => sum + Math.abs(quantity) * gapCharge(spec, market, set.worlds),
+    0,
+  )
+}
+
 export function bookMargin(book: Book, set: WorldSet, scanRange: number): BookMargin {
   const priced = priceBook(book, scanRange)
   checkMarket(priced.market)
-  const values = valuesOf(priced, set)
+  const addOn = gapsOf(priced, set)
+  const bare = valuesOf(priced, set)
+  const isStress = (s: number): boolean => s > 0 && s < bare.length - 1
+  const values = bare.map((value, s) => (isStress(s) ? value - addOn : value))
   if (values.some((value) => !Number.isFinite(value)))
     throw new MalformedBooks('every world must have a finite value')
   const names = [...set.worlds.map((world) => world.name), 'variation']
@@ -125,7 +139,7 @@ export function bookMargin(book: Book, set: WorldSet, scanRange: number): BookMa
   const mark = values[0] as number
   const initial = mark - worst.value
   const share = Number(MAINTENANCE.numerator) / Number(MAINTENANCE.denominator)
-  return { id: book.id, mark, worlds, worst, initial, maintenance: share * initial }
+  return { id: book.id, mark, addOn, worlds, worst, initial, maintenance: share * initial }
 }
 
 /** Crashes with MalformedBooks; a book of another rule or without an input is listed with why. */

@@ -3,7 +3,7 @@
  * takes. Usage: tsx test/bench/worlds.ts [books]
  */
 import { hrtime } from 'node:process'
-import { valuesOf } from '../../oracle/published/our-worlds.ts'
+import { gapsOf, valuesOf } from '../../oracle/published/our-worlds.ts'
 import { rowsOf } from '../../oracle/liquidation.ts'
 import { tableOf } from '../../circuits/table.ts'
 import type { InstrumentSpec } from '../../oracle/instruments.ts'

@@ -22,7 +22,8 @@ export type Entry = { readonly id: string; readonly rule: string; readonly field
 export function entriesFrom(text: string): readonly Entry[] {
   const entries = listAt(parseJson(text), 'the file').map((item, i) => {
     const fields = fieldsOrMalformed(item, `book ${i}`)
-    const { id, rule = PMRM } = fields
+    const { id: given, rule = PMRM } = fields
+    const id = Number.isSafeInteger(given) ? String(given) : given
     if (typeof id !== 'string' || id === '' || id.length > 200)
       throw new MalformedBooks(`book ${i} must have an id`)
     if (typeof rule !== 'string') throw new MalformedBooks(`book ${id}: rule must be a text`)

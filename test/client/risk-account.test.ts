@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { rowLookup, settlementsOf, tableOf } from '../../circuits/table.ts'
 import { exposuresOf, marginReport } from '../../client/cli/risk-account.ts'
+import { rowsUnder } from '../../client/cli/account.ts'
 import { main } from '../../client/cli/main.ts'
+import type { Rebuilt } from '../../client/l1/rebuild.ts'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
 import { dayModelOf } from '../../oracle/day-model.ts'
 import { rowsOf } from '../../oracle/liquidation.ts'
@@ -93,6 +95,32 @@ describe('what if', () => {
     const { text, code } = marginReport('ANN', account, rowOf, model, sell, 100n)
     expect(code).toBe(1)
     expect(text).toContain('would be refused by AccountMustBeSolvent')
+  })
+})
+
+describe('the rows', () => {
+  const view = {
+    number: '1',
+    root: '0',
+    rows: table.rows.map(({ id, addOn, values }) => ({
+      id,
+      status: 'live' as const,
+      addOn: `${addOn}`,
+      values: values.map(String),
+    })),
+  }
+  const l1 = (root: bigint) =>
+    ({ tables: [{ root }], settlements: new Map([[1025, 7n]]) }) as unknown as Rebuilt
+
+  it('count under the root on L1 only; a settled value wins', () => {
+    const rows = rowsUnder(l1(table.root), view)
+    if (typeof rows === 'string') throw new Error(rows)
+    expect(rows.rowOf(1031)?.values).toEqual(rowOf(1031)?.values)
+    expect(rows.rowOf(1025)).toMatchObject({ status: 'settled', addOn: 0n })
+    const [first, ...others] = view.rows
+    const bent = { ...view, rows: [{ ...first!, addOn: '0' }, ...others] }
+    expect(rowsUnder(l1(table.root), bent)).toContain('not the latest one on L1')
+    expect(rowsUnder(l1(1n), view)).toContain('not the latest one on L1')
   })
 })
 

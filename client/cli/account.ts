@@ -1,8 +1,7 @@
 /** `cloister account`: an account of one's own, and what is in it. */
 import { genesisHead } from '../../circuits/account.ts'
 import { eighthOf } from '../../circuits/eddsa.ts'
-import { rowLookup, settledRow, settlementsOf, tableOf, worthOf, type Row, type RowOf, type Table } from
-  '../../circuits/table.ts'
+import { rowLookup, settledRow, settlementsOf, tableOf, worthOf } from '../../circuits/table.ts'
 import { memberKeys } from '../keys.ts'
 import { openAccount, rebuild, replayFrom, type Rebuilt } from '../l1/rebuild.ts'
 import { connect, httpTransport } from '../l1/rpc.ts'
@@ -137,32 +136,19 @@ export async function accountShow(name: string, options: Common): Promise<Result
   }
 }
 
-export async function tableOfHouse(options: Common, contract: string): Promise<TableView> {
+async function tableOfHouse(options: Common, contract: string): Promise<TableView> {
   const house: House = await findHouse(options)
   if (BigInt(house.status.contract) !== BigInt(contract))
     throw new Undone('the running house is another one')
   return house.api.table()
 }
 
+/** Rows that the house serves count only under the root that L1 has. */
 function worthUnder(
   rebuilt: Rebuilt,
   view: TableView,
   account: Parameters<typeof worthOf>[0],
 ): readonly bigint[] | string {
-  const rows = rowsUnder(rebuilt, view)
-  if (typeof rows === 'string') return rows
-  const worth = worthOf(account, rows.rowOf)
-  return typeof worth === 'number' ? `instrument ${worth} is held and not in the table` : worth
-}
-
-export type RowsOnL1 = {
-  readonly table: Table
-  readonly settled: readonly Row[]
-  readonly rowOf: RowOf
-}
-
-/** Rows that the house serves count only under the root that L1 has; else it is said why not. */
-export function rowsUnder(rebuilt: Rebuilt, view: TableView): RowsOnL1 | string {
   const table = tableOf(
     view.rows.map(({ id, status, addOn, values }) => ({
       id, status, addOn: BigInt(addOn), values: values.map(BigInt),
@@ -171,5 +157,6 @@ export function rowsUnder(rebuilt: Rebuilt, view: TableView): RowsOnL1 | string 
   if (table.root !== rebuilt.tables.at(-1)?.root)
     return 'the table that the house serves is not the latest one on L1'
   const settled = [...rebuilt.settlements].map(([id, value]) => settledRow(id, value))
-  return { table, settled, rowOf: rowLookup(table, settlementsOf(settled)) }
+  const worth = worthOf(account, rowLookup(table, settlementsOf(settled)))
+  return typeof worth === 'number' ? `instrument ${worth} is held and not in the table` : worth
 }

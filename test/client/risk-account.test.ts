@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { rowLookup, settlementsOf, tableOf } from '../../circuits/table.ts'
 import { exposuresOf, marginReport } from '../../client/cli/risk-account.ts'
-import { rowsUnder } from '../../client/cli/account.ts'
+import { rowsUnder } from '../../client/cli/table-on-l1.ts'
 import { main } from '../../client/cli/main.ts'
 import type { Rebuilt } from '../../client/l1/rebuild.ts'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'

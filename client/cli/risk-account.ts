@@ -112,11 +112,16 @@ function marginLines(margin: Margin): readonly string[] {
     `  ${what.padEnd(20)} ${dollars(amount).padStart(18)}  ${why}`
   return [
     line('equity', margin.equity, 'all at the mark'),
-    line('initial margin', margin.initial, `lost in the worst world: ${worldName(margin.worst)}`),
+    line('initial margin', margin.initial, lostIn(margin)),
     line('maintenance margin', margin.maintenance, 'four fifths of the distance to each world'),
     line('excess', margin.excess, 'equity above initial margin: room for risk and withdrawals'),
     line('cushion', margin.cushion, 'equity above maintenance: below zero it is liquidated'),
   ]
+}
+
+function lostIn({ initial, worst }: Margin): string {
+  if (initial === 0n) return 'no world is worse than the mark'
+  return `lost in the worst world: ${worldName(worst)}`
 }
 
 function positionLines({ positions }: Margin): readonly string[] {

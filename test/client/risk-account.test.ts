@@ -72,6 +72,12 @@ describe('the report', () => {
     expect(btc?.greeks.theta).toBeGreaterThan(0)
   })
 
+  it('of cash alone asks for nothing', () => {
+    const cash = marginReport('ANN', { cash: 7n, balances: [] }, rowOf, model, [], 0n)
+    expect(cash.text).toContain('no world is worse than the mark')
+    expect(cash.json['initial']).toBe('0')
+  })
+
   it('says so where the market is not known', () => {
     const unknown = marginReport('ANN', account, rowOf, null, [], 0n)
     expect(unknown.text).toContain('not known here')

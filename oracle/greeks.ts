@@ -137,19 +137,31 @@ export function greeksByDifference(spec: Exposed, market: MarketState<string>): 
     valueInView(spec, viewOf({ ...market, time }, spec.underlying, { ...NO_SHOCK, ...shock }))
   const [down, mid, up] = [1 - PRICE_STEP, 1, 1 + PRICE_STEP].map((price) => under({ price }))
   const step = PRICE_STEP * spot
-  const bumped = (size: number): number => {
-    const vol = {
-      ...market.vol,
-      [spec.underlying]: entryOf(market.vol, spec.underlying, 'vol') + size,
-    }
-    const { volGrid: _, ...flat } = market
-    return valueInView(spec, viewOf({ ...flat, vol }, spec.underlying))
-  }
+  const bumped = (size: number): number =>
+    valueInView(spec, viewOf(withVolShift(market, spec.underlying, size), spec.underlying))
   const day = 86_400
   return {
     delta: ((up as number) - (down as number)) / (2 * step),
     gamma: ((up as number) - 2 * (mid as number) + (down as number)) / (step * step),
     vega: (bumped(VOL_STEP) - bumped(0)) / VOL_STEP,
     theta: (under({}, market.time + day) - (mid as number)) * 365,
+  }
+}
+
+/** The market with every volatility of one underlying, quoted or on its grid, higher by `size`. */
+function withVolShift(
+  market: MarketState<string>,
+  name: string,
+  size: number,
+): MarketState<string> {
+  const grid = market.volGrid?.[name]
+  const shifted = grid?.map(({ expiry, smile }) => ({
+    expiry,
+    smile: smile.map(({ strike, vol }) => ({ strike, vol: vol + size })),
+  }))
+  return {
+    ...market,
+    vol: { ...market.vol, [name]: entryOf(market.vol, name, 'vol') + size },
+    ...(shifted === undefined ? {} : { volGrid: { ...market.volGrid, [name]: shifted } }),
   }
 }

@@ -3,7 +3,7 @@
  * they say. Amounts are micro-dollars; a requirement is a distance from the equity at the mark.
  */
 
-import { addBalance, type Account } from '../circuits/account.ts'
+import { addBalance, isInQuantityRange, type Account } from '../circuits/account.ts'
 import { CASH_ID, SLOT_COUNT, TOKEN_UPPER_BOUND, WORLD_COUNT } from '../circuits/params.ts'
 import { isStressWorld, valueInWorld, type RowOf } from '../circuits/table.ts'
 
@@ -145,7 +145,9 @@ export function whatIf(account: Holdings, legs: readonly Leg[], fee: bigint, row
     refusedBy,
     difference: paidMargin.worth,
   })
-  if (unpaid.balances.length > SLOT_COUNT - 1) return refuse('BalancesMustBeWellFormed')
+  const quantities = [paid.cash, ...unpaid.balances.map(({ quantity }) => quantity)]
+  if (unpaid.balances.length > SLOT_COUNT - 1 || !quantities.every(isInQuantityRange))
+    return refuse('BalancesMustBeWellFormed')
   if (unpaid.balances.some(({ id, quantity }) => id < TOKEN_UPPER_BOUND && quantity < 0n))
     return refuse('TokenMustNotBeNegative')
   if (paidMargin.excess >= 0n) return { ...base, refusedBy: null, difference: paidMargin.worth }

@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs'
 import { genesisHead } from '../../circuits/account.ts'
 import { eighthOf } from '../../circuits/eddsa.ts'
-import { rowLookup, settledRow, settlementsOf, tableOf, worthOf, type Row, type RowOf, type Table } from
-  '../../circuits/table.ts'
+import { worthOf } from '../../circuits/table.ts'
 import { Journal } from '../journal.ts'
 import { memberKeys } from '../keys.ts'
 import { domainOf } from '../l1/batch-words.ts'
@@ -11,10 +10,11 @@ import { openAccount, rebuild, replayFrom, type Rebuilt } from '../l1/rebuild.ts
 import { connect, httpTransport } from '../l1/rpc.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
 import type { TableView } from '../api.ts'
-import { findHouse, untilBatch, type Common, type House, type Result } from './day.ts'
+import { findHouse, untilBatch, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openStore, Session } from './session.ts'
 import type { MemberStore } from './store.ts'
+import { rowsUnder, servedTable } from './table-on-l1.ts'
 import { dollars, instrumentName, parseDollars } from './terms.ts'
 
 /** The chain id of Hardhat's and Anvil's own chains: there, and only there, money is made up. */
@@ -106,10 +106,10 @@ export async function accountShow(name: string, options: Common): Promise<Result
   const keys = memberKeys(store.seed(), name)
   const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
   const account = openAccount(rebuilt, index, keys.viewKey, [keys.ownerKeyHash])
-  const table = await tableOfHouse(options, stored.contract).catch((error: unknown) =>
+  const served = await servedTable(options, stored.contract).catch((error: unknown) =>
     error instanceof Error ? error.message : 'no answer',
   )
-  const worth = typeof table === 'string' ? table : worthUnder(rebuilt, table, account)
+  const worth = typeof served === 'string' ? served : worthUnder(rebuilt, served.view, account)
   const worlds = [...WORLDS.map((world) => world.name), 'variation']
   const isSettled = settleJournal(store, rebuilt, keys.ownerKeyHash, account.head)
   const holdings = account.balances.map(
@@ -171,13 +171,7 @@ function settleJournal(
   return journal.state.pending.length === 0
 }
 
-export async function tableOfHouse(options: Common, contract: string): Promise<TableView> {
-  const house: House = await findHouse(options)
-  if (BigInt(house.status.contract) !== BigInt(contract))
-    throw new Undone('the running house is another one')
-  return house.api.table()
-}
-
+/** Rows that the house serves count only under the root that L1 has. */
 function worthUnder(
   rebuilt: Rebuilt,
   view: TableView,
@@ -187,26 +181,4 @@ function worthUnder(
   if (typeof rows === 'string') return rows
   const worth = worthOf(account, rows.rowOf)
   return typeof worth === 'number' ? `instrument ${worth} is held and not in the table` : worth
-}
-
-export type RowsOnL1 = {
-  readonly table: Table
-  readonly settled: readonly Row[]
-  readonly rowOf: RowOf
-}
-
-/** Rows that the house serves count only under the root that L1 has; else it is said why not. */
-export function rowsUnder(rebuilt: Rebuilt, view: TableView): RowsOnL1 | string {
-  const table = tableOf(
-    view.rows.map(({ id, status, addOn, values }) => ({
-      id,
-      status,
-      addOn: BigInt(addOn),
-      values: values.map(BigInt),
-    })),
-  )
-  if (table.root !== rebuilt.tables.at(-1)?.root)
-    return 'the table that the house serves is not the latest one on L1'
-  const settled = [...rebuilt.settlements].map(([id, value]) => settledRow(id, value))
-  return { table, settled, rowOf: rowLookup(table, settlementsOf(settled)) }
 }

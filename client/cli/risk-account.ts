@@ -18,10 +18,10 @@ import {
 import { WORLDS } from '../../oracle/worlds.ts'
 import { memberKeys } from '../keys.ts'
 import { openAccount, rebuild } from '../l1/rebuild.ts'
-import { rowsUnder, tableOfHouse } from './account.ts'
 import type { Common, Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openStore } from './session.ts'
+import { rowsUnder, servedTable } from './table-on-l1.ts'
 import { dollars, instrumentName, parseLegs } from './terms.ts'
 
 const HELP = `
@@ -62,18 +62,13 @@ async function accountMargin(
   const keys = memberKeys(store.seed(), name)
   const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
   const account = openAccount(rebuilt, stored.account, keys.viewKey, [keys.ownerKeyHash])
-  const rows = rowsUnder(rebuilt, await tableOfHouse(options, stored.contract))
+  const { view, fee } = await servedTable(options, stored.contract)
+  const rows = rowsUnder(rebuilt, view)
   if (typeof rows === 'string') throw new Undone(rows)
   const { dayModelOf } = await import('../../oracle/day-model.ts')
   const known = dayModelOf(rows.table.root)
   const model = known === null ? null : { ...known, settled: rows.settled }
-  const fee = legs.length === 0 ? 0n : await feeOf(options)
   return marginReport(name, account, rows.rowOf, model, legs, fee)
-}
-
-async function feeOf(options: Common): Promise<bigint> {
-  const { findHouse } = await import('./day.ts')
-  return BigInt((await findHouse(options)).status.fee)
 }
 
 const worldName = (s: number): string => WORLDS[s]?.name ?? 'variation'
@@ -117,11 +112,16 @@ function marginLines(margin: Margin): readonly string[] {
     `  ${what.padEnd(20)} ${dollars(amount).padStart(18)}  ${why}`
   return [
     line('equity', margin.equity, 'all at the mark'),
-    line('initial margin', margin.initial, `lost in the worst world: ${worldName(margin.worst)}`),
+    line('initial margin', margin.initial, lostIn(margin)),
     line('maintenance margin', margin.maintenance, 'four fifths of the distance to each world'),
     line('excess', margin.excess, 'equity above initial margin: room for risk and withdrawals'),
     line('cushion', margin.cushion, 'equity above maintenance: below zero it is liquidated'),
   ]
+}
+
+function lostIn({ initial, worst }: Margin): string {
+  if (initial === 0n) return 'no world is worse than the mark'
+  return `lost in the worst world: ${worldName(worst)}`
 }
 
 function positionLines({ positions }: Margin): readonly string[] {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { rowLookup, settlementsOf, tableOf } from '../../circuits/table.ts'
 import { exposuresOf, marginReport } from '../../client/cli/risk-account.ts'
-import { rowsUnder } from '../../client/cli/account.ts'
+import { rowsUnder } from '../../client/cli/table-on-l1.ts'
 import { main } from '../../client/cli/main.ts'
 import type { Rebuilt } from '../../client/l1/rebuild.ts'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
@@ -70,6 +70,12 @@ describe('the report', () => {
     expect(btc?.greeks.gamma).toBeLessThan(0)
     expect(btc?.greeks.vega).toBeLessThan(0)
     expect(btc?.greeks.theta).toBeGreaterThan(0)
+  })
+
+  it('of cash alone asks for nothing', () => {
+    const cash = marginReport('ANN', { cash: 7n, balances: [] }, rowOf, model, [], 0n)
+    expect(cash.text).toContain('no world is worse than the mark')
+    expect(cash.json['initial']).toBe('0')
   })
 
   it('says so where the market is not known', () => {

@@ -205,6 +205,11 @@ describe('what if', () => {
       lookup(many),
     )
     expect(more.refusedBy).toBe('BalancesMustBeWellFormed')
+    const most = (1n << 55n) - 1n
+    const rich = { cash: 0n, balances: [{ id: 1025, quantity: most }] }
+    const one = [{ instrument: 1025, quantity: 1n, price: 0n }]
+    expect(whatIf(rich, one, 0n, rowOf).refusedBy).toBe('BalancesMustBeWellFormed')
+    expect(whatIf(rich, [], 0n, rowOf).refusedBy).toBeNull()
   })
 })
 

@@ -156,9 +156,16 @@ describe('greeks', () => {
       { ...base, kind: 'digital', side: 'put', strike: 5_500_000_000n, multiplier: '100' },
       { ...base, kind: 'future' },
     ]
-    for (const spec of specs) {
-      const exact = greeksPerLot(spec, market)
-      const numeric = greeksByDifference(spec, market)
+    const smile = [
+      { strike: 1000, vol: 1 },
+      { strike: 9000, vol: 2 },
+    ]
+    const volGrid = { BTC: [{ expiry: expiry + 1, smile }] }
+    for (const [spec, at] of specs.flatMap((s) =>
+      [market, { ...market, volGrid }].map((m) => [s, m] as const),
+    )) {
+      const exact = greeksPerLot(spec, at)
+      const numeric = greeksByDifference(spec, at)
       const units = unitsOf(spec)
       expect(numeric.delta * units).toBeCloseTo(exact.delta, 6)
       expect(numeric.gamma * units * 1e4).toBeCloseTo(exact.gamma * 1e4, 3)

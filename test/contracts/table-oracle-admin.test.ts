@@ -2,7 +2,7 @@
 import { ethers } from 'ethers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { addressOfKey } from '../../oracle/signer/report.ts'
-import { deploy, mustRefuse, provider, send } from './l1.ts'
+import { mustRefuse, provider, send } from './l1.ts'
 import { BAND, createOracleWorld, KEYS, TIMING } from './oracle-world.ts'
 
 const world = await createOracleWorld()

@@ -68,8 +68,8 @@ test('the same before the house of today, its event of marks included', async ()
   const world = await createOracleWorld({ listed: FIFTY })
   await confirmFirst(world, { listed: FIFTY })
   await wait(60n)
-  await say('a confirmed table of 50 instruments into the house',
-    post(world, await createReport(world, { listed: FIFTY })), 283_000)
+  await say('a confirmed table of 50 instruments in the house itself',
+    post(world, await createReport(world, { listed: FIFTY })), 330_000)
   print(sentences.at(-1) ?? '')
 })
 

@@ -8,6 +8,8 @@
 //  6. SignatureMustMatch
 //  7. CipherMustMatchLeaf
 //  8. AccountMustBeSolvent
+//  9. MetaMustChangeByRule
+// 10. ForcedExitMustStandAlone
 pragma circom 2.2.0;
 
 include "lib/bits.circom";
@@ -21,20 +23,14 @@ template Balances() {
     signal input quantity[SLOT_COUNT()];
     signal output word[BALANCE_WORD_COUNT()];
     signal output size[SLOT_COUNT() - 1];
-    signal output isHeld[SLOT_COUNT() - 1];
 
-    // 2. BalancesMustBeWellFormed: -2^55 <= quantity < 2^55, id 0 iff quantity 0, cash first
+    // 2. BalancesMustBeWellFormed: -2^55 <= quantity < 2^55, cash first
     component bits[SLOT_COUNT()];
-    component isZero[SLOT_COUNT() - 1];
     for (var i = 0; i < SLOT_COUNT(); i++) {
         bits[i] = OffsetBits(QUANTITY_BITS(), QUANTITY_OFFSET());
         bits[i].in <== quantity[i];
         if (i > 0) {
             size[i - 1] <== quantity[i] * (2 * bits[i].out[QUANTITY_BITS() - 1] - 1);
-            isZero[i - 1] = EqualsZero();
-            isZero[i - 1].in <== quantity[i];
-            isHeld[i - 1] <== 1 - isZero[i - 1].out;
-            isZero[i - 1].out * id[i - 1] === 0;
         }
     }
     for (var w = 0; w < BALANCE_WORD_COUNT(); w++) {
@@ -63,21 +59,27 @@ template AssertIdsInRange() {
 }
 
 // Ids ascend and empties come last, so that a balance has one place only. A quantity in two slots
-// could be converted or forced out by halves.
+// could be converted or forced out by halves. Asked of the new list alone: an old one was once new.
 template AssertAscending() {
     signal input id[SLOT_COUNT() - 1];
-    signal input isHeld[SLOT_COUNT() - 1];
+    signal input quantity[SLOT_COUNT()];
 
-    // 2. BalancesMustBeWellFormed: ids ascend, empties last, the last held one keeps its width
+    // 2. BalancesMustBeWellFormed: id 0 iff quantity 0, ids ascend, empties last, the last held one
+    // keeps its width
+    component isZero[SLOT_COUNT() - 1];
     component gap[SLOT_COUNT() - 1];
     var last = CASH_ID();
     for (var i = 0; i < SLOT_COUNT() - 1; i++) {
+        isZero[i] = EqualsZero();
+        isZero[i].in <== quantity[i + 1];
+        isZero[i].out * id[i] === 0;
+        var isHeld = 1 - isZero[i].out;
         if (i > 0) {
-            isHeld[i] * (1 - isHeld[i - 1]) === 0;
+            isHeld * isZero[i - 1].out === 0;
         }
         gap[i] = AssertInRange(INSTRUMENT_BITS());
-        gap[i].in <== isHeld[i] * (id[i] - (i == 0 ? CASH_ID() : id[i - 1]) - 1);
-        last += gap[i].in + isHeld[i];
+        gap[i].in <== isHeld * (id[i] - (i == 0 ? CASH_ID() : id[i - 1]) - 1);
+        last += gap[i].in + isHeld;
     }
     component lastRange = AssertInRange(INSTRUMENT_BITS());
     lastRange.in <== last;
@@ -149,6 +151,8 @@ template Member() {
     signal input isRotatedByL1;
     signal input isRotatedByPage;
     signal input isSigned;
+    signal input isForced;
+    signal input creditCount;
     // The leaf before.
     signal input oldOwnerKeyHash;
     signal input oldViewKeyHash;
@@ -174,6 +178,7 @@ template Member() {
     signal output oldSize[SLOT_COUNT() - 1];
     signal output newSize[SLOT_COUNT() - 1];
     signal output isPadding;
+    signal output isActive;
 
     // Steps exclude each other where the protocol says so.
     component flag[5];
@@ -200,7 +205,7 @@ template Member() {
     oldRange.id <== oldId;
     component ascending = AssertAscending();
     ascending.id <== newId;
-    ascending.isHeld <== next.isHeld;
+    ascending.quantity <== newQuantity;
     oldSize <== old.size;
     newSize <== next.size;
     // 2. BalancesMustBeWellFormed: an empty leaf holds nothing, before and as padding after
@@ -234,7 +239,23 @@ template Member() {
     // 5. HeadMustChangeByRule: genesis at registration (bound by the request), then signed pages only
     signal headDrift <== (1 - isRegistered) * (newHead - oldHead);
     headDrift * (1 - isSigned) === 0;
-    signal newMeta <== oldMeta + isRegistered * (ACTIVE() + time * 8 - oldMeta);
+
+    // 10. ForcedExitMustStandAlone: what is paid is counted from the account as it stands, so neither
+    // pages nor deposits nor another request move it in the same batch
+    component forcedFlag = AssertBoolean();
+    forcedFlag.in <== isForced;
+    isForced * (isEmpty + isRegistered + isRotatedByL1 + isSigned + creditCount) === 0;
+
+    // 9. MetaMustChangeByRule: ACTIVE since registration; EXITING since a forced exit if it was ACTIVE,
+    // while any other status keeps its clock
+    component meta = Bits(META_BITS());
+    meta.in <== oldMeta;
+    signal isOdd <== meta.out[0] * (1 - meta.out[1]);
+    isActive <== isOdd * (1 - meta.out[2]);
+    signal isLeaving <== isForced * isActive;
+    signal opening <== isRegistered * (ACTIVE() + time * 8 - oldMeta);
+    signal leaving <== isLeaving * (EXITING() + time * 8 - oldMeta);
+    var newMeta = oldMeta + opening + leaving;
 
     // 6. SignatureMustMatch: the last head is signed under the owner key of the old leaf
     component signerHash = Hash(TAG_OWNER_KEY(), 3);
@@ -273,26 +294,43 @@ template Member() {
     }
 }
 
-// difference[s] = new value - isWorse[s] * old value in world s.
+// difference[s] = new worth in world s, less the old worth where a rescue slot says so.
 template Solvency() {
     signal input difference[WORLD_COUNT()];
-    signal input isWorse[WORLD_COUNT()];
     signal input isRescue;
 
     // 8. AccountMustBeSolvent: in every world worth at least zero, or (a rescue) no less than before
     component notNegative[WORLD_COUNT()];
-    component flag[WORLD_COUNT()];
-    var worse = 0;
     for (var s = 0; s < WORLD_COUNT(); s++) {
         notNegative[s] = AssertInRange(WORLD_BITS());
         notNegative[s].in <== difference[s];
-        flag[s] = AssertBoolean();
-        flag[s].in <== isWorse[s];
-        worse += isWorse[s];
     }
+    // One rescue slot at most.
     component rescue = AssertBoolean();
     rescue.in <== isRescue;
-    worse * (1 - isRescue) === 0;
+}
+
+// A slot for one account that some world leaves below zero: there, the batch must not have made it
+// worse. Old worth is claimed in these slots only.
+template Rescue(MEMBERS) {
+    signal input choice[MEMBERS];
+    signal input isWorse[WORLD_COUNT()];
+
+    // 8. AccountMustBeSolvent: a slot rescues one account at most
+    component chosen[MEMBERS];
+    var count = 0;
+    for (var a = 0; a < MEMBERS; a++) {
+        chosen[a] = AssertBoolean();
+        chosen[a].in <== choice[a];
+        count += choice[a];
+    }
+    component once = AssertBoolean();
+    once.in <== count;
+    component flag[WORLD_COUNT()];
+    for (var s = 0; s < WORLD_COUNT(); s++) {
+        flag[s] = AssertBoolean();
+        flag[s].in <== isWorse[s];
+    }
 }
 
 // The account that receives the fees: cash only, no owner key, no journal.

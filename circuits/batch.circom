@@ -1,31 +1,34 @@
 // A batch: pages are netted, accounts move from old leaves to new ones, L1 learns words only.
 //
-//  1. CommitmentMustMatch
-//  2. WordsMustMatchChallenge
-//  3. ModeMustBeKnown
-//  4. AccountsMustAscend
-//  5. LeafMustBeInTree
-//  6. RowMustBeInTable
-//  7. BalanceMustFollowPages
-//  8. TradeMustMatch
-//  9. JournalMustContinue
-// 10. PagesMustBeCounted
-// 11. RotationMustEndItsJournal
-// 12. InstrumentMustBeListed
-// 13. WorthMustFollowTable
-// 14. ConversionMustBeExact
-// 15. CountMustFollowRegistrations
-// 16. RequestMustBeServed
+//  1. ModeMustBeKnown
+//  2. RequestMustBeServed
+//  3. CountMustFollowRegistrations
+//  4. BalanceMustFollowPages
+//  5. TradeMustMatch
+//  6. JournalMustContinue
+//  7. PagesMustBeCounted
+//  8. RotationMustEndItsJournal
+//  9. InstrumentMustBeListed
+// 10. WorthMustFollowTable
+// 11. ConversionMustBeExact
+// 12. ReduceOnlyMustReduce
 pragma circom 2.2.0;
 
 include "account.circom";
 include "edges.circom";
+include "exit.circom";
 include "member-terms.circom";
 include "page.circom";
 include "row.circom";
-include "lib/tree.circom";
+include "state.circom";
+include "statement.circom";
 
-template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS) {
+// Rows are read in groups of ROWS_PER_NODE, each from a node that is opened once.
+template Batch(PAGES, MEMBERS, ROWS, ROWS_PER_NODE, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS, RESCUES,
+    FORCED_EXITS, REDUCTIONS) {
+    var NODES = ROWS \ ROWS_PER_NODE;
+    assert(NODES * ROWS_PER_NODE == ROWS);
+
     // Public: commitment, challenge, evaluation of the words at the challenge.
     signal input C;
     signal input x;
@@ -57,6 +60,7 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     signal input isEmpty[MEMBERS];
     signal input isRegistered[MEMBERS];
     signal input isRotatedByL1[MEMBERS];
+    signal input isForced[MEMBERS];
     signal input isSigned[MEMBERS];
     signal input oldOwnerKeyHash[MEMBERS];
     signal input oldViewKeyHash[MEMBERS];
@@ -79,9 +83,9 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     signal input conversionCash[MEMBERS];
     signal input liveCount[MEMBERS];
     signal input difference[MEMBERS][WORLD_COUNT()];
-    signal input isWorse[MEMBERS][WORLD_COUNT()];
-    signal input oldWorth[MEMBERS][WORLD_COUNT()];
-    signal input isRescue[MEMBERS];
+    signal input rescueChoice[RESCUES][MEMBERS];
+    signal input isWorse[RESCUES][WORLD_COUNT()];
+    signal input oldWorth[RESCUES][WORLD_COUNT()];
     signal input feeAccountViewKeyHash;
     signal input feeAccountMeta;
     signal input feeAccountSalt;
@@ -96,12 +100,13 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     signal input marksRoot;
     signal input tableFlags;
     signal input rowIsUsed[ROWS];
-    signal input rowPosition[ROWS][POSITION_BITS()];
+    signal input nodePosition[NODES][NODE_POSITION_BITS()];
+    signal input nodeChild[NODES][8];
+    signal input rowPlace[ROWS][3];
     signal input rowId[ROWS];
     signal input rowStatus[ROWS];
     signal input rowAddOn[ROWS];
     signal input rowValue[ROWS][ROW_VALUE_COUNT()];
-    signal input rowSibling[ROWS][8];
     signal input tableNode[TABLE_NODE_COUNT()];
     signal input settledNode[WINDOW_COUNT()][8];
     signal input windowBit[WINDOW_COUNT()][3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
@@ -120,15 +125,27 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     signal input rotationX[ROTATIONS];
     signal input rotationY[ROTATIONS];
     signal input rotationChoice[ROTATIONS][MEMBERS];
+    signal input forcedChoice[FORCED_EXITS][REQUESTS];
+    signal input forcedCap[FORCED_EXITS][4];
+    signal input forcedWorld[FORCED_EXITS][WORLD_COUNT()];
+    signal input forcedRow[FORCED_EXITS][ROWS];
+    signal input isReduced[MEMBERS][SLOT_COUNT() - 1];
+    signal input reductionChoice[REDUCTIONS][MEMBERS];
+    signal input reductionId[REDUCTIONS];
+    signal input reductionKept[REDUCTIONS];
+    signal input reductionClosed[REDUCTIONS];
+    signal input reductionIsShort[REDUCTIONS];
 
     var domain = header[0];
     var batchNumber = header[1];
     var time = header[2];
+    var mode = header[3];
     var fee = header[10];
     var batchNonce = header[13];
 
-    // 3. ModeMustBeKnown: normal mode only, reserved words zero, time within its width
-    header[3] === 0;
+    // 1. ModeMustBeKnown: normal or reduce-only, reserved words zero, time within its width
+    component modeFlag = AssertBoolean();
+    modeFlag.in <== mode;
     header[14] === 0;
     header[15] === 0;
     component timeRange = AssertInRange(TIME_BITS());
@@ -157,7 +174,10 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
 
     component member[MEMBERS];
     component solvency[MEMBERS];
+    signal isRescue[MEMBERS];
     component liveBits[MEMBERS];
+    signal isFree[MEMBERS];
+    signal isReduceOnly[MEMBERS];
     signal feeCount[MEMBERS];
     signal feePaid[MEMBERS];
     var fees = 0;
@@ -180,6 +200,12 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         }
         member[a].isRotatedByPage <== byPage;
         member[a].isSigned <== isSigned[a];
+        member[a].isForced <== isForced[a];
+        var credits = 0;
+        for (var d = 0; d < DEPOSITS; d++) {
+            credits += depositChoice[d][a];
+        }
+        member[a].creditCount <== credits;
         member[a].oldOwnerKeyHash <== oldOwnerKeyHash[a];
         member[a].oldViewKeyHash <== oldViewKeyHash[a];
         member[a].oldHead <== oldHead[a];
@@ -200,8 +226,16 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
 
         solvency[a] = Solvency();
         solvency[a].difference <== difference[a];
-        solvency[a].isWorse <== isWorse[a];
+        var rescues = 0;
+        for (var k = 0; k < RESCUES; k++) {
+            rescues += rescueChoice[k][a];
+        }
+        isRescue[a] <== rescues;
         solvency[a].isRescue <== isRescue[a];
+
+        // Reduce-only: all that is not active, or everybody. Without pages nothing trades.
+        isFree[a] <== member[a].isActive * (1 - mode);
+        isReduceOnly[a] <== isSigned[a] * (1 - isFree[a]);
 
         // An account that is rescued pays no fee, which could make a negative world worse.
         liveBits[a] = Bits(LIVE_COUNT_BITS());
@@ -209,6 +243,12 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         feeCount[a] <== liveCount[a] * (1 - isRescue[a]);
         feePaid[a] <== feeCount[a] * fee;
         fees += feePaid[a];
+    }
+    component rescue[RESCUES];
+    for (var k = 0; k < RESCUES; k++) {
+        rescue[k] = Rescue(MEMBERS);
+        rescue[k].choice <== rescueChoice[k];
+        rescue[k].isWorse <== isWorse[k];
     }
     component feeAccount = FeeAccount();
     feeAccount.batchNumber <== batchNumber;
@@ -224,94 +264,34 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     feeAccount.fees <== fees;
     feeAccount.viewKey <== feeAccountViewKey;
 
-    // 4. AccountsMustAscend: the fee account first, then strictly ascending indices
-    accountWord[0][0] === FEE_ACCOUNT_INDEX();
-    component indexBits[MEMBERS + 1];
-    component indexGap[MEMBERS];
+    component state = StateUpdate(MEMBERS + 1);
+    state.oldRoot <== header[4];
+    state.newRoot <== header[5];
+    state.topNode <== topNode;
+    state.child <== child;
     for (var a = 0; a < MEMBERS + 1; a++) {
-        indexBits[a] = Bits(INDEX_BITS());
-        indexBits[a].in <== accountWord[a][0];
-        if (a > 0) {
-            indexGap[a - 1] = AssertInRange(INDEX_BITS());
-            indexGap[a - 1].in <== accountWord[a][0] - accountWord[a - 1][0] - 1;
-        }
+        state.index[a] <== accountWord[a][0];
+        state.oldLeaf[a] <== a == 0 ? feeAccount.oldLeaf : member[a == 0 ? 0 : a - 1].oldLeaf;
+        state.newLeaf[a] <== accountWord[a][1];
     }
 
-    // 5. LeafMustBeInTree: old leaves stand in the old root, new leaves take their places. The eight
-    // nodes under the root are carried along, so that the root is hashed twice in all.
-    component path[MEMBERS + 1];
-    component top[MEMBERS + 1];
-    signal topPicked[MEMBERS + 1][8];
-    signal topAfter[MEMBERS + 2][8];
-    topAfter[0] <== topNode;
-    for (var a = 0; a < MEMBERS + 1; a++) {
-        path[a] = UpdatePath(TREE_DEPTH() - 1);
-        for (var i = 0; i < INDEX_BITS() - 3; i++) {
-            path[a].bit[i] <== indexBits[a].out[i];
-        }
-        path[a].child <== child[a];
-        path[a].oldLeaf <== a == 0 ? feeAccount.oldLeaf : member[a == 0 ? 0 : a - 1].oldLeaf;
-        path[a].newLeaf <== accountWord[a][1];
-        top[a] = OneHot8();
-        for (var i = 0; i < 3; i++) {
-            top[a].bit[i] <== indexBits[a].out[INDEX_BITS() - 3 + i];
-        }
-        var found = 0;
-        for (var i = 0; i < 8; i++) {
-            topPicked[a][i] <== top[a].out[i] * topAfter[a][i];
-            found += topPicked[a][i];
-            topAfter[a + 1][i] <== topAfter[a][i] + top[a].out[i] * (path[a].newTop - path[a].oldTop);
-        }
-        found === path[a].oldTop;
-    }
-    component oldRoot = Hash(TAG_NODE(), 8);
-    component newRoot = Hash(TAG_NODE(), 8);
-    oldRoot.in <== topNode;
-    newRoot.in <== topAfter[MEMBERS + 1];
-    oldRoot.out === header[4];
-    newRoot.out === header[5];
-
-    // 6. RowMustBeInTable: the nodes that rows are read from are those of the table and the register
-    component worldsRoot = TableRoot();
-    worldsRoot.node <== tableNode;
-    component tableRoot = Hash(TAG_TABLE(), 3);
-    tableRoot.in <== [marksRoot, worldsRoot.out, tableFlags];
-    tableRoot.out === header[7];
-    var above = SETTLEMENT_DEPTH() - WINDOW_DEPTH();
-    component window[WINDOW_COUNT()];
-    component windowStep[WINDOW_COUNT()][above];
-    component windowFlag[WINDOW_COUNT()][3 * above];
-    for (var v = 0; v < WINDOW_COUNT(); v++) {
-        window[v] = Hash(TAG_NODE(), 8);
-        window[v].in <== settledNode[v];
-        for (var l = 0; l < above; l++) {
-            windowStep[v][l] = ReadUp();
-            for (var i = 0; i < 3; i++) {
-                windowFlag[v][3 * l + i] = AssertBoolean();
-                windowFlag[v][3 * l + i].in <== windowBit[v][3 * l + i];
-                windowStep[v][l].bit[i] <== windowBit[v][3 * l + i];
-            }
-            windowStep[v][l].child <== windowChild[v][l];
-            windowStep[v][l].node <== l == 0 ? window[v].out : windowStep[v][l == 0 ? 0 : l - 1].parent;
-        }
-        windowStep[v][above - 1].parent === header[9];
-    }
-    component row[ROWS];
-    for (var r = 0; r < ROWS; r++) {
-        row[r] = Row();
-        row[r].isUsed <== rowIsUsed[r];
-        row[r].position <== rowPosition[r];
-        row[r].id <== rowId[r];
-        row[r].status <== rowStatus[r];
-        row[r].addOn <== rowAddOn[r];
-        row[r].value <== rowValue[r];
-        row[r].sibling <== rowSibling[r];
-        row[r].tableNode <== tableNode;
-        row[r].settledNode <== settledNode;
-    }
-    component rowsAscend = AssertRowsAscend(ROWS);
-    rowsAscend.isUsed <== rowIsUsed;
-    rowsAscend.id <== rowId;
+    component rows = Rows(ROWS, ROWS_PER_NODE);
+    rows.tableRoot <== header[7];
+    rows.settlementRoot <== header[9];
+    rows.marksRoot <== marksRoot;
+    rows.tableFlags <== tableFlags;
+    rows.tableNode <== tableNode;
+    rows.settledNode <== settledNode;
+    rows.windowBit <== windowBit;
+    rows.windowChild <== windowChild;
+    rows.nodePosition <== nodePosition;
+    rows.nodeChild <== nodeChild;
+    rows.isUsed <== rowIsUsed;
+    rows.place <== rowPlace;
+    rows.id <== rowId;
+    rows.status <== rowStatus;
+    rows.addOn <== rowAddOn;
+    rows.value <== rowValue;
 
     // Edges.
     component deposit[DEPOSITS];
@@ -332,7 +312,6 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         withdrawal[w].token <== withdrawalWord[w][0];
         withdrawal[w].amount <== withdrawalWord[w][1];
         withdrawal[w].to <== withdrawalWord[w][2];
-        withdrawal[w].stamp <== withdrawalStamp[w];
         withdrawal[w].choice <== withdrawalChoice[w];
         for (var a = 0; a < MEMBERS; a++) {
             withdrawal[w].index[a] <== accountWord[a + 1][0];
@@ -343,11 +322,12 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     var registrations = 0;
     var registered[MEMBERS];
     var rotated[MEMBERS];
+    var forced[MEMBERS];
     for (var a = 0; a < MEMBERS; a++) {
         registered[a] = 0;
         rotated[a] = 0;
+        forced[a] = 0;
     }
-    signal rotates[REQUESTS][MEMBERS];
     for (var q = 0; q < REQUESTS; q++) {
         request[q] = Request(MEMBERS);
         request[q].domain <== domain;
@@ -361,16 +341,49 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
             request[q].newHead[a] <== newHead[a];
         }
         for (var a = 0; a < MEMBERS; a++) {
-            rotates[q][a] <== requestChoice[q][a] * request[q].isRotate;
-            rotated[a] += rotates[q][a];
-            registered[a] += requestChoice[q][a] - rotates[q][a];
+            registered[a] += request[q].registers[a];
+            rotated[a] += request[q].rotates[a];
+            forced[a] += request[q].forces[a];
         }
         registrations += request[q].isRegister;
     }
-    // 16. RequestMustBeServed: nobody is registered or rotated without one
+    // 2. RequestMustBeServed: nobody is registered, rotated or paid out without one
     for (var a = 0; a < MEMBERS; a++) {
         registered[a] === isRegistered[a];
         rotated[a] === isRotatedByL1[a];
+        forced[a] === isForced[a];
+    }
+    component forcedExits = ForcedExits(FORCED_EXITS, REQUESTS, MEMBERS, ROWS, RESCUES);
+    for (var q = 0; q < REQUESTS; q++) {
+        forcedExits.isForced[q] <== request[q].isForced;
+    }
+    for (var a = 0; a < MEMBERS; a++) {
+        forcedExits.newCash[a] <== newQuantity[a][0];
+    }
+    forcedExits.word <== requestWord;
+    forcedExits.requestChoice <== requestChoice;
+    forcedExits.choice <== forcedChoice;
+    forcedExits.isCap <== forcedCap;
+    forcedExits.worldChoice <== forcedWorld;
+    forcedExits.rowChoice <== forcedRow;
+    forcedExits.newId <== newId;
+    forcedExits.difference <== difference;
+    forcedExits.rescueChoice <== rescueChoice;
+    forcedExits.oldWorth <== oldWorth;
+    forcedExits.rowId <== rowId;
+    forcedExits.rowAddOn <== rowAddOn;
+    forcedExits.rowValue <== rowValue;
+    component reductionSlot[REDUCTIONS];
+    for (var t = 0; t < REDUCTIONS; t++) {
+        reductionSlot[t] = Reduction(MEMBERS);
+        reductionSlot[t].choice <== reductionChoice[t];
+        for (var a = 0; a < MEMBERS; a++) {
+            reductionSlot[t].index[a] <== accountWord[a + 1][0];
+        }
+        reductionSlot[t].id <== reductionId[t];
+        reductionSlot[t].kept <== reductionKept[t];
+        reductionSlot[t].closed <== reductionClosed[t];
+        reductionSlot[t].isShort <== reductionIsShort[t];
     }
     component rotationSlot[ROTATIONS];
     component rotationFlag[ROTATIONS];
@@ -389,15 +402,16 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
             rotationSlot[k].newHead[a] <== newHead[a];
         }
     }
-    // 15. CountMustFollowRegistrations
+    // 3. CountMustFollowRegistrations
     header[12] === header[11] + registrations;
 
-    // 1. CommitmentMustMatch: all that a challenge ranges over is fixed by C
+    // All that a challenge ranges over, as words of the statement.
     var words = HEADER_WORD_COUNT() + 4 * DEPOSITS + 6 * REQUESTS + 3 * WITHDRAWALS
         + (2 + CIPHER_WORD_COUNT()) * (MEMBERS + 1);
     var windowBits = WINDOW_COUNT() * 3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH());
-    var flagBits = 2 * PAGES + windowBits + ROWS * (1 + POSITION_BITS()) + MEMBERS * (DEPOSITS + WITHDRAWALS)
-        + MEMBERS * (WORLD_COUNT() + 1 + SLOT_COUNT() - 1 + LIVE_COUNT_BITS() + 1 + ROTATIONS);
+    var flagBits = 2 * PAGES + windowBits + NODES * NODE_POSITION_BITS() + ROWS * 4
+        + MEMBERS * (DEPOSITS + WITHDRAWALS + 2 * (SLOT_COUNT() - 1) + LIVE_COUNT_BITS() + 1 + ROTATIONS)
+        + RESCUES * (MEMBERS + WORLD_COUNT()) + REDUCTIONS * MEMBERS;
     var flagWords = (flagBits + 249) \ 250;
     component flags = PackBits(flagBits);
     var f = 0;
@@ -406,12 +420,18 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         flags.in[f + 1] <== isSkipped[i];
         f += 2;
     }
+    for (var i = 0; i < NODES; i++) {
+        for (var b = 0; b < NODE_POSITION_BITS(); b++) {
+            flags.in[f] <== nodePosition[i][b];
+            f++;
+        }
+    }
     for (var r = 0; r < ROWS; r++) {
         flags.in[f] <== rowIsUsed[r];
-        for (var i = 0; i < POSITION_BITS(); i++) {
-            flags.in[f + 1 + i] <== rowPosition[r][i];
+        for (var i = 0; i < 3; i++) {
+            flags.in[f + 1 + i] <== rowPlace[r][i];
         }
-        f += 1 + POSITION_BITS();
+        f += 4;
     }
     for (var v = 0; v < WINDOW_COUNT(); v++) {
         for (var i = 0; i < windowBits \ WINDOW_COUNT(); i++) {
@@ -420,6 +440,7 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         }
     }
     component isConvertedFlag[MEMBERS][SLOT_COUNT() - 1];
+    component isReducedFlag[MEMBERS][SLOT_COUNT() - 1];
     for (var a = 0; a < MEMBERS; a++) {
         for (var d = 0; d < DEPOSITS; d++) {
             flags.in[f + d] <== depositChoice[d][a];
@@ -429,71 +450,79 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
             flags.in[f + w] <== withdrawalChoice[w][a];
         }
         f += WITHDRAWALS;
-        for (var s = 0; s < WORLD_COUNT(); s++) {
-            flags.in[f + s] <== isWorse[a][s];
-        }
-        f += WORLD_COUNT();
         for (var i = 0; i < SLOT_COUNT() - 1; i++) {
             isConvertedFlag[a][i] = AssertBoolean();
             isConvertedFlag[a][i].in <== isConverted[a][i];
             flags.in[f + i] <== isConverted[a][i];
+            isReducedFlag[a][i] = AssertBoolean();
+            isReducedFlag[a][i].in <== isReduced[a][i];
+            flags.in[f + SLOT_COUNT() - 1 + i] <== isReduced[a][i];
         }
-        f += SLOT_COUNT() - 1;
+        f += 2 * (SLOT_COUNT() - 1);
         for (var i = 0; i < LIVE_COUNT_BITS(); i++) {
             flags.in[f + i] <== liveBits[a].out[i];
         }
         f += LIVE_COUNT_BITS();
-        flags.in[f] <== isRescue[a];
-        flags.in[f + 1] <== isSigned[a];
+        flags.in[f] <== isSigned[a];
         for (var k = 0; k < ROTATIONS; k++) {
-            flags.in[f + 2 + k] <== rotationChoice[k][a];
+            flags.in[f + 1 + k] <== rotationChoice[k][a];
         }
-        f += 2 + ROTATIONS;
+        f += 1 + ROTATIONS;
+    }
+    for (var k = 0; k < RESCUES; k++) {
+        for (var a = 0; a < MEMBERS; a++) {
+            flags.in[f + a] <== rescueChoice[k][a];
+        }
+        f += MEMBERS;
+        for (var s = 0; s < WORLD_COUNT(); s++) {
+            flags.in[f + s] <== isWorse[k][s];
+        }
+        f += WORLD_COUNT();
+    }
+    for (var t = 0; t < REDUCTIONS; t++) {
+        for (var a = 0; a < MEMBERS; a++) {
+            flags.in[f + a] <== reductionChoice[t][a];
+        }
+        f += MEMBERS;
     }
     var pairs = WORLD_COUNT() \ 2;
-    var privates = PAGES + WITHDRAWALS + flagWords + MEMBERS * (pairs + WORLD_COUNT() + 1);
-    component commitment = Hash(TAG_COMMITMENT(), 1 + words + privates);
-    commitment.in[0] <== commitmentSalt;
-    var word[words];
+    var privates = PAGES + WITHDRAWALS + flagWords + MEMBERS * (pairs + 1) + RESCUES * WORLD_COUNT()
+        + REDUCTIONS;
+    component statement = Statement(words, privates);
+    statement.C <== C;
+    statement.x <== x;
+    statement.y <== y;
+    statement.salt <== commitmentSalt;
     var n = 0;
-    for (var i = 0; i < HEADER_WORD_COUNT(); i++) { word[n] = header[i]; n++; }
+    for (var i = 0; i < HEADER_WORD_COUNT(); i++) { statement.word[n] <== header[i]; n++; }
     for (var d = 0; d < DEPOSITS; d++) {
-        for (var i = 0; i < 4; i++) { word[n] = depositWord[d][i]; n++; }
+        for (var i = 0; i < 4; i++) { statement.word[n] <== depositWord[d][i]; n++; }
     }
     for (var q = 0; q < REQUESTS; q++) {
-        for (var i = 0; i < 6; i++) { word[n] = requestWord[q][i]; n++; }
+        for (var i = 0; i < 6; i++) { statement.word[n] <== requestWord[q][i]; n++; }
     }
     for (var w = 0; w < WITHDRAWALS; w++) {
-        for (var i = 0; i < 3; i++) { word[n] = withdrawalWord[w][i]; n++; }
+        for (var i = 0; i < 3; i++) { statement.word[n] <== withdrawalWord[w][i]; n++; }
     }
     for (var a = 0; a < MEMBERS + 1; a++) {
-        for (var i = 0; i < 2 + CIPHER_WORD_COUNT(); i++) { word[n] = accountWord[a][i]; n++; }
+        for (var i = 0; i < 2 + CIPHER_WORD_COUNT(); i++) { statement.word[n] <== accountWord[a][i]; n++; }
     }
-    for (var i = 0; i < words; i++) {
-        commitment.in[1 + i] <== word[i];
-    }
-    n = 1 + words;
-    for (var i = 0; i < PAGES; i++) { commitment.in[n] <== page[i].head; n++; }
-    for (var w = 0; w < WITHDRAWALS; w++) { commitment.in[n] <== withdrawalStamp[w]; n++; }
-    for (var i = 0; i < flagWords; i++) { commitment.in[n] <== flags.out[i]; n++; }
+    n = 0;
+    for (var i = 0; i < PAGES; i++) { statement.bound[n] <== page[i].head; n++; }
+    for (var w = 0; w < WITHDRAWALS; w++) { statement.bound[n] <== withdrawalStamp[w]; n++; }
+    for (var i = 0; i < flagWords; i++) { statement.bound[n] <== flags.out[i]; n++; }
     for (var a = 0; a < MEMBERS; a++) {
         for (var i = 0; i < pairs; i++) {
-            commitment.in[n] <== difference[a][2 * i] + difference[a][2 * i + 1] * (1 << WORLD_BITS());
+            statement.bound[n] <== difference[a][2 * i] + difference[a][2 * i + 1] * (1 << WORLD_BITS());
             n++;
         }
-        for (var s = 0; s < WORLD_COUNT(); s++) { commitment.in[n] <== oldWorth[a][s]; n++; }
-        commitment.in[n] <== conversionCash[a];
+        statement.bound[n] <== conversionCash[a];
         n++;
     }
-    commitment.out === C;
-
-    // 2. WordsMustMatchChallenge: y is the polynomial of the words at x
-    signal partial[words];
-    partial[words - 1] <== word[words - 1];
-    for (var i = words - 2; i >= 0; i--) {
-        partial[i] <== partial[i + 1] * x + word[i];
+    for (var k = 0; k < RESCUES; k++) {
+        for (var s = 0; s < WORLD_COUNT(); s++) { statement.bound[n] <== oldWorth[k][s]; n++; }
     }
-    partial[0] === y;
+    for (var t = 0; t < REDUCTIONS; t++) { statement.bound[n] <== reductionSlot[t].word; n++; }
 
     // Challenges, and the sums per row fixed before the second ones.
     component draw = Permute(16, 17);
@@ -537,6 +566,7 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
     var lookup = 0;
     var worth = 0;
     var conversion = 0;
+    var reduction = 0;
     component pageTerms[PAGES];
     for (var i = 0; i < PAGES; i++) {
         pageTerms[i] = PageTerms();
@@ -583,21 +613,38 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         memberTerms[a].newQuantity <== newQuantity[a];
         memberTerms[a].newSize <== member[a].newSize;
         memberTerms[a].isConverted <== isConverted[a];
+        memberTerms[a].isReduced <== isReduced[a];
+        memberTerms[a].isReduceOnly <== isReduceOnly[a];
         memberTerms[a].conversionCash <== conversionCash[a];
         memberTerms[a].feePaid <== feePaid[a];
         memberTerms[a].liveCount <== liveCount[a];
+        memberTerms[a].isRescue <== isRescue[a];
         memberTerms[a].difference <== difference[a];
-        memberTerms[a].isWorse <== isWorse[a];
-        memberTerms[a].oldWorth <== oldWorth[a];
         balance += memberTerms[a].balance;
         journal += memberTerms[a].journal;
         count += memberTerms[a].count;
+        reduction += memberTerms[a].reduction;
         memberLookup[a] <== accountWeight[a] * memberTerms[a].lookup;
         lookup += memberLookup[a];
         memberWorth[a] <== accountWeight[a] * memberTerms[a].worth;
         worth += memberWorth[a];
         memberConversion[a] <== accountWeight[a] * conversionCash[a];
         conversion += memberConversion[a];
+    }
+    component rescueTerms[RESCUES];
+    for (var k = 0; k < RESCUES; k++) {
+        rescueTerms[k] = RescueTerms(MEMBERS);
+        rescueTerms[k].challenge <== draw.out;
+        rescueTerms[k].worldWeight <== worldWeight;
+        rescueTerms[k].accountWeight <== accountWeight;
+        rescueTerms[k].choice <== rescueChoice[k];
+        for (var a = 0; a < MEMBERS; a++) {
+            rescueTerms[k].oldCash[a] <== oldQuantity[a][0];
+        }
+        rescueTerms[k].conversionCash <== conversionCash;
+        rescueTerms[k].isWorse <== isWorse[k];
+        rescueTerms[k].oldWorth <== oldWorth[k];
+        worth += rescueTerms[k].worth;
     }
     signal inverseMu <-- 1 / draw.out[CH_MU()];
     inverseMu * draw.out[CH_MU()] === 1;
@@ -610,8 +657,8 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         rowTerms[r].stressWeight <== stressWeight;
         rowTerms[r].inverseMu <== inverseMu;
         rowTerms[r].isUsed <== rowIsUsed[r];
-        rowTerms[r].isSettled <== rowPosition[r][POSITION_BITS() - 1];
-        rowTerms[r].isToken <== row[r].isToken;
+        rowTerms[r].isSettled <== rows.isSettled[r];
+        rowTerms[r].isToken <== rows.isToken[r];
         rowTerms[r].id <== rowId[r];
         rowTerms[r].addOn <== rowAddOn[r];
         rowTerms[r].value <== rowValue[r];
@@ -629,11 +676,48 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         credit[d] * (draw.out[CH_POINT()] - deposit[d].account - creditKey[d]) === depositWord[d][3];
         balance -= credit[d];
     }
+    // A deposit may raise a balance of a reduce-only account.
+    component isCashCredit[DEPOSITS];
+    signal creditIsFree[DEPOSITS][MEMBERS];
+    signal tokenCredit[DEPOSITS];
+    signal freeCredit[DEPOSITS];
+    for (var d = 0; d < DEPOSITS; d++) {
+        isCashCredit[d] = EqualsZero();
+        isCashCredit[d].in <== depositWord[d][2] - CASH_ID();
+        tokenCredit[d] <== (1 - isCashCredit[d].out) * credit[d];
+        var isOfReduceOnly = 0;
+        for (var a = 0; a < MEMBERS; a++) {
+            creditIsFree[d][a] <== depositChoice[d][a] * isReduceOnly[a];
+            isOfReduceOnly += creditIsFree[d][a];
+        }
+        freeCredit[d] <== isOfReduceOnly * tokenCredit[d];
+        reduction -= freeCredit[d];
+    }
+    // A forced payment: a word that is zero in requests of other kinds.
+    signal forcedKey[REQUESTS];
+    signal forcedTerm[REQUESTS];
+    for (var q = 0; q < REQUESTS; q++) {
+        forcedKey[q] <== draw.out[CH_INSTRUMENT()] * requestWord[q][2];
+        forcedTerm[q] <-- requestWord[q][5] / (draw.out[CH_POINT()] - requestWord[q][1] - forcedKey[q]);
+        forcedTerm[q] * (draw.out[CH_POINT()] - requestWord[q][1] - forcedKey[q]) === requestWord[q][5];
+        balance += forcedTerm[q];
+    }
+    component reductionTerms[REDUCTIONS];
+    for (var t = 0; t < REDUCTIONS; t++) {
+        reductionTerms[t] = ReductionTerms();
+        reductionTerms[t].challenge <== draw.out;
+        reductionTerms[t].isUsed <== reductionSlot[t].isUsed;
+        reductionTerms[t].account <== reductionSlot[t].account;
+        reductionTerms[t].id <== reductionId[t];
+        reductionTerms[t].kept <== reductionKept[t];
+        reductionTerms[t].closed <== reductionClosed[t];
+        reductionTerms[t].isShort <== reductionIsShort[t];
+        reduction -= reductionTerms[t].term;
+    }
     component withdrawalTerms[WITHDRAWALS];
     for (var w = 0; w < WITHDRAWALS; w++) {
         withdrawalTerms[w] = WithdrawalTerms();
         withdrawalTerms[w].challenge <== draw.out;
-        withdrawalTerms[w].isUsed <== withdrawal[w].isUsed;
         withdrawalTerms[w].account <== withdrawal[w].account;
         withdrawalTerms[w].token <== withdrawalWord[w][0];
         withdrawalTerms[w].amount <== withdrawalWord[w][1];
@@ -654,20 +738,24 @@ template Batch(PAGES, MEMBERS, ROWS, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS)
         rotation += rotationTerm[k];
     }
 
-    // 7. BalanceMustFollowPages: entries + deposits - fees + conversions = change of every balance
+    // 4. BalanceMustFollowPages: entries + deposits - fees + conversions - forced payments = change of
+    // every balance
     balance === 0;
-    // 8. TradeMustMatch: both sides of each trade, or neither; withdrawals one to one
+    // 5. TradeMustMatch: both sides of each trade, or neither; withdrawals one to one
     pair === 0;
-    // 9. JournalMustContinue: old heads + produced heads = consumed heads + new heads
+    // 6. JournalMustContinue: old heads + produced heads = consumed heads + new heads
     journal === 0;
-    // 10. PagesMustBeCounted: each account pays for the pages it has live
+    // 7. PagesMustBeCounted: each account pays for the pages it has live
     count === 0;
-    // 11. RotationMustEndItsJournal: a live rotation page is its account's last, with the new keys
+    // 8. RotationMustEndItsJournal: a live rotation page is its account's last, with the new keys
     rotation === 0;
-    // 12. InstrumentMustBeListed: every balance, old and new, stands in a row
+    // 9. InstrumentMustBeListed: every balance, old and new, stands in a row
     lookup === 0;
-    // 13. WorthMustFollowTable: the worth claimed per world is balances times values
+    // 10. WorthMustFollowTable: the worth claimed per world is balances times values
     worth === 0;
-    // 14. ConversionMustBeExact: cash for a settled balance is the old balance times its value
+    // 11. ConversionMustBeExact: cash for a settled balance is the old balance times its value
     conversion === 0;
+    // 12. ReduceOnlyMustReduce: in a reduce-only account with pages a balance besides cash stays or is
+    // reduced, deposits apart
+    reduction === 0;
 }

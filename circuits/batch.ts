@@ -2,42 +2,33 @@
  * A batch in numbers: from pages, requests and deposits to the accounts after it, or the name of the
  * rule that it breaks. Pure: the sequencer decides what goes in, the witness follows from the result.
  */
+import { CASH_ID, FEE_ACCOUNT_INDEX, FIRST_MEMBER_INDEX, type MODE } from './params.ts'
 import {
-  CASH_ID,
-  FEE_ACCOUNT_INDEX,
-  FIRST_MEMBER_INDEX,
-  SLOT_COUNT,
-  WORLD_COUNT,
-  TOKEN_UPPER_BOUND,
-  type Shape,
-} from './params.ts'
-import {
-  activeMeta,
   addBalance,
   batchKey,
-  depositCommitment,
   encryptAccount,
-  genesisHead,
-  isInQuantityRange,
   ownerKeyHash,
-  rotationPayload,
   saltOf,
-  viewKeyHash,
   type Account,
 } from './account.ts'
-import { timesEight, isOnCurve, verify, type Point, type Signature } from './eddsa.ts'
+import { instrumentsOf } from './batch-size.ts'
+import { verify, type Point, type Signature } from './eddsa.ts'
+import type { ExitRequest, ForcedPayment, Reduction } from './exit.ts'
+import { stepMember } from './member-step.ts'
 import { checkPage, entriesOf, headAfter, livenessAt, type Page } from './page.ts'
-import type { Rejection, RuleName } from './rules.ts'
-import { rowLookup, worthOf, type RowOf, type Settlements, type Table } from './table.ts'
+import { Broken, type Rejection } from './rules.ts'
+import { rowLookup, type RowOf, type Settlements, type Table } from './table.ts'
 
-/** A request of the L1 queue; `key` is the point Q, 8 Q gets installed. */
-export type L1Request = {
+/** A request for keys; `key` is the point Q, 8 Q gets installed. */
+export type KeyRequest = {
   readonly kind: 'register' | 'rotate'
   readonly serial: bigint
   readonly account: number
   readonly key: Point
   readonly viewKeyHash: bigint
 }
+/** A request of the L1 queue. */
+export type L1Request = KeyRequest | ExitRequest
 export type Credit = {
   readonly id: bigint
   readonly commitment: bigint
@@ -60,6 +51,8 @@ export type BatchContext = {
   readonly time: bigint
   readonly fee: bigint
   readonly batchNonce: bigint
+  /** Set by L1; reduce-only while the table of this batch is not confirmed. Normal if left out. */
+  readonly mode?: keyof typeof MODE
   readonly table: Table
   readonly settlements: Settlements
 }
@@ -97,10 +90,15 @@ export type MemberStep = {
   readonly isRescue: boolean
   readonly isWorse: readonly boolean[]
   readonly difference: readonly bigint[]
+  /** Worth before, at this batch's table; zeros unless rescued. */
   readonly oldWorth: readonly bigint[]
   readonly conversionCash: bigint
   readonly convertedIds: ReadonlySet<number>
   readonly liveCount: number
+  /** What a served forced exit paid. */
+  readonly forced: ForcedPayment | null
+  /** Changed balances, if the account is reduce-only and has pages. */
+  readonly reductions: readonly Reduction[]
 }
 export type FeeStep = {
   readonly before: Account
@@ -114,20 +112,12 @@ export type BatchTrace = {
   readonly members: readonly MemberStep[]
   readonly feeAccount: FeeStep
   readonly payouts: readonly Payout[]
-  /** Instruments of all touched accounts before and after, ascending: the rows the circuit opens. */
+  /** Instruments that are looked up, ascending: the rows the circuit opens. */
   readonly instruments: readonly number[]
 }
 export type Outcome =
   | { readonly ok: true; readonly trace: BatchTrace }
   | { readonly ok: false; readonly rejection: Rejection }
-
-class Broken extends Error {
-  readonly rejection: Rejection
-  constructor(rule: RuleName, detail: string, account?: number) {
-    super(`${rule}: ${detail}`)
-    this.rejection = account === undefined ? { rule, detail } : { rule, detail, account }
-  }
-}
 
 /** Applies a plan to the accounts; nothing is changed in place. */
 export function executeBatch(accounts: ReadonlyMap<number, Account>, plan: BatchPlan): Outcome {
@@ -153,11 +143,7 @@ function traceOf(accounts: ReadonlyMap<number, Account>, plan: BatchPlan): Batch
     stepMember(index, accounts.get(index) ?? null, plan, pages, rowOf, settled),
   )
   const fees = members.reduce((sum, m) => sum + feePaid(m, context.fee), 0n)
-  const instruments = [
-    ...new Set(
-      members.flatMap((m) => [...(m.before?.balances ?? []), ...m.after.balances].map((b) => b.id)),
-    ),
-  ].sort((a, b) => a - b)
+  const instruments = instrumentsOf(members)
   return {
     plan,
     pages,
@@ -266,199 +252,6 @@ function assertNetting(pages: readonly PageUse[]): void {
   }
 }
 
-function startOf(
-  index: number,
-  before: Account | null,
-  request: L1Request | null,
-  plan: BatchPlan,
-): Account {
-  const { domain, time } = plan.context
-  if (request !== null && (!isOnCurve(request.key) || timesEight(request.key).x === 0n)) {
-    throw new Broken('KeyMustBeInSubgroup', 'the posted point is of no use as a key', index)
-  }
-  if (request?.kind === 'register') {
-    if (before !== null)
-      throw new Broken('LeafMustBeEmptyBeforeRegistration', 'the account exists', index)
-    const owner = ownerKeyHash(timesEight(request.key))
-    return {
-      ownerKeyHash: owner,
-      viewKeyHash: request.viewKeyHash,
-      head: genesisHead(domain, index, owner),
-      meta: activeMeta(time),
-      cash: 0n,
-      balances: [],
-      salt: 0n,
-    }
-  }
-  if (before === null)
-    throw new Broken('LeafMustBeEmptyBeforeRegistration', 'the account is not registered', index)
-  return request === null
-    ? before
-    : { ...before, ownerKeyHash: ownerKeyHash(timesEight(request.key)) }
-}
-
-function stepMember(
-  index: number,
-  before: Account | null,
-  plan: BatchPlan,
-  allPages: readonly PageUse[],
-  rowOf: RowOf,
-  settled: ReadonlyMap<number, bigint>,
-): MemberStep {
-  const { context } = plan
-  const run = plan.journals.get(index) ?? null
-  const request = plan.requests.find((r) => r.account === index) ?? null
-  if (plan.requests.filter((r) => r.account === index).length > 1) {
-    throw new Broken(
-      'OwnerKeyMustChangeByRule',
-      'two L1 requests of one account in one batch',
-      index,
-    )
-  }
-  if (request !== null && run !== null)
-    throw new Broken('OwnerKeyMustChangeByRule', 'an L1 request and pages in one batch', index)
-  let account = startOf(index, before, request, plan)
-
-  // Settled balances become cash, the whole of each.
-  let conversionCash = 0n
-  const convertedIds = new Set<number>()
-  for (const { id, quantity } of before?.balances ?? []) {
-    const value = settled.get(id)
-    if (value === undefined) continue
-    convertedIds.add(id)
-    conversionCash += quantity * value
-    account = addBalance(account, id, -quantity)
-  }
-  account = addBalance(account, CASH_ID, conversionCash)
-  for (const credit of plan.credits.filter((c) => c.account === index)) {
-    if (depositCommitment(index, credit.secret) !== credit.commitment) {
-      throw new Broken(
-        'DepositMustOpen',
-        `deposit ${credit.id} does not open to this account`,
-        index,
-      )
-    }
-    account = addBalance(account, credit.token, credit.amount)
-  }
-  const pages = allPages.filter(({ page }) => page.account === index)
-  const live = pages.filter((use) => use.isLive)
-  for (const { page } of live) {
-    for (const entry of entriesOf(page)) {
-      account = addBalance(account, entry.instrument, entry.quantity)
-      account = addBalance(account, CASH_ID, -entry.quantity * entry.price)
-    }
-  }
-  const last = live.at(-1)?.page
-  if (run?.rotation !== undefined && last?.kind === 'rotation')
-    account = rotate(account, last, run.rotation, index)
-  account = { ...account, head: pages.at(-1)?.head ?? account.head }
-
-  const solvency = settleFee(before, account, live, context.fee, rowOf, index)
-  account = { ...solvency.account }
-  for (const { id } of account.balances) {
-    if (settled.has(id))
-      throw new Broken('SettledBalanceMustBeConverted', `instrument ${id} has settled`, index)
-  }
-  if (
-    account.balances.length > SLOT_COUNT - 1 ||
-    [account.cash, ...account.balances.map((b) => b.quantity)].some((q) => !isInQuantityRange(q))
-  ) {
-    throw new Broken(
-      'BalancesMustBeWellFormed',
-      'too many holdings or a quantity out of range',
-      index,
-    )
-  }
-  const viewKey = plan.viewKeys.get(index)
-  if (viewKey === undefined || viewKeyHash(viewKey) !== account.viewKeyHash) {
-    throw new Broken('ViewKeyMustBeHeld', 'the operator does not hold the view key', index)
-  }
-  const key = batchKey(viewKey, index, context.batchNumber, context.batchNonce)
-  const after = { ...account, salt: saltOf(key) }
-  return {
-    index,
-    before,
-    after,
-    cipher: encryptAccount(after, key),
-    viewKey,
-    run,
-    request,
-    conversionCash,
-    convertedIds,
-    liveCount: live.length,
-    isRescue: solvency.isRescue,
-    isWorse: solvency.isWorse,
-    difference: solvency.difference,
-    oldWorth: solvency.oldWorth,
-  }
-}
-
-function rotate(
-  account: Account,
-  page: Page,
-  rotation: NonNullable<JournalRun['rotation']>,
-  index: number,
-): Account {
-  if (!isOnCurve(rotation.key) || timesEight(rotation.key).x === 0n) {
-    throw new Broken('KeyMustBeInSubgroup', 'the new owner key is of no use', index)
-  }
-  const [owner, view] = [ownerKeyHash(timesEight(rotation.key)), viewKeyHash(rotation.viewKey)]
-  if (rotationPayload(owner, view) !== page.payload) {
-    throw new Broken('RotationMustEndItsJournal', 'the page names other keys', index)
-  }
-  return { ...account, ownerKeyHash: owner, viewKeyHash: view }
-}
-
-type SolvencyResult = {
-  readonly account: Account
-  readonly isRescue: boolean
-  readonly isWorse: readonly boolean[]
-  readonly difference: readonly bigint[]
-  readonly oldWorth: readonly bigint[]
-}
-
-/** Every world worth at least zero after the fee; else, without fee, none that is negative got worse. */
-function settleFee(
-  before: Account | null,
-  unpaid: Account,
-  live: readonly PageUse[],
-  fee: bigint,
-  rowOf: RowOf,
-  index: number,
-): SolvencyResult {
-  const worth = (account: Pick<Account, 'cash' | 'balances'>): readonly bigint[] => {
-    const result = worthOf(account, rowOf)
-    if (typeof result === 'number')
-      throw new Broken('InstrumentMustBeListed', `instrument ${result} has no value`, index)
-    return result
-  }
-  for (const { id, quantity } of unpaid.balances) {
-    if (id < TOKEN_UPPER_BOUND && quantity < 0n)
-      throw new Broken('TokenMustNotBeNegative', `token ${id} would be owed`, index)
-  }
-  const oldWorth = before === null ? Array<bigint>(WORLD_COUNT).fill(0n) : worth(before)
-  const paid = addBalance(unpaid, CASH_ID, -fee * BigInt(live.length))
-  const paidWorth = worth(paid)
-  const none = Array<boolean>(WORLD_COUNT).fill(false)
-  if (paidWorth.every((w) => w >= 0n)) {
-    return { account: paid, isRescue: false, isWorse: none, difference: paidWorth, oldWorth }
-  }
-  if (live.some(({ page }) => page.kind === 'withdrawal')) {
-    throw new Broken('WithdrawalMustLeaveSolvent', 'a world would be worth less than zero', index)
-  }
-  const newWorth = worth(unpaid)
-  const isWorse = newWorth.map((w) => w < 0n)
-  const difference = newWorth.map((w, s) => (w < 0n ? w - (oldWorth[s] as bigint) : w))
-  if (difference.some((d) => d < 0n)) {
-    throw new Broken(
-      'AccountMustBeSolvent',
-      'a world would be worth less than zero and less than before',
-      index,
-    )
-  }
-  return { account: unpaid, isRescue: true, isWorse, difference, oldWorth }
-}
-
 function stepFeeAccount(
   accounts: ReadonlyMap<number, Account>,
   plan: BatchPlan,
@@ -476,18 +269,4 @@ function stepFeeAccount(
   )
   const after = { ...addBalance(before, CASH_ID, fees), salt: saltOf(key) }
   return { before, after, cipher: encryptAccount(after, key), viewKey }
-}
-
-/** What a batch needs of a shape; it fits if no number exceeds the shape's. */
-export function sizeOf(trace: BatchTrace): Omit<Shape, 'name'> {
-  const { plan } = trace
-  return {
-    pages: trace.pages.length,
-    members: trace.members.length,
-    rows: trace.instruments.length,
-    deposits: plan.credits.length,
-    withdrawals: trace.payouts.length,
-    requests: plan.requests.length,
-    rotations: trace.pages.filter((u) => u.isLive && u.page.kind === 'rotation').length,
-  }
 }

@@ -15,6 +15,8 @@ export const CHALLENGE_NAMES = [
   'ACCOUNT_WEIGHT',
   'WORLD_WEIGHT',
   'MU',
+  'REDUCED',
+  'REDUCTION_COUNT',
 ] as const
 
 /** The 17 outputs of one permutation over x (shape: 17 field elements). */

@@ -65,19 +65,16 @@ template Withdrawal(MEMBERS) {
     signal input token;
     signal input amount;
     signal input to;
-    signal input stamp;
     signal input choice[MEMBERS];
     signal input index[MEMBERS];
     signal input isRescue[MEMBERS];
     signal output account;
-    signal output isUsed;
 
     // 2. WithdrawalMustMatchPage: amounts keep their width; who withdraws is solvent without rescue
     component isUnused = EqualsZero();
     isUnused.in <== token;
-    isUsed <== 1 - isUnused.out;
     component place = Choice(MEMBERS);
-    place.isUsed <== isUsed;
+    place.isUsed <== 1 - isUnused.out;
     place.choice <== choice;
     place.index <== index;
     account <== place.chosen;
@@ -96,7 +93,6 @@ template Withdrawal(MEMBERS) {
 // counterparty, so the product of the two indices is 0 and their sum the account.
 template WithdrawalTerms() {
     signal input challenge[17];
-    signal input isUsed;
     signal input account;
     signal input token;
     signal input amount;
@@ -141,7 +137,9 @@ template InstalledKey() {
     (1 - isUsed) * y === 0;
 }
 
-// A request of L1: words kind + 8 * serial, account, key point, view key hash, zero.
+// A request of L1: words kind + 8 * serial, account, then
+//   registration, rotation: key point, view key hash (of a registration), zero;
+//   forced exit: token, address, free vault, amount paid.
 template Request(MEMBERS) {
     signal input domain;
     signal input word[6];
@@ -152,39 +150,47 @@ template Request(MEMBERS) {
     signal input newViewKeyHash[MEMBERS];
     signal input newHead[MEMBERS];
     signal output isRegister;
-    signal output isRotate;
+    signal output isForced;
+    signal output registers[MEMBERS];
+    signal output rotates[MEMBERS];
+    signal output forces[MEMBERS];
 
-    // 3. RequestMustBeServed: each request is served by the account it names, with its own data;
-    // other kinds (a forced exit) have their place in the words and are not provable yet
+    // 3. RequestMustBeServed: each request is served by the account it names, with its own data
     component serialRange = AssertInRange(64);
     serialRange.in <== serial;
     component kindBits = Bits(2);
     kindBits.in <== word[0] - serial * 8;
-    kindBits.out[0] * kindBits.out[1] === 0;
-    isRegister <== kindBits.out[0];
-    isRotate <== kindBits.out[1];
-    signal isUsed <== isRegister + isRotate;
+    isForced <== kindBits.out[0] * kindBits.out[1];
+    isRegister <== kindBits.out[0] - isForced;
+    signal isKey <== kindBits.out[0] + kindBits.out[1] - 2 * isForced;
+    signal isUsed <== isKey + isForced;
     component place = Choice(MEMBERS);
     place.isUsed <== isUsed;
     place.choice <== choice;
     place.index <== index;
     place.chosen === word[1];
     component key = InstalledKey();
-    key.isUsed <== isUsed;
-    key.x <== word[2];
-    key.y <== word[3];
+    key.isUsed <== isKey;
+    key.x <== isKey * word[2];
+    key.y <== isKey * word[3];
     component genesis = Hash(TAG_GENESIS(), 3);
     genesis.in <== [domain, word[1], key.hash];
-    signal registers[MEMBERS];
+    // 3. RequestMustBeServed: keys and heads are those asked for, words without a meaning are zero
+    signal keys[MEMBERS];
     for (var a = 0; a < MEMBERS; a++) {
-        choice[a] * (newOwnerKeyHash[a] - key.hash) === 0;
+        keys[a] <== choice[a] * isKey;
+        keys[a] * (newOwnerKeyHash[a] - key.hash) === 0;
         registers[a] <== choice[a] * isRegister;
         registers[a] * (newViewKeyHash[a] - word[4]) === 0;
         registers[a] * (newHead[a] - genesis.out) === 0;
+        rotates[a] <== keys[a] - registers[a];
+        forces[a] <== choice[a] - keys[a];
     }
-    (1 - isRegister) * word[4] === 0;
+    (1 - isUsed) * word[2] === 0;
+    (1 - isUsed) * word[3] === 0;
+    (1 - isRegister - isForced) * word[4] === 0;
     (1 - isUsed) * serial === 0;
-    word[5] === 0;
+    (1 - isForced) * word[5] === 0;
 }
 
 // The key change that a live rotation page asks for.

@@ -5,7 +5,8 @@ import * as params from './params.ts'
 import { emptyRoot } from './tree.ts'
 import { CHALLENGE_NAMES } from './challenges.ts'
 import { paddingHead } from './page.ts'
-import { headerWords, wordLayout } from './words.ts'
+import { readingGuide } from './reading.ts'
+import { headerWords, REQUEST_DATA, wordLayout } from './words.ts'
 
 const NUMBERS = [
   'SLOT_COUNT',
@@ -20,7 +21,7 @@ const NUMBERS = [
   'WINDOW_DEPTH',
   'WINDOW_COUNT',
   'TABLE_NODE_COUNT',
-  'POSITION_BITS',
+  'NODE_POSITION_BITS',
   'INSTRUMENT_BITS',
   'CASH_ID',
   'TOKEN_BITS',
@@ -37,6 +38,7 @@ const NUMBERS = [
   'MAX_FEE_SHIFT',
   'LIVE_COUNT_BITS',
   'CIPHER_WORD_COUNT',
+  'META_BITS',
   'TIME_BITS',
   'PAGE_LIFE_SECONDS_BITS',
 ] as const
@@ -51,6 +53,10 @@ export function circomConstants(): string {
   }
   for (const name of NUMBERS) put(name, params[name])
   put('ACTIVE', params.STATUS.active)
+  put('CALLED', params.STATUS.called)
+  put('LIQUIDATING', params.STATUS.liquidating)
+  put('SETTLED', params.ROW_STATUS.settled)
+  put('EXITING', params.STATUS.exiting)
   for (const [name, { tag }] of Object.entries(ENCODINGS)) put(`TAG_${name}`, tag)
   CHALLENGE_NAMES.forEach((name, i) => put(`CH_${name}`, i))
   put('PADDING_HEAD', paddingHead())
@@ -64,10 +70,14 @@ export function shapeCircuit(shape: params.Shape): string {
     shape.pages,
     shape.members,
     shape.rows,
+    shape.rowsPerNode,
     shape.deposits,
     shape.withdrawals,
     shape.requests,
     shape.rotations,
+    shape.rescues,
+    shape.forcedExits,
+    shape.reductions,
   ]
   return (
     `// Shape ${shape.name}. ${GENERATED}\npragma circom 2.2.0;\n\ninclude "../batch.circom";\n\n` +
@@ -102,6 +112,9 @@ export function solidityConstants(): string {
   put('PAGE_LIFE_SECONDS', 1 << params.PAGE_LIFE_SECONDS_BITS)
   put('REQUEST_REGISTER', params.REQUEST_KIND.register)
   put('REQUEST_ROTATE', params.REQUEST_KIND.rotate)
+  put('REQUEST_FORCED_EXIT', params.REQUEST_KIND.forcedExit)
+  put('MODE_NORMAL', params.MODE.normal)
+  put('MODE_REDUCE_ONLY', params.MODE.reduceOnly)
   headerWords.forEach((name, i) =>
     put(`WORD_${name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()}`, i),
   )
@@ -136,11 +149,20 @@ export function encodingsPage(): string {
     '',
     'Outputs of one permutation on x: ' + CHALLENGE_NAMES.join(', ') + '.',
   )
+  out.push('', ...readingGuide())
   out.push(
-    '',
     '## Public words',
     '',
     'Filled by: **L1** = from its own storage, prover = from calldata.',
+    '',
+  )
+  out.push(
+    'Request words by kind (data0 to data3; zero where nothing stands). All from L1 but the amount of a forced',
+    'exit, which the prover shows and L1 books as owed to the address:',
+    '',
+    '| kind | data0 | data1 | data2 | data3 |',
+    '|---|---|---|---|---|',
+    ...Object.entries(REQUEST_DATA).map(([kind, data]) => `| ${kind} | ${data.join(' | ')} |`),
     '',
   )
   for (const shape of params.SHAPES) {

@@ -32,8 +32,8 @@ export const TABLE_NODE_COUNT = TABLE_ROW_COUNT / TREE_ARITY
 export const SETTLEMENT_DEPTH = 6
 export const WINDOW_DEPTH = 2
 export const WINDOW_COUNT = 2
-/** Bits of a row's position: 3 within its node, 5 for the node, 1 for table or register. */
-export const POSITION_BITS = 9
+/** Bits of the position of a node of eight rows: 5 for the node, 1 for table or register. */
+export const NODE_POSITION_BITS = 6
 
 export const INSTRUMENT_BITS = 28
 export const CASH_ID = 1
@@ -76,6 +76,8 @@ export const PAGE_KIND = { padding: 0, trade: 1, withdrawal: 2, rotation: 3 } as
 export const REQUEST_KIND = { none: 0, register: 1, rotate: 2, forcedExit: 3 } as const
 export const STATUS = { active: 1, called: 2, liquidating: 3, exiting: 4, closed: 5 } as const
 export const STATUS_BITS = 3
+/** status 3, since 38, liquidation step 3. */
+export const META_BITS = 44
 export const ROW_STATUS = { live: 1, expired: 2, settled: 3 } as const
 export const MODE = { normal: 0, reduceOnly: 1 } as const
 
@@ -87,11 +89,19 @@ export type Shape = {
   /** Member account slots; the fee account has a slot of its own besides. */
   readonly members: number
   readonly rows: number
+  /** Rows that share the opening of a node of the table; divides rows. */
+  readonly rowsPerNode: number
   readonly deposits: number
   readonly withdrawals: number
   readonly requests: number
   /** Rotation pages that one batch can carry. */
   readonly rotations: number
+  /** Accounts that a batch may leave below zero in some world, if it makes none of them worse. */
+  readonly rescues: number
+  /** Forced exits that one batch can serve. */
+  readonly forcedExits: number
+  /** Balances of reduce-only accounts that one batch can change. */
+  readonly reductions: number
 }
 
 export const SHAPES: readonly Shape[] = [
@@ -99,51 +109,86 @@ export const SHAPES: readonly Shape[] = [
     name: 'mini',
     pages: 4,
     members: 3,
-    rows: 4,
+    rows: 6,
+    rowsPerNode: 2,
     deposits: 2,
     withdrawals: 1,
     requests: 2,
     rotations: 1,
+    rescues: 2,
+    forcedExits: 2,
+    reductions: 3,
   },
   {
     name: 'small',
     pages: 64,
     members: 8,
     rows: 16,
+    rowsPerNode: 1,
     deposits: 8,
     withdrawals: 2,
     requests: 8,
     rotations: 1,
+    rescues: 2,
+    forcedExits: 1,
+    reductions: 4,
   },
   {
     name: 'sparse',
     pages: 16,
     members: 16,
     rows: 16,
+    rowsPerNode: 2,
     deposits: 4,
     withdrawals: 4,
     requests: 2,
     rotations: 1,
+    rescues: 8,
+    forcedExits: 1,
+    reductions: 4,
   },
   {
     name: 'standard',
     pages: 64,
     members: 8,
     rows: 32,
+    rowsPerNode: 2,
     deposits: 4,
     withdrawals: 4,
     requests: 2,
     rotations: 1,
+    rescues: 4,
+    forcedExits: 1,
+    reductions: 6,
   },
   {
     name: 'large',
     pages: 256,
     members: 16,
     rows: 64,
+    rowsPerNode: 2,
     deposits: 4,
     withdrawals: 4,
     requests: 2,
     rotations: 1,
+    rescues: 8,
+    forcedExits: 1,
+    reductions: 8,
+  },
+  {
+    // Registrations and deposits: hardly any pages, so that a day can begin sooner.
+    name: 'entry',
+    pages: 2,
+    members: 8,
+    rows: 2,
+    rowsPerNode: 1,
+    deposits: 8,
+    withdrawals: 1,
+    requests: 8,
+    rotations: 1,
+    rescues: 1,
+    forcedExits: 1,
+    reductions: 2,
   },
 ]
 

@@ -15,7 +15,8 @@ export const RULES = {
   JournalMustContinue: 'each page continues the journal head before it, none is left out',
   SignatureMustMatch: 'the last head carries a signature under the owner key of the old leaf',
   TradeMustMatch: 'both sides of a trade settle with one document and one stamp, or neither',
-  BalanceMustFollowPages: 'entries + deposits - fees + conversions = change of every balance',
+  BalanceMustFollowPages:
+    'entries + deposits - fees + conversions - forced payments = change of every balance',
   BalancesMustBeWellFormed: 'ids ascend, -2^55 <= quantity < 2^55, at most SLOT_COUNT - 1 holdings',
   AccountMustBeSolvent: 'in every world worth at least zero, or no less than before',
   WithdrawalMustLeaveSolvent: 'after a withdrawal every world is worth at least zero',
@@ -24,6 +25,14 @@ export const RULES = {
   WithdrawalMustMatchPage: 'a withdrawal answers one signed page: token, amount, address',
   DepositMustOpen: 'a deposit is credited to the account that its commitment opens to',
   RequestMustBeServed: 'L1 requests are served in order with their own data',
+  ForcedExitMustBeExact:
+    'a forced exit pays the least of balance, free vault and what leaves every world at least zero',
+  ForcedExitMustStandAlone:
+    'an account with a served forced exit has no page, deposit or other request in that batch',
+  MetaMustChangeByRule:
+    'status changes by registration, or from ACTIVE to EXITING by a forced exit',
+  ReduceOnlyMustReduce:
+    'in a reduce-only account balances besides cash move towards zero and keep their sign',
   LeafMustBeEmptyBeforeRegistration: 'registration fills an empty leaf',
   LeafMustBeInTree: 'old leaves stand in the old root',
   KeyMustBeInSubgroup:
@@ -39,9 +48,14 @@ export const RULES = {
   WorthMustFollowTable: 'worth per world is balances times values, less add-ons',
   PagesMustBeCounted: 'each account pays for the pages it has live',
   CountMustFollowRegistrations: 'accountCount grows by the registrations served',
-  ModeMustBeKnown: 'mode is normal, reserved words are zero',
+  ModeMustBeKnown: 'mode is normal or reduce-only, reserved words are zero',
   CommitmentMustMatch: 'C fixes everything that a challenge ranges over',
   WordsMustMatchChallenge: 'y is the polynomial of the public words at x',
+  MarkMustBeInTable: 'a mark comes from the marks of the last confirmed table',
+  SettledValueMustBeInRegister: 'a settlement value comes from the register as it was with that table',
+  EquityMustFollowMarks: 'a claim is cash plus quantities times marks, or zero if that is negative',
+  MaintenanceMustHold: 'at maintenance every world is worth at least zero, or the account is flagged',
+  FlagMustNotBeOverdue: 'a flag is that of the leaf, and a call counts for a limited time',
 } as const
 
 export type RuleName = keyof typeof RULES
@@ -49,4 +63,13 @@ export type Rejection = {
   readonly rule: RuleName
   readonly detail: string
   readonly account?: number
+}
+
+/** Thrown where a step breaks a rule; the door of the room turns it into a rejection. */
+export class Broken extends Error {
+  readonly rejection: Rejection
+  constructor(rule: RuleName, detail: string, account?: number) {
+    super(`${rule}: ${detail}`)
+    this.rejection = account === undefined ? { rule, detail } : { rule, detail, account }
+  }
 }

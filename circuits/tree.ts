@@ -63,6 +63,19 @@ export class Tree {
     }
   }
 
+  /** Many leaves at once: a node above several of them is hashed once. */
+  setAll(leaves: readonly (readonly [number, bigint])[]): void {
+    for (const [index, leaf] of leaves) {
+      if (index < 0 || index >= TREE_ARITY ** this.depth) throw new Error(`tree: no leaf ${index}`)
+      this.nodes[0]?.set(index, leaf)
+    }
+    let touched = leaves.map(([index]) => index)
+    for (let level = 1; level <= this.depth; level++) {
+      touched = [...new Set(touched.map((i) => Math.floor(i / TREE_ARITY)))]
+      for (const i of touched) this.nodes[level]?.set(i, hash('NODE', this.children(level, i)))
+    }
+  }
+
   /** The children of every node on the way up from a leaf, lowest first, `levels` of them. */
   path(index: number, levels: number): bigint[][] {
     const out: bigint[][] = []

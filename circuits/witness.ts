@@ -3,33 +3,34 @@ import {
   ACCOUNT_UPPER_BOUND,
   CIPHER_WORD_COUNT,
   FEE_ACCOUNT_INDEX,
+  FIELD_MODULUS as P,
   FLAG_WORD_BITS,
   LIVE_COUNT_BITS,
-  PAGE_KIND,
-  REQUEST_KIND,
-  ROW_STATUS,
-  ROW_VALUE_COUNT,
-  POSITION_BITS,
-  SETTLEMENT_DEPTH,
-  SLOT_COUNT,
-  TABLE_NODE_COUNT,
-  TREE_ARITY,
+  MODE,
   TREE_DEPTH,
-  WINDOW_COUNT,
-  WINDOW_DEPTH,
   WORLD_BITS,
   WORLD_COUNT,
   type Shape,
 } from './params.ts'
-import { leafHash, slotsOf, type Account } from './account.ts'
-import type { BatchTrace, MemberStep } from './batch.ts'
+import { leafHash, type Account } from './account.ts'
+import type { BatchTrace } from './batch.ts'
 import { challengesOf } from './challenges.ts'
-import { BASE } from './eddsa.ts'
 import { mod } from './field.ts'
-import { entriesOf, PADDING, type Page } from './page.ts'
 import { hash } from './poseidon.ts'
-import { type Row } from './table.ts'
+import { rowInputs, type RowInputs } from './rows.ts'
 import { Tree } from './tree.ts'
+import {
+  accountInputs,
+  bitsOf,
+  edgeInputs,
+  forcedInputs,
+  pageInputs,
+  reductionInputs,
+  reductionWords,
+  rescueInputs,
+  times,
+  type MemberSlot,
+} from './witness-slots.ts'
 import { headerWords, type HeaderWord } from './words.ts'
 
 export type WitnessInput = { [name: string]: WitnessValue }
@@ -48,12 +49,6 @@ export type BuiltBatch = {
   /** Completes the inputs once x is known. */
   readonly finish: (x: bigint, y: bigint) => WitnessInput
 }
-
-const bool = (value: boolean): bigint => (value ? 1n : 0n)
-const bitsOf = (value: bigint | number, count: number): bigint[] =>
-  Array.from({ length: count }, (_, i) => (BigInt(value) >> BigInt(i)) & 1n)
-const times = <T>(count: number, make: (i: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(i))
 
 /** Builds everything up to the commitment C. `tree` is the state before and is not changed. */
 export function buildBatch(
@@ -92,8 +87,12 @@ export function buildBatch(
   ].flat(2)
   const pages = pageInputs(shape, trace)
   const accounts = accountInputs(members)
-  const rows = rowInputs(shape, trace)
-  const flags = flagWords(pages, rows, accounts, edges)
+  const { table, settlements } = trace.plan.context
+  const rows = rowInputs(shape, trace.instruments, table, settlements)
+  const rescues = rescueInputs(shape, members)
+  const reductions = reductionInputs(shape, members)
+  const forced = forcedInputs(shape, trace, rows)
+  const flags = flagWords(pages, rows, accounts, edges, rescues, reductions)
   const privates = [
     ...pages.heads,
     ...edges.withdrawalStamp,
@@ -105,15 +104,16 @@ export function buildBatch(
             ((s.difference[2 * i + 1] as bigint) << BigInt(WORLD_BITS)),
         ),
       ),
-      ...s.oldWorth.map(mod),
       mod(s.conversionCash),
     ]),
+    ...rescues.oldWorth.flat(),
+    ...reductionWords(reductions),
   ]
   const commitment = hash('COMMITMENT', [salt, ...words, ...privates])
   const { heads: _heads, ...pageSignals } = pages
   const { solvency: _solvency, ...accountSignals } = accounts
   const finish = (x: bigint, y: bigint): WitnessInput => {
-    const { rowQuantity, rowSize } = rowSums(trace, members, rows, x)
+    const { rowQuantity, rowSize } = rowSums(members, rows, x)
     return {
       C: commitment,
       x,
@@ -124,6 +124,9 @@ export function buildBatch(
       ...edges,
       ...pageSignals,
       ...accountSignals,
+      ...rescues,
+      ...reductions,
+      ...forced,
       feeAccountViewKeyHash: trace.feeAccount.before.viewKeyHash,
       feeAccountMeta: trace.feeAccount.before.meta,
       feeAccountSalt: trace.feeAccount.before.salt,
@@ -131,8 +134,8 @@ export function buildBatch(
       feeAccountViewKey: trace.feeAccount.viewKey,
       child,
       topNode: tree.children(TREE_DEPTH, 0),
-      marksRoot: trace.plan.context.table.marksRoot,
-      tableFlags: trace.plan.context.table.flags,
+      marksRoot: table.marksRoot,
+      tableFlags: table.flags,
       ...rows.signals,
       rowQuantity,
       rowSize,
@@ -140,8 +143,6 @@ export function buildBatch(
   }
   return { words, commitment, newRoot: after.root, finish }
 }
-
-type MemberSlot = { readonly index: number; readonly step: MemberStep | null }
 
 /** Touched accounts and, up to the shape's number, empty leaves from the end of the tree. */
 function memberSlots(shape: Shape, trace: BatchTrace, tree: Tree): readonly MemberSlot[] {
@@ -167,7 +168,7 @@ function headerOf(
     domain: context.domain,
     batchNumber: context.batchNumber,
     time: context.time,
-    mode: 0n,
+    mode: BigInt(MODE[context.mode ?? 'normal']),
     oldRoot,
     newRoot,
     tableNumber: view.tableNumber,
@@ -184,254 +185,36 @@ function headerOf(
   return headerWords.map((name) => values[name])
 }
 
-function pageInputs(shape: Shape, trace: BatchTrace) {
-  if (trace.pages.length > shape.pages)
-    throw new Error(`witness: ${trace.pages.length} pages do not fit shape ${shape.name}`)
-  const padded = times(
-    shape.pages,
-    (i) =>
-      trace.pages[i] ?? {
-        page: PADDING,
-        previousHead: 0n,
-        head: hash('PAGE', Array<bigint>(12).fill(0n)),
-        isLive: false,
-      },
-  )
-  const of = <T>(get: (page: Page) => T): T[] => padded.map(({ page }) => get(page))
-  return {
-    heads: padded.map((u) => u.head),
-    isLive: padded.map((u) => bool(u.isLive)),
-    isSkipped: padded.map((u) => bool(!u.isLive && u.page.kind !== 'padding')),
-    kindBit: of((p) => bitsOf(PAGE_KIND[p.kind], 2)),
-    account: of((p) => BigInt(p.account)),
-    counterparty: of((p) => BigInt(p.counterparty)),
-    stamp: of((p) => p.stamp),
-    maxFee: of((p) => p.maxFee),
-    previousHead: padded.map((u) => u.previousHead),
-    payload: of((p) => p.payload),
-    instrument: of((p) => entriesOf(p).map((e) => BigInt(e.instrument))),
-    quantity: of((p) => entriesOf(p).map((e) => mod(e.quantity))),
-    price: of((p) => entriesOf(p).map((e) => mod(e.price))),
-  }
-}
-
-const NOTHING: Pick<Account, 'cash' | 'balances'> = { cash: 0n, balances: [] }
-
-function accountInputs(slots: readonly MemberSlot[]) {
-  const of = <T>(get: (step: MemberStep) => T, padding: T): T[] =>
-    slots.map(({ step }) => (step === null ? padding : get(step)))
-  const ids = (account: Pick<Account, 'cash' | 'balances'>): bigint[] =>
-    slotsOf(account)
-      .slice(1)
-      .map((b) => BigInt(b.id))
-  const quantities = (account: Pick<Account, 'cash' | 'balances'>): bigint[] =>
-    slotsOf(account).map((b) => mod(b.quantity))
-  const zeros = Array<bigint>(WORLD_COUNT).fill(0n)
-  return {
-    isEmpty: of((s) => bool(s.before === null), 1n),
-    isRegistered: of((s) => bool(s.request?.kind === 'register'), 0n),
-    isRotatedByL1: of((s) => bool(s.request?.kind === 'rotate'), 0n),
-    isSigned: of((s) => bool(s.run !== null), 0n),
-    oldOwnerKeyHash: of((s) => s.before?.ownerKeyHash ?? 0n, 0n),
-    oldViewKeyHash: of((s) => s.before?.viewKeyHash ?? 0n, 0n),
-    oldHead: of((s) => s.before?.head ?? 0n, 0n),
-    oldMeta: of((s) => s.before?.meta ?? 0n, 0n),
-    oldSalt: of((s) => s.before?.salt ?? 0n, 0n),
-    oldId: of((s) => ids(s.before ?? NOTHING), ids(NOTHING)),
-    oldQuantity: of((s) => quantities(s.before ?? NOTHING), quantities(NOTHING)),
-    newOwnerKeyHash: of((s) => s.after.ownerKeyHash, 0n),
-    newHead: of((s) => s.after.head, 0n),
-    viewKey: of((s) => s.viewKey, 0n),
-    newId: of((s) => ids(s.after), ids(NOTHING)),
-    newQuantity: of((s) => quantities(s.after), quantities(NOTHING)),
-    signerX: of((s) => s.run?.signer.x ?? BASE.x, BASE.x),
-    signerY: of((s) => s.run?.signer.y ?? BASE.y, BASE.y),
-    signatureX: of((s) => s.run?.signature.r.x ?? BASE.x, BASE.x),
-    signatureY: of((s) => s.run?.signature.r.y ?? BASE.y, BASE.y),
-    signatureS: of((s) => s.run?.signature.s ?? 0n, 0n),
-    isConverted: of(
-      (s) =>
-        slotsOf(s.before ?? NOTHING)
-          .slice(1)
-          .map((b) => bool(s.convertedIds.has(b.id))),
-      Array<bigint>(SLOT_COUNT - 1).fill(0n),
-    ),
-    conversionCash: of((s) => mod(s.conversionCash), 0n),
-    liveCount: of((s) => BigInt(s.liveCount), 0n),
-    difference: of((s) => s.difference.map(mod), zeros),
-    isWorse: of((s) => s.isWorse.map(bool), zeros),
-    oldWorth: of((s) => s.oldWorth.map(mod), zeros),
-    isRescue: of((s) => bool(s.isRescue), 0n),
-    solvency: of(
-      (s) => ({ difference: s.difference, oldWorth: s.oldWorth, conversionCash: s.conversionCash }),
-      { difference: zeros, oldWorth: zeros, conversionCash: 0n },
-    ),
-  }
-}
-
-function edgeInputs(shape: Shape, trace: BatchTrace, slots: readonly MemberSlot[]) {
-  const { credits, requests } = trace.plan
-  // A live page, also to the keys held already; or changed keys, whatever the pages say.
-  const rotations = trace.members.filter(
-    (m) =>
-      m.run?.rotation !== undefined &&
-      (m.after.ownerKeyHash !== m.before?.ownerKeyHash ||
-        m.after.viewKeyHash !== m.before.viewKeyHash ||
-        trace.pages.some(
-          (u) => u.isLive && u.page.kind === 'rotation' && u.page.account === m.index,
-        )),
-  )
-  const choice = (account: number | undefined): bigint[] =>
-    slots.map((s) => bool(s.index === account && account !== undefined))
-  return {
-    depositWord: times(shape.deposits, (i) => {
-      const c = credits[i]
-      return c === undefined ? [0n, 0n, 0n, 0n] : [c.id, c.commitment, BigInt(c.token), c.amount]
-    }),
-    depositSecret: times(shape.deposits, (i) => credits[i]?.secret ?? 0n),
-    depositChoice: times(shape.deposits, (i) => choice(credits[i]?.account)),
-    requestWord: times(shape.requests, (i) => {
-      const q = requests[i]
-      return q === undefined
-        ? [0n, 0n, 0n, 0n, 0n, 0n]
-        : [
-            BigInt(REQUEST_KIND[q.kind]) + 8n * q.serial,
-            BigInt(q.account),
-            q.key.x,
-            q.key.y,
-            q.kind === 'register' ? q.viewKeyHash : 0n,
-            0n,
-          ]
-    }),
-    requestSerial: times(shape.requests, (i) => requests[i]?.serial ?? 0n),
-    requestChoice: times(shape.requests, (i) => choice(requests[i]?.account)),
-    withdrawalWord: times(shape.withdrawals, (i) => {
-      const w = trace.payouts[i]
-      return w === undefined ? [0n, 0n, 0n] : [BigInt(w.token), w.amount, w.to]
-    }),
-    withdrawalStamp: times(shape.withdrawals, (i) => trace.payouts[i]?.stamp ?? 0n),
-    withdrawalChoice: times(shape.withdrawals, (i) => choice(trace.payouts[i]?.account)),
-    rotationIsUsed: times(shape.rotations, (i) => bool(rotations[i] !== undefined)),
-    rotationX: times(shape.rotations, (i) => rotations[i]?.run?.rotation?.key.x ?? 0n),
-    rotationY: times(shape.rotations, (i) => rotations[i]?.run?.rotation?.key.y ?? 0n),
-    rotationChoice: times(shape.rotations, (i) => choice(rotations[i]?.index)),
-  }
-}
-
-type RowInputs = {
-  readonly list: readonly Row[]
-  readonly signals: {
-    rowIsUsed: bigint[]
-    rowPosition: bigint[][]
-    rowId: bigint[]
-    rowStatus: bigint[]
-    rowAddOn: bigint[]
-    rowValue: bigint[][]
-    rowSibling: bigint[][]
-    tableNode: bigint[]
-    settledNode: bigint[][]
-    windowBit: bigint[][]
-    windowChild: bigint[][][]
-  }
-}
-
-/** Rows of the table, or of the settlement window that holds the settled instruments of this batch. */
-function rowInputs(shape: Shape, trace: BatchTrace): RowInputs {
-  const { table, settlements } = trace.plan.context
-  const places = trace.instruments.map((id) => {
-    const settled = settlements.rows.findIndex((row) => row.id === id)
-    const place = settled >= 0 ? settled : table.rows.findIndex((row) => row.id === id)
-    return {
-      isSettled: settled >= 0,
-      place,
-      row: (settled >= 0 ? settlements : table).rows[place] as Row,
-    }
-  })
-  if (places.length > shape.rows)
-    throw new Error(`witness: ${places.length} instruments do not fit shape ${shape.name}`)
-  const windowSize = TREE_ARITY ** WINDOW_DEPTH
-  const used = new Set(
-    places.filter((p) => p.isSettled).map((p) => Math.floor(p.place / windowSize)),
-  )
-  if (used.size > WINDOW_COUNT)
-    throw new Error(
-      `witness: settled instruments of more than ${WINDOW_COUNT} windows in one batch`,
-    )
-  const windows = [...used, ...Array<number>(WINDOW_COUNT).fill(0)].slice(0, WINDOW_COUNT)
-  const at = times(shape.rows, (i) => places[i])
-  const blank: Row = {
-    id: 0,
-    status: 'live',
-    addOn: 0n,
-    values: Array<bigint>(ROW_VALUE_COUNT).fill(0n),
-  }
-  const blankHash = hash('ROW', Array<bigint>(ROW_VALUE_COUNT + 1).fill(0n))
-  return {
-    list: at.map((p) => p?.row ?? blank),
-    signals: {
-      rowIsUsed: at.map((p) => bool(p !== undefined)),
-      rowPosition: at.map((p) =>
-        p === undefined
-          ? bitsOf(0, POSITION_BITS)
-          : [
-              ...bitsOf(
-                p.isSettled
-                  ? windows.indexOf(Math.floor(p.place / windowSize)) * windowSize +
-                      (p.place % windowSize)
-                  : p.place,
-                POSITION_BITS - 1,
-              ),
-              bool(p.isSettled),
-            ],
-      ),
-      rowId: at.map((p) => BigInt(p?.row.id ?? 0)),
-      rowStatus: at.map((p) => (p === undefined ? 0n : BigInt(ROW_STATUS[p.row.status]))),
-      rowAddOn: at.map((p) => p?.row.addOn ?? 0n),
-      rowValue: at.map((p) => (p?.row ?? blank).values.map(mod)),
-      rowSibling: at.map((p) =>
-        p === undefined
-          ? [blankHash, ...Array<bigint>(7).fill(0n)]
-          : (p.isSettled ? settlements.tree : table.worlds).children(
-              1,
-              Math.floor(p.place / TREE_ARITY),
-            ),
-      ),
-      tableNode: times(TABLE_NODE_COUNT, (i) => table.worlds.node(1, i)),
-      settledNode: windows.map((w) => settlements.tree.children(WINDOW_DEPTH, w)),
-      windowBit: windows.map((w) => bitsOf(w, 3 * (SETTLEMENT_DEPTH - WINDOW_DEPTH))),
-      windowChild: windows.map((w) =>
-        times(SETTLEMENT_DEPTH - WINDOW_DEPTH, (l) =>
-          settlements.tree.children(WINDOW_DEPTH + l + 1, Math.floor(w / TREE_ARITY ** (l + 1))),
-        ),
-      ),
-    },
-  }
-}
-
 function flagWords(
   pages: ReturnType<typeof pageInputs>,
   rows: RowInputs,
   accounts: ReturnType<typeof accountInputs>,
   edges: ReturnType<typeof edgeInputs>,
+  rescues: ReturnType<typeof rescueInputs>,
+  reductions: ReturnType<typeof reductionInputs>,
 ): readonly bigint[] {
   const bits: bigint[] = []
   pages.isLive.forEach((live, i) => bits.push(live, pages.isSkipped[i] as bigint))
+  bits.push(...rows.signals.nodePosition.flat())
   rows.signals.rowIsUsed.forEach((used, r) =>
-    bits.push(used, ...(rows.signals.rowPosition[r] as bigint[])),
+    bits.push(used, ...(rows.signals.rowPlace[r] as bigint[])),
   )
   rows.signals.windowBit.forEach((window) => bits.push(...window))
   accounts.isEmpty.forEach((_, a) => {
     edges.depositChoice.forEach((choice) => bits.push(choice[a] as bigint))
     edges.withdrawalChoice.forEach((choice) => bits.push(choice[a] as bigint))
     bits.push(
-      ...(accounts.isWorse[a] as bigint[]),
       ...(accounts.isConverted[a] as bigint[]),
+      ...(accounts.isReduced[a] as bigint[]),
       ...bitsOf(accounts.liveCount[a] as bigint, LIVE_COUNT_BITS),
-      accounts.isRescue[a] as bigint,
       accounts.isSigned[a] as bigint,
     )
     edges.rotationChoice.forEach((choice) => bits.push(choice[a] as bigint))
   })
+  rescues.rescueChoice.forEach((choice, k) =>
+    bits.push(...choice, ...(rescues.isWorse[k] as bigint[])),
+  )
+  bits.push(...reductions.reductionChoice.flat())
   return times(Math.ceil(bits.length / FLAG_WORD_BITS), (w) =>
     bits
       .slice(w * FLAG_WORD_BITS, (w + 1) * FLAG_WORD_BITS)
@@ -439,26 +222,30 @@ function flagWords(
   )
 }
 
-/** Per row the weighted sums of new + mu * old quantities and sizes. */
-function rowSums(trace: BatchTrace, slots: readonly MemberSlot[], rows: RowInputs, x: bigint) {
+/**
+ * Per row the weighted sums of new + mu * old quantities and sizes. Of the old side counts everything
+ * in a rescued account; in another what is converted, by quantity alone.
+ */
+function rowSums(slots: readonly MemberSlot[], rows: RowInputs, x: bigint) {
   const challenge = challengesOf(x)
   const [weight, mu] = [challenge[9] as bigint, challenge[11] as bigint]
-  const sum = (id: number, measure: (q: bigint) => bigint): bigint => {
+  const size = (q: bigint): bigint => (q < 0n ? -q : q)
+  const sum = (id: number, isSize: boolean): bigint => {
     let power = 1n
     let total = 0n
     for (const { step } of slots) {
       power = (power * weight) % P
-      const quantity = (account: Account | null | undefined): bigint =>
-        measure(account?.balances.find((b) => b.id === id)?.quantity ?? 0n)
-      if (step !== null)
-        total = mod(total + power * mod(quantity(step.after) + mu * quantity(step.before)))
+      if (step === null) continue
+      const held = (account: Account | null): bigint =>
+        account?.balances.find((b) => b.id === id)?.quantity ?? 0n
+      const counts = step.isRescue || (step.convertedIds.has(id) && !isSize)
+      const [now, then] = [held(step.after), counts ? held(step.before) : 0n]
+      total = mod(total + power * mod(isSize ? size(now) + mu * size(then) : now + mu * then))
     }
     return total
   }
-  const size = (q: bigint): bigint => (q < 0n ? -q : q)
   return {
-    rowQuantity: rows.list.map((row) => (row.id === 0 ? 0n : sum(row.id, (q) => q))),
-    rowSize: rows.list.map((row) => (row.id === 0 ? 0n : sum(row.id, size))),
+    rowQuantity: rows.list.map((row) => (row.id === 0 ? 0n : sum(row.id, false))),
+    rowSize: rows.list.map((row) => (row.id === 0 ? 0n : sum(row.id, true))),
   }
 }
-import { FIELD_MODULUS as P } from './params.ts'

@@ -31,6 +31,12 @@ export const REQUEST_WORDS = [
   'data2',
   'data3',
 ] as const
+/** data0 to data3 by kind of request. */
+export const REQUEST_DATA = {
+  register: ['key x', 'key y', 'view key hash', '0'],
+  rotate: ['key x', 'key y', '0', '0'],
+  forcedExit: ['token', 'L1 address', 'free vault in lots', 'amount paid'],
+} as const
 export const WITHDRAWAL_WORDS = ['token', 'amount', 'to'] as const
 export const ACCOUNT_WORDS = 2 + CIPHER_WORD_COUNT
 
@@ -41,11 +47,14 @@ export type WordPart = {
   readonly filledBy: 'L1' | 'prover' | 'both'
 }
 
+/** The numbers of a shape that its words depend on. */
+export type WordSizes = Pick<Shape, 'deposits' | 'requests' | 'withdrawals' | 'members'>
+
 /**
  * Section one: header, deposits, requests, withdrawals. Section two: per touched account (the fee
  * account first) its index, leaf and ciphertext; it can move to a blob without changing section one.
  */
-export function wordLayout(shape: Shape): readonly WordPart[] {
+export function wordLayout(shape: WordSizes): readonly WordPart[] {
   const parts: WordPart[] = []
   let first = 0
   const add = (name: string, count: number, filledBy: WordPart['filledBy']): void => {
@@ -60,7 +69,7 @@ export function wordLayout(shape: Shape): readonly WordPart[] {
   return parts
 }
 
-export function wordCount(shape: Shape): number {
+export function wordCount(shape: WordSizes): number {
   return wordLayout(shape).reduce((sum, part) => sum + part.count, 0)
 }
 

@@ -9,49 +9,14 @@ import {
   type Line,
   type SignedPage,
 } from './journal-file.ts'
+import { JournalRecord, refuse, type JournalState } from './journal-record.ts'
 import { verifyReceipt, type Receipt } from './receipt.ts'
 
 export type { SignedPage } from './journal-file.ts'
-
-export type JournalRefusal =
-  | 'StampMustBeOnClock'
-  | 'HeadMustBeCurrent'
-  | 'ClientIdMustBeNew'
-  | 'CounterpartyMustDiffer'
-  | 'PageMustBeOwn'
-  | 'PageMustBeWellFormed'
-  | 'SettledHeadMustBeKnown'
-  | 'ReceiptMustVerify'
-  | 'JournalMustMatch'
-
-/** Why nothing was signed or recorded. */
-export class JournalError extends Error {
-  readonly refusal: JournalRefusal
-  constructor(refusal: JournalRefusal, detail: string) {
-    super(`${refusal}: ${detail}`)
-    this.refusal = refusal
-  }
-}
-
-function refuse(refusal: JournalRefusal, detail: string): never {
-  throw new JournalError(refusal, detail)
-}
+export { JournalError, type JournalRefusal, type JournalState } from './journal-record.ts'
 
 /** How far, in seconds, a stamp may lie off the member's own clock, either way. */
 export const STAMP_BOUND_SECONDS = 120n
-
-export type JournalState = {
-  readonly domain: bigint
-  readonly account: number
-  /** The head that L1 carries, as far as this journal has been told. */
-  readonly settledHead: bigint
-  readonly settledBatch: bigint
-  /** Signed and not yet settled, in order. */
-  readonly pending: readonly SignedPage[]
-  /** settledHead, or the head after the last pending page. */
-  readonly head: bigint
-  readonly receipts: ReadonlyMap<bigint, Receipt>
-}
 
 export type SignOptions = {
   readonly key: SigningKey
@@ -67,16 +32,11 @@ export type SignOptions = {
 export class Journal {
   readonly path: string
   #size = 0
-  #state: JournalState
-  #byClientId = new Map<string, SignedPage>()
-  #signedOn = new Map<bigint, SignedPage>()
-  /** Whatever was ever signed, by the head after it: runs that a rebase has left behind, too. */
-  #byHead = new Map<bigint, SignedPage>()
-  #settledIds = new Set<string>()
+  #record: JournalRecord
 
-  private constructor(path: string, state: JournalState) {
+  private constructor(path: string, record: JournalRecord) {
     this.path = path
-    this.#state = state
+    this.#record = record
   }
 
   /** Opens the file or begins it at `genesis`: the head of the account when it was registered. */
@@ -85,15 +45,7 @@ export class Journal {
     genesis: { readonly domain: bigint; readonly account: number; readonly head: bigint },
   ): Journal {
     const { domain, account, head } = genesis
-    const journal = new Journal(path, {
-      domain,
-      account,
-      settledHead: head,
-      settledBatch: 0n,
-      pending: [],
-      head,
-      receipts: new Map(),
-    })
+    const journal = new Journal(path, new JournalRecord(domain, account, head))
     journal.#locked(() => {
       if (journal.#size === 0) journal.#append({ type: 'open', domain, account, head })
     })
@@ -101,13 +53,13 @@ export class Journal {
   }
 
   get state(): JournalState {
-    return this.#state
+    return this.#record.state
   }
   page(clientId: string): SignedPage | undefined {
-    return this.#byClientId.get(clientId)
+    return this.#record.page(clientId)
   }
   isPending(clientId: string): boolean {
-    return this.#state.pending.some((p) => p.clientId === clientId)
+    return this.#record.isPending(clientId)
   }
 
   /**
@@ -117,12 +69,13 @@ export class Journal {
    */
   signPage(page: Page, options: SignOptions): SignedPage {
     return this.#locked(() => {
-      const known = this.#byClientId.get(options.clientId)
+      const known = this.#record.page(options.clientId)
       if (known !== undefined) {
         sameOrRefuse(known, page)
-        if (this.isPending(options.clientId) || this.#settledIds.has(options.clientId)) return known
+        if (this.#record.isPending(known.clientId) || this.#record.isSettled(known.clientId))
+          return known
       }
-      const previousHead = this.#state.head
+      const previousHead = this.state.head
       this.#check(page, options, previousHead)
       const head = headAfter(previousHead, page)
       const signed = {
@@ -140,13 +93,13 @@ export class Journal {
   /** Takes over what a batch on L1 has made the account's head. */
   settle(head: bigint, batchNumber: bigint): void {
     this.#locked(() => {
-      const { settledHead, pending } = this.#state
-      if (head === settledHead && batchNumber <= this.#state.settledBatch) return
+      const { settledHead, pending } = this.state
+      if (head === settledHead && batchNumber <= this.state.settledBatch) return
       const isKnown = head === settledHead || pending.some((p) => p.head === head)
-      if (!isKnown && this.#runTo(head) === null) {
+      if (!isKnown && this.#record.runTo(head) === null) {
         refuse(
           'SettledHeadMustBeKnown',
-          `batch ${batchNumber} moved account ${this.#state.account} to a head ` +
+          `batch ${batchNumber} moved account ${this.state.account} to a head ` +
             'that this journal has not signed: another device has signed with this key, or this ' +
             'file is not complete',
         )
@@ -162,7 +115,7 @@ export class Journal {
    */
   rebase(without: readonly string[], key: SigningKey): readonly SignedPage[] {
     return this.#locked(() => {
-      const { settledHead, pending } = this.#state
+      const { settledHead, pending } = this.state
       const unknown = without.find((id) => !pending.some((p) => p.clientId === id))
       if (unknown !== undefined)
         refuse('ClientIdMustBeNew', `there is no pending page ${unknown} to leave out`)
@@ -186,36 +139,24 @@ export class Journal {
    */
   follow(head: bigint): void {
     this.#locked(() => {
-      if (head === this.#state.head) return
-      const pages = this.#runTo(head)
+      if (head === this.state.head) return
+      const pages = this.#record.runTo(head)
       if (pages === null)
         refuse(
           'HeadMustBeCurrent',
           'the account is said to be at a head that this journal has not signed',
         )
-      const without = this.#state.pending
+      const without = this.state.pending
         .filter((p) => !pages.some((other) => other.clientId === p.clientId))
         .map((p) => p.clientId)
-      this.#append({ type: 'rebase', head: this.#state.settledHead, without, pages })
+      this.#append({ type: 'rebase', head: this.state.settledHead, without, pages })
     })
-  }
-
-  /** The signed pages that lead from the settled head to `head`; null if there are none such. */
-  #runTo(head: bigint): readonly SignedPage[] | null {
-    const pages: SignedPage[] = []
-    for (let at = head; at !== this.#state.settledHead;) {
-      const page = this.#byHead.get(at)
-      if (page === undefined) return null
-      pages.unshift(page)
-      at = page.previousHead
-    }
-    return pages
   }
 
   /** Keeps the operator's receipt if it is one, and for a head that was signed here. */
   keepReceipt(receipt: Receipt, operator: string): void {
     this.#locked(() => {
-      const { domain, account, receipts, pending, settledHead } = this.#state
+      const { domain, account, receipts, pending, settledHead } = this.state
       const isOwn =
         receipt.account === account &&
         (receipt.head === settledHead || pending.some((p) => p.head === receipt.head))
@@ -232,7 +173,7 @@ export class Journal {
     { now, onHead, stampBoundSeconds = STAMP_BOUND_SECONDS }: SignOptions,
     head: bigint,
   ): void {
-    const { account } = this.#state
+    const { account } = this.state
     if (page.account !== account)
       refuse('PageMustBeOwn', `a page of account ${page.account} in the journal of ${account}`)
     if (page.counterparty === account)
@@ -246,7 +187,7 @@ export class Journal {
       )
     }
     if (onHead !== undefined && onHead !== head) {
-      const other = this.#signedOn.get(onHead)
+      const other = this.#record.signedOn(onHead)
       refuse(
         'HeadMustBeCurrent',
         other === undefined
@@ -272,101 +213,23 @@ export class Journal {
     const { lines, size } = readLines(this.path)
     if (size === this.#size) return
     const [first] = lines
-    const { domain, account } = this.#state
+    const { domain, account } = this.state
     if (first?.type !== 'open' || first.domain !== domain || first.account !== account) {
       refuse(
         'JournalMustMatch',
         `${this.path} is not the journal of account ${account} in this clearing house`,
       )
     }
-    this.#byClientId = new Map()
-    this.#signedOn = new Map()
-    this.#byHead = new Map()
-    this.#settledIds = new Set()
-    this.#state = {
-      domain,
-      account,
-      settledHead: first.head,
-      settledBatch: 0n,
-      pending: [],
-      head: first.head,
-      receipts: new Map(),
-    }
-    for (const line of lines) this.#apply(line)
+    const record = new JournalRecord(domain, account, first.head)
+    for (const line of lines) record.apply(line)
+    this.#record = record
     this.#size = size
   }
 
   #append(line: Line): void {
     this.#size = appendLine(this.path, this.#size, line)
-    this.#apply(line)
+    this.#record.apply(line)
   }
-
-  #apply(line: Line): void {
-    const state = this.#state
-    if (line.type === 'page') {
-      if (
-        line.previousHead !== state.head ||
-        headAfter(line.previousHead, line.page) !== line.head
-      ) {
-        refuse(
-          'JournalMustMatch',
-          `page ${line.clientId} in ${this.path} does not continue the pages before it`,
-        )
-      }
-      this.#remember(line)
-      this.#state = { ...state, pending: [...state.pending, signedPage(line)], head: line.head }
-    } else if (line.type === 'settled') {
-      this.#applySettled(line.head, line.batchNumber)
-    } else if (line.type === 'rebase') {
-      line.pages.forEach((page) => this.#remember(page))
-      this.#state = { ...state, pending: line.pages, head: line.pages.at(-1)?.head ?? line.head }
-    } else if (line.type === 'receipt') {
-      const { type: _type, ...receipt } = line
-      this.#state = { ...state, receipts: new Map(state.receipts).set(receipt.head, receipt) }
-    }
-  }
-
-  /**
-   * A batch may have settled a run that a rebase had left behind: both were signed. Then the newer
-   * run is dead, and what follows the settled head in the older one still counts.
-   */
-  #applySettled(head: bigint, batchNumber: bigint): void {
-    const state = this.#state
-    const settled = state.settledHead === head ? [] : (this.#runTo(head) ?? [])
-    settled.forEach((p) => this.#settledIds.add(p.clientId))
-    const place = state.pending.findIndex((p) => p.head === head)
-    const pending =
-      place >= 0 || state.settledHead === head
-        ? state.pending.slice(place + 1)
-        : this.#runFrom(head)
-    this.#state = {
-      ...state,
-      settledHead: head,
-      settledBatch: batchNumber,
-      pending,
-      head: pending.at(-1)?.head ?? head,
-    }
-  }
-
-  #runFrom(head: bigint): readonly SignedPage[] {
-    const pages: SignedPage[] = []
-    for (let page = this.#signedOn.get(head); page !== undefined;) {
-      pages.push(page)
-      page = this.#signedOn.get(page.head)
-    }
-    return pages
-  }
-
-  #remember(page: SignedPage): void {
-    const kept = signedPage(page)
-    this.#byClientId.set(page.clientId, kept)
-    this.#signedOn.set(page.previousHead, kept)
-    this.#byHead.set(page.head, kept)
-  }
-}
-
-function signedPage({ clientId, page, previousHead, head, signature }: SignedPage): SignedPage {
-  return { clientId, page, previousHead, head, signature }
 }
 
 /** Asked twice for one thing, a member gives one answer; asked for two things by one name, none. */

@@ -4,7 +4,6 @@ import {
   depositCommitment,
   genesisHead,
   ownerKeyHash,
-  rotationPayload,
   viewKeyHash,
   type Account,
 } from '../circuits/account.ts'
@@ -26,6 +25,7 @@ import { Journal, type SignedPage } from './journal.ts'
 import type { MemberKeys } from './keys.ts'
 import type { MemberL1 } from './l1/member-l1.ts'
 import { openAccount, type Rebuilt } from './l1/rebuild.ts'
+import { pageOf, rotationPage, withdrawalPage, type OwnTerms } from './pages.ts'
 
 /** What a member must not forget between runs, besides its journal. The seed finds the rest. */
 export type MemberRecord = { account: number | null; deposits: number }
@@ -56,23 +56,10 @@ export function isRefused(answer: object): answer is Refused {
   return 'refused' in answer && typeof (answer as Refused).refused === 'string' && !('id' in answer)
 }
 
-/** This member's side of a stamped trade, as the house shows it. */
-export function pageOf(account: number, ticket: TicketView, maxFee: bigint): Page {
-  return {
-    kind: 'trade',
-    account,
-    counterparty: ticket.counterparty,
-    stamp: BigInt(ticket.stamp),
-    maxFee,
-    payload: BigInt(ticket.payload),
-    entries: ticket.entries.map((e) => ({
-      instrument: e.instrument,
-      quantity: BigInt(e.quantity),
-      price: BigInt(e.price),
-    })),
-  }
-}
-
+/**
+ * One call at a time: a page is on its way between two looks at the journal. Crashes are healed by
+ * realign(), which every process calls before it signs.
+ */
 export class Member {
   readonly api: HouseApi
   readonly record: MemberRecord
@@ -175,17 +162,19 @@ export class Member {
         isSent = true
       }
       const now = (await this.api.tickets()).find((t) => t.id === ticket.id)
-      if (now?.state === 'refused') {
+      if (now === undefined)
+        throw new HouseError(`the house does not know trade ${ticket.id} any more`)
+      if (now.state === 'refused') {
         this.leaveOut(ticket.id)
         return outcome(now.refused)
       }
-      if (now !== undefined && now.receipt !== null) {
+      if (now.receipt !== null) {
         await this.keep(now.receipt)
         return outcome(null)
       }
-      // The house has cut the journal below this page: it comes again, on the new head.
-      if (now?.state === 'stamped' && !now.isSigned) isSent = false
-      else await pause(POLL_MILLISECONDS)
+      await pause(POLL_MILLISECONDS)
+      // The house has cut the journal below this page, or owes a receipt for it: it comes again.
+      isSent = now.state === 'stamped' && now.isSigned
     }
   }
 
@@ -207,14 +196,19 @@ export class Member {
         return null
       }
       this.leaveOut(clientId)
-      // Another head than the house has: perhaps a page before this one cannot settle.
-      const isBehind = answer.refused === 'JournalMustContinue' && attempt < RESIGN_ATTEMPTS
-      if (!isBehind || !(await this.realign())) return answer.refused
+      // Another head than the house has: perhaps a page before this one cannot settle. Once more
+      // even if the journal was right: the house waits for its owner to have looked.
+      if (answer.refused !== 'JournalMustContinue' || attempt >= RESIGN_ATTEMPTS)
+        return answer.refused
+      if (!(await this.realign()) && attempt > 1) return answer.refused
     }
   }
 
   private async take(answer: PageAnswer, signed: SignedPage): Promise<void> {
-    if (!answer.complete || answer.receipt === null) return
+    if (!answer.complete) return
+    if (signed.page.kind !== 'trade' && BigInt(answer.head) !== signed.head)
+      throw new HouseError('the house answers with another head than the one signed')
+    if (answer.receipt === null) return
     if (BigInt(answer.receipt.head) === signed.head) await this.keep(answer.receipt)
   }
 
@@ -266,11 +260,15 @@ export class Member {
   }
 
   /** Later than every page before it: both journals of a trade follow the order of stamps. */
-  private ownStamp(): bigint {
+  private async termsOf(): Promise<OwnTerms> {
     const random = BigInt(`0x${randomBytes(2).toString('hex')}`)
     const stamp = stampOf(nowSeconds(), random)
     const last = this.journal.state.pending.at(-1)?.page.stamp ?? 0n
-    return stamp > last ? stamp : last + 1n
+    return {
+      account: this.account,
+      stamp: stamp > last ? stamp : last + 1n,
+      maxFee: BigInt((await this.house()).fee),
+    }
   }
 
   /** Withdraws to an L1 address; claimable there once a batch with this page is accepted. */
@@ -280,15 +278,7 @@ export class Member {
     to: bigint,
     clientId = `withdrawal-${randomBytes(6).toString('hex')}`,
   ): Promise<Outcome> {
-    const page: Page = {
-      kind: 'withdrawal',
-      account: this.account,
-      counterparty: 0,
-      stamp: this.ownStamp(),
-      maxFee: BigInt((await this.house()).fee),
-      payload: to,
-      entries: [{ instrument: token, quantity: -amount, price: 0n }],
-    }
+    const page = withdrawalPage(await this.termsOf(), token, amount, to)
     const rule = await this.send(page, clientId, {})
     return { trade: 'withdrawal', state: rule === null ? 'accepted' : 'refused', rule }
   }
@@ -304,15 +294,7 @@ export class Member {
   }
 
   async rotationPage(next: MemberKeys): Promise<Page> {
-    return {
-      kind: 'rotation',
-      account: this.account,
-      counterparty: 0,
-      stamp: this.ownStamp(),
-      maxFee: BigInt((await this.house()).fee),
-      payload: rotationPayload(ownerKeyHash(next.signing.publicKey), viewKeyHash(next.viewKey)),
-      entries: [],
-    }
+    return rotationPage(await this.termsOf(), next)
   }
 
   /**

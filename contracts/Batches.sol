@@ -4,14 +4,14 @@ pragma solidity ^0.8.28;
 import {Law} from "./generated/Law.sol";
 import {IGroth16Verifier} from "./IGroth16Verifier.sol";
 import {Deposits} from "./Deposits.sol";
+import {ForcedExits} from "./ForcedExits.sol";
 import {Registry} from "./Registry.sol";
-import {Settlement} from "./Settlement.sol";
 import {Withdrawals} from "./Withdrawals.sol";
 import {WordLib} from "./WordLib.sol";
 
 /// @title A batch: its public words are put together, its proof is verified, its effects are kept.
 /// @notice What L1 knows it fills in from its own storage; calldata has what the prover decides.
-abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
+abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
     using WordLib for uint256[];
 
     uint256 private constant DEPOSIT_WORDS = 4;
@@ -21,62 +21,39 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
     /// @dev The serial of a request stands above the three bits of its kind.
     uint256 private constant SERIAL_FACTOR = 8;
 
-    /// @dev Bounds of a shape: claims are bits of one word, and every size fits its field.
-    uint256 private constant SHAPE_SIZE_UPPER_BOUND = 256;
-
     /// @notice keccak256(chainId, contract) mod p at deployment: the first word of every batch. It
     /// is in every journal, so it outlives a fork of the chain; x takes the chain's id of the day.
     uint256 public immutable domain;
-    mapping(uint256 id => Shape shape) private _shapes;
 
     /// @dev What one submission carries from stanza to stanza.
     struct Draft {
+        uint256 number;
+        uint256 newRoot;
+        /// The challenge of the statement.
+        uint256 x;
         Shape shape;
         Counters counters;
         Progress previous;
         Progress next;
         uint256[] statement;
-    }
-
-    function addShape(
-        uint256 id,
-        uint256 members,
-        uint256 deposits_,
-        uint256 withdrawals,
-        uint256 requests,
-        address verifier,
-        bytes32 keyHash,
-        bool isDevelopmentKey,
-        string calldata name
-    ) external onlyRole(ADMIN) {
-        if (_shapes[id].verifier != address(0)) revert ShapeMustBeNew(id);
-        if (
-            members == 0 || members >= SHAPE_SIZE_UPPER_BOUND || deposits_ >= SHAPE_SIZE_UPPER_BOUND
-                || withdrawals >= SHAPE_SIZE_UPPER_BOUND || requests >= SHAPE_SIZE_UPPER_BOUND
-        ) revert ShapeMustFitWords(id);
-        if (verifier.code.length == 0) revert VerifierMustBeContract(verifier);
-
-        _shapes[id] = Shape({
-            verifier: verifier,
-            members: uint16(members),
-            deposits: uint16(deposits_),
-            withdrawals: uint16(withdrawals),
-            requests: uint16(requests),
-            isDevelopmentKey: isDevelopmentKey,
-            keyHash: keyHash
-        });
-        emit ShapeAdded(id, name, verifier, keyHash, isDevelopmentKey);
+        /// Served forced exits, in the order of the queue.
+        Withdrawal[] forced;
+        uint256 mode;
+        /// Whether the batch's table is; then it stands for the confirmed one as well, so that a
+        /// newer table voids no proof.
+        bool isConfirmed;
     }
 
     function submitBatch(
         BatchHeader calldata header,
         uint64[] calldata depositIds,
         Withdrawal[] calldata withdrawals,
+        uint64[] calldata forcedPayments,
         uint256[] calldata accountWords,
         uint256 commitment,
         uint256[8] calldata proof
     ) external onlyRole(OPERATOR) {
-        Draft memory draft = _openDraft(header);
+        Draft memory draft = _openDraft(header, forcedPayments);
         _requireWord(commitment);
         _requireFit(
             draft.shape, header, depositIds.length, withdrawals.length, accountWords.length
@@ -84,28 +61,36 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
         _requireTime(header.time, draft.previous.time);
         _requireTable(header.tableNumber, draft.counters.tableNumber, draft.previous.tableNumber);
 
+        _requireService(draft, header.tableNumber, withdrawals.length);
+
         _compose(draft, header, depositIds, withdrawals, accountWords, commitment);
-        uint256 x = _requireProof(draft, commitment, proof);
+        _requireProof(draft, commitment, proof);
 
-        uint256 number = uint256(draft.counters.batchNumber) + 1;
-        _keep(number, header.newRoot, draft.next);
+        _keep(draft);
         _consume(depositIds);
-        _owe(number, withdrawals);
-        draft.statement.emitBatch(Batch.selector, number, header.shapeId, x);
+        _owe(draft.number, withdrawals, draft.forced);
+        draft.statement.emitBatch(Batch.selector, draft.number, header.shapeId, draft.x);
     }
 
-    function shapes(uint256 id) external view returns (Shape memory) {
-        return _shapes[id];
-    }
-
-    function _openDraft(BatchHeader calldata header) private view returns (Draft memory draft) {
+    function _openDraft(BatchHeader calldata header, uint64[] calldata forcedPayments)
+        private
+        view
+        returns (Draft memory draft)
+    {
         draft.shape = _shapes[header.shapeId];
         if (draft.shape.verifier == address(0)) revert ShapeMustBeKnown(header.shapeId);
         draft.counters = _counters;
+        if (draft.counters.isFrozen) revert FrozenMustNotContinue();
+        draft.number = uint256(draft.counters.batchNumber) + 1;
+        draft.newRoot = header.newRoot;
         draft.previous = _progress[draft.counters.batchNumber];
         uint256 waiting = draft.counters.requestCount - draft.previous.served;
         if (header.requestCount > waiting) {
             revert RequestsMustBeQueued(header.requestCount, waiting);
+        }
+        draft.forced = new Withdrawal[](forcedPayments.length);
+        for (uint256 i = 0; i < forcedPayments.length; i++) {
+            draft.forced[i].amount = forcedPayments[i];
         }
     }
 
@@ -137,6 +122,34 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
             revert TableMustBeCurrent(named, latest);
         }
         if (named < previous) revert TableMustNotGoBack(named, previous);
+    }
+
+    /// @dev The mode of the batch. Normal only if its table and the latest one are confirmed, and its
+    /// table is young; otherwise risk is only reduced, and nothing new is paid out.
+    function _requireService(Draft memory draft, uint256 number, uint256 withdrawalCount)
+        private
+        view
+    {
+        ServiceClock memory clock = _clock;
+        Counters memory counters = draft.counters;
+        bool isServing;
+        if (number == counters.confirmedTable) {
+            // The clock runs until the latest confirmed table is too old.
+            (draft.isConfirmed, isServing) = (true, block.timestamp <= clock.until);
+        } else {
+            Table storage table = _tables[number];
+            draft.isConfirmed = table.isConfirmed;
+            isServing =
+                draft.isConfirmed && block.timestamp <= uint256(table.time) + _tableLife;
+        }
+        isServing = isServing && counters.confirmedTable == counters.tableNumber;
+        draft.mode = isServing ? counters.mode : MODE_REDUCE_ONLY;
+
+        if (withdrawalCount + draft.forced.length == 0) return;
+        if (!isServing) revert WithdrawalMustAwaitConfirmedTable(number);
+        if (
+            withdrawalCount != 0 && _serviceTimeOf(clock) - clock.sweptAt > _lateSweepDelay
+        ) revert WithdrawalMustAwaitSweep(clock.sweptAt);
     }
 
     function _wordCount(Shape memory shape) private pure returns (uint256) {
@@ -189,6 +202,7 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
         returns (uint256 registrations)
     {
         uint256[] memory statement = draft.statement;
+        uint256 forcedCount = 0;
         for (uint256 i = 0; i < count; i++) {
             uint256 serial = draft.previous.served + i;
             Request storage queued = _requests[serial];
@@ -198,9 +212,37 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
             statement[place + 1] = queued.account;
             statement[place + 2] = queued.x;
             statement[place + 3] = queued.y;
-            statement[place + 4] = queued.viewKeyHash;
+            if (kind == FORCED_EXIT) {
+                if (forcedCount == draft.forced.length) revert ForcedPaymentsMustMatch(forcedCount);
+                statement[place + 4] = _requireForcedPayment(draft.forced, forcedCount, queued);
+                statement[place + 5] = draft.forced[forcedCount++].amount;
+            } else {
+                statement[place + 4] = queued.viewKeyHash;
+            }
             place += REQUEST_WORDS;
         }
+        if (forcedCount != draft.forced.length) revert ForcedPaymentsMustMatch(forcedCount);
+    }
+
+    /// @dev Completes the next forced payment of the list.
+    /// @return free Lots that can be paid: what the vault has free before this batch, less the
+    /// earlier forced payments of the same token in it. The prover cannot choose it.
+    function _requireForcedPayment(
+        Withdrawal[] memory forced,
+        uint256 place,
+        Request storage queued
+    ) private view returns (uint256 free) {
+        uint256 tokenId = queued.x;
+        uint256 amount = forced[place].amount;
+        free = _free(_tokens[tokenId]);
+        for (uint256 i = 0; i < place; i++) {
+            if (forced[i].token == tokenId) free -= forced[i].amount;
+        }
+        if (amount >= AMOUNT_UPPER_BOUND) revert AmountMustBeInRange(amount);
+        if (amount > free) revert WithdrawalMustBeFunded(tokenId, amount, free);
+        // The address was one when it was queued.
+        forced[place].token = tokenId;
+        forced[place].to = address(uint160(queued.y));
     }
 
     function _fillWithdrawals(uint256[] memory statement, uint256 place, Withdrawal[] calldata list)
@@ -230,38 +272,34 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
         });
     }
 
-    /// @dev Reserved words stay 0. A table is confirmed when it is posted, so the batch's own table
-    /// stands for the confirmed one as well.
+    /// @dev Reserved words stay 0.
     function _fillHeader(Draft memory draft, BatchHeader calldata header) private view {
         uint256[] memory statement = draft.statement;
         uint256 place = WordLib.PREFIX_COUNT;
-        uint256 number = draft.counters.batchNumber;
-        uint256 tableRoot = tables[header.tableNumber].root;
+        uint256 tableRoot = _tables[header.tableNumber].root;
         statement[place + Law.WORD_DOMAIN] = domain;
-        statement[place + Law.WORD_BATCH_NUMBER] = number + 1;
+        statement[place + Law.WORD_BATCH_NUMBER] = draft.number;
         statement[place + Law.WORD_TIME] = header.time;
-        statement[place + Law.WORD_MODE] = draft.counters.mode;
-        statement[place + Law.WORD_OLD_ROOT] = roots[number];
+        statement[place + Law.WORD_MODE] = draft.mode;
+        statement[place + Law.WORD_OLD_ROOT] = _roots[draft.number - 1];
         statement[place + Law.WORD_NEW_ROOT] = header.newRoot;
         statement[place + Law.WORD_TABLE_NUMBER] = header.tableNumber;
         statement[place + Law.WORD_TABLE_ROOT] = tableRoot;
-        statement[place + Law.WORD_CONFIRMED_TABLE_ROOT] = tableRoot;
-        statement[place + Law.WORD_SETTLEMENT_ROOT] = settlementRoot;
+        statement[place + Law.WORD_CONFIRMED_TABLE_ROOT] =
+            draft.isConfirmed ? tableRoot : _tables[draft.counters.confirmedTable].root;
+        statement[place + Law.WORD_SETTLEMENT_ROOT] = _settlementRoot;
         statement[place + Law.WORD_FEE] = draft.counters.fee;
         statement[place + Law.WORD_ACCOUNT_COUNT_BEFORE] = draft.previous.accountCount;
         statement[place + Law.WORD_ACCOUNT_COUNT_AFTER] = draft.next.accountCount;
         statement[place + Law.WORD_BATCH_NONCE] = header.batchNonce;
     }
 
-    /// @return x The challenge of the statement that was proven.
     function _requireProof(Draft memory draft, uint256 commitment, uint256[8] calldata proof)
         private
         view
-        returns (uint256 x)
     {
-        uint256 y;
-        bool isValid;
-        (x, y, isValid) = draft.statement.evaluate();
+        (uint256 x, uint256 y, bool isValid) = draft.statement.evaluate();
+        draft.x = x;
         if (!isValid) revert WordMustBeBelowModulus();
         bool holds = IGroth16Verifier(draft.shape.verifier).verifyProof(
             [proof[0], proof[1]],
@@ -272,10 +310,20 @@ abstract contract Batches is Registry, Deposits, Settlement, Withdrawals {
         if (!holds) revert ProofMustVerify();
     }
 
-    function _keep(uint256 number, uint256 root, Progress memory progress) private {
-        _counters.batchNumber = uint64(number);
-        roots[number] = root;
-        _progress[number] = progress;
+    /// @dev What is due for the sweep is fixed before the state moves on. Forced exits that are
+    /// served leave the queue, which then has room again.
+    function _keep(Draft memory draft) private {
+        uint256 dueAt = draft.counters.sweepDueAt;
+        if (dueAt != 0 && block.timestamp >= dueAt) {
+            _fixSweep(draft.number - 1, draft.previous.accountCount);
+        }
+        _counters.batchNumber = uint40(draft.number);
+        _roots[draft.number] = draft.newRoot;
+        _progress[draft.number] = draft.next;
+        if (draft.forced.length != 0) {
+            _forced.pending -= uint32(draft.forced.length);
+            _forced.fullSince = 0;
+        }
     }
 
     function _consume(uint64[] calldata ids) private {

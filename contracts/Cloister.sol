@@ -4,30 +4,35 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Law} from "./generated/Law.sol";
 import {Batches} from "./Batches.sol";
+import {Store} from "./Store.sol";
 
 /// @title The clearing house on L1: it holds the money, orders the batches, verifies and pays.
-/// @notice Not upgradeable. What the admin does takes effect immediately for now; a time lock that is
-/// longer than the way out is to come before it.
+/// @notice Not upgradeable: what it does not know itself it delegates to an extension that is fixed
+/// at deployment and shares its storage. What the admin does takes effect immediately for now; a
+/// time lock that is longer than the way out is to come before it.
 contract Cloister is Batches {
     uint256 private constant FEE_UPPER_BOUND = 1 << Law.FEE_BITS;
-    uint256 private constant UNIT_UPPER_BOUND = 1 << 96;
 
-    mapping(address token => bool isListed) private _isListed;
+    /// @notice The code of the other half.
+    address public immutable extension;
 
-    constructor(Configuration memory configuration) EIP712("Cloister", "1") {
+    constructor(Configuration memory configuration, address extension_)
+        EIP712("Cloister", "1")
+        Store(configuration.terms)
+    {
         _requireWord(configuration.genesisRoot);
         _requireWord(configuration.feeAccountLeaf);
         _requireWord(configuration.feeAccountViewKeyHash);
         _requireWord(configuration.feeAccountMeta);
         _requireWord(configuration.settlementRoot);
-        if (configuration.refundDelay <= Law.PAGE_LIFE_SECONDS) {
-            revert RefundDelayMustExceedPageLife(configuration.refundDelay);
-        }
+        if (configuration.fee >= FEE_UPPER_BOUND) revert FeeMustBeInRange(configuration.fee);
+        if (Store(extension_).termsHash() != termsHash) revert ExtensionMustAgree(extension_);
 
+        extension = extension_;
         domain = uint256(keccak256(abi.encode(block.chainid, address(this)))) % Law.FIELD_MODULUS;
-        refundDelay = configuration.refundDelay;
-        settlementRoot = configuration.settlementRoot;
-        roots[0] = configuration.genesisRoot;
+        _settlementRoot = configuration.settlementRoot;
+        _roots[0] = configuration.genesisRoot;
+        _nextAccount = Law.FIRST_MEMBER_INDEX;
         _progress[0] = Progress({
             tableNumber: 0,
             time: uint64(block.timestamp),
@@ -43,35 +48,21 @@ contract Cloister is Batches {
             configuration.feeAccountViewKeyHash,
             configuration.feeAccountMeta
         );
-        _setFee(configuration.fee);
+        _counters.fee = uint40(configuration.fee);
+        emit FeeSet(configuration.fee);
     }
 
-    function addToken(uint256 id, address token, uint256 unit, uint256 cap)
-        external
-        onlyRole(ADMIN)
-    {
-        if (id == 0 || id >= Law.TOKEN_UPPER_BOUND) revert TokenIdMustBeInRange(id);
-        // One id a token: two could each count the same balance as theirs.
-        if (_tokens[id].token != address(0) || _isListed[token]) revert TokenMustBeNew(id, token);
-        if (token.code.length == 0) revert TokenMustBeContract(token);
-        if (unit == 0 || unit >= UNIT_UPPER_BOUND) revert UnitMustBeInRange(unit);
-        if (cap == 0 || cap >= AMOUNT_UPPER_BOUND) revert CapMustBeInRange(cap);
-
-        _isListed[token] = true;
-        _tokens[id].token = token;
-        _tokens[id].unit = uint96(unit);
-        _tokens[id].cap = uint64(cap);
-        emit TokenAdded(id, token, unit, cap);
-    }
-
-    function setFee(uint256 fee_) external onlyRole(ADMIN) {
-        _setFee(fee_);
-    }
-
-    function _setFee(uint256 fee_) private {
-        if (fee_ >= FEE_UPPER_BOUND) revert FeeMustBeInRange(fee_);
-
-        _counters.fee = uint40(fee_);
-        emit FeeSet(fee_);
+    /// @notice Everything else is the extension's, run on this storage.
+    fallback() external {
+        address target = extension;
+        // Takes all memory from 0, which is safe because it never returns to Solidity.
+        assembly {
+            calldatacopy(0, 0, calldatasize())
+            let holds := delegatecall(gas(), target, 0, calldatasize(), 0, 0)
+            returndatacopy(0, 0, returndatasize())
+            switch holds
+            case 0 { revert(0, returndatasize()) }
+            default { return(0, returndatasize()) }
+        }
     }
 }

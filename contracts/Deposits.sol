@@ -4,23 +4,19 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {ICloisterCore} from "./ICloister.sol";
 import {Store} from "./Store.sol";
 
 /// @title Money on its way in: pulled exactly, credited once by a batch, or returned.
-abstract contract Deposits is Store, ReentrancyGuardTransient {
+abstract contract Deposits is Store, ReentrancyGuardTransient, ICloisterCore {
     using SafeERC20 for IERC20;
-
-    /// @notice Seconds between the request and the refund of a deposit.
-    uint256 public immutable refundDelay;
-    /// @notice Number of deposits ever made; ids begin at 1.
-    uint256 public depositCount;
-    mapping(uint256 id => Deposit deposit) internal _deposits;
 
     function deposit(uint256 tokenId, uint256 amount, uint256 commitment)
         external
         nonReentrant
         returns (uint256 id)
     {
+        _requireNotFrozen();
         Token storage token = _knownToken(tokenId);
         _requireAmount(amount);
         if (commitment == 0) revert CommitmentMustBeNonzero();
@@ -29,7 +25,7 @@ abstract contract Deposits is Store, ReentrancyGuardTransient {
         if (lots > token.cap) revert DepositMustFitCap(lots, token.cap);
 
         // Casts are safe: lots <= cap < 2^55, tokenId < 2^10.
-        id = ++depositCount;
+        id = ++_depositCount;
         token.vault = uint64(lots);
         token.unconsumed += uint64(amount);
         _deposits[id] = Deposit({
@@ -57,9 +53,12 @@ abstract contract Deposits is Store, ReentrancyGuardTransient {
     function takeRefund(uint256 id) external nonReentrant {
         Deposit storage open = _openDeposit(id);
         if (msg.sender != open.depositor) revert CallerMustBeDepositor(id);
-        if (open.refundRequestedAt == 0) revert RefundMustBeRequested(id);
-        uint256 dueAt = open.refundRequestedAt + refundDelay;
-        if (block.timestamp < dueAt) revert RefundMustBeDue(dueAt);
+        // After a freeze no batch can credit it any more, so nothing is waited for.
+        if (!_counters.isFrozen) {
+            if (open.refundRequestedAt == 0) revert RefundMustBeRequested(id);
+            uint256 dueAt = open.refundRequestedAt + refundDelay;
+            if (block.timestamp < dueAt) revert RefundMustBeDue(dueAt);
+        }
 
         Token storage token = _tokens[open.token];
         uint64 amount = open.amount;
@@ -69,10 +68,6 @@ abstract contract Deposits is Store, ReentrancyGuardTransient {
         emit Refunded(id);
 
         IERC20(token.token).safeTransfer(msg.sender, uint256(amount) * token.unit);
-    }
-
-    function deposits(uint256 id) external view returns (Deposit memory) {
-        return _deposits[id];
     }
 
     function _openDeposit(uint256 id) internal view returns (Deposit storage open) {

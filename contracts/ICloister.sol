@@ -3,39 +3,8 @@ pragma solidity ^0.8.28;
 
 import {ICloisterTypes} from "./ICloisterTypes.sol";
 
-/// @title What the chain knows of the clearing house, and what can be asked of it.
-/// @notice Amounts are in lots, a lot being `unit` raw units of its token. Times are in seconds. A
-/// word is a number below the modulus of the scalar field of BN254. The contract verifies and pays;
-/// it has no opinion about margin.
-interface ICloister is ICloisterTypes {
-    // --------------------------------------------------------------------------------------- admin
-
-    /// @notice Lists a token. Immediate for now; a time lock is to come.
-    /// @param id Below 1024 and not 0; cash is 1. Never reused.
-    /// @param unit Raw units in a lot, at least 1 and below 2^96.
-    /// @param cap Most lots that the vault may hold, at least 1 and below 2^55.
-    function addToken(uint256 id, address token, uint256 unit, uint256 cap) external;
-
-    /// @notice Adds a verifying key and what its circuit holds. Immediate for now, as above.
-    /// @param id Never reused: what a key has proven stays proven by it.
-    /// @param keyHash Hash of the verifying key; it enters the challenge of every batch.
-    /// @param isDevelopmentKey Proofs under this key can be forged by whoever knows its secret.
-    function addShape(
-        uint256 id,
-        uint256 members,
-        uint256 deposits,
-        uint256 withdrawals,
-        uint256 requests,
-        address verifier,
-        bytes32 keyHash,
-        bool isDevelopmentKey,
-        string calldata name
-    ) external;
-
-    /// @notice Sets the fee of a page. Immediate for now, as above; a proof made before is void.
-    /// @param fee Micro-dollars a page, below 2^40.
-    function setFee(uint256 fee) external;
-
+/// @title The half of the house that every batch and every payment goes through.
+interface ICloisterCore is ICloisterTypes {
     // ------------------------------------------------------------------------------------ accounts
 
     /// @notice Takes the next account index for the caller and queues its registration.
@@ -71,32 +40,20 @@ interface ICloister is ICloisterTypes {
     /// @notice Starts the wait for a refund; until it is taken, a batch may credit the deposit.
     function requestRefund(uint256 id) external;
 
-    /// @notice Returns a deposit that no batch has credited, after the delay.
+    /// @notice Returns a deposit that no batch has credited, after the delay; after a freeze at once.
     function takeRefund(uint256 id) external;
-
-    // -------------------------------------------------------------------------------------- oracle
-
-    /// @notice Posts a table of values.
-    /// @param root Poseidon(marksRoot, worldsRoot, flags).
-    /// @param dataHash Hash of the world file, from which the worlds root follows.
-    /// @param marks Marks and statuses as data; only readers use them.
-    function postTable(uint256 root, uint256 marksRoot, bytes32 dataHash, bytes calldata marks)
-        external
-        returns (uint256 number);
-
-    /// @notice Fixes settlement values for ever and moves the register's root.
-    /// @param ids Instruments, each at least 1024 and below 2^28, none set before.
-    /// @param values Micro-dollars a lot, |value| < 2^48.
-    function postSettlement(uint256[] calldata ids, int256[] calldata values, uint256 newRoot)
-        external;
 
     // ------------------------------------------------------------------------ batches and payments
 
     /// @notice Verifies a batch and makes its root the latest. The statement is (C, x, y) with
     /// x = keccak256(abi.encodePacked(keccak256("cloister.v1"), chainId, uint256(contract),
-    /// keyHash, C, words...)) mod p, 32 bytes each, and y = sum of words[i] * x^i mod p.
+    /// keyHash, C, words...)) mod p, 32 bytes each, and y = sum of words[i] * x^i mod p. The word
+    /// `mode` is 1 (reduce-only) unless the batch's table and the latest one are confirmed and its
+    /// table is young; then nothing is paid out either.
     /// @param depositIds Deposits that the batch credits, strictly ascending.
     /// @param withdrawals The used slots, first slots first.
+    /// @param forcedPayments Lots paid to each forced exit that the batch serves, in the order of
+    /// the queue. In the tree of payments they stand behind the withdrawals.
     /// @param accountWords Per touched account its index, leaf and eight cipher words, the fee
     /// account first: (members + 1) * 10 words.
     /// @param commitment C of the statement.
@@ -105,12 +62,14 @@ interface ICloister is ICloisterTypes {
         BatchHeader calldata header,
         uint64[] calldata depositIds,
         Withdrawal[] calldata withdrawals,
+        uint64[] calldata forcedPayments,
         uint256[] calldata accountWords,
         uint256 commitment,
         uint256[8] calldata proof
     ) external;
 
-    /// @notice Pays a withdrawal to its address; anybody may call.
+    /// @notice Pays a withdrawal or a forced exit to its address; anybody may call, also after a
+    /// freeze.
     /// @param proof Keccak path with sorted pairs, as OpenZeppelin and merkletreejs have it.
     function claim(
         uint256 batchNumber,
@@ -121,13 +80,165 @@ interface ICloister is ICloisterTypes {
         bytes32[] calldata proof
     ) external;
 
+    /// @notice Asks that the batches pay out as much of a token as the account can spare. Whoever
+    /// serves the queue must serve it. Costs `forcedExitQueue().price`, which is burned; what is
+    /// sent beyond is returned. One may wait per account, and the same token again only after
+    /// `unwindDelay`.
+    function forceExit(uint256 account, uint256 token, address to)
+        external
+        payable
+        returns (uint256 serial);
+
     // --------------------------------------------------------------------------------------- views
 
+    function forcedExitQueue() external view returns (ForcedExitQueue memory);
     /// @notice keccak256(chainId, contract) mod p: the first word of every batch.
     function domain() external view returns (uint256);
-    function refundDelay() external view returns (uint256);
+    /// @notice The code of the other half.
+    function extension() external view returns (address);
+    function withdrawalLeaf(uint256 batch, uint256 slot, uint256 token, uint256 amount, address to)
+        external
+        view
+        returns (bytes32);
+}
+
+/// @title The other half: listings, tables, sweeps, views and the way out. Called at the address of
+/// the house, which delegates.
+interface ICloisterExtension is ICloisterTypes {
+    // --------------------------------------------------------------------------------------- admin
+
+    /// @notice Lists a token. Immediate for now; a time lock is to come.
+    /// @param id Below 1024 and not 0; cash is 1. Never reused.
+    /// @param unit Raw units in a lot, at least 1 and below 2^96.
+    /// @param cap Most lots that the vault may hold, at least 1 and below 2^55.
+    function addToken(uint256 id, address token, uint256 unit, uint256 cap) external;
+
+    /// @notice Adds a verifying key and what its circuit holds. Immediate for now, as above.
+    /// @param id Never reused: what a key has proven stays proven by it.
+    /// @param keyHash Hash of the verifying key; it enters the challenge of every batch.
+    /// @param isDevelopmentKey Proofs under this key can be forged by whoever knows its secret.
+    function addShape(
+        uint256 id,
+        uint256 members,
+        uint256 deposits,
+        uint256 withdrawals,
+        uint256 requests,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey,
+        string calldata name
+    ) external;
+
+    /// @notice Sets the fee of a page. Immediate for now, as above; a proof made before is void.
+    /// @param fee Micro-dollars a page, below 2^40.
+    function setFee(uint256 fee) external;
+
+    /// @notice Sets the mode of the house: 0 normal, 1 reduce-only.
+    function setMode(uint256 mode) external;
+
+    // -------------------------------------------------------------------------------------- oracle
+
+    /// @notice Posts a table of values.
+    /// @param root Poseidon(marksRoot, worldsRoot, flags).
+    /// @param dataHash Hash of the world file, from which the worlds root follows.
+    /// @param marks abi.encode of (uint32 id, uint8 status, int64 mark)[], ids ascending. Its hash
+    /// is kept: after a freeze the tokens of the pot are valued by it.
+    /// @param isConfirmed False for an indicative table: mode reduce-only, no payments.
+    function postTable(
+        uint256 root,
+        uint256 marksRoot,
+        bytes32 dataHash,
+        bytes calldata marks,
+        bool isConfirmed
+    ) external returns (uint256 number);
+
+    /// @notice Confirms the latest table, which was indicative.
+    function confirmTable(uint256 number) external;
+
+    /// @notice Fixes settlement values for ever and moves the register's root.
+    /// @param ids Instruments, each at least 1024 and below 2^28, none set before.
+    /// @param values Micro-dollars a lot, |value| < 2^48.
+    function postSettlement(uint256[] calldata ids, int256[] calldata values, uint256 newRoot)
+        external;
+
+    // -------------------------------------------------------------------------------------- sweeps
+
+    /// @notice Adds a verifying key of the sweep. Immediate for now, as above.
+    /// @param accounts Indices that one proof covers, a multiple of 8.
+    function addSweepShape(
+        uint256 id,
+        uint256 accounts,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey,
+        string calldata name
+    ) external;
+
+    /// @notice Proves the next indices of the sweep under way: each is solvent at maintenance, or
+    /// flagged and not overdue. Anybody may call. The words of the statement are those of
+    /// circuits/sweep.ts, all but the last two filled in by the house.
+    /// @param flagged Accounts that fail and are flagged.
+    /// @param shortfall Micro-dollars that they lack.
+    function submitSweep(
+        uint256 shapeId,
+        uint256 flagged,
+        uint256 shortfall,
+        uint256 commitment,
+        uint256[8] calldata proof
+    ) external;
+
+    // -------------------------------------------------------------------------------- the way out
+
+    /// @notice Ends the house for good, on a ground that holds: no batch, deposit, registration,
+    /// request, table or settlement any more. What is owed stays payable, deposits that no batch
+    /// has credited go back at once, and accounts claim their equity.
+    /// @param serial Of the forced exit that waits for too long; 0 for other grounds.
+    function freeze(Ground ground, uint256 serial) external;
+
+    /// @notice Adds a verifying key of claims, before a freeze: a small one for most accounts, and
+    /// one that takes every account. Immediate for now, as above.
+    function addEscapeShape(
+        uint256 id,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey,
+        string calldata name
+    ) external;
+
+    /// @notice Claims the equity of an account, by its L1 owner. The statement of the proof is
+    /// (root of the last batch, root of the last confirmed table, register at it, account, equity).
+    /// A claim after the window counts only as far as the claims within it left something.
+    /// @param equity Micro-dollars: the account at the marks, 0 if that is negative.
+    function escapeClaim(
+        uint256 shapeId,
+        uint256 account,
+        uint256 equity,
+        uint256[8] calldata proof
+    ) external;
+
+    /// @notice Values the pot by the marks as the last confirmed table was posted with. Anybody.
+    function valuePot(bytes calldata marks) external;
+
+    /// @notice Pays an account's share of one token: pot * claim / max(all claims, value of the pot),
+    /// rounded down, once the window is over. Called by the L1 owner, once per token.
+    function escapePay(uint256 account, uint256 token, address to) external;
+
+    // --------------------------------------------------------------------------------------- views
+
+    function sweep() external view returns (SweepRecord memory);
+    function sweepShapes(uint256 id) external view returns (SweepShape memory);
+    function isFrozen() external view returns (bool);
+    function escape() external view returns (Escape memory);
+    function escapeVerifiers(uint256 id) external view returns (address);
+    function escapeClaims(uint256 account) external view returns (EscapeClaim memory);
+    /// @notice Lots of a token that claims share: vault - owed - unconsumed at the freeze.
+    function pot(uint256 token) external view returns (uint256);
+    /// @notice Whether the house may be frozen on this ground now.
+    function groundHolds(Ground ground, uint256 serial) external view returns (bool);
+    /// @notice What the house was deployed with.
+    function terms() external view returns (Terms memory);
     function fee() external view returns (uint256);
-    /// @notice 0 normal; never anything else yet.
+    /// @notice What the admin has set: 0 normal, 1 reduce-only.
     function mode() external view returns (uint256);
     /// @notice Number of the latest batch; 0 is genesis.
     function batchNumber() external view returns (uint256);
@@ -146,18 +257,36 @@ interface ICloister is ICloisterTypes {
     function depositCount() external view returns (uint256);
     function deposits(uint256 id) external view returns (Deposit memory);
     function tokens(uint256 id) external view returns (Token memory);
+    /// @notice Ids of all tokens, in the order of listing.
+    function tokenIds() external view returns (uint256[] memory);
     function vault(uint256 token) external view returns (uint256);
     function owed(uint256 token) external view returns (uint256);
     function unconsumedDeposits(uint256 token) external view returns (uint256);
     function shapes(uint256 id) external view returns (Shape memory);
     /// @notice Number of the latest table; 0 when there is none.
     function tableNumber() external view returns (uint256);
-    function tables(uint256 number) external view returns (uint256 root, uint256 time);
+    /// @notice Number of the table that was confirmed last; 0 when there is none.
+    function confirmedTableNumber() external view returns (uint256);
+    function tables(uint256 number)
+        external
+        view
+        returns (
+            uint256 root,
+            uint256 time,
+            bool isConfirmed,
+            bytes32 marksHash,
+            uint256 registerRoot
+        );
     function settlementRoot() external view returns (uint256);
     function settlement(uint256 id) external view returns (bool isSet, int256 value);
     function isClaimed(uint256 batch, uint256 slot) external view returns (bool);
-    function withdrawalLeaf(uint256 batch, uint256 slot, uint256 token, uint256 amount, address to)
-        external
-        view
-        returns (bytes32);
+    /// @notice Seconds in all during which the latest table was confirmed and young. Forced exits
+    /// and sweeps are late by this clock, which stops while they cannot be served.
+    function serviceTime() external view returns (uint256);
 }
+
+/// @title What the chain knows of the clearing house, and what can be asked of it: both halves.
+/// @notice Amounts are in lots, a lot being `unit` raw units of its token. Times are in seconds. A
+/// word is a number below the modulus of the scalar field of BN254. The contract verifies and pays;
+/// it has no opinion about margin.
+interface ICloister is ICloisterCore, ICloisterExtension {}

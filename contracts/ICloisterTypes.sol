@@ -1,128 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
-/// @title The structs, events and errors of the clearing house; ICloister has its functions.
+import {ICloisterData} from "./ICloisterData.sol";
+
+/// @title The events and errors of the clearing house; ICloister has its functions.
 /// @notice Amounts are in lots, a lot being `unit` raw units of its token. Times are in seconds. A
 /// word is a number below the modulus of the scalar field of BN254.
-interface ICloisterTypes {
-    // ---------------------------------------------------------------------------------------- data
-
-    /// @param admin Adds tokens and shapes, sets the fee, grants roles (immediately, for now).
-    /// @param operator Submits batches and countersigns registrations.
-    /// @param oracle Posts tables and settlement values.
-    /// @param genesisRoot Root of the account tree of batch 0, whose only leaf is the fee account.
-    /// @param feeAccountLeaf Leaf 0 of that tree.
-    /// @param feeAccountViewKeyHash Hash of the view key that opens the fee account.
-    /// @param feeAccountMeta The meta word of the fee account.
-    /// @param settlementRoot Root of the empty settlement register.
-    /// @param fee Micro-dollars a page, below 2^40.
-    /// @param refundDelay Seconds between the request and the refund of a deposit; longer than the
-    /// life of a page.
-    struct Configuration {
-        address admin;
-        address operator;
-        address oracle;
-        uint256 genesisRoot;
-        uint256 feeAccountLeaf;
-        uint256 feeAccountViewKeyHash;
-        uint256 feeAccountMeta;
-        uint256 settlementRoot;
-        uint256 fee;
-        uint256 refundDelay;
-    }
-
-    /// @param unit Raw units of the token in a lot.
-    /// @param vault Lots held, owed and unconsumed ones included.
-    /// @param owed Lots withdrawn by batches and not yet claimed.
-    /// @param unconsumed Lots of deposits that no batch has credited and nobody has taken back.
-    /// @param cap Most lots that the vault may hold.
-    struct Token {
-        address token;
-        uint96 unit;
-        uint64 vault;
-        uint64 owed;
-        uint64 unconsumed;
-        uint64 cap;
-    }
-
-    enum DepositStatus {
-        None,
-        Open,
-        Consumed,
-        Refunded
-    }
-
-    /// @param commitment Poseidon(account, secret): whose deposit it is, hidden.
-    /// @param refundRequestedAt Time of the request, 0 for none.
-    /// @param amount Lots.
-    struct Deposit {
-        uint256 commitment;
-        address depositor;
-        uint64 refundRequestedAt;
-        uint16 token;
-        uint64 amount;
-        DepositStatus status;
-    }
-
-    /// @param l1Owner Who may rotate the owner key.
-    /// @param rotation Serial + 1 of the last rotation, 0 for none.
-    /// @param nextL1Owner Who may accept the ownership, 0 for nobody.
-    struct Account {
-        address l1Owner;
-        uint64 rotation;
-        address nextL1Owner;
-    }
-
-    /// @param kind 1 register, 2 rotate.
-    /// @param x Point Q of BabyJubJub; the key that the circuit installs is 8Q.
-    struct Request {
-        uint8 kind;
-        uint32 account;
-        uint256 x;
-        uint256 y;
-        uint256 viewKeyHash;
-    }
-
-    struct Shape {
-        address verifier;
-        uint16 members;
-        uint16 deposits;
-        uint16 withdrawals;
-        uint16 requests;
-        bool isDevelopmentKey;
-        bytes32 keyHash;
-    }
-
-    /// @param root Root of the account tree after the batch.
-    /// @param tableNumber Table at which the batch was proven.
-    /// @param accountCount First index that holds no account after the batch.
-    /// @param served Number of requests served by this batch and all before it.
-    /// @param withdrawalsRoot Keccak root of the withdrawals, 0 for none.
-    struct BatchRecord {
-        uint256 root;
-        uint64 tableNumber;
-        uint64 time;
-        uint32 accountCount;
-        uint64 served;
-        bytes32 withdrawalsRoot;
-    }
-
-    /// @param requestCount How many requests of the queue the batch serves, in their order.
-    struct BatchHeader {
-        uint256 shapeId;
-        uint256 time;
-        uint256 newRoot;
-        uint256 tableNumber;
-        uint256 batchNonce;
-        uint256 requestCount;
-    }
-
-    struct Withdrawal {
-        uint256 token;
-        uint256 amount;
-        address to;
-    }
-
+interface ICloisterTypes is ICloisterData {
     // -------------------------------------------------------------------------------------- events
 
     /// @notice Where every reader starts: the tree of batch 0 holds one leaf, at index 0.
@@ -163,6 +47,10 @@ interface ICloisterTypes {
         uint256 time,
         bytes marks
     );
+    event TableConfirmed(uint256 indexed number);
+    event ModeSet(uint256 mode);
+    /// @notice The sweep at this table is proven against the state after this batch.
+    event SweepFixed(uint256 indexed table, uint256 batch, uint256 accountCount);
     event SettlementPosted(uint256[] ids, int256[] values, uint256 root);
     /// @param words All public words, 32 bytes each, in the order of circuits/words.ts.
     event Batch(
@@ -181,16 +69,62 @@ interface ICloisterTypes {
         uint256 amount
     );
 
+    event SweepStarted(uint256 indexed table, uint256 dueAt);
+    /// @param flagged Accounts of these indices that fail and are flagged.
+    /// @param shortfall Micro-dollars that they lack, each in its worst world.
+    event SweepProven(
+        uint256 indexed table, uint256 first, uint256 next, uint256 flagged, uint256 shortfall
+    );
+    event SweepCompleted(
+        uint256 indexed table, uint256 indexed batch, uint256 flagged, uint256 shortfall
+    );
+    event SweepShapeAdded(
+        uint256 indexed id,
+        string name,
+        uint256 accounts,
+        address verifier,
+        bytes32 keyHash,
+        bool isDevelopmentKey
+    );
+    event EscapeShapeAdded(
+        uint256 indexed id, string name, address verifier, bytes32 keyHash, bool isDevelopmentKey
+    );
+    /// @param price Wei that were burned.
+    event ForcedExitRequested(
+        uint256 indexed serial,
+        uint256 indexed account,
+        uint256 indexed token,
+        address to,
+        uint256 price
+    );
+    /// @param batch Its root is what claims are proven against.
+    /// @param table Its marks are what they are proven at.
+    event Frozen(Ground ground, uint256 batch, uint256 table, uint256 claimsEndAt);
+    /// @param value Micro-dollars.
+    event PotValued(uint256 value);
+    /// @param equity What was proven, micro-dollars.
+    /// @param amount What shares the pot: less only for a late claim.
+    event EscapeClaimed(
+        uint256 indexed account, address indexed claimant, uint256 equity, uint256 amount
+    );
+    event EscapePaid(
+        uint256 indexed account, uint256 indexed token, address indexed to, uint256 amount
+    );
+
     // -------------------------------------------------------------------------------------- errors
 
     error WordMustBeBelowModulus();
     error ProofMustVerify();
-    error RefundDelayMustExceedPageLife(uint256 refundDelay);
+    error TermsMustFit(string name);
+    error ExtensionMustAgree(address extension);
+    error FrozenMustNotContinue();
+    error ModeMustBeKnown(uint256 mode);
     error FeeMustBeInRange(uint256 fee);
 
     error TokenIdMustBeInRange(uint256 id);
     error TokenMustBeNew(uint256 id, address token);
     error TokenMustBeKnown(uint256 id);
+    error TokenMustHaveRoom(uint256 id);
     error TokenMustBeContract(address token);
     error UnitMustBeInRange(uint256 unit);
     error CapMustBeInRange(uint256 cap);
@@ -225,6 +159,29 @@ interface ICloisterTypes {
     error SettlementListsMustMatch();
 
     error TableMustBeCurrent(uint256 tableNumber, uint256 latest);
+    error TableMustBeIndicative(uint256 tableNumber);
+    error WithdrawalMustAwaitConfirmedTable(uint256 tableNumber);
+    error WithdrawalMustAwaitSweep(uint256 sweptAt);
+    error ForcedExitMustNotBePending(uint256 account);
+    error ForcedExitMustAwaitUnwind(uint256 dueAt);
+    error QueueMustHaveRoom(uint256 capacity);
+    error PriceMustBePaid(uint256 price, uint256 value);
+    error EtherMustBeAccepted(address to);
+    error SweepMustBeUnderWay();
+    error SweepMustBeDue(uint256 dueAt);
+    error SweepMustBeAligned(uint256 next, uint256 accounts);
+    error SweepSumsMustBeInRange();
+    error GroundMustHold(uint8 ground);
+    error HouseMustBeFrozen();
+    error ClaimMustBeNew(uint256 account);
+    error ClaimMustBeMade(uint256 account);
+    error ClaimsMustHaveEnded(uint256 claimsEndAt);
+    error EquityMustBeInRange(uint256 equity);
+    error PotMustBeValued();
+    error PotMustNotBeValued();
+    error MarksMustMatchTable(bytes32 marksHash);
+    error ShareMustBeUnpaid(uint256 account, uint256 token);
+    error ForcedPaymentsMustMatch(uint256 served);
     error TableMustNotGoBack(uint256 tableNumber, uint256 previous);
     error TimeMustNotGoBack(uint256 time, uint256 previous);
     error TimeMustNotBeAhead(uint256 time);

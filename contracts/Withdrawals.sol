@@ -6,14 +6,12 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {ICloisterCore} from "./ICloister.sol";
 import {Store} from "./Store.sol";
 
 /// @title Money on its way out: owed by a batch, pulled with a Merkle proof, never pushed.
-abstract contract Withdrawals is Store, ReentrancyGuardTransient {
+abstract contract Withdrawals is Store, ReentrancyGuardTransient, ICloisterCore {
     using SafeERC20 for IERC20;
-
-    /// @dev Bit `slot` of a batch's word: that withdrawal is paid. A shape has fewer than 256.
-    mapping(uint256 batch => uint256 bits) private _claimed;
 
     function claim(
         uint256 batch,
@@ -27,19 +25,17 @@ abstract contract Withdrawals is Store, ReentrancyGuardTransient {
         bytes32 leaf = withdrawalLeaf(batch, slot, tokenId, amount, to);
         // The root of a batch without withdrawals is 0, which no proof can reach.
         if (!MerkleProof.verifyCalldata(proof, root, leaf)) revert WithdrawalMustBeInBatch();
-        if (isClaimed(batch, slot)) revert WithdrawalMustBeUnclaimed();
+        // A proven slot is below 256, so the shift is one of a bit of the word.
+        uint256 bit = 1 << slot;
+        if (_claimed[batch] & bit != 0) revert WithdrawalMustBeUnclaimed();
 
         Token storage token = _tokens[tokenId];
-        _claimed[batch] |= 1 << slot;
+        _claimed[batch] |= bit;
         token.vault -= uint64(amount); // the leaf was made from an amount below 2^55
         token.owed -= uint64(amount);
         emit Claimed(batch, slot, to, tokenId, amount);
 
         IERC20(token.token).safeTransfer(to, amount * token.unit); // 55 + 96 = 151 bits
-    }
-
-    function isClaimed(uint256 batch, uint256 slot) public view returns (bool) {
-        return slot < 256 && (_claimed[batch] >> slot) & 1 == 1;
     }
 
     /// @notice The double hash keeps leaves apart from inner nodes.
@@ -61,16 +57,26 @@ abstract contract Withdrawals is Store, ReentrancyGuardTransient {
         if (withdrawal.to == address(0)) revert RecipientMustBeNonzero();
     }
 
-    /// @dev Moves what is free to what is owed, and keeps the root of the batch's withdrawals. What
-    /// is free is known only when the batch's own deposits are consumed and its earlier withdrawals
-    /// owed, so this guard stands among the writes.
-    function _owe(uint256 batch, Withdrawal[] calldata withdrawals) internal {
-        if (withdrawals.length == 0) return;
-        bytes32[] memory leaves = new bytes32[](withdrawals.length);
-        for (uint256 slot = 0; slot < withdrawals.length; slot++) {
+    /// @dev Moves what is free to what is owed, and keeps the root of the batch's payments: the
+    /// voluntary ones first, then the forced ones, which were checked against what is free. What is
+    /// free for a voluntary one is known only when the batch's own deposits are consumed and its
+    /// other payments owed, so this guard stands among the writes.
+    function _owe(uint256 batch, Withdrawal[] calldata withdrawals, Withdrawal[] memory forced)
+        internal
+    {
+        uint256 voluntary = withdrawals.length;
+        if (voluntary + forced.length == 0) return;
+        bytes32[] memory leaves = new bytes32[](voluntary + forced.length);
+        for (uint256 i = 0; i < forced.length; i++) {
+            Withdrawal memory paid = forced[i];
+            _tokens[paid.token].owed += uint64(paid.amount);
+            leaves[voluntary + i] =
+                withdrawalLeaf(batch, voluntary + i, paid.token, paid.amount, paid.to);
+        }
+        for (uint256 slot = 0; slot < voluntary; slot++) {
             Withdrawal calldata paid = withdrawals[slot];
             Token storage token = _tokens[paid.token];
-            uint256 free = uint256(token.vault) - token.owed - token.unconsumed;
+            uint256 free = _free(token);
             if (paid.amount > free) revert WithdrawalMustBeFunded(paid.token, paid.amount, free);
             token.owed += uint64(paid.amount);
             leaves[slot] = withdrawalLeaf(batch, slot, paid.token, paid.amount, paid.to);

@@ -1,4 +1,4 @@
-/** Black-76: the price of a European option on a forward. */
+/** Black-76: the price of a European option, and of a digital, on a forward. */
 
 import { exp, ln, normalCdf } from './elementary.ts'
 
@@ -42,10 +42,25 @@ export function black76(input: Black76Input): number {
   return discount * (intrinsic + Math.max(outOfTheMoney, 0))
 }
 
+/**
+ * The present value of one dollar paid if the settlement price is at or above the strike (a call), or
+ * below it (a put); call and put add up to the discount factor. At years = 0 or vol = 0 it is the
+ * discounted payment or nothing.
+ */
+export function digital76(input: Black76Input): number {
+  checkInput(input)
+  const { side, forward, strike, vol, years, rate } = input
+  const discount = exp(-rate * years)
+  const deviation = vol * Math.sqrt(years)
+  if (deviation === 0) return (side === 'call') === forward >= strike ? discount : 0
+  const d2 = ln(forward / strike) / deviation - 0.5 * deviation
+  return discount * normalCdf(side === 'call' ? d2 : -d2)
+}
+
 /** The bound keeps quotients and products of two inputs finite; no market comes near it. */
 const INPUT_UPPER_BOUND = 1e100
 
-function checkInput(input: Black76Input): void {
+export function checkInput(input: Black76Input): void {
   const { forward, strike, vol, years, rate } = input
   const isPositive = (x: number): boolean => x > 1 / INPUT_UPPER_BOUND && x < INPUT_UPPER_BOUND
   const isSize = (x: number): boolean => x >= 0 && x < INPUT_UPPER_BOUND

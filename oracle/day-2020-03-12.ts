@@ -116,8 +116,10 @@ function at(values: readonly number[], index: number): number {
   return value
 }
 
-const BTC = { underlying: 'BTC', lot: '0.01' } as const
-const ETH = { underlying: 'ETH', lot: '0.1' } as const
+/** Half an hour of the recorded prices before the expiry. */
+const settlement = { source: 'recorded 12 March 2020', windowSeconds: 1800 }
+const BTC = { underlying: 'BTC', lot: '0.01', settlement } as const
+const ETH = { underlying: 'ETH', lot: '0.1', settlement } as const
 const MICRO = 1_000_000n
 
 function option27Mar(
@@ -133,7 +135,14 @@ function option27Mar(
 /** All that the house clears on the day: cash, one collateral token, five futures, nine options. */
 export const INSTRUMENTS: readonly InstrumentSpec[] = [
   { kind: 'cash', id: 1, name: 'TEST-USD' },
-  { kind: 'token', id: 2, name: 'TEST-ETH', underlying: 'ETH', lot: '0.001' },
+  {
+    kind: 'token',
+    id: 2,
+    name: 'TEST-ETH',
+    underlying: 'ETH',
+    lot: '0.001',
+    haircut: '0.05',
+  },
   { ...BTC, kind: 'future', id: 1024, name: 'BTC-13MAR20', expiry: EXPIRY_13MAR20 },
   { ...BTC, kind: 'future', id: 1025, name: 'BTC-27MAR20', expiry: EXPIRY_27MAR20 },
   { ...BTC, kind: 'future', id: 1026, name: 'BTC-26JUN20', expiry: EXPIRY_26JUN20 },

@@ -9,7 +9,7 @@
 
 // ln 2 split as in fdlibm's e_exp.c: the high part ends in zero bits, so k * LN2_HIGH
 // is exact here.
-const LN2_HIGH = 6.93147180369123816490e-1
+const LN2_HIGH = 6.9314718036912381649e-1
 const LN2_LOW = 1.90821492927058770002e-10
 const LN2 = LN2_HIGH + LN2_LOW
 const SQRT_HALF = 0.7071067811865476
@@ -32,6 +32,16 @@ export function exp(x: number): number {
   const step = k < 0 ? 0.5 : 2
   for (let n = Math.abs(k); n > 0; n--) sum *= step
   return sum
+}
+
+/** x^y for a positive x; within a few ulps while |y ln x| stays below 30. */
+export function pow(x: number, y: number): number {
+  return exp(y * ln(x))
+}
+
+/** The standard normal density. */
+export function normalPdf(x: number): number {
+  return INVERSE_SQRT_TWO_PI * exp(-0.5 * Math.min(x * x, -2 * EXP_LOWER_LIMIT))
 }
 
 /** The natural logarithm of a positive finite number. */

@@ -1,101 +1,66 @@
 /**
- * What can be held: the specification of each instrument, and its value under a state of the
- * market.
+ * What can be held: the specification of each instrument, and its value in a world. A new payoff is
+ * one file under payoffs/ with one function, and one line in each of the two lists below.
  */
 
 import { CASH_ID, INSTRUMENT_BITS, TOKEN_UPPER_BOUND } from '../circuits/params.ts'
-import { black76 } from './black76.ts'
-import { exp } from './elementary.ts'
+import { viewOf, type MarketState, type Shock, type View } from './market.ts'
+import { digitalValue, type DigitalSpec } from './payoffs/digital.ts'
+import { europeanValue, type OptionSpec } from './payoffs/european.ts'
+import { futureValue, type FutureSpec } from './payoffs/future.ts'
+import { perpetualValue, type PerpetualSpec } from './payoffs/perpetual.ts'
+import { tokenValue, type TokenSpec } from './payoffs/token.ts'
 
-export type Underlying = 'BTC' | 'ETH'
-export const UNDERLYINGS: readonly Underlying[] = ['BTC', 'ETH']
-export type PerUnderlying<T> = Readonly<Record<Underlying, T>>
+export { UNDERLYINGS, yearsLeft } from './market.ts'
+export type { Listed as Underlying, MarketState, PerUnderlying } from './market.ts'
+export type { DigitalSpec, FutureSpec, OptionSpec, PerpetualSpec, TokenSpec }
 
 export type CashSpec = { readonly kind: 'cash'; readonly id: number; readonly name: string }
+export type ExposedSpec = TokenSpec | FutureSpec | PerpetualSpec | OptionSpec | DigitalSpec
+export type InstrumentSpec = CashSpec | ExposedSpec
 
-type Exposure = {
-  readonly id: number
-  readonly name: string
-  readonly underlying: Underlying
-  /** Units of the underlying per lot, an exact decimal such as "0.01". */
-  readonly lot: string
-}
-type Dated = { /** Unix seconds. */ readonly expiry: number }
-type Struck = { /** Micro-dollars per unit of the underlying. */ readonly strike: bigint }
-
-export type TokenSpec = Exposure & { readonly kind: 'token' }
-export type FutureSpec = Exposure & Dated & { readonly kind: 'future' }
-export type OptionSpec = Exposure & Dated & Struck & { readonly kind: 'call' | 'put' }
-export type InstrumentSpec = CashSpec | TokenSpec | FutureSpec | OptionSpec
-
-/** All that a price depends on, at one moment, real or imagined. */
-export type MarketState = {
-  /** Unix seconds. */
-  readonly time: number
-  /**
-   * The financing rate of the dollar, continuously compounded per year: it carries forwards and
-   * discounts premiums.
-   */
-  readonly rate: number
-  /** Dollars per unit. */
-  readonly spot: PerUnderlying<number>
-  /** Of one year, flat over strikes and expiries. */
-  readonly vol: PerUnderlying<number>
-}
-
-const SECONDS_PER_YEAR = 365 * 86_400
 const MICRO = 1e6
 
-/**
- * An expired instrument has no time left, never a negative one: its value is what it pays at the
- * state's spot.
- */
-export function yearsLeft(expiry: number, time: number): number {
-  return Math.max(expiry - time, 0) / SECONDS_PER_YEAR
+/** An instrument with an expiry that the market's time has reached. */
+export function isExpired(spec: InstrumentSpec, time: number): boolean {
+  return 'expiry' in spec && spec.expiry <= time
 }
 
-export function isExpired(spec: InstrumentSpec, time: number): boolean {
+/** Dollars per unit, before lot and multiplier. */
+export function valueInView(spec: ExposedSpec, view: View): number {
   switch (spec.kind) {
-    case 'cash':
     case 'token':
-      return false
+      return tokenValue(spec, view)
     case 'future':
+      return futureValue(spec, view)
+    case 'perpetual':
+      return perpetualValue(spec, view)
     case 'call':
     case 'put':
-      return spec.expiry <= time
+      return europeanValue(spec, view)
+    case 'digital':
+      return digitalValue(spec, view)
   }
 }
 
-/**
- * Dollars per lot, unrounded. A future counts at its whole forward price, because its buyer has
- * paid the whole price in cash: there are no entry prices in this house, so profit is the sum of
- * the two balances.
- */
-export function valuePerLot(spec: InstrumentSpec, state: MarketState): number {
-  switch (spec.kind) {
-    case 'cash':
-      return 1 / MICRO
-    case 'token':
-      return Number(spec.lot) * state.spot[spec.underlying]
-    case 'future': {
-      const years = yearsLeft(spec.expiry, state.time)
-      return Number(spec.lot) * state.spot[spec.underlying] * exp(state.rate * years)
-    }
-    case 'call':
-    case 'put': {
-      const years = yearsLeft(spec.expiry, state.time)
-      const price = black76({
-        side: spec.kind,
-        forward: state.spot[spec.underlying] * exp(state.rate * years),
-        strike: Number(spec.strike) / MICRO,
-        vol: state.vol[spec.underlying],
-        years,
-        rate: state.rate,
-      })
-      return Number(spec.lot) * price
-    }
-  }
+/** What a value per unit is multiplied by for a lot. */
+export function unitsOf(spec: ExposedSpec): number {
+  return Number(spec.lot) * Number(spec.multiplier ?? '1')
 }
+
+/** Dollars per lot, unrounded: at the mark, or under the shock of a world. Never NaN or infinite. */
+export function valuePerLot(
+  spec: InstrumentSpec,
+  market: MarketState<string>,
+  shock?: Shock,
+): number {
+  if (spec.kind === 'cash') return 1 / MICRO
+  const value = unitsOf(spec) * valueInView(spec, viewOf(market, spec.underlying, shock))
+  if (!Number.isFinite(value)) throw new RangeError(`instrument ${spec.id}: its value is ${value}`)
+  return value
+}
+
+const LOT_FORM = /^\d{1,6}(\.\d{1,9})?$/
 
 /** Crashes on a specification that no table could carry. */
 export function checkInstrument(spec: InstrumentSpec): void {
@@ -108,13 +73,35 @@ export function checkInstrument(spec: InstrumentSpec): void {
     return
   }
   if (spec.id === CASH_ID) fail('the id of cash')
-  if ((spec.kind === 'token') !== spec.id < TOKEN_UPPER_BOUND) {
+  if ((spec.kind === 'token') !== spec.id < TOKEN_UPPER_BOUND)
     fail(`tokens, and nothing else, have ids below ${TOKEN_UPPER_BOUND}`)
+  checkTerms(spec, fail)
+}
+
+/** The terms without the id: what the registry's hash covers. */
+export function checkTerms(spec: Omit<ExposedSpec, 'id'>, fail: (why: string) => never): void {
+  const { kind, lot, multiplier = '1', underlying } = spec
+  if (!/^[A-Z0-9]{1,12}$/.test(underlying)) fail(`bad underlying ${underlying}`)
+  if (!LOT_FORM.test(lot) || Number(lot) === 0) fail(`bad lot ${lot}`)
+  if (!LOT_FORM.test(multiplier) || Number(multiplier) === 0) fail(`bad multiplier ${multiplier}`)
+  if (kind === 'token') {
+    const { haircut = '0' } = spec as Omit<TokenSpec, 'id'>
+    if (!/^(0|1|0\.\d{1,6})$/.test(haircut)) fail(`bad haircut ${haircut}`)
   }
-  if (!/^\d{1,6}(\.\d{1,9})?$/.test(spec.lot) || Number(spec.lot) === 0) fail(`bad lot ${spec.lot}`)
-  if (spec.kind === 'token') return
-  if (!Number.isSafeInteger(spec.expiry) || spec.expiry <= 0) fail(`bad expiry ${spec.expiry}`)
-  if (spec.kind === 'future') return
+  if (kind === 'token' || kind === 'perpetual') return
+  const { expiry, settlement } = spec as Omit<FutureSpec, 'id'>
+  if (!Number.isSafeInteger(expiry) || expiry <= 0) fail(`bad expiry ${expiry}`)
+  if (settlement !== undefined) {
+    const { source, windowSeconds } = settlement
+    if (!/^[A-Za-z0-9 ._:/-]{1,64}$/.test(source)) fail(`bad settlement source ${source}`)
+    if (!Number.isSafeInteger(windowSeconds) || windowSeconds < 0 || windowSeconds > 86_400)
+      fail(`bad settlement window ${windowSeconds}`)
+  }
+  if (kind === 'future') return
   // Up to 2^53 the strike is exact as a number, too.
-  if (spec.strike <= 0n || spec.strike >= 1n << 53n) fail(`bad strike ${spec.strike}`)
+  const { strike } = spec as Omit<OptionSpec, 'id'>
+  if (strike <= 0n || strike >= 1n << 53n) fail(`bad strike ${strike}`)
+  if (kind !== 'digital') return
+  const { side } = spec as Omit<DigitalSpec, 'id'>
+  if (side !== 'call' && side !== 'put') fail(`bad side ${String(side)}`)
 }

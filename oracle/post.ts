@@ -13,7 +13,7 @@ import { buildTable } from './table.ts'
 import { WORLDS } from './worlds.ts'
 
 const ABI = [
-  'function postTable(uint256 root, uint256 marksRoot, bytes32 dataHash, bytes marks) returns (uint256)',
+  'function postTable(uint256 root, uint256 marksRoot, bytes32 dataHash, bytes marks, bool isConfirmed) returns (uint256)',
   'function tableNumber() view returns (uint256)',
 ]
 
@@ -68,6 +68,7 @@ async function main(): Promise<void> {
     table.marksRoot,
     keccak256(toUtf8Bytes(rows)),
     marksData(table),
+    true,
   )
   await sent.wait()
   process.stdout.write(

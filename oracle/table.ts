@@ -10,15 +10,16 @@
  */
 
 import { ADD_ON_BITS, ROW_VALUE_COUNT, VALUE_BITS } from '../circuits/params.ts'
-import { checkInstrument, isExpired, UNDERLYINGS, valuePerLot } from './instruments.ts'
-import type { CashSpec, InstrumentSpec } from './instruments.ts'
-import { coverOf, stateUnder } from './worlds.ts'
-import type { Market, World } from './worlds.ts'
+import { checkInstrument, isExpired, unitsOf, valuePerLot } from './instruments.ts'
+import type { ExposedSpec, InstrumentSpec } from './instruments.ts'
+import { gapCharge } from './gap.ts'
+import { checkMarket, entryOf, type Market } from './market.ts'
+import { shockOf, weightOf, type World } from './worlds.ts'
 
 export type TableRow = {
   readonly id: number
   readonly status: 'LIVE' | 'EXPIRED'
-  /** Micro-dollars, charged per |lot| in the stress worlds. */
+  /** Micro-dollars per |lot| in the stress worlds: closing out, the gap between worlds, rounding. */
   readonly addOn: bigint
   /** Worlds 0..14, in micro-dollars per lot. */
   readonly values: readonly bigint[]
@@ -33,7 +34,18 @@ const ADD_ON_UPPER_BOUND = 2 ** ADD_ON_BITS
 
 /** Rows in ascending order of id. Cash has no row: the circuit counts it at 1 in every world. */
 export function buildTable(
-  market: Market,
+  market: Market<string>,
+  instruments: readonly InstrumentSpec[],
+  worlds: readonly World[],
+): readonly TableRow[] {
+  if (worlds.length !== ROW_VALUE_COUNT)
+    throw new RangeError(`worlds: ${worlds.length} where a row has ${ROW_VALUE_COUNT}`)
+  return buildRows(market, instruments, worlds)
+}
+
+/** The same for any number of worlds: what the trade-off of larger sets is measured with. */
+export function buildRows(
+  market: Market<string>,
   instruments: readonly InstrumentSpec[],
   worlds: readonly World[],
 ): readonly TableRow[] {
@@ -44,29 +56,38 @@ export function buildTable(
   sorted.forEach((spec, i) => {
     if (spec.id === sorted[i - 1]?.id) throw new RangeError(`table: id ${spec.id} appears twice`)
   })
-  return sorted.filter((spec) => spec.kind !== 'cash').map((spec) => buildRow(market, spec, worlds))
+  return sorted.flatMap((spec) => (spec.kind === 'cash' ? [] : [buildRow(market, spec, worlds)]))
 }
 
-function buildRow(
-  market: Market,
-  spec: Exclude<InstrumentSpec, CashSpec>,
-  worlds: readonly World[],
-): TableRow {
+/** Dollars per lot in a world, unrounded: a world of weight 1/3 counts a third of its distance. */
+export function worldValue(spec: ExposedSpec, market: Market<string>, world: World): number {
   const mark = valuePerLot(spec, market)
+  if (world.kind === 'mark') return mark
+  const stressed = valuePerLot(spec, market, shockOf(world, market, spec.underlying))
+  return mark + weightOf(world) * (stressed - mark)
+}
+
+function buildRow(market: Market<string>, spec: ExposedSpec, worlds: readonly World[]): TableRow {
   const values = worlds.map((world) => {
-    if (world.kind === 'mark') return roundMark(mark, spec)
-    const stressed = valuePerLot(spec, stateUnder(world, market))
-    return roundStress(mark + coverOf(world) * (stressed - mark), spec)
+    const value = worldValue(spec, market, world)
+    return world.kind === 'mark' ? roundMark(value, spec) : roundStress(value, spec)
   })
   const expired = isExpired(spec, market.time)
-  // What has expired is paid out, not sold: no liquidity is needed for it.
-  const liquidity = expired ? 0 : market.liquidity[spec.underlying]
-  const notional = Number(spec.lot) * market.spot[spec.underlying]
+  const liquidity = entryOf(market.liquidity, spec.underlying, 'liquidity')
+  // The most a digital is worth is what it pays; all else is worth about its units of spot.
+  const price = spec.kind === 'digital' ? 1 : entryOf(market.spot, spec.underlying, 'spot')
+  const notional = unitsOf(spec) * price
   bounded(notional * MICRO, spec, VALUE_UPPER_BOUND)
+  // Value and funding cancel, so funding alone must keep its ulp below the add-on's part, too.
+  if (spec.kind === 'perpetual') {
+    const funding = market.perpetuals?.[spec.id]?.funding ?? 0
+    bounded(unitsOf(spec) * funding * MICRO, spec, VALUE_UPPER_BOUND)
+  }
   return {
     id: spec.id,
     status: expired ? 'EXPIRED' : 'LIVE',
-    addOn: roundAddOn(liquidity * notional, spec),
+    // What has expired is paid out, not sold, and is a straight line until then.
+    addOn: roundAddOn(expired ? 0 : liquidity * notional + gapCharge(spec, market, worlds), spec),
     values,
   }
 }
@@ -92,29 +113,7 @@ function bounded(micro: number, spec: InstrumentSpec, upperBound: number): numbe
   return micro
 }
 
-/** A feed that fails shows itself as zero or NaN; such a market must not become a table. */
-function checkMarket(market: Market): void {
-  const fail = (why: string): never => {
-    throw new RangeError(`market: ${why}`)
-  }
-  if (!Number.isSafeInteger(market.time) || market.time <= 0) fail(`bad time ${market.time}`)
-  if (!(Math.abs(market.rate) < 1)) fail(`bad rate ${market.rate}`)
-  for (const name of UNDERLYINGS) {
-    const spot = market.spot[name]
-    const vol = market.vol[name]
-    const scanRange = market.scanRange[name]
-    const liquidity = market.liquidity[name]
-    if (!(spot > 0 && spot < Infinity)) fail(`${name} spot ${spot} is not a price`)
-    if (!(vol >= 0 && vol < 100)) fail(`${name} vol ${vol} is out of range`)
-    if (!(scanRange > 0 && scanRange < 1)) fail(`${name} scan range ${scanRange} is out of (0, 1)`)
-    if (!(liquidity >= 0 && liquidity < 1)) fail(`${name} liquidity ${liquidity} is out of [0, 1)`)
-  }
-}
-
 function checkWorlds(worlds: readonly World[]): void {
-  if (worlds.length !== ROW_VALUE_COUNT) {
-    throw new RangeError(`worlds: ${worlds.length} where a row has ${ROW_VALUE_COUNT}`)
-  }
   worlds.forEach((world, i) => {
     if ((world.kind === 'mark') !== (i === 0)) {
       throw new RangeError(`worlds: ${i} is ${world.name}; the mark is world 0 and no other`)

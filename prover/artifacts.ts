@@ -12,8 +12,9 @@ import {
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SHAPES, type Shape } from '../circuits/params.ts'
+import { hasDevelopmentMark } from './ceremony/zkey-file.ts'
 import { compileCircuit } from './compile.ts'
-import { writeDevelopmentKey } from './dev-key.ts'
+import { DEVELOPMENT_SUFFIX, writeDevelopmentKey } from './dev-key.ts'
 import { exportSolidityVerifier, type VerificationKeyJson } from './groth16.ts'
 
 export const PROJECT_ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -144,10 +145,18 @@ export async function developmentKeyOf(
   }
 }
 
-/** Solidity source of the shape's verifier; the contract is named DevelopmentVerifier<Shape>. */
+/** By its name or, should somebody have given it another, by the mark within. */
+export function isDevelopmentKey({ zkeyPath }: Pick<ShapeKey, 'zkeyPath'>): boolean {
+  return (
+    zkeyPath.endsWith(DEVELOPMENT_SUFFIX) || (existsSync(zkeyPath) && hasDevelopmentMark(zkeyPath))
+  )
+}
+
+/** Solidity source of the shape's verifier; of a development key it is DevelopmentVerifier<Shape>. */
 export async function verifierSource(
   key: ShapeKey,
 ): Promise<{ readonly name: string; readonly source: string }> {
-  const name = `DevelopmentVerifier${key.shape.name[0]?.toUpperCase()}${key.shape.name.slice(1)}`
+  const kind = isDevelopmentKey(key) ? 'DevelopmentVerifier' : 'Verifier'
+  const name = `${kind}${key.shape.name[0]?.toUpperCase()}${key.shape.name.slice(1)}`
   return { name, source: await exportSolidityVerifier(key.zkeyPath, name) }
 }

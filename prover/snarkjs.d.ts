@@ -1,4 +1,4 @@
-// The part of snarkjs 0.7.6 that groth16.ts uses, and ffjavascript's global that it leaves behind.
+// The part of snarkjs 0.7.6 that groth16.ts and ceremony/phase2.ts use, and ffjavascript's global that it leaves behind.
 
 declare module 'snarkjs' {
   export type Groth16Proof = {
@@ -9,6 +9,9 @@ declare module 'snarkjs' {
     readonly curve: string
   }
   export type MemoryFile = { readonly type: 'mem'; data?: Uint8Array }
+  export type Logger = Readonly<
+    Record<'error' | 'warn' | 'info' | 'debug', (message: string) => void>
+  >
   export type ProverOptions = { readonly singleThread?: boolean }
 
   export const groth16: {
@@ -35,6 +38,17 @@ declare module 'snarkjs' {
   export const zKey: {
     exportVerificationKey: (zkey: string) => Promise<unknown>
     exportSolidityVerifier: (zkey: string, templates: { groth16: string }) => Promise<string>
-    newZKey: (r1cs: string, ptau: string, zkey: string) => Promise<unknown>
+    /** The circuit hash, or -1 where the circuit does not fit; the reason goes to the logger. */
+    newZKey: (r1cs: string, ptau: string, zkey: string, logger?: Logger) => Promise<unknown>
+    contribute: (from: string, to: string, name: string, entropy: string) => Promise<Uint8Array>
+    /** False where it refuses its parameters. */
+    beacon: (
+      from: string,
+      to: string,
+      name: string,
+      value: string,
+      iterationsLog2: number,
+    ) => Promise<Uint8Array | false>
+    verifyFromInit: (init: string, ptau: string, zkey: string, logger?: Logger) => Promise<boolean>
   }
 }

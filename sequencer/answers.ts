@@ -3,7 +3,7 @@ import type { BatchPlan, BatchTrace } from '../circuits/batch.ts'
 import type { Shape } from '../circuits/params.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import type { Unprovable } from './builder.ts'
-import type { Admitted, Refusal, Ticket } from './desk.ts'
+import type { Admitted, Refusal, Ticket } from './ticket.ts'
 import type { Kind } from './journal/record.ts'
 
 /** A batch between its choice and the word of L1. There is one at most. */

@@ -3,9 +3,9 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { receiptText, requestMessage } from '../circuits/document.ts'
 import { verify } from '../circuits/eddsa.ts'
 import { NotReady } from './core.ts'
-import type { Admitted, Receipt, Refusal, Ticket } from './desk.ts'
 import type { House } from './house.ts'
 import { JournalError } from './journal/journal.ts'
+import { entriesFor, type Admitted, type Receipt, type Refusal, type Ticket } from './ticket.ts'
 import {
   BadRequest,
   entries,
@@ -87,7 +87,7 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     batch: ticket.batch,
     role: ticket.proposer === account ? 'proposer' : 'counterparty',
     counterparty: ticket.proposer === account ? ticket.counterparty : ticket.proposer,
-    entries: house.desk.entriesFor(ticket, account),
+    entries: entriesFor(ticket, account),
     isSigned: ticket.sides.has(account),
     receipt: ticket.receipts.get(account) ?? null,
     refused: ticket.refusal?.rule ?? null,

@@ -3,6 +3,7 @@
  * instruments, trades in stamp order, and cover.
  */
 import type { Shape } from '../circuits/params.ts'
+import { excessOf } from '../circuits/batch-size.ts'
 import {
   executeBatch,
   type BatchContext,
@@ -11,6 +12,7 @@ import {
   type Credit,
   type JournalRun,
   type L1Request,
+  type MemberStep,
 } from '../circuits/batch.ts'
 import { entriesOf, livenessAt } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
@@ -38,8 +40,12 @@ export type Choice = {
 /** What a first plan turned out not to carry. */
 type Excluded = {
   readonly trades: Map<string, Rejection>
+  /** Accounts whose journal was cut already in this search. */
+  readonly cut: Set<number>
   /** Accounts that a deposit or a touch alone would break. */
   readonly accounts: Set<number>
+  /** How many of the L1 requests may be served: the first that breaks the batch ends them. */
+  requestCount: number
 }
 
 /** Never throws for a page that cannot settle: it is named, and the rest settles. */
@@ -51,7 +57,12 @@ export function chooseBatch(
   random: RandomBelow,
 ): Choice {
   const setAside: Rejection[] = []
-  const excluded: Excluded = { trades: new Map(), accounts: new Set() }
+  const excluded: Excluded = {
+    trades: new Map(),
+    cut: new Set(),
+    accounts: new Set(),
+    requestCount: waiting.requests.length,
+  }
   for (;;) {
     const room = new Room(shape, ledger.accounts, context)
     const plan = planOf(ledger, waiting, shape, context, excluded, room)
@@ -61,33 +72,70 @@ export function chooseBatch(
     const cover = chooseCover(room, ledger.accounts, context, excluded.accounts, random)
     const covered = { ...plan, cover: [...plan.cover, ...cover] }
     const outcome = executeBatch(ledger.accounts, covered)
-    if (outcome.ok)
+    const rejection = outcome.ok ? excess(outcome.trace, shape) : outcome.rejection
+    if (outcome.ok && rejection === null)
       return { chosen: { plan: covered, trace: outcome.trace }, setAside, unprovable: unprovable() }
-    setAside.push(outcome.rejection)
-    exclude(ledger, covered, outcome.rejection, excluded)
+    if (rejection === null) throw new Error('builder: a refused plan names no rule')
+    setAside.push(rejection)
+    exclude(ledger, covered, rejection, excluded)
   }
 }
 
-/** Takes out the latest page of the account that broke the rule, or the touch of it. */
+/** What a fair batch has too much of for the shape, and an account to leave out for it. */
+function excess(trace: BatchTrace, shape: Shape): Rejection | null {
+  const part = excessOf(trace, shape)
+  if (part === null) return null
+  if (part === 'rescues') {
+    const rescued = trace.members.filter((m) => m.isRescue)
+    // Whoever only trades waits before deposits and requests do.
+    const last = rescued.findLast((m) => trace.plan.journals.has(m.index)) ?? rescued.at(-1)
+    const detail = `more than ${shape.rescues} accounts below zero in some world`
+    return { rule: 'AccountMustBeSolvent', detail, account: (last as MemberStep).index }
+  }
+  if (part === 'reductions') {
+    const last = trace.members.findLast((m) => m.reductions.length > 0) as MemberStep
+    const detail = `more than ${shape.reductions} balances of reduce-only accounts change`
+    return { rule: 'ReduceOnlyMustReduce', detail, account: last.index }
+  }
+  return { rule: 'InstrumentMustBeListed', detail: `more ${part} than the shape has` }
+}
+
+/**
+ * Shortens the journal of the account that broke the rule: by its last page, then by halves, so that
+ * a long one is not tried page by page. Without a journal the touch of the account goes, or the L1
+ * requests end before its own. What nobody in particular is too much for costs the latest page.
+ */
 function exclude(
   ledger: Ledger,
   plan: BatchPlan,
   rejection: Rejection,
-  { trades, accounts }: Excluded,
+  excluded: Excluded,
 ): void {
-  const { account } = rejection
-  const last = account === undefined ? undefined : plan.journals.get(account)?.pages.at(-1)
-  const pending = ledger.pendingOf(account ?? 0).find(({ page }) => page === last)
-  if (pending !== undefined) {
-    trades.set(pending.trade, rejection)
+  const account = rejection.account ?? latestTrader(plan)
+  const pages = (account === undefined ? undefined : plan.journals.get(account)?.pages) ?? []
+  if (account !== undefined && pages.length > 0) {
+    const place = excluded.cut.has(account) ? Math.floor(pages.length / 2) : pages.length - 1
+    excluded.cut.add(account)
+    const first = ledger.pendingOf(account).find(({ page }) => page === pages[place])
+    excluded.trades.set((first as PendingPage).trade, rejection)
     return
   }
   const isTouched =
     account !== undefined &&
-    !accounts.has(account) &&
+    !excluded.accounts.has(account) &&
     (plan.cover.includes(account) || plan.credits.some((c) => c.account === account))
-  if (!isTouched) throw new Error(`no batch can be built: ${rejection.rule}: ${rejection.detail}`)
-  accounts.add(account)
+  const request = plan.requests.findIndex((r) => r.account === account)
+  if (isTouched) excluded.accounts.add(account)
+  else if (request >= 0) excluded.requestCount = request
+  else throw new Error(`no batch can be built: ${rejection.rule}: ${rejection.detail}`)
+}
+
+function latestTrader(plan: BatchPlan): number | undefined {
+  const latest = [...plan.journals].map(([index, run]) => ({ index, stamp: run.pages.at(-1)!.stamp }))
+  return latest.reduce<(typeof latest)[number] | undefined>(
+    (last, next) => (last === undefined || next.stamp > last.stamp ? next : last),
+    undefined,
+  )?.index
 }
 
 /**
@@ -116,18 +164,33 @@ function planOf(
   room: Room,
 ): BatchPlan {
   const fits = (...accounts: readonly number[]): boolean => room.take(accounts)
-  // A prefix of the L1 queue: the first request that does not fit ends it.
+  // A prefix of the L1 queue: the first request that does not fit ends it. A second one of an account
+  // waits for the next batch.
   const requests: L1Request[] = []
-  for (const request of waiting.requests) {
+  const exiting = new Set<number>()
+  const tokens = new Set<number>()
+  for (const request of waiting.requests.slice(0, excluded.requestCount)) {
     const again = requests.some((r) => r.account === request.account)
-    if (requests.length === shape.requests || again || !fits(request.account)) break
+    const isExit = request.kind === 'forcedExit'
+    // A second one of a token would find less in the vault than L1 says now.
+    const hasSlot = !isExit || (exiting.size < shape.forcedExits && !tokens.has(request.token))
+    const isReady = !isExit || ledger.accounts.has(request.account)
+    if (requests.length === shape.requests || again || !hasSlot || !isReady) break
+    if (!fits(request.account)) break
     requests.push(request)
+    if (!isExit) continue
+    exiting.add(request.account)
+    tokens.add(request.token)
   }
   const busy = new Set(requests.map((r) => r.account))
   const credits: Credit[] = []
   for (const credit of waiting.credits) {
     const exists = ledger.accounts.has(credit.account) || busy.has(credit.account)
-    const isOut = excluded.accounts.has(credit.account) || credits.length === shape.deposits
+    // A forced exit is counted from the account as it stands: deposits come in a later batch.
+    const isOut =
+      exiting.has(credit.account) ||
+      excluded.accounts.has(credit.account) ||
+      credits.length === shape.deposits
     if (exists && !isOut && room.take([credit.account], [credit.token])) credits.push(credit)
   }
   const holders = holdersOfSettled(ledger.accounts, context).filter(

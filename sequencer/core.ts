@@ -3,7 +3,7 @@
  * no network in here: the same records give the same state, byte for byte.
  */
 import { depositCommitment, ownerKeyHash, viewKeyHash } from '../circuits/account.ts'
-import type { BatchContext, BatchTrace, Credit, L1Request } from '../circuits/batch.ts'
+import type { BatchContext, BatchTrace, Credit } from '../circuits/batch.ts'
 import { timesEight } from '../circuits/eddsa.ts'
 import {
   rowLookup,
@@ -16,11 +16,11 @@ import {
 } from '../circuits/table.ts'
 import type { Conditions } from './admission.ts'
 import type { Answer, Chosen, OpenBatch, SettledBatch } from './answers.ts'
-import { chooseBatch } from './builder.ts'
+import { chooseShape, servable } from './choose.ts'
 import { Desk } from './desk.ts'
 import { drawsFrom } from './draws.ts'
 import type { Genesis, InputOf, JournalRecord, L1Seen } from './journal/record.ts'
-import type { L1Deposit } from './l1.ts'
+import type { L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
 
@@ -44,7 +44,8 @@ export class Core {
   private now = 0n
   private lastTime = 0n
   private accountCount = 16n
-  private requests: L1Request[] = []
+  /** L1 requests that no batch has served, in their order. */
+  requests: readonly QueuedRequest[] = []
   private readonly deposits = new Map<bigint, L1Deposit>()
   private readonly openings = new Map<bigint, { account: number; secret: bigint }>()
   /** View keys that members showed before they registered, by hash. */
@@ -136,11 +137,11 @@ export class Core {
 
   private takeNews(seen: L1Seen): void {
     this.nextBlock = seen.nextBlock
-    this.requests.push(...seen.requests)
+    this.requests = [...this.requests, ...seen.requests]
     for (const request of seen.requests) {
+      if (request.kind !== 'register') continue
       const viewKey = this.shownViewKeys.get(request.viewKeyHash)
-      if (request.kind === 'register' && viewKey !== undefined)
-        this.ledger.viewKeys.set(request.account, viewKey)
+      if (viewKey !== undefined) this.ledger.viewKeys.set(request.account, viewKey)
     }
     for (const deposit of seen.deposits) this.deposits.set(deposit.id, deposit)
     for (const id of seen.refundRequests) this.deposits.delete(id)
@@ -172,7 +173,7 @@ export class Core {
     })
   }
 
-  private choose({ shape, nonce, salt, seed }: InputOf<'batch'>): Chosen {
+  private choose({ shapes, freeVaults, nonce, salt, seed }: InputOf<'batch'>): Chosen {
     if (this.open !== null) throw new NotReady('a batch is on its way already')
     const { time } = this.conditions()
     const context: BatchContext = {
@@ -185,12 +186,12 @@ export class Core {
       settlements: this.settlements,
     }
     this.desk.dropOverdue(time)
-    const { chosen, unprovable } = chooseBatch(
+    const { shape, chosen, unprovable } = chooseShape(
       this.ledger,
-      { requests: this.requests, credits: this.credits() },
-      shape,
+      { requests: servable(this.requests, freeVaults), credits: this.credits() },
+      shapes,
       context,
-      this.randomBelow(seed),
+      () => this.randomBelow(seed),
     )
     if (chosen !== null) {
       this.open = {
@@ -237,7 +238,8 @@ export class Core {
       )
     }
     for (const request of plan.requests)
-      this.ledger.ownerKeys.set(request.account, timesEight(request.key))
+      if (request.kind !== 'forcedExit')
+        this.ledger.ownerKeys.set(request.account, timesEight(request.key))
     for (const { index, run, after } of trace.members) {
       if (run?.rotation === undefined) continue
       // The page may have been skipped: the leaf says which key counts.

@@ -9,9 +9,10 @@ import {
   type Account,
 } from '../circuits/account.ts'
 import { emptyRoot, Tree } from '../circuits/tree.ts'
-import { verifierSource, type ShapeKey } from '../prover/artifacts.ts'
+import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
+import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { chainIdOf, deployContract, timeOf, type Sender } from './l1.ts'
-import { compileSolidity, contractsOf, type CompiledContract } from './solidity.ts'
+import { contractsOf } from './solidity.ts'
 
 export type Deployment = {
   readonly contract: string
@@ -30,6 +31,8 @@ export type DeployOptions = {
   /** Micro-dollars per page. */
   readonly fee: bigint
   readonly refundDelaySeconds: bigint
+  /** Deploys development keys to a public chain: whatever the house holds there can be stolen. */
+  readonly letAnybodyForgeProofs?: boolean
 }
 
 /** Solidity verifiers of development keys, compiled. The compiler holds the thread: call it before connecting. */
@@ -47,17 +50,55 @@ export async function compileVerifiers(
   return made
 }
 
+const HOUR = 3_600n
+const DAY = 24n * HOUR
+
+/** What a house is deployed with: seconds, and the wei that a forced exit costs at rest. */
+export function termsOf(refundDelay: bigint): Record<string, bigint> {
+  return {
+    refundDelay,
+    forceDelay: 3n * DAY,
+    fullDelay: 3n * DAY,
+    unwindDelay: 7n * DAY,
+    batchDelay: 7n * DAY,
+    tableDelay: 7n * DAY,
+    sweepDelay: 21n * DAY,
+    tableLife: 2n * DAY,
+    lateSweepDelay: 14n * DAY,
+    sweepEpoch: DAY,
+    flagDelay: HOUR,
+    callDelay: DAY,
+    claimsWindow: 14n * DAY,
+    forcePrice: 10n ** 15n,
+  }
+}
+
+/** Of the environment; it says what it means, so that nobody sets it by habit. */
+export const FORGE_FLAG = 'CLOISTER_LET_ANYBODY_FORGE_PROOFS'
 /** A chain other than a local one must never trust a development key. */
 const LOCAL_CHAINS: readonly bigint[] = [31337n, 1337n]
+
+function assertKeysFit(
+  chainId: bigint,
+  {
+    verifiers,
+    letAnybodyForgeProofs = false,
+  }: Pick<DeployOptions, 'verifiers' | 'letAnybodyForgeProofs'>,
+): void {
+  const forgeable = verifiers.filter(({ key }) => isDevelopmentKey(key))
+  if (LOCAL_CHAINS.includes(chainId) || forgeable.length === 0 || letAnybodyForgeProofs) return
+  throw new Error(
+    `development keys must stay on local chains (31337, 1337); this is chain ${chainId}, and ` +
+      `anybody can forge proofs for ${forgeable.map(({ key }) => key.shape.name).join(', ')}. ` +
+      'Make keys by `cloister ceremony`; only a deployment that never holds value may set ' +
+      `${FORGE_FLAG}=1`,
+  )
+}
 
 export async function deploy(options: DeployOptions): Promise<Deployment> {
   const { admin, verifiers } = options
   const chainId = await chainIdOf(admin)
-  if (!LOCAL_CHAINS.includes(chainId)) {
-    throw new Error(
-      `development keys are for local chains only (31337, 1337); this is chain ${chainId}`,
-    )
-  }
+  assertKeysFit(chainId, options)
   const contracts = contractsOf()
   const feeAccount: Account = {
     ownerKeyHash: 0n,
@@ -71,7 +112,13 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const tree = new Tree(TREE_DEPTH)
   tree.set(0, leafHash(feeAccount))
   const token = await deployContract(admin, contracts['TestDollar'] as CompiledContract)
-  const house = await deployContract(admin, contracts['Cloister'] as CompiledContract, {
+  const terms = termsOf(options.refundDelaySeconds)
+  const extension = await deployContract(
+    admin,
+    contracts['CloisterExtension'] as CompiledContract,
+    terms,
+  )
+  const configuration = {
     admin: await admin.getAddress(),
     operator: options.operator,
     oracle: options.oracle,
@@ -81,8 +128,14 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     feeAccountMeta: feeAccount.meta,
     settlementRoot: emptyRoot(SETTLEMENT_DEPTH),
     fee: options.fee,
-    refundDelay: options.refundDelaySeconds,
-  })
+    terms,
+  }
+  const house = await deployContract(
+    admin,
+    contracts['Cloister'] as CompiledContract,
+    configuration,
+    extension.address,
+  )
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
   await house.send('addToken', 1, token.address, 1, (1n << 55n) - 1n)
   const shapeIds = new Map<string, bigint>()
@@ -91,7 +144,9 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     const { name, members, deposits, withdrawals, requests } = key.shape
     const id = BigInt(i + 1)
     const sizes = [members, deposits, withdrawals, requests]
-    await house.send('addShape', id, ...sizes, verifier.address, `0x${key.keyHash}`, true, name)
+    const keyHash = `0x${key.keyHash}`
+    const isDevelopment = isDevelopmentKey(key)
+    await house.send('addShape', id, ...sizes, verifier.address, keyHash, isDevelopment, name)
     shapeIds.set(name, id)
   }
   return {

@@ -1,7 +1,7 @@
 /** The desk: proposals, affirmations, order stamps and pages. A trade is admitted with both its sides or not at all. */
 import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
 import { checkPage, counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
-import type { Rejection, RuleName } from '../circuits/rules.ts'
+import type { Rejection } from '../circuits/rules.ts'
 import {
   checkEffect,
   checkPair,
@@ -11,47 +11,7 @@ import {
 } from './admission.ts'
 import type { Ledger } from './ledger.ts'
 import { pageId, Resigning } from './resign.ts'
-
-export type TradeState = 'proposed' | 'stamped' | 'accepted' | 'proven' | 'final' | 'refused'
-/** A trade as its two parties see it. Nobody else does. */
-export type Ticket = {
-  readonly id: string
-  readonly clientId: string
-  readonly proposer: number
-  readonly counterparty: number
-  /** From the proposer's side. */
-  readonly entries: readonly Entry[]
-  readonly payload: bigint
-  state: TradeState
-  stamp: bigint
-  refusal: Rejection | null
-  readonly sides: Map<number, SignedPage>
-  /** The head of each side after its page, once both are admitted. */
-  readonly heads: Map<number, bigint>
-  /** Made when they are asked for, from head and time: the same each time. */
-  readonly receipts: Map<number, Receipt>
-  /** Seconds at which both pages were admitted. */
-  admittedAt: bigint
-  batch: bigint | null
-}
-/** The operator's signature under an admitted head; `time` in seconds. */
-export type Receipt = { readonly head: bigint; readonly time: number; readonly signature: string }
-export type Refusal = { readonly refused: RuleName; readonly detail: string }
-/** `time`: seconds of the admission, as the receipt has it. */
-export type Admitted = {
-  readonly head: bigint
-  readonly complete: boolean
-  readonly time: bigint
-}
-
-/** Error texts never say which side's margin failed: the detail stays with the account it is about. */
-function tell(rejection: Rejection, asker: number): Refusal {
-  const mine = rejection.account === undefined || rejection.account === asker
-  return {
-    refused: rejection.rule,
-    detail: mine ? rejection.detail : 'the trade cannot be admitted',
-  }
-}
+import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
 
 export class Desk {
   readonly tickets = new Map<string, Ticket>()
@@ -198,7 +158,7 @@ export class Desk {
     }
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
     if (ticket.state !== 'stamped')
-      return { head: this.ledger.headOf(account) ?? 0n, complete: true, time: ticket.admittedAt }
+      return { head: ticket.heads.get(account) ?? 0n, complete: true, time: ticket.admittedAt }
     const expected: Page = {
       kind: 'trade',
       account: ticket.proposer,
@@ -221,8 +181,7 @@ export class Desk {
     const checked = checkSignedPage(this.ledger, signed, this.conditions())
     if ('rule' in checked) return this.refuse(ticket, checked, account)
     ticket.sides.set(account, signed)
-    if (ticket.sides.size < 2)
-      return { head: checked.head, complete: false, time: 0n }
+    if (ticket.sides.size < 2) return { head: checked.head, complete: false, time: 0n }
     return this.admitPair(ticket, account)
   }
 
@@ -334,12 +293,6 @@ export class Desk {
       ticket.state = 'refused'
       ticket.refusal = { rule: 'StampMustBeLive', detail: 'no batch took the trade in its time' }
     }
-  }
-
-  entriesFor(ticket: Ticket, account: number): readonly Entry[] {
-    return account === ticket.proposer
-      ? ticket.entries
-      : ticket.entries.map((e) => ({ ...e, quantity: -e.quantity }))
   }
 
   /** For comparing one replay with another; what is made on demand is left out. */

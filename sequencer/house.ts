@@ -27,7 +27,7 @@ export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
 export type HouseL1 = Pick<
   SequencerL1,
-  'operator' | 'news' | 'rootOf' | 'countersign' | 'signReceipt' | 'submit' | 'close'
+  'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
 > &
   Partial<Pick<SequencerL1, 'resumeAt'>>
 export type HouseOptions = {
@@ -37,6 +37,7 @@ export type HouseOptions = {
   readonly l1: HouseL1
   readonly prove: (key: ShapeKey, input: WitnessInput) => Promise<Groth16Proof>
   readonly feeAccountViewKey: bigint
+  /** The usual shape first. */
   readonly keys: readonly ShapeKey[]
   readonly fee: bigint
   /** The oracle's table by its root: where a deployment serves them; the house checks the root. */
@@ -197,30 +198,41 @@ export class House {
     await this.submit({ kind: 'opening', account, secret })
   }
 
-  /** One batch of the given shape, from choice to L1. Null when there is nothing to settle. */
-  async runBatch(key: ShapeKey): Promise<BatchReport | null> {
+  /** One batch, from choice to L1. Null when there is nothing to settle. */
+  async runBatch(): Promise<BatchReport | null> {
     await this.watch()
     if (this.core.open !== null) return this.resume(this.core.open)
     if (this.table === null) return null
     const { open, unprovable } = await this.submit({
       kind: 'batch',
-      shape: key.shape,
+      shapes: this.options.keys.map(({ shape }) => shape),
+      freeVaults: await this.freeVaults(),
       nonce: chance(40) % FIELD_MODULUS,
       salt: chance(40) % FIELD_MODULUS,
       seed: randomBytes(32),
     })
     for (const { rejection } of unprovable)
       this.options.log(`a page cannot settle (${rejection.rule}): its sides sign anew without it`)
-    return open === null ? null : this.settle(key, open)
+    return open === null ? null : this.settle(open)
+  }
+
+  /** What a forced exit may take changes with batches only: of those there is one at a time. */
+  private async freeVaults(): Promise<ReadonlyMap<number, bigint>> {
+    const tokens = new Set(
+      this.core.requests.flatMap((r) => (r.kind === 'forcedExit' ? [r.token] : [])),
+    )
+    return new Map(
+      await Promise.all(
+        [...tokens].map(async (token) => [token, await this.l1.freeVault(token)] as const),
+      ),
+    )
   }
 
   /** After a restart, or an answer of L1 that never came: the same batch, or what became of it. */
   private async resume(open: OpenBatch): Promise<BatchReport> {
     const number = open.plan.context.batchNumber
-    const key = this.options.keys.find(({ shape }) => shape.name === open.shape.name)
-    if (key === undefined) throw new Error(`batch ${number} needs shape ${open.shape.name}`)
     const root = await this.l1.rootOf(number)
-    if (root === null) return this.settle(key, open)
+    if (root === null) return this.settle(open)
     const { newRoot, words } = this.build(open)
     if (root === newRoot) return this.accepted(open, root, 0n, words.length)
     // Not worth a record: the journal must stay one that can be replayed.
@@ -238,9 +250,11 @@ export class House {
     return buildBatch(shape, trace, this.ledger.tree, view, salt)
   }
 
-  private async settle(key: ShapeKey, open: OpenBatch): Promise<BatchReport> {
+  private async settle(open: OpenBatch): Promise<BatchReport> {
     const { plan, trace, shape } = open
     const number = plan.context.batchNumber
+    const key = this.options.keys.find((k) => k.shape.name === shape.name)
+    if (key === undefined) throw new Error(`batch ${number} needs shape ${shape.name}`)
     const built = this.build(open)
     const { deployment } = this.options
     const scope = {
@@ -269,6 +283,11 @@ export class House {
         requestCount: plan.requests.length,
         depositIds: plan.credits.map((c) => c.id),
         withdrawals: trace.payouts,
+        forcedPayments: plan.requests.flatMap(({ kind, account }) =>
+          kind === 'forcedExit'
+            ? [trace.members.find((m) => m.index === account)?.forced?.amount ?? 0n]
+            : [],
+        ),
         accountWords: built.words.slice(accountsPart?.first),
         commitment: built.commitment,
         proof,

@@ -15,10 +15,12 @@ import {
   type Signer,
 } from 'ethers'
 import { FIELD_MODULUS, REQUEST_KIND } from '../circuits/params.ts'
-import type { L1Request } from '../circuits/batch.ts'
+import type { KeyRequest } from '../circuits/batch.ts'
+import type { ExitRequest } from '../circuits/exit.ts'
 import { settledRow, type Row } from '../circuits/table.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
-import { contractsOf, type CompiledContract } from './solidity.ts'
+import type { CompiledContract } from '../prover/solidity.ts'
+import { contractsOf } from './solidity.ts'
 
 /** A transaction that has been asked for; `wait` resolves when it is mined. */
 export type Sent = { readonly wait: () => Promise<unknown> }
@@ -42,6 +44,21 @@ function connectTo(rpcUrl: string): JsonRpcProvider {
     polling: true,
     pollingInterval: 50,
   })
+}
+
+/** Resolves when the node answers; throws after `seconds`. */
+export async function untilAnswering(rpcUrl: string, seconds: number): Promise<void> {
+  const end = Date.now() + 1000 * seconds
+  for (;;) {
+    const answer = await fetch(rpcUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }),
+    }).catch(() => null)
+    if (answer?.ok === true) return
+    if (Date.now() > end) throw new Error(`L1: no answer within ${seconds} s`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
 }
 
 export function addressOfKey(key: string): string {
@@ -88,9 +105,11 @@ export type L1Deposit = {
   readonly commitment: bigint
 }
 export type L1Table = { readonly number: bigint; readonly root: bigint; readonly time: bigint }
+/** A request as it waits in the queue: what a forced exit may take is known when it is served. */
+export type QueuedRequest = KeyRequest | Omit<ExitRequest, 'freeVault'>
 /** Everything new since the last look, in order. */
 export type L1News = {
-  readonly requests: readonly L1Request[]
+  readonly requests: readonly QueuedRequest[]
   readonly deposits: readonly L1Deposit[]
   readonly refundRequests: readonly bigint[]
   readonly settled: readonly Row[]
@@ -113,6 +132,8 @@ export type Submission = {
     readonly amount: bigint
     readonly to: bigint
   }[]
+  /** Lots paid to each forced exit that the batch serves, in the order of the queue. */
+  readonly forcedPayments?: readonly bigint[]
   readonly accountWords: readonly bigint[]
   readonly commitment: bigint
   readonly proof: Groth16Proof
@@ -131,6 +152,18 @@ export function proofWords(proof: Groth16Proof): readonly bigint[] {
   ]
   const list = [a[0], a[1], b[0]?.[1], b[0]?.[0], b[1]?.[1], b[1]?.[0], c[0], c[1]]
   return list.map((word) => BigInt(word as string))
+}
+
+function requestOf(args: EventLog['args']): QueuedRequest {
+  const [x, y] = [args['x'] as bigint, args['y'] as bigint]
+  const common = { serial: args['serial'] as bigint, account: Number(args['account']) }
+  const kind = Number(args['kind'])
+  if (kind === REQUEST_KIND.forcedExit)
+    return { ...common, kind: 'forcedExit', token: Number(x), to: y }
+  const key = { ...common, key: { x, y }, viewKeyHash: args['viewKeyHash'] as bigint }
+  if (kind === REQUEST_KIND.register) return { ...key, kind: 'register' }
+  if (kind === REQUEST_KIND.rotate) return { ...key, kind: 'rotate' }
+  throw new Error(`L1 queued a request of kind ${kind}, which this version does not know`)
 }
 
 export class SequencerL1 {
@@ -184,16 +217,7 @@ export class SequencerL1 {
     const table = named('TablePosted').at(-1)
     return {
       nextBlock,
-      requests: named('RequestQueued').map(({ args }) => ({
-        kind:
-          Number(args['kind']) === REQUEST_KIND.register
-            ? ('register' as const)
-            : ('rotate' as const),
-        serial: args['serial'] as bigint,
-        account: Number(args['account']),
-        key: { x: args['x'] as bigint, y: args['y'] as bigint },
-        viewKeyHash: args['viewKeyHash'] as bigint,
-      })),
+      requests: named('RequestQueued').map(({ args }) => requestOf(args)),
       deposits: named('Deposited').map(({ args }) => ({
         id: args['id'] as bigint,
         token: Number(args['token']),
@@ -216,6 +240,14 @@ export class SequencerL1 {
               time: table.args['time'] as bigint,
             },
     }
+  }
+
+  /** Lots of a token that a batch may pay out: what L1 fills in for a forced exit. */
+  async freeVault(token: number): Promise<bigint> {
+    const [vault, owed, unconsumed] = (await Promise.all(
+      ['vault', 'owed', 'unconsumedDeposits'].map((name) => this.contract.getFunction(name)(token)),
+    )) as [bigint, bigint, bigint]
+    return vault - owed - unconsumed
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */
@@ -262,6 +294,7 @@ export class SequencerL1 {
         header,
         s.depositIds,
         withdrawals,
+        s.forcedPayments ?? [],
         s.accountWords,
         s.commitment,
         proofWords(s.proof),

@@ -9,11 +9,11 @@ import { tableOf, type Row, type Table } from '../circuits/table.ts'
 import { developmentKeyOf, shapeNamed, type ShapeKey } from '../prover/artifacts.ts'
 import { readR1csInfo } from '../prover/groth16.ts'
 import { serve } from './api.ts'
-import { compileVerifiers, deploy } from './deploy.ts'
+import { compileVerifiers, deploy, FORGE_FLAG } from './deploy.ts'
 import { House } from './house.ts'
 import { MemoryJournal } from './journal/journal.ts'
 import { openJournal } from './journal/open.ts'
-import { addressOfKey, domainOf, senderOf, SequencerL1 } from './l1.ts'
+import { addressOfKey, domainOf, senderOf, SequencerL1, untilAnswering } from './l1.ts'
 import { BatchProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
 import { stringify } from './wire.ts'
@@ -74,6 +74,7 @@ for (const name of configuration.shapes) keys.push(await developmentKeyOf(shapeN
 log('compiling the contracts (solc)')
 contractsOf()
 const verifiers = await compileVerifiers(keys)
+await untilAnswering(configuration.rpcUrl, 60)
 const admin = senderOf(configuration.rpcUrl, adminKey)
 const deployment = await deploy({
   admin: admin.sender,
@@ -83,9 +84,12 @@ const deployment = await deploy({
   feeAccountViewKey,
   fee: BigInt(configuration.fee),
   refundDelaySeconds: 172_800n,
+  letAnybodyForgeProofs: process.env[FORGE_FLAG] === '1',
 })
 admin.close()
-const prover = new BatchProver()
+const [usual] = keys
+if (usual === undefined) throw new Error('no shape is configured')
+const prover = new BatchProver(usual)
 const journal =
   configuration.journal === undefined
     ? new MemoryJournal()
@@ -116,6 +120,8 @@ const house = new House({
   },
 })
 await house.open()
+// The process of the first proof loads its libraries while the members register.
+prover.prepare(keys.at(-1) ?? usual)
 const app = await serve(house, configuration.port)
 const address = app.server.address()
 const port = typeof address === 'object' && address !== null ? address.port : configuration.port
@@ -141,9 +147,7 @@ process.on('message', (message: Command) => {
       process.exit(0)
     }
     try {
-      const key = keys[0]
-      if (key === undefined) throw new Error('no shape is configured')
-      say({ id: message.id, report: await house.runBatch(key), refused: house.desk.refusedCount })
+      say({ id: message.id, report: await house.runBatch(), refused: house.desk.refusedCount })
     } catch (error) {
       say({ id: message.id, error: error instanceof Error ? error.message : String(error) })
     }

@@ -6,6 +6,11 @@ import { prepareProof, type PreparedProof } from '../prover/pool.ts'
 
 export class BatchProver {
   private readonly prepared = new Map<string, PreparedProof>()
+  private readonly usual: ShapeKey
+
+  constructor(usual: ShapeKey) {
+    this.usual = usual
+  }
 
   /** Starts the process that will make the next proof of a shape. */
   prepare(key: ShapeKey): void {
@@ -16,7 +21,11 @@ export class BatchProver {
     this.prepare(key)
     const prepared = this.prepared.get(key.shape.name) as PreparedProof
     this.prepared.delete(key.shape.name)
-    return (await prepared.prove(input)).proof
+    try {
+      return (await prepared.prove(input)).proof
+    } finally {
+      this.prepare(this.usual)
+    }
   }
 
   close(): void {

@@ -65,9 +65,7 @@ export class Resigning {
   /** Trades of accounts that were asked too long ago. */
   overdue(time: bigint): readonly string[] {
     return [...this.since].flatMap(([account, asked]) =>
-      time < asked + this.patience
-        ? []
-        : this.ledger.unsignedOf(account).map(({ trade }) => trade),
+      time < asked + this.patience ? [] : this.ledger.unsignedOf(account).map(({ trade }) => trade),
     )
   }
 

@@ -9,6 +9,7 @@ import {
 } from '../circuits/params.ts'
 import type { Account } from '../circuits/account.ts'
 import type { BatchContext } from '../circuits/batch.ts'
+import { groupByNode, placesOf } from '../circuits/rows.ts'
 import { rowLookup, worthOf } from '../circuits/table.ts'
 
 const WINDOW_SIZE = TREE_ARITY ** WINDOW_DEPTH
@@ -24,9 +25,11 @@ export class Room {
   private readonly windowOf: ReadonlyMap<number, number>
   private readonly accounts: ReadonlyMap<number, Account>
   private readonly shape: Shape
+  private readonly context: BatchContext
 
   constructor(shape: Shape, accounts: ReadonlyMap<number, Account>, context: BatchContext) {
     this.shape = shape
+    this.context = context
     this.accounts = accounts
     this.windowOf = new Map(
       context.settlements.rows.map((row, place) => [row.id, Math.floor(place / WINDOW_SIZE)]),
@@ -45,13 +48,10 @@ export class Room {
       .map(({ id }) => id)
     const ids = [...held, ...instruments.filter((id) => id > CASH_ID)]
     const rows = new Set([...this.rows, ...ids])
-    const windows = new Set([
-      ...this.windows,
-      ...ids.flatMap((id) => this.windowOf.get(id) ?? []),
-    ])
+    const windows = new Set([...this.windows, ...ids.flatMap((id) => this.windowOf.get(id) ?? [])])
     if (
       touched.size > this.shape.members ||
-      rows.size > this.shape.rows ||
+      this.slotsFor(rows) > this.shape.rows ||
       windows.size > WINDOW_COUNT
     )
       return false
@@ -59,6 +59,14 @@ export class Room {
     rows.forEach((id) => this.rows.add(id))
     windows.forEach((window) => this.windows.add(window))
     return true
+  }
+
+  /** Row slots that these instruments need: a node of the table that is read in part leaves some unused. */
+  private slotsFor(ids: ReadonlySet<number>): number {
+    const { table, settlements } = this.context
+    const places = placesOf([...ids].sort((a, b) => a - b), table, settlements)
+    const unlisted = ids.size - places.length
+    return groupByNode(places, this.shape.rowsPerNode).length * this.shape.rowsPerNode + unlisted
   }
 
   get isFull(): boolean {
@@ -105,7 +113,9 @@ export function chooseCover(
   while (candidates.length > 0 && !room.isFull) {
     const at = random(candidates.length)
     if (!Number.isInteger(at) || at < 0 || at >= candidates.length)
-      throw new Error(`cover: the generator gave ${at} where numbers below ${candidates.length} are`)
+      throw new Error(
+        `cover: the generator gave ${at} where numbers below ${candidates.length} are`,
+      )
     const index = candidates[at] as number
     candidates[at] = candidates.at(-1) as number
     candidates.pop()

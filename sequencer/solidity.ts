@@ -1,31 +1,8 @@
-/** Compiles the contracts with solc from npm; results are cached by the hash of the sources. */
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+/** The sources of the contracts, for the compiler. */
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PROJECT_ROOT } from '../prover/artifacts.ts'
-
-export type CompiledContract = { readonly abi: readonly unknown[]; readonly bytecode: string }
-type Solc = {
-  compile: (input: string, callbacks: { import: (path: string) => { contents: string } }) => string
-  version: () => string
-}
-type SolcOutput = {
-  readonly errors?: readonly { readonly severity: string; readonly formattedMessage: string }[]
-  readonly contracts: Record<
-    string,
-    Record<
-      string,
-      {
-        readonly abi: readonly unknown[]
-        readonly evm: { readonly bytecode: { readonly object: string } }
-      }
-    >
-  >
-}
-
-const CACHE = join(PROJECT_ROOT, '.cache', 'contracts')
-const require = createRequire(import.meta.url)
+import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 
 /** The project's own contracts by path, tests excluded. */
 export function projectSources(): Record<string, string> {
@@ -38,45 +15,22 @@ export function projectSources(): Record<string, string> {
   )
 }
 
-/** Compiles and returns every contract by name; throws the compiler's own words on an error. */
-export function compileSolidity(sources: Record<string, string>): Record<string, CompiledContract> {
-  const settings = {
-    optimizer: { enabled: true, runs: 1000 },
-    evmVersion: 'cancun',
-    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
-  }
-  const input = JSON.stringify({
-    language: 'Solidity',
-    settings,
-    sources: Object.fromEntries(
-      Object.entries(sources).map(([path, content]) => [path, { content }]),
-    ),
-  })
-  const cached = join(
-    CACHE,
-    `${createHash('sha256').update(input).digest('hex').slice(0, 24)}.json`,
-  )
-  if (existsSync(cached))
-    return JSON.parse(readFileSync(cached, 'utf8')) as Record<string, CompiledContract>
-  const solc = require('solc') as Solc
-  const read = (path: string): { contents: string } => ({
-    contents: readFileSync(join(PROJECT_ROOT, 'node_modules', path), 'utf8'),
-  })
-  const output = JSON.parse(solc.compile(input, { import: read })) as SolcOutput
-  const errors = (output.errors ?? []).filter((e) => e.severity === 'error')
-  if (errors.length > 0)
-    throw new Error(`solc: ${errors.map((e) => e.formattedMessage).join('\n')}`)
-  const contracts: Record<string, CompiledContract> = {}
-  for (const file of Object.values(output.contracts)) {
-    for (const [name, { abi, evm }] of Object.entries(file))
-      contracts[name] = { abi, bytecode: `0x${evm.bytecode.object}` }
-  }
-  mkdirSync(CACHE, { recursive: true })
-  writeFileSync(cached, JSON.stringify(contracts))
-  return contracts
+/** The project's contracts by name. Cloister carries the ABI of both halves: callers see one house. */
+export function contractsOf(): Record<string, CompiledContract> {
+  const contracts = compileSolidity(projectSources())
+  const { Cloister: core, CloisterExtension: extension } = contracts
+  if (core === undefined || extension === undefined) throw new Error('deploy: no contracts')
+  return { ...contracts, Cloister: { ...core, abi: mergedAbi(core.abi, extension.abi) } }
 }
 
-/** The project's own contracts by name. */
-export function contractsOf(): Record<string, CompiledContract> {
-  return compileSolidity(projectSources())
+/** The entries of both, each once; the constructor is the first one's. */
+export function mergedAbi(
+  core: readonly unknown[],
+  extension: readonly unknown[],
+): readonly unknown[] {
+  const keyOf = (entry: unknown): string => JSON.stringify(entry)
+  const seen = new Set(core.map(keyOf))
+  const isNew = (entry: unknown): boolean =>
+    (entry as { type: string }).type !== 'constructor' && !seen.has(keyOf(entry))
+  return [...core, ...extension.filter(isNew)]
 }

@@ -13,7 +13,7 @@ function SETTLEMENT_DEPTH() { return 6; }
 function WINDOW_DEPTH() { return 2; }
 function WINDOW_COUNT() { return 2; }
 function TABLE_NODE_COUNT() { return 32; }
-function POSITION_BITS() { return 9; }
+function NODE_POSITION_BITS() { return 6; }
 function INSTRUMENT_BITS() { return 28; }
 function CASH_ID() { return 1; }
 function TOKEN_BITS() { return 10; }
@@ -30,9 +30,14 @@ function STAMP_AGE_BITS() { return 52; }
 function MAX_FEE_SHIFT() { return 104; }
 function LIVE_COUNT_BITS() { return 10; }
 function CIPHER_WORD_COUNT() { return 8; }
+function META_BITS() { return 44; }
 function TIME_BITS() { return 38; }
 function PAGE_LIFE_SECONDS_BITS() { return 16; }
 function ACTIVE() { return 1; }
+function CALLED() { return 2; }
+function LIQUIDATING() { return 3; }
+function SETTLED() { return 3; }
+function EXITING() { return 4; }
 function TAG_NODE() { return 1; }
 function TAG_LEAF() { return 2; }
 function TAG_PAGE() { return 3; }
@@ -64,6 +69,8 @@ function CH_ROTATION() { return 8; }
 function CH_ACCOUNT_WEIGHT() { return 9; }
 function CH_WORLD_WEIGHT() { return 10; }
 function CH_MU() { return 11; }
+function CH_REDUCED() { return 12; }
+function CH_REDUCTION_COUNT() { return 13; }
 function PADDING_HEAD() { return 8308484319006079560552113357210275970278640288245332507481911982447415448160; }
 function EMPTY_TABLE_BRANCH() { return 1154992971225651861163639365722628052688472874639550731929608563877630756598; }
 function HEADER_WORD_COUNT() { return 16; }

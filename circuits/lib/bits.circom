@@ -1,4 +1,7 @@
-// The only users of `<--`: bits, tests for zero, one-hot digits. Each hint is pinned in the line after it.
+// Bits, tests for zero, one-hot digits: the only users of `<--` besides the fractions of the identities,
+// which stand written out where they are added (a sum as the input of a template would cost a
+// constraint). Each hint is pinned in the line after it. A fraction n / d is pinned by
+// fraction * d === n, which leaves it free where d = 0: both must be fixed before the challenge in d.
 pragma circom 2.2.0;
 
 // in = sum of N bits; fails unless 0 <= in < 2^N. N stays below 254, so the decomposition is unique.
@@ -54,6 +57,14 @@ template AssertNonZero() {
     signal input in;
     signal inverse <-- in != 0 ? 1 / in : 0;
     in * inverse === 1;
+}
+
+// Fails if in = 0 while enabled; enabled is boolean.
+template AssertNonZeroIf() {
+    signal input enabled;
+    signal input in;
+    signal inverse <-- in != 0 ? enabled / in : 0;
+    in * inverse === enabled;
 }
 
 // Eight indicators of a three-bit digit, given its bits. All products: sums would cost a linear

@@ -11,6 +11,7 @@ import {
   shapeNamed,
   sourceHash,
 } from '../../prover/artifacts.ts'
+import { committedFingerprints } from '../../prover/fingerprints.ts'
 import { verify, type Groth16Proof, type VerificationKeyJson } from '../../prover/groth16.ts'
 import { challengeOf } from '../l1/batch-words.ts'
 import type { Progress, ShapeEvent } from '../l1/events.ts'
@@ -48,6 +49,15 @@ export function keysOfCache(): KeySource {
   }
 }
 
+/** Keys that a ceremony exported: NAME.vkey.json in a folder. */
+export function keysOfFolder(folder: string): KeySource {
+  return async ({ name }) => {
+    const path = join(folder, `${name}.vkey.json`)
+    if (!/^[a-z0-9-]+$/.test(name) || !existsSync(path)) return null
+    return JSON.parse(readFileSync(path, 'utf8')) as VerificationKeyJson
+  }
+}
+
 function isKnownShape({ name, sizes }: ShapeEvent): boolean {
   try {
     const shape = shapeNamed(name)
@@ -82,6 +92,7 @@ export async function auditProofs(
 ): Promise<ProofFigures> {
   const keys = new Map<number, VerificationKeyJson | null>()
   for (const shape of rebuilt.shapes.values()) {
+    compareFingerprint(shape, checks)
     const key = await keyOf(shape, keySource, checks)
     keys.set(shape.id, key !== null && compareKey(shape, key, checks) ? key : null)
     if (key !== null) await compareVerifierCode(l1, shape, key, checks)
@@ -134,6 +145,19 @@ function compareKey(shape: ShapeEvent, key: VerificationKeyJson, checks: Checks)
     hash === shape.keyHash.toLowerCase(),
     `${hash} is the key of the circuits in this checkout and on L1`,
     `L1 has ${shape.keyHash}, the circuits of this checkout have ${hash}`,
+  )
+}
+
+/** Without compiling anything: a development key has a hash that is committed with its circuit. */
+function compareFingerprint(shape: ShapeEvent, checks: Checks): void {
+  const committed = committedFingerprints().shapes[shape.name]?.developmentKey?.keyHash
+  if (!shape.isDevelopmentKey || !isKnownShape(shape) || committed === undefined) return
+  checks.expect(
+    'keys',
+    `fingerprint of shape ${shape.name}`,
+    `0x${committed}` === shape.keyHash.toLowerCase(),
+    'the key on L1 is the one that prover/fingerprints.json has for these circuits',
+    `L1 has ${shape.keyHash}, prover/fingerprints.json has 0x${committed}`,
   )
 }
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { genesisHead } from '../../circuits/account.ts'
 import { eighthOf } from '../../circuits/eddsa.ts'
-import { rowLookup, settledRow, settlementsOf, tableOf, worthOf } from '../../circuits/table.ts'
+import { worthOf } from '../../circuits/table.ts'
 import { Journal } from '../journal.ts'
 import { memberKeys } from '../keys.ts'
 import { domainOf } from '../l1/batch-words.ts'
@@ -10,10 +10,11 @@ import { openAccount, rebuild, replayFrom, type Rebuilt } from '../l1/rebuild.ts
 import { connect, httpTransport } from '../l1/rpc.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
 import type { TableView } from '../api.ts'
-import { findHouse, untilBatch, type Common, type House, type Result } from './day.ts'
+import { findHouse, untilBatch, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openStore, Session } from './session.ts'
 import type { MemberStore } from './store.ts'
+import { rowsUnder, servedTable } from './table-on-l1.ts'
 import { dollars, instrumentName, parseDollars } from './terms.ts'
 
 /** The chain id of Hardhat's and Anvil's own chains: there, and only there, money is made up. */
@@ -82,7 +83,10 @@ async function adoptRegistration({ member, house, l1 }: Session): Promise<void> 
   const rebuilt = await replayFrom(await connect(house.rpcUrl, house.status.contract))
   const { x, y } = eighthOf(member.keys.signing)
   const found = [...rebuilt.registrations.values()].find(
-    (r) => r.x === x && r.y === y && r.viewKeyHash === member.keys.viewKeyHash &&
+    (r) =>
+      r.x === x &&
+      r.y === y &&
+      r.viewKeyHash === member.keys.viewKeyHash &&
       rebuilt.l1Owners.get(r.account) === l1.address,
   )
   if (found === undefined) return
@@ -102,9 +106,10 @@ export async function accountShow(name: string, options: Common): Promise<Result
   const keys = memberKeys(store.seed(), name)
   const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
   const account = openAccount(rebuilt, index, keys.viewKey, [keys.ownerKeyHash])
-  const table = await tableOfHouse(options, stored.contract).catch((error: unknown) =>
-    error instanceof Error ? error.message : 'no answer')
-  const worth = typeof table === 'string' ? table : worthUnder(rebuilt, table, account)
+  const served = await servedTable(options, stored.contract).catch((error: unknown) =>
+    error instanceof Error ? error.message : 'no answer',
+  )
+  const worth = typeof served === 'string' ? served : worthUnder(rebuilt, served.view, account)
   const worlds = [...WORLDS.map((world) => world.name), 'variation']
   const isSettled = settleJournal(store, rebuilt, keys.ownerKeyHash, account.head)
   const holdings = account.balances.map(
@@ -125,13 +130,23 @@ export async function accountShow(name: string, options: Common): Promise<Result
           ]),
     ].join('\n'),
     json: {
-      name, account: index, contract: stored.contract, batch: `${batch}`, settled: isSettled,
-      root: `${rebuilt.root}`, cash: `${account.cash}`, cashUnit: 'micro-dollar',
+      name,
+      account: index,
+      contract: stored.contract,
+      batch: `${batch}`,
+      settled: isSettled,
+      root: `${rebuilt.root}`,
+      cash: `${account.cash}`,
+      cashUnit: 'micro-dollar',
       balances: account.balances.map(({ id, quantity }) => ({
-        id, instrument: instrumentName(id), lots: `${quantity}`,
+        id,
+        instrument: instrumentName(id),
+        lots: `${quantity}`,
       })),
-      worth: typeof worth === 'string' ? null
-        : worth.map((w, i) => ({ world: worlds[i] ?? `${i}`, microDollars: `${w}` })),
+      worth:
+        typeof worth === 'string'
+          ? null
+          : worth.map((w, i) => ({ world: worlds[i] ?? `${i}`, microDollars: `${w}` })),
       ...(typeof worth === 'string' ? { worthProblem: worth } : {}),
     },
   }
@@ -148,17 +163,12 @@ function settleJournal(
   const domain = domainOf(BigInt(stored.chainId), stored.contract)
   const { account } = stored
   const journal = Journal.open(journalPath, {
-    domain, account, head: genesisHead(domain, account, ownerKeyHash),
+    domain,
+    account,
+    head: genesisHead(domain, account, ownerKeyHash),
   })
   journal.settle(head, rebuilt.last(account)?.batchNumber ?? 0n)
   return journal.state.pending.length === 0
-}
-
-async function tableOfHouse(options: Common, contract: string): Promise<TableView> {
-  const house: House = await findHouse(options)
-  if (BigInt(house.status.contract) !== BigInt(contract))
-    throw new Undone('the running house is another one')
-  return house.api.table()
 }
 
 /** Rows that the house serves count only under the root that L1 has. */
@@ -167,14 +177,8 @@ function worthUnder(
   view: TableView,
   account: Parameters<typeof worthOf>[0],
 ): readonly bigint[] | string {
-  const table = tableOf(
-    view.rows.map(({ id, status, addOn, values }) => ({
-      id, status, addOn: BigInt(addOn), values: values.map(BigInt),
-    })),
-  )
-  if (table.root !== rebuilt.tables.at(-1)?.root)
-    return 'the table that the house serves is not the latest one on L1'
-  const settled = [...rebuilt.settlements].map(([id, value]) => settledRow(id, value))
-  const worth = worthOf(account, rowLookup(table, settlementsOf(settled)))
+  const rows = rowsUnder(rebuilt, view)
+  if (typeof rows === 'string') return rows
+  const worth = worthOf(account, rows.rowOf)
   return typeof worth === 'number' ? `instrument ${worth} is held and not in the table` : worth
 }

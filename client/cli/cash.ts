@@ -92,15 +92,20 @@ type Claimed = {
 }
 
 function claimed(name: string, list: readonly Claimed[]): Result {
-  const lines = list.map(({ batch, slot, amount, to }) =>
-    `${name} withdrew ${dollars(amount)}: batch ${batch} settled it in slot ${slot}, ` +
-    `L1 has paid it to ${to}`)
+  const lines = list.map(
+    ({ batch, slot, amount, to }) =>
+      `${name} withdrew ${dollars(amount)}: batch ${batch} settled it in slot ${slot}, ` +
+      `L1 has paid it to ${to}`,
+  )
   return {
     text: lines.join('\n'),
     json: {
       name,
       claimed: list.map(({ batch, slot, amount, to }) => ({
-        batch: `${batch}`, slot, microDollars: `${amount}`, to,
+        batch: `${batch}`,
+        slot,
+        microDollars: `${amount}`,
+        to,
       })),
     },
   }
@@ -109,7 +114,8 @@ function claimed(name: string, list: readonly Claimed[]): Result {
 /** Until every withdrawal that was signed here is paid. */
 async function claimWithin(session: Session, seconds: number): Promise<readonly Claimed[]> {
   const paid: Claimed[] = []
-  const what = `settling a withdrawal of ${session.store.name} ` +
+  const what =
+    `settling a withdrawal of ${session.store.name} ` +
     `(once settled, cloister claim ${session.store.name} takes it)`
   return untilBatch(what, session.house, seconds, async (l1) => {
     const rebuilt = await replayFrom(l1)
@@ -133,8 +139,12 @@ function findOnL1(
   taken: readonly Claimed[],
 ): OnL1 | undefined {
   const alike = [...rebuilt.withdrawals.values()].filter(
-    (w) => w.token === CASH_ID && w.amount === BigInt(amount) && BigInt(w.to) === BigInt(to) &&
-      w.batch > BigInt(after) && !taken.some((t) => t.batch === w.batch && t.slot === w.slot),
+    (w) =>
+      w.token === CASH_ID &&
+      w.amount === BigInt(amount) &&
+      BigInt(w.to) === BigInt(to) &&
+      w.batch > BigInt(after) &&
+      !taken.some((t) => t.batch === w.batch && t.slot === w.slot),
   )
   return alike.find((w) => !w.isClaimed) ?? alike[0]
 }

@@ -19,6 +19,8 @@ export type Result = {
   readonly text: string
   readonly json: Readonly<Record<string, unknown>>
   readonly code?: 0 | 1 | 2
+  /** The text is the JSON, whatever was asked for: an answer that is no object. */
+  readonly isJsonText?: true
 }
 /** What `npm start -- --stay` leaves in .cache/day.json. */
 export type Day = { readonly url: string; readonly rpcUrl: string; readonly contract: string }

@@ -27,7 +27,9 @@ export function failureOf(error: unknown): Failure {
   const onL1 = l1Refusal(error)
   if (onL1 !== null) return onL1
   if (!(error instanceof Error)) return { code: 2, rule: null, text: String(error) }
-  // Known by name, so that printing help does not load the reading room.
+  // Known by name, so that printing help does not load the reading room or the prover.
+  if (error.constructor.name === 'CeremonyFailure')
+    return { code: 1, rule: (error as Error & { rule: string }).rule, text: error.message }
   if (error.constructor.name === 'FaultError') return { code: 1, rule: null, text: error.message }
   return { code: 2, rule: null, text: firstLine(error) }
 }

@@ -2,6 +2,7 @@
 import { rebuild } from '../l1/rebuild.ts'
 import { findDay, findHouse, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
+import { fromHere } from './root.ts'
 import { dollars } from './terms.ts'
 
 const BATCHES_SHOWN = 10
@@ -41,37 +42,58 @@ export async function status(options: Common): Promise<Result> {
       `  members    ${rebuilt.accountCount - 16n} on L1`,
       `  root       0x${rebuilt.root.toString(16)}`,
       `Batches (${rebuilt.batches.length}, the last ${BATCHES_SHOWN} shown)`,
-      ...batches.slice(-BATCHES_SHOWN).map((b) =>
-        `  ${b.number.padStart(4)}  ${b.time}  ${b.shape}: ${b.leavesWritten} leaves written, ` +
-        `${b.requests} requests, ${b.deposits} deposits, ${b.withdrawals} withdrawals`),
+      ...batches
+        .slice(-BATCHES_SHOWN)
+        .map(
+          (b) =>
+            `  ${b.number.padStart(4)}  ${b.time}  ${b.shape}: ${b.leavesWritten} leaves written, ` +
+            `${b.requests} requests, ${b.deposits} deposits, ${b.withdrawals} withdrawals`,
+        ),
     ].join('\n'),
     json: {
-      house: api.url, contract: house.contract, chainId: house.chainId, operator: house.operator,
-      fee: house.fee, feeUnit: 'micro-dollar a page', trades: house.trades,
-      developmentKeys: isDevelopment, table: posted === undefined ? null : `${posted.number}`,
-      sameTable: isSameTable, members: Number(rebuilt.accountCount - 16n),
-      root: `${rebuilt.root}`, batches,
+      house: api.url,
+      contract: house.contract,
+      chainId: house.chainId,
+      operator: house.operator,
+      fee: house.fee,
+      feeUnit: 'micro-dollar a page',
+      trades: house.trades,
+      developmentKeys: isDevelopment,
+      table: posted === undefined ? null : `${posted.number}`,
+      sameTable: isSameTable,
+      members: Number(rebuilt.accountCount - 16n),
+      root: `${rebuilt.root}`,
+      batches,
     },
   }
 }
 
 export async function auditHouse(
-  options: Common & { readonly contract?: string; readonly build: boolean },
+  options: Common & {
+    readonly contract?: string
+    readonly build: boolean
+    readonly keys?: string
+  },
 ): Promise<Result> {
   const day = options.rpc === undefined || options.contract === undefined ? findDay() : null
   const rpcUrl = options.rpc ?? day?.rpcUrl
   const contract = options.contract ?? day?.contract
   if (rpcUrl === undefined || contract === undefined)
-    throw new Undone('no day is running: name --rpc and --contract, or start one with: ' +
-      'npm start -- --stay')
+    throw new Undone(
+      'no day is running: name --rpc and --contract, or start one with: ' + 'npm start -- --stay',
+    )
   const { runAudit } = await import('../audit/command.ts')
+  const { keysOfFolder } = await import('../audit/proofs.ts')
   let text = ''
   const code = await runAudit({
     rpcUrl,
     contract,
     build: options.build,
+    ...(options.keys === undefined ? {} : { keySource: keysOfFolder(fromHere(options.keys)) }),
     json: options.json,
-    write: (part) => { text += part },
+    write: (part) => {
+      text += part
+    },
     writeProgress: (line) => options.note(line.trimEnd()),
   })
   return {

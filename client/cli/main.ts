@@ -1,11 +1,15 @@
 /** The `cloister` command: reads the command line, runs one command, answers with its exit code. */
 import { Command, CommanderError, Option } from 'commander'
 import type { Common, Result } from './day.ts'
+import { addCeremony } from './ceremony.ts'
+import { addCircuits } from './circuits.ts'
 import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { journalCommand } from './journal.ts'
 import { riskCommand } from './risk.ts'
+import { addOracle } from './oracle.ts'
+import { addDisclose, addRebuild } from './l1-commands.ts'
 
 export type Output = { readonly out: (text: string) => void; readonly err: (text: string) => void }
 
@@ -21,8 +25,8 @@ export async function main(argv: readonly string[], output: Output = CONSOLE): P
   const isJson = argv.includes('--json')
   let code: ExitCode = 0
   const run = async (work: Promise<Result>): Promise<void> => {
-    const { text, json, code: given = 0 } = await work
-    output.out(isJson ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
+    const { text, json, code: given = 0, isJsonText = false } = await work
+    output.out(isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
     code = given
   }
   const fail = (failed: ExitCode, rule: string | null, text: string): ExitCode => {
@@ -58,9 +62,12 @@ function programOf(
     .option('--json', 'answer with one line of JSON')
     .option('--house <url>', 'address of the house (default: the running day, .cache/day.json)')
     .option('--rpc <url>', 'L1 node to read and write (default: that of the running day)')
-    .option('--dir <directory>', 'the member\'s directory (default: .cache/members/NAME)')
-    .addOption(new Option('--timeout <seconds>', 'how long to wait for a batch or the other side')
-      .default('600'))
+    .option('--dir <directory>', "the member's directory (default: .cache/members/NAME)")
+    .addOption(
+      new Option('--timeout <seconds>', 'how long to wait for a batch or the other side').default(
+        '600',
+      ),
+    )
     .addHelpText('after', help.PROGRAM)
   const commonOf = (command: Command): Common & Given => {
     const given = command.optsWithGlobals<Given & { timeout: string }>()
@@ -68,27 +75,42 @@ function programOf(
       ...given,
       json: isJson,
       timeout: parseSeconds(given.timeout),
-      note: (line) => { if (!isJson) output.err(`${line}\n`) },
+      note: (line) => {
+        if (!isJson) output.err(`${line}\n`)
+      },
     }
   }
   addAccount(program, commonOf, run)
   addCash(program, commonOf, run)
   addTrade(program, commonOf, run)
   riskCommand(program, commonOf, run)
+  addOracle(program, commonOf, run)
+  addRebuild(program, commonOf, run)
+  addDisclose(program, commonOf, run)
+  addCeremony(program, commonOf, run)
+  addCircuits(program, commonOf, run)
   journalCommand(program, commonOf, run)
-  program.command('status')
+  program
+    .command('status')
     .description('the house, its table and its batches, read from it and from L1')
     .addHelpText('after', help.STATUS)
-    .action((_options: Given, command: Command) => run(import('./house.ts')
-      .then(({ status }) => status(commonOf(command)))))
-  program.command('audit')
+    .action((_options: Given, command: Command) =>
+      run(import('./house.ts').then(({ status }) => status(commonOf(command)))),
+    )
+  program
+    .command('audit')
     .description('replay L1 from the first event, verify every proof again, count the vault')
     .option('--contract <address>', 'the house on L1 (default: that of the running day)')
     .option('--no-build', 'compile nothing: use keys of the cache, or leave proofs unverified')
+    .option('--keys <directory>', 'verification keys that a ceremony exported, NAME.vkey.json each')
     .addHelpText('after', help.AUDIT)
-    .action((options: { contract?: string; build: boolean }, command: Command) =>
-      run(import('./house.ts').then(({ auditHouse }) =>
-        auditHouse({ ...commonOf(command), ...options }))))
+    .action((options: { contract?: string; build: boolean; keys?: string }, command: Command) =>
+      run(
+        import('./house.ts').then(({ auditHouse }) =>
+          auditHouse({ ...commonOf(command), ...options }),
+        ),
+      ),
+    )
   return program
 }
 
@@ -98,74 +120,114 @@ const NO_WAIT = ['--no-wait', 'do not wait: return as soon as it is asked for'] 
 
 function addAccount(program: Command, commonOf: CommonOf, run: Run): void {
   const account = program.command('account').description('open an account; see what is in it')
-  account.command('new <name>')
+  account
+    .command('new <name>')
     .description('make keys, register on L1, wait until a batch has registered the account')
     .option('--dollars <amount>', 'test dollars to mint, on a local chain only', '1000000')
     .option(...NO_WAIT)
     .addHelpText('after', help.ACCOUNT_NEW)
     .action((name: string, options: { dollars: string; wait: boolean }, command: Command) =>
-      run(import('./account.ts').then(({ accountNew }) =>
-        accountNew(name, { ...commonOf(command), ...options }))))
-  account.command('show <name>')
-    .description('open the account\'s leaf on L1: cash, balances, worth in every world')
+      run(
+        import('./account.ts').then(({ accountNew }) =>
+          accountNew(name, { ...commonOf(command), ...options }),
+        ),
+      ),
+    )
+  account
+    .command('show <name>')
+    .description("open the account's leaf on L1: cash, balances, worth in every world")
     .addHelpText('after', help.ACCOUNT_SHOW)
     .action((name: string, _options: Given, command: Command) =>
-      run(import('./account.ts').then(({ accountShow }) => accountShow(name, commonOf(command)))))
+      run(import('./account.ts').then(({ accountShow }) => accountShow(name, commonOf(command)))),
+    )
 }
 
 type Wait = { wait: boolean }
 
 function addCash(program: Command, commonOf: CommonOf, run: Run): void {
-  program.command('deposit <name> <amount>')
+  program
+    .command('deposit <name> <amount>')
     .description('pay dollars into the account; L1 sees the amount, not the account')
     .option(...NO_WAIT)
     .addHelpText('after', help.DEPOSIT)
     .action((name: string, amount: string, { wait }: Wait, command: Command) =>
-      run(import('./cash.ts').then(({ deposit }) =>
-        deposit(name, amount, { ...commonOf(command), wait }))))
-  program.command('withdraw <name> <amount>')
+      run(
+        import('./cash.ts').then(({ deposit }) =>
+          deposit(name, amount, { ...commonOf(command), wait }),
+        ),
+      ),
+    )
+  program
+    .command('withdraw <name> <amount>')
     .description('take dollars out: sign, wait for the batch, claim on L1')
-    .option('--to <address>', 'L1 address to pay (default: the member\'s own)')
+    .option('--to <address>', "L1 address to pay (default: the member's own)")
     .option(...NO_WAIT)
     .addHelpText('after', help.WITHDRAW)
     .action((name: string, amount: string, options: Wait & { to?: string }, command: Command) =>
-      run(import('./cash.ts').then(({ withdraw }) =>
-        withdraw(name, amount, { ...commonOf(command), ...options }))))
-  program.command('claim <name>')
+      run(
+        import('./cash.ts').then(({ withdraw }) =>
+          withdraw(name, amount, { ...commonOf(command), ...options }),
+        ),
+      ),
+    )
+  program
+    .command('claim <name>')
     .description('claim on L1 what was withdrawn and not claimed yet')
     .option(...NO_WAIT)
     .action((name: string, { wait }: Wait, command: Command) =>
-      run(import('./cash.ts').then(({ claim }) => claim(name, { ...commonOf(command), wait }))))
+      run(import('./cash.ts').then(({ claim }) => claim(name, { ...commonOf(command), wait }))),
+    )
 }
 
 function addTrade(program: Command, commonOf: CommonOf, run: Run): void {
-  const trade = program.command('trade').description('propose, affirm and sign trades')
+  const trade = program
+    .command('trade')
+    .description('propose, affirm and sign trades')
     .addHelpText('after', help.TRADE)
   const trades = () => import('./trade.ts')
-  trade.command('propose <name> <counterparty> <leg...>')
+  trade
+    .command('propose <name> <counterparty> <leg...>')
     .description('propose a trade of one to three legs; then wait for the other side and sign')
     .option('--client-id <id>', 'your own name for the trade: asked twice, it is made once')
     .option(...NO_WAIT)
     .addHelpText('after', help.TRADE)
-    .action((name: string, counterparty: string, legs: string[],
-      options: Wait & { clientId?: string }, command: Command) =>
-      run(trades().then(({ propose }) =>
-        propose(name, counterparty, legs, { ...commonOf(command), ...options }))))
-  trade.command('list <name>')
+    .action(
+      (
+        name: string,
+        counterparty: string,
+        legs: string[],
+        options: Wait & { clientId?: string },
+        command: Command,
+      ) =>
+        run(
+          trades().then(({ propose }) =>
+            propose(name, counterparty, legs, { ...commonOf(command), ...options }),
+          ),
+        ),
+    )
+  trade
+    .command('list <name>')
     .description('the trades of this member: id, state, role, terms from its side')
     .action((name: string, _options: Given, command: Command) =>
-      run(trades().then(({ list }) => list(name, commonOf(command)))))
-  trade.command('affirm <name> <id>')
+      run(trades().then(({ list }) => list(name, commonOf(command)))),
+    )
+  trade
+    .command('affirm <name> <id>')
     .description('agree to a proposal as trade list shows it; then sign')
     .option(...NO_WAIT)
     .action((name: string, id: string, { wait }: Wait, command: Command) =>
-      run(trades().then(({ affirm }) => affirm(name, id, { ...commonOf(command), wait }))))
-  trade.command('reject <name> <id>')
-    .description('turn a proposal down, or take one\'s own back')
+      run(trades().then(({ affirm }) => affirm(name, id, { ...commonOf(command), wait }))),
+    )
+  trade
+    .command('reject <name> <id>')
+    .description("turn a proposal down, or take one's own back")
     .action((name: string, id: string, _options: Given, command: Command) =>
-      run(trades().then(({ reject }) => reject(name, id, commonOf(command)))))
-  trade.command('sign <name>')
+      run(trades().then(({ reject }) => reject(name, id, commonOf(command)))),
+    )
+  trade
+    .command('sign <name>')
     .description('sign all stamped trades that were agreed here, in the order of their stamps')
     .action((name: string, _options: Given, command: Command) =>
-      run(trades().then(({ sign }) => sign(name, commonOf(command)))))
+      run(trades().then(({ sign }) => sign(name, commonOf(command)))),
+    )
 }

@@ -1,7 +1,18 @@
 /** A member's directory: its seed, its L1 key, and what it must not forget between two commands. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fchmodSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync,
-  renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { createSeedFile, readSeedFile, type Seed } from '../keys.ts'
 import { Undone } from './failures.ts'
@@ -76,8 +87,16 @@ export class MemberStore {
     if (!existsSync(this.seedPath)) createSeedFile(this.seedPath)
     if (!existsSync(this.l1KeyPath)) writePrivate(this.l1KeyPath, `0x${hex(32)}\n`)
     if (this.exists) return
-    this.save({ format: 2, name: this.name, ...start, account: null, deposits: 0,
-      shown: 0, agreed: {}, withdrawals: [] })
+    this.save({
+      format: 2,
+      name: this.name,
+      ...start,
+      account: null,
+      deposits: 0,
+      shown: 0,
+      agreed: {},
+      withdrawals: [],
+    })
   }
 
   /** Keeps other commands of this member away until `work` is done: they would fork its heads. */
@@ -100,8 +119,8 @@ export class MemberStore {
 
   /** On the disk, whole, before it returns. */
   save(change: Partial<Stored>): void {
-    const next = this.#stored === null && !this.exists ? (change as Stored)
-      : { ...this.stored, ...change }
+    const next =
+      this.#stored === null && !this.exists ? (change as Stored) : { ...this.stored, ...change }
     const part = `${this.recordPath}.${process.pid}.${hex(4)}`
     writePrivate(part, `${JSON.stringify(next, null, 1)}\n`)
     renameSync(part, this.recordPath)
@@ -140,8 +159,10 @@ export class MemberStore {
 
   #read(): Stored {
     if (!this.exists)
-      throw new Undone(`there is no member ${this.name} in ${this.directory}: make one with: ` +
-        `cloister account new ${this.name}`)
+      throw new Undone(
+        `there is no member ${this.name} in ${this.directory}: make one with: ` +
+          `cloister account new ${this.name}`,
+      )
     let stored: Stored
     try {
       stored = JSON.parse(readFileSync(this.recordPath, 'utf8')) as Stored

@@ -1,7 +1,12 @@
 /** What a user writes and reads: names, amounts, legs. No decimal ever passes through a float. */
 import { getAddress } from '../l1/ethers.ts'
-import { AMOUNT_BITS, ENTRY_COUNT, FIRST_MEMBER_INDEX, INDEX_BITS, INSTRUMENT_BITS } from
-  '../../circuits/params.ts'
+import {
+  AMOUNT_BITS,
+  ENTRY_COUNT,
+  FIRST_MEMBER_INDEX,
+  INDEX_BITS,
+  INSTRUMENT_BITS,
+} from '../../circuits/params.ts'
 import type { Entry } from '../../circuits/page.ts'
 import { INSTRUMENT_NAMES } from '../day/instruments.ts'
 import { Undone } from './failures.ts'
@@ -90,7 +95,10 @@ export function parseSeconds(text: string): number {
 export function dollars(micro: bigint): string {
   const size = micro < 0n ? -micro : micro
   const whole = (size / MICRO).toString().replace(/\B(?=(\d{3})+$)/g, ',')
-  const decimals = (size % MICRO).toString().padStart(DECIMALS, '0').replace(/0{1,4}$/, '')
+  const decimals = (size % MICRO)
+    .toString()
+    .padStart(DECIMALS, '0')
+    .replace(/0{1,4}$/, '')
   return `${micro < 0n ? '-' : ''}$${whole}.${decimals}`
 }
 

@@ -24,9 +24,9 @@ export type Outcome = {
 const termsOf = ({ counterparty, payload, entries }: TicketView): Terms => ({
   counterparty,
   payload,
-  entries: entries.filter((entry) => entry.quantity !== '0').map(
-    ({ instrument, quantity, price }) => ({ instrument, quantity, price }),
-  ),
+  entries: entries
+    .filter((entry) => entry.quantity !== '0')
+    .map(({ instrument, quantity, price }) => ({ instrument, quantity, price })),
 })
 const keyOf = (ticket: TicketView): string =>
   ticket.role === 'proposer' ? `proposed ${ticket.clientId}` : `affirmed ${ticket.id}`
@@ -66,7 +66,9 @@ export async function propose(
       counterparty,
       payload: documentHash(document).toString(),
       entries: entries.map(({ instrument, quantity, price }) => ({
-        instrument, quantity: `${quantity}`, price: `${price}`,
+        instrument,
+        quantity: `${quantity}`,
+        price: `${price}`,
       })),
     })
     return ticketOf(await session.member.propose(clientId, counterparty, entries, document))
@@ -74,7 +76,8 @@ export async function propose(
   const said = `${name} proposes trade ${ticket.id}: ${inWords(ticket)}`
   if (!options.wait)
     return {
-      text: `${said}\nNext: account ${counterparty} affirms it, then cloister trade sign ${name} ` +
+      text:
+        `${said}\nNext: account ${counterparty} affirms it, then cloister trade sign ${name} ` +
         'within two minutes',
       json: { name, id: ticket.id, clientId, state: ticket.state },
     }
@@ -136,7 +139,8 @@ export async function list(name: string, options: Common): Promise<Result> {
         ...(ticket.batch === null ? [] : [`in batch ${ticket.batch}`]),
         ...(ticket.refused === null ? [] : [`refused by ${ticket.refused}`]),
         ...(ticket.isSigned && ticket.state === 'stamped' ? ['signed here'] : []),
-      ].join(', '))
+      ].join(', '),
+    )
     return {
       text: lines.length === 0 ? `${name} has no trades` : lines.join('\n'),
       json: { name, account: member.account, trades: tickets },
@@ -158,9 +162,16 @@ async function signed(name: string, only: string | null, options: Common): Promi
       throw new RefusedByRule(first.rule, `trade ${first.id}`)
     const isUndone = shown.some((o) => o.state === 'stale' || o.state === 'not agreed')
     return {
-      text: shown.length === 0 ? `${name} has no stamped trade to sign`
-        : shown.map((outcome) => `trade ${outcome.id}: ${IN_WORDS[outcome.state]}` +
-          (outcome.rule === null ? '' : ` ${outcome.rule}`)).join('\n'),
+      text:
+        shown.length === 0
+          ? `${name} has no stamped trade to sign`
+          : shown
+              .map(
+                (outcome) =>
+                  `trade ${outcome.id}: ${IN_WORDS[outcome.state]}` +
+                  (outcome.rule === null ? '' : ` ${outcome.rule}`),
+              )
+              .join('\n'),
       json: { name, trades: shown },
       code: first !== undefined ? 1 : isUndone ? 2 : 0,
     }
@@ -183,8 +194,11 @@ async function signStamped(session: Session, only: string | null): Promise<reado
   for (;;) {
     const tickets = await house.api.tickets()
     const wanted = tickets.find((ticket) => ticket.id === only)
-    if (wanted !== undefined && !['proposed', 'stamped'].includes(wanted.state)
-      && !outcomes.has(wanted.id))
+    if (
+      wanted !== undefined &&
+      !['proposed', 'stamped'].includes(wanted.state) &&
+      !outcomes.has(wanted.id)
+    )
       finish(wanted, wanted.state === 'refused' ? 'refused' : 'accepted', wanted.refused)
     const ticket = tickets
       .filter((t) => t.state === 'stamped' && !outcomes.has(t.id))
@@ -209,8 +223,10 @@ async function signStamped(session: Session, only: string | null): Promise<reado
 async function within<T>(end: number, id: string, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Undone(
-      `trade ${id} is signed here, the other side has not signed in time`)), end - Date.now())
+    timer = setTimeout(
+      () => reject(new Undone(`trade ${id} is signed here, the other side has not signed in time`)),
+      end - Date.now(),
+    )
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

@@ -7,7 +7,8 @@ import { headAfter, stampOf, type Page } from '../../circuits/page.ts'
 import type { RuleName } from '../../circuits/rules.ts'
 import type { RotationKeys, TicketView } from '../api.ts'
 import { memberKeys } from '../keys.ts'
-import { isRefused, pageOf, type Member, type Outcome } from '../member.ts'
+import { isRefused, type Member, type Outcome } from '../member.ts'
+import { pageOf } from '../pages.ts'
 
 const seed = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)
 

@@ -63,7 +63,7 @@ async function untilOpen(): Promise<HouseStatus> {
       return await api.status()
     } catch (error) {
       if (!(error instanceof HouseError)) throw error
-      await new Promise((resolve) => setTimeout(resolve, 250))
+      await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
 }
@@ -203,8 +203,24 @@ const stringify = (value: unknown): string =>
   JSON.stringify(value, (_key, item: unknown) =>
     typeof item === 'bigint' ? item.toString() : item,
   )
+/** One thing at a time: what looks at the journal must not see a page half on its way. */
+let turn: Promise<unknown> = Promise.resolve()
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const next = turn.then(work)
+  turn = next.catch(() => {})
+  return next
+}
+
+/** Looks whether pages are to be signed anew: others wait for it. */
+const RESIGN_CHECK_MS = 5000
+setInterval(() => {
+  if (member.record.account === null) return
+  // Before a batch has registered the account, and after the house has gone, there is nothing to do.
+  inTurn(() => member.realign()).catch(() => {})
+}, RESIGN_CHECK_MS).unref()
+
 process.on('message', (message: MemberCommand) => {
-  run(message).then(
+  inTurn(() => run(message)).then(
     (result) => process.send?.(stringify({ id: message.id, result })),
     (error: unknown) =>
       process.send?.(

@@ -32,9 +32,8 @@ export function stopAll(): void {
   for (const child of children) child.kill('SIGTERM')
 }
 
-/** Hardhat's node on a free port, offline; resolves when it answers. */
-export async function startL1(): Promise<string> {
-  const port = await freePort()
+/** Hardhat's node, offline; resolves when it answers. */
+export async function startL1(port: number): Promise<void> {
   const hardhat = join(ROOT, 'node_modules', 'hardhat', 'internal', 'cli', 'bootstrap.js')
   const child = keep(
     spawn(process.execPath, [hardhat, 'node', '--hostname', '127.0.0.1', '--port', String(port)], {
@@ -56,7 +55,7 @@ export async function startL1(): Promise<string> {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }),
       })
-      if (answer.ok) return url
+      if (answer.ok) return
     } catch {
       // Not listening yet.
     }

@@ -27,6 +27,7 @@ const CSV = join(ROOT, 'client', 'day', 'trades-2020-03-12.csv')
 const DEPOSIT = 250_000_000_000n
 const WITHDRAWAL = 25_000_000_000n
 const FEE = '250000'
+const ENTRY_SHAPE = 'entry'
 export const MEMBER_NAMES = [
   'ALDER',
   'BIRCH',
@@ -63,8 +64,13 @@ const hex = (bytes: number): string => randomBytes(bytes).toString('hex')
 
 async function day(folder: string): Promise<Conclusion> {
   const trades = parseDayTrades(readFileSync(CSV, 'utf8'))
-  note('starting the embedded L1 (Hardhat)')
-  const rpcUrl = await startL1()
+  note('starting the embedded L1 (Hardhat), the sequencer and the members')
+  note('circuits and DEVELOPMENT keys are made once and cached')
+  const l1Port = await freePort()
+  const rpcUrl = `http://127.0.0.1:${l1Port}`
+  const l1 = startL1(l1Port)
+  // Whoever needs it first says why it is not there.
+  l1.catch(() => {})
   const accounts = developmentAccounts(3 + MEMBER_NAMES.length)
   const [admin, operator, oracle] = accounts as [
     (typeof accounts)[0],
@@ -73,13 +79,12 @@ async function day(folder: string): Promise<Conclusion> {
   ]
   const tables = join(folder, 'tables')
   const port = Number(options.port) || (await freePort())
-  note('starting the sequencer: circuits and DEVELOPMENT keys are made once and cached')
   const sequencer = new Worker('sequencer', 'sequencer/main.ts', [], {
     CLOISTER_SEQUENCER: JSON.stringify({
       rpcUrl,
       port,
       tables,
-      shapes: [options.shape],
+      shapes: options.shape === 'mini' ? ['mini'] : [options.shape, ENTRY_SHAPE],
       oracle: oracle.address,
       fee: FEE,
     }),
@@ -103,6 +108,7 @@ async function day(folder: string): Promise<Conclusion> {
         { MEMBER_SEED: hex(32), MEMBER_L1_KEY: accounts[3 + i]?.key ?? '' },
       ),
   )
+  await l1
   const house = (await sequencer.ready) as {
     url: string
     contract: string
@@ -118,7 +124,7 @@ async function day(folder: string): Promise<Conclusion> {
     )
   const firstTable = post(ROUND_TABLES[0] as number)
   await Promise.all(members.map((m) => m.ready))
-  note(await firstTable)
+  note('members connected')
   const directory: Record<string, number> = {}
   const registered = await Promise.all(
     members.map((m) => m.ask<{ result: { account: number } }>({ command: 'register' })),
@@ -130,6 +136,7 @@ async function day(folder: string): Promise<Conclusion> {
   note(
     `${members.length} members registered and deposited ${DEPOSIT / 1_000_000n} test dollars each`,
   )
+  note(await firstTable)
 
   const batches: BatchReport[] = []
   const settleOne = async (): Promise<boolean> => {
@@ -146,14 +153,20 @@ async function day(folder: string): Promise<Conclusion> {
     while (await settleOne());
   }
   await settleAll()
-  // From here a batch is proven while the next round trades on what the journals already say.
+  // From here a batch is proven while the next rounds trade on what the journals already say.
   let settling: Promise<unknown> = Promise.resolve()
+  let tablesSince = 0
   const results: RoundResult[] = []
   const rounds = [...new Set(trades.map((t) => t.round))].sort((a, b) => a - b)
   for (const round of rounds) {
     const isLast = round === rounds.at(-1)
     const step = ROUND_TABLES[round - 1]
-    if (step !== undefined && round > 1) note(await post(step))
+    if (step !== undefined && round > 1) {
+      // L1 takes the latest table or the one before: a batch must not fall behind by two.
+      if (tablesSince > 0) await settling
+      note(await post(step))
+      tablesSince++
+    }
     const done = await Promise.all(
       members.map((m) => m.ask<{ result: RoundResult[] }>({ command: 'round', round, directory })),
     )
@@ -164,22 +177,25 @@ async function day(folder: string): Promise<Conclusion> {
     )
     // The attacks come right after the last good trades and share their batch with a withdrawal.
     if (isLast) await members[3]?.ask({ command: 'withdraw', amount: WITHDRAWAL.toString() })
+    if (!isLast && !SETTLING_ROUNDS.includes(round)) continue
     await settling
-    if (isLast) settling = settleAll()
-    else if (SETTLING_ROUNDS.includes(round)) settling = settleOne()
+    settling = isLast ? settleAll() : settleOne()
+    tablesSince = 0
   }
   await settling
   const last = batches.at(-1)
-  const received = await members[3]?.ask<{ result: { received: string } }>({
-    command: 'claim',
-    batch: String(last?.number),
-    slot: 0,
-    withdrawals: [{ token: CASH_ID, amount: WITHDRAWAL.toString(), to: accounts[6]?.address ?? '' }],
-  })
+  const [received, checks] = await Promise.all([
+    members[3]?.ask<{ result: { received: string } }>({
+      command: 'claim',
+      batch: String(last?.number),
+      slot: 0,
+      withdrawals: [
+        { token: CASH_ID, amount: WITHDRAWAL.toString(), to: accounts[6]?.address ?? '' },
+      ],
+    }),
+    Promise.all(members.map((m) => m.ask<{ result: MemberCheck }>({ command: 'check' }))),
+  ])
   note(`${MEMBER_NAMES[3]} withdrew ${WITHDRAWAL / 1_000_000n} test dollars and claimed them on L1`)
-  const checks = await Promise.all(
-    members.map((m) => m.ask<{ result: MemberCheck }>({ command: 'check' })),
-  )
   note('every member opened its leaf and checked it against the root on L1')
   const conclusion = await conclude({
     rpcUrl,

@@ -21,12 +21,19 @@ export const CLOISTER_ABI = [
   'event SettlementPosted(uint256[] ids, int256[] values, uint256 root)',
   'event Batch(uint256 indexed number, uint256 indexed shapeId, uint256 newRoot, uint256 ' +
     'commitment, uint256 x, bytes words)',
+  'event TableConfirmed(uint256 indexed number)',
+  'event ModeSet(uint256 mode)',
+  'event Frozen(uint8 ground, uint256 batch, uint256 table, uint256 claimsEndAt)',
+  'event EscapeClaimed(uint256 indexed account, address indexed claimant, uint256 equity, uint256 ' +
+    'amount)',
+  'event EscapePaid(uint256 indexed account, uint256 indexed token, address indexed to, uint256 ' +
+    'amount)',
   'event Claimed(uint256 indexed batch, uint256 indexed slot, address indexed to, uint256 token, ' +
     'uint256 amount)',
 
   'function submitBatch((uint256 shapeId, uint256 time, uint256 newRoot, uint256 tableNumber, ' +
     'uint256 batchNonce, uint256 requestCount) header, uint64[] depositIds, (uint256 token, ' +
-    'uint256 amount, address to)[] withdrawals, uint256[] accountWords, uint256 commitment, ' +
+    'uint256 amount, address to)[] withdrawals, uint64[] forcedPayments, uint256[] accountWords, uint256 commitment, ' +
     'uint256[8] proof)',
 
   'function domain() view returns (uint256)',

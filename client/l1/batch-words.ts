@@ -22,6 +22,7 @@ export type DepositWords = {
   readonly token: number
   readonly amount: bigint
 }
+/** x, y and viewKeyHash are data 0 to 2: of a forced exit the token, the address, the free vault. */
 export type RequestWords = {
   readonly kind: number
   readonly serial: bigint
@@ -29,6 +30,7 @@ export type RequestWords = {
   readonly x: bigint
   readonly y: bigint
   readonly viewKeyHash: bigint
+  /** Lots that a forced exit was paid; 0 otherwise. */
   readonly data3: bigint
 }
 export type WithdrawalWords = {
@@ -54,12 +56,8 @@ export type BatchWords = {
 
 const REQUEST_KIND_BITS = 3n
 
-function asShape(sizes: ShapeSizes): Shape {
-  return { name: '', pages: 0, rows: 0, rotations: 0, ...sizes }
-}
-
 export function wordCountOf(sizes: ShapeSizes): number {
-  return wordCount(asShape(sizes))
+  return wordCount(sizes)
 }
 
 /** The bytes of the event as numbers. */
@@ -70,16 +68,17 @@ export function wordsOfBytes(bytes: string): readonly bigint[] {
   )
 }
 
+export function addressOfWord(word: bigint): string {
+  return `0x${word.toString(16).padStart(40, '0')}`
+}
+
 /** Throws on a number of words that is not the shape's. */
 export function parseBatchWords(sizes: ShapeSizes, words: readonly bigint[]): BatchWords {
   const expected = wordCountOf(sizes)
   if (words.length !== expected)
     throw new Error(`batch words: ${words.length} where the shape has ${expected}`)
   const parts = new Map(
-    wordLayout(asShape(sizes)).map((part) => [
-      part.name,
-      words.slice(part.first, part.first + part.count),
-    ]),
+    wordLayout(sizes).map((part) => [part.name, words.slice(part.first, part.first + part.count)]),
   )
   const rows = (name: string, width: number): readonly (readonly bigint[])[] => {
     const part = parts.get(name) ?? []
@@ -119,7 +118,7 @@ export function parseBatchWords(sizes: ShapeSizes, words: readonly bigint[]): Ba
               slot,
               token: Number(at(r, 0)),
               amount: at(r, 1),
-              to: `0x${at(r, 2).toString(16).padStart(40, '0')}`,
+              to: addressOfWord(at(r, 2)),
             },
           ],
     ),
@@ -131,14 +130,14 @@ export function parseBatchWords(sizes: ShapeSizes, words: readonly bigint[]): Ba
   }
 }
 
-function bytes32(value: bigint): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, i) => Number((value >> BigInt(8 * (31 - i))) & 255n))
+/** Each word as 32 bytes, big-endian. */
+function bytesOf(words: readonly bigint[]): Uint8Array {
+  const hex = words.map((word) => word.toString(16).padStart(64, '0')).join('')
+  return new Uint8Array(Buffer.from(hex, 'hex'))
 }
 
 export function keccakOf(words: readonly bigint[]): bigint {
-  const hash = keccak_256.create()
-  for (const word of words) hash.update(bytes32(word))
-  return BigInt(`0x${Buffer.from(hash.digest()).toString('hex')}`)
+  return BigInt(`0x${Buffer.from(keccak_256(bytesOf(words))).toString('hex')}`)
 }
 
 /** keccak256("cloister.v1"): the first element of the challenge's preimage. */

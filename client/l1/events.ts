@@ -32,7 +32,7 @@ export type RequestEvent = {
   readonly kind: 'request'
   readonly serial: bigint
   readonly account: number
-  /** 1 register, 2 rotate. */
+  /** 1 register, 2 rotate, 3 forced exit: then x is the token, y the address. */
   readonly requestKind: number
   readonly x: bigint
   readonly y: bigint
@@ -87,6 +87,22 @@ export type EventBody =
   | { readonly kind: 'ownerChanged'; readonly account: number; readonly l1Owner: string }
   | { readonly kind: 'refundRequested'; readonly id: bigint; readonly dueAt: bigint }
   | { readonly kind: 'refunded'; readonly id: bigint }
+  | { readonly kind: 'confirmed'; readonly number: bigint }
+  | { readonly kind: 'mode'; readonly mode: bigint }
+  | { readonly kind: 'frozen'; readonly ground: number; readonly claimsEndAt: bigint }
+  | {
+      readonly kind: 'escapeClaim'
+      readonly account: number
+      readonly equity: bigint
+      readonly amount: bigint
+    }
+  | {
+      readonly kind: 'escapePaid'
+      readonly account: number
+      readonly token: number
+      readonly to: string
+      readonly amount: bigint
+    }
   | {
       readonly kind: 'settlement'
       readonly ids: readonly number[]
@@ -97,8 +113,8 @@ export type L1Event = Place & EventBody
 
 export type Progress = (what: string) => void
 
-/** Small enough for public nodes; a node that still refuses gets halves. */
-const BLOCKS_A_REQUEST = 10_000
+/** So many blocks between two words of progress. */
+export const BLOCKS_A_CHUNK = 10_000
 
 /** Every event up to the head at which `l1` reads, from block `from` on. */
 export async function readEvents(
@@ -107,11 +123,16 @@ export async function readEvents(
   progress: Progress = () => {},
 ): Promise<readonly L1Event[]> {
   const logs: DecodedLog[] = []
-  for (let first = from; first <= l1.head.number; first += BLOCKS_A_REQUEST) {
-    const last = Math.min(first + BLOCKS_A_REQUEST - 1, l1.head.number)
+  for (let first = from; first <= l1.head.number; first += BLOCKS_A_CHUNK) {
+    const last = Math.min(first + BLOCKS_A_CHUNK - 1, l1.head.number)
     logs.push(...(await l1.logs(first, last)))
     progress(`read blocks ${first} to ${last} of ${l1.head.number}: ${logs.length} events so far`)
   }
+  return eventsOf(l1, logs)
+}
+
+/** The events among the logs; what the ABI knows and the replay has no use for is left out. */
+export async function eventsOf(l1: L1, logs: readonly DecodedLog[]): Promise<readonly L1Event[]> {
   const sizes = new Map<number, ShapeSizes>()
   for (const { args } of logs.filter((log) => log.name === 'ShapeAdded')) {
     sizes.set(Number(args.id), await readShapeSizes(l1, Number(args.id)))
@@ -202,6 +223,27 @@ function eventBody(
       return { kind: 'refundRequested', id: big('id'), dueAt: big('dueAt') }
     case 'Refunded':
       return { kind: 'refunded', id: big('id') }
+    case 'TableConfirmed':
+      return { kind: 'confirmed', number: big('number') }
+    case 'ModeSet':
+      return { kind: 'mode', mode: big('mode') }
+    case 'Frozen':
+      return { kind: 'frozen', ground: small('ground'), claimsEndAt: big('claimsEndAt') }
+    case 'EscapeClaimed':
+      return {
+        kind: 'escapeClaim',
+        account: small('account'),
+        equity: big('equity'),
+        amount: big('amount'),
+      }
+    case 'EscapePaid':
+      return {
+        kind: 'escapePaid',
+        account: small('account'),
+        token: small('token'),
+        to: text('to'),
+        amount: big('amount'),
+      }
     case 'TablePosted':
       return {
         kind: 'table',

@@ -15,9 +15,12 @@ import type {
 /** Something on L1 that the protocol does not allow; `must` is the broken expectation. */
 export type Fault = { readonly must: string; readonly detail: string; readonly block: number }
 
-/** A key that L1 was asked to install: point Q, the owner key being 8 Q. */
+/**
+ * An entry of L1's queue. A key to install: point Q in x and y, the owner key being 8 Q. A forced
+ * exit: the token in x, the address to pay in y.
+ */
 export type KeyRequest = {
-  readonly kind: 'register' | 'rotate'
+  readonly kind: 'register' | 'rotate' | 'forcedExit'
   readonly serial: bigint
   readonly account: number
   readonly x: bigint
@@ -49,13 +52,21 @@ export type WithdrawalRecord = {
   readonly to: string
   readonly isClaimed: boolean
 }
-/** Lots. balances = consumed - withdrawn: what all accounts hold together. */
+/** Lots. consumed - withdrawn is what all accounts hold together. */
 export type TokenTotals = {
   readonly deposited: bigint
   readonly refunded: bigint
   readonly consumed: bigint
   readonly withdrawn: bigint
   readonly claimed: bigint
+  /** Paid out of the pot after a freeze. */
+  readonly escaped: bigint
+}
+/** A freeze, and what was claimed and paid since. */
+export type Freeze = {
+  readonly block: number
+  readonly ground: number
+  readonly claimsEndAt: bigint
 }
 export type BatchRecord = {
   readonly place: Place
@@ -65,6 +76,30 @@ export type BatchRecord = {
   /** Accounts with a leaf, the fee account included; padding is not counted. */
   readonly touchedCount: number
 }
+/** What stays of a batch when its words are let go: enough to hold it against L1's own record. */
+export type BatchSummary = {
+  readonly number: bigint
+  readonly place: Place
+  readonly shapeId: number
+  readonly root: bigint
+  readonly time: bigint
+  readonly tableNumber: bigint
+  /** Both as of the end of the batch. */
+  readonly accountCount: bigint
+  readonly served: bigint
+  readonly wordCount: number
+  readonly touchedCount: number
+  readonly deposits: number
+  readonly requests: number
+  readonly withdrawals: number
+}
+/** What to keep in memory: the words of a year of batches do not fit there. */
+export type Retention = {
+  readonly isKeepingBatches: boolean
+  readonly isKeepingTouches: boolean
+}
+const EVERYTHING: Retention = { isKeepingBatches: true, isKeepingTouches: true }
+
 export type Registration = {
   readonly account: number
   readonly l1Owner: string | null
@@ -73,11 +108,13 @@ export type Registration = {
 
 /** Filled by replay.ts alone; everybody else reads it as Rebuilt. */
 export class Ledger {
-  readonly tree = new Tree(TREE_DEPTH)
+  tree = new Tree(TREE_DEPTH)
   readonly settlementTree = new Tree(SETTLEMENT_DEPTH)
   readonly faults: Fault[] = []
   genesis: GenesisEvent | null = null
+  /** Empty where the words are not kept; the summaries are always there. */
   readonly batches: BatchRecord[] = []
+  readonly summaries: BatchSummary[] = []
   readonly keyRequests: KeyRequest[] = []
   readonly l1Owners = new Map<number, string>()
   readonly touches = new Map<number, Touch[]>()
@@ -91,11 +128,18 @@ export class Ledger {
   fee: bigint | null = null
   served = 0n
   accountCount: bigint
+  /** Tables that were confirmed; empty on a chain where posting one confirms it. */
+  readonly confirmed = new Set<bigint>()
+  mode = 0n
+  freeze: Freeze | null = null
   /** The domain that every batch must carry; null accepts that of the first batch. */
   domain: bigint | null
 
-  constructor(domain: bigint | null, firstMemberIndex: number) {
+  readonly retention: Retention
+
+  constructor(domain: bigint | null, firstMemberIndex: number, retention = EVERYTHING) {
     this.domain = domain
+    this.retention = retention
     this.accountCount = BigInt(firstMemberIndex)
   }
 
@@ -103,10 +147,10 @@ export class Ledger {
     return this.tree.root
   }
   get batchNumber(): bigint {
-    return this.batches.at(-1)?.event.number ?? 0n
+    return this.summaries.at(-1)?.number ?? 0n
   }
   get time(): bigint {
-    return this.batches.at(-1)?.parts.header.time ?? 0n
+    return this.summaries.at(-1)?.time ?? 0n
   }
   /** The latest leaf and ciphertext of an account. */
   last(index: number): Touch | undefined {
@@ -120,6 +164,7 @@ export class Ledger {
         consumed: 0n,
         withdrawn: 0n,
         claimed: 0n,
+        escaped: 0n,
       }
     )
   }
@@ -140,16 +185,18 @@ export class Ledger {
       consumed: totals.consumed + (change.consumed ?? 0n),
       withdrawn: totals.withdrawn + (change.withdrawn ?? 0n),
       claimed: totals.claimed + (change.claimed ?? 0n),
+      escaped: totals.escaped + (change.escaped ?? 0n),
     })
   }
 }
 
 export type Rebuilt = Omit<
   Readonly<Ledger>,
-  'add' | 'faults' | 'batches' | 'keyRequests' | 'tables'
+  'add' | 'faults' | 'batches' | 'summaries' | 'keyRequests' | 'tables'
 > & {
   readonly faults: readonly Fault[]
   readonly batches: readonly BatchRecord[]
+  readonly summaries: readonly BatchSummary[]
   readonly keyRequests: readonly KeyRequest[]
   readonly tables: readonly TableEvent[]
 }
@@ -157,9 +204,9 @@ export type Rebuilt = Omit<
 /** Lots that the vault holds by the events alone, and how they are split. */
 export function vaultOf(totals: TokenTotals) {
   return {
-    vault: totals.deposited - totals.refunded - totals.claimed,
+    vault: totals.deposited - totals.refunded - totals.claimed - totals.escaped,
     owed: totals.withdrawn - totals.claimed,
     unconsumed: totals.deposited - totals.refunded - totals.consumed,
-    balances: totals.consumed - totals.withdrawn,
+    balances: totals.consumed - totals.withdrawn - totals.escaped,
   }
 }

@@ -18,7 +18,14 @@ import type { Rebuilt, Touch } from './ledger.ts'
 /**
  * The account is on L1, and these keys do not open it; the message says which of them did not fit.
  */
-export class OpenError extends Error {}
+export class OpenError extends Error {
+  /** The batch whose words do not open, where it is one batch. */
+  readonly batch: bigint | null
+  constructor(message: string, batch: bigint | null = null) {
+    super(message)
+    this.batch = batch
+  }
+}
 
 export type Opened = { readonly account: Account; readonly touch: Touch }
 
@@ -27,7 +34,7 @@ export type Opened = { readonly account: Account; readonly touch: Touch }
  */
 export function ownerKeyHashesOnL1(rebuilt: Rebuilt, index: number): readonly bigint[] {
   return rebuilt.keyRequests
-    .filter((r) => r.account === index && r.servedBy !== null)
+    .filter((r) => r.account === index && r.kind !== 'forcedExit' && r.servedBy !== null)
     .map(({ x, y }) => ownerKeyHash(timesEight({ x, y })))
     .reverse()
 }
@@ -78,10 +85,12 @@ export function openWithBatchKey(
 ): Account {
   const account = decrypted(touch, key, keyHashes)
   const where = `account ${touch.index} in batch ${touch.batchNumber}`
-  if (account === null) throw new OpenError(`${where}: the batch key does not open the ciphertext`)
+  if (account === null)
+    throw new OpenError(`${where}: the batch key does not open the ciphertext`, touch.batchNumber)
   if (leafHash(account) !== touch.leaf) {
     throw new OpenError(
-      `${where}: the ciphertext opens, but the leaf on L1 is under other key hashes`,
+      `${where}: the ciphertext opens, but the leaf on L1 is another: other key hashes, or altered words`,
+      touch.batchNumber,
     )
   }
   return account

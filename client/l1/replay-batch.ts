@@ -1,9 +1,15 @@
 /**
  * One batch of the replay: every word that L1 could have known is compared, every leaf is written.
  */
-import { ACCOUNT_UPPER_BOUND, FEE_ACCOUNT_INDEX, FIELD_MODULUS } from '../../circuits/params.ts'
-import { parseBatchWords, type BatchWords } from './batch-words.ts'
-import type { BatchEvent, Place } from './events.ts'
+import {
+  ACCOUNT_UPPER_BOUND,
+  FEE_ACCOUNT_INDEX,
+  FIELD_MODULUS,
+  MODE,
+  REQUEST_KIND,
+} from '../../circuits/params.ts'
+import { addressOfWord, parseBatchWords, type BatchWords } from './batch-words.ts'
+import type { BatchEvent, Place, TableEvent } from './events.ts'
 import type { Ledger } from './ledger.ts'
 import type { Expect } from './replay.ts'
 
@@ -43,7 +49,24 @@ export function replayBatch(ledger: Ledger, event: BatchEvent, place: Place, out
   )
   const touchedCount = parts.accounts.filter((account) => account.leaf !== 0n).length
   const { block, index, transaction } = place
-  ledger.batches.push({ place: { block, index, transaction }, event, shape, parts, touchedCount })
+  const kept = { block, index, transaction }
+  if (ledger.retention.isKeepingBatches)
+    ledger.batches.push({ place: kept, event, shape, parts, touchedCount })
+  ledger.summaries.push({
+    number: event.number,
+    place: kept,
+    shapeId: event.shapeId,
+    root: event.newRoot,
+    time: parts.header.time,
+    tableNumber: parts.header.tableNumber,
+    accountCount: parts.header.accountCountAfter,
+    served: ledger.served,
+    wordCount: event.words.length,
+    touchedCount,
+    deposits: parts.deposits.length,
+    requests: parts.requests.length,
+    withdrawals: parts.withdrawals.length,
+  })
 }
 
 function checkHeader(
@@ -60,7 +83,14 @@ function checkHeader(
   same('number', event.number, ledger.batchNumber + 1n, 'BatchesMustBeInOrder')
   same('batchNumber', header.batchNumber, event.number, 'BatchesMustBeInOrder')
   same('oldRoot', header.oldRoot, ledger.root, 'RootsMustChain')
-  same('mode', header.mode, 0n, 'ModeMustBeKnown')
+  // L1 also sets reduce-only by the age of a table; the challenge binds what it set.
+  must(
+    header.mode === BigInt(MODE.reduceOnly) ||
+      (header.mode === BigInt(MODE.normal) && ledger.mode === BigInt(MODE.normal)),
+    'ModeMustBeKnown',
+    `mode is ${header.mode}, the house is set to ${ledger.mode}`,
+  )
+  must(ledger.freeze === null, 'FrozenMustNotContinue', 'a batch after the freeze')
   same('reserved0', header.reserved0, 0n, 'ModeMustBeKnown')
   same('reserved1', header.reserved1, 0n, 'ModeMustBeKnown')
   same('fee', header.fee, ledger.fee ?? -1n, 'FeeMustBeCurrent')
@@ -95,7 +125,7 @@ function checkHeader(
 /** The latest table or the one before, never an older one than the last batch had. */
 function checkTable(ledger: Ledger, header: BatchWords['header'], must: Expect): void {
   const latest = BigInt(ledger.tables.length)
-  const previous = ledger.batches.at(-1)?.parts.header.tableNumber ?? 0n
+  const previous = ledger.summaries.at(-1)?.tableNumber ?? 0n
   const table = ledger.tables[Number(header.tableNumber) - 1]
   must(
     table !== undefined && latest - header.tableNumber <= 1n && header.tableNumber >= previous,
@@ -103,10 +133,17 @@ function checkTable(ledger: Ledger, header: BatchWords['header'], must: Expect):
     `table ${header.tableNumber}, the latest is ${latest}, the batch before had ${previous}`,
   )
   must(
-    header.tableRoot === table?.root && header.confirmedTableRoot === table.root,
+    header.tableRoot === table?.root && header.confirmedTableRoot === confirmedRoot(ledger, table),
     'TableMustMatch',
     `the root of table ${header.tableNumber} is not the one that was posted`,
   )
+}
+
+/** The batch's own table if it is confirmed, else the one that was confirmed last, else none. */
+function confirmedRoot({ confirmed, tables }: Ledger, own: TableEvent): bigint {
+  if (confirmed.size === 0 || confirmed.has(own.number)) return own.root
+  const last = [...confirmed].at(-1) ?? 0n
+  return tables[Number(last) - 1]?.root ?? 0n
 }
 
 function serveRequests(
@@ -117,16 +154,17 @@ function serveRequests(
 ): void {
   for (const words of requests) {
     const queued = ledger.keyRequests[Number(ledger.served)]
-    const kind = queued?.kind === 'register' ? 1 : 2
+    // Of a forced exit L1 fills in the free vault when it is served, and the proof what was paid.
     const isSame =
       queued !== undefined &&
       words.serial === queued.serial &&
-      words.kind === kind &&
+      words.kind === REQUEST_KIND[queued.kind] &&
       words.account === queued.account &&
       words.x === queued.x &&
       words.y === queued.y &&
-      words.viewKeyHash === queued.viewKeyHash &&
-      words.data3 === 0n
+      (queued.kind === 'forcedExit'
+        ? words.data3 <= words.viewKeyHash
+        : words.viewKeyHash === queued.viewKeyHash && words.data3 === 0n)
     must(
       isSame,
       'RequestMustBeServed',
@@ -165,21 +203,42 @@ function consumeDeposits(
   }
 }
 
+export type Payout = BatchWords['withdrawals'][number] & { readonly isForced: boolean }
+
+/**
+ * What a batch pays: the voluntary withdrawals, then every forced exit in the order of the queue,
+ * also one that was paid nothing: it has a leaf and a slot all the same.
+ */
+export function payoutsOf(
+  withdrawals: BatchWords['withdrawals'],
+  requests: BatchWords['requests'],
+): readonly Payout[] {
+  const forced = requests.filter(({ kind }) => kind === REQUEST_KIND.forcedExit)
+  return [
+    ...withdrawals.map((words) => ({ ...words, isForced: false })),
+    ...forced.map(({ x, y, data3 }, i) => ({
+      slot: withdrawals.length + i,
+      token: Number(x),
+      amount: data3,
+      to: addressOfWord(y),
+      isForced: true,
+    })),
+  ]
+}
+
 function oweWithdrawals(
   ledger: Ledger,
   event: BatchEvent,
-  { withdrawals }: BatchWords,
+  { withdrawals, requests }: BatchWords,
   must: Expect,
 ): void {
-  withdrawals.forEach((words, i) => {
+  withdrawals.forEach(({ slot }, i) =>
+    must(slot === i, 'WithdrawalsMustFillFirstSlots', `slot ${slot} is used, slot ${i} is not`),
+  )
+  payoutsOf(withdrawals, requests).forEach(({ isForced, ...words }) => {
     const { token, amount } = words
     must(
-      words.slot === i,
-      'WithdrawalsMustFillFirstSlots',
-      `slot ${words.slot} is used, slot ${i} is not`,
-    )
-    must(
-      amount > 0n && ledger.tokens.has(token),
+      (amount > 0n || isForced) && ledger.tokens.has(token),
       'WithdrawalMustBePayable',
       `${amount} lots of token ${token}`,
     )
@@ -200,6 +259,7 @@ function oweWithdrawals(
 
 function writeAccounts(ledger: Ledger, { header, accounts }: BatchWords, must: Expect): void {
   let previous = -1
+  const written: (readonly [number, bigint])[] = []
   for (const { index, leaf, cipher } of accounts) {
     must(
       index > previous &&
@@ -228,7 +288,8 @@ function writeAccounts(ledger: Ledger, { header, accounts }: BatchWords, must: E
       'LeafMustBeEmptyBeforeRegistration',
       `account ${index} has a leaf, but accounts end before ${header.accountCountAfter}`,
     )
-    ledger.tree.set(index, leaf)
+    written.push([index, leaf])
+    if (!ledger.retention.isKeepingTouches) continue
     const touch = {
       index,
       leaf,
@@ -241,4 +302,5 @@ function writeAccounts(ledger: Ledger, { header, accounts }: BatchWords, must: E
     if (touches === undefined) ledger.touches.set(index, [touch])
     else touches.push(touch)
   }
+  ledger.tree.setAll(written)
 }

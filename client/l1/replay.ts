@@ -1,8 +1,8 @@
 /** The whole chain of batches again, from decoded events alone: no network, no secrets. */
-import { FIRST_MEMBER_INDEX } from '../../circuits/params.ts'
+import { FIRST_MEMBER_INDEX, REQUEST_KIND } from '../../circuits/params.ts'
 import { rowHash, settledRow } from '../../circuits/table.ts'
 import type { EventBody, L1Event, Place, RequestEvent } from './events.ts'
-import { Ledger, type Rebuilt } from './ledger.ts'
+import { Ledger, type Rebuilt, type Retention } from './ledger.ts'
 import { replayBatch } from './replay-batch.ts'
 
 export type ReplayOptions = {
@@ -13,20 +13,31 @@ export type ReplayOptions = {
 
 /** Never throws on what L1 carries: whatever must not be becomes a fault, and reading goes on. */
 export function replay(events: readonly L1Event[], options: ReplayOptions = {}): Rebuilt {
-  const ledger = new Ledger(options.domain ?? null, FIRST_MEMBER_INDEX)
-  if (events[0] !== undefined && events[0].kind !== 'genesis') {
-    expect(
-      ledger,
-      events[0],
-      false,
-      'EventsMustBeginWithGenesis',
-      `the first event is ${events[0].kind}`,
-    )
-  }
-  for (const event of events) {
-    apply(ledger, event)
+  const ledger = emptyLedger(options.domain ?? null)
+  events.forEach((event, i) => {
+    applyEvent(ledger, event, i === 0)
     if (event.kind === 'batch') options.onBatch?.(event.number)
-  }
+  })
+  return concluded(ledger)
+}
+
+export function emptyLedger(domain: bigint | null, retention?: Retention): Ledger {
+  return new Ledger(domain, FIRST_MEMBER_INDEX, retention)
+}
+
+/** One event more; `isFirst` for the first that the contract ever emitted. */
+export function applyEvent(ledger: Ledger, event: L1Event, isFirst = false): void {
+  expect(
+    ledger,
+    event,
+    !isFirst || event.kind === 'genesis',
+    'EventsMustBeginWithGenesis',
+    `the first event is ${event.kind}`,
+  )
+  apply(ledger, event)
+}
+
+export function concluded(ledger: Ledger): Ledger {
   if (ledger.genesis === null) {
     ledger.faults.push({
       must: 'GenesisMustExist',
@@ -86,6 +97,27 @@ function apply(ledger: Ledger, event: L1Event): void {
       )
       ledger.tables.push(event)
       return
+    case 'confirmed':
+      must(
+        event.number >= 1n && event.number <= BigInt(ledger.tables.length),
+        'TableMustBeKnown',
+        `table ${event.number} is confirmed, ${ledger.tables.length} are posted`,
+      )
+      ledger.confirmed.add(event.number)
+      return
+    case 'mode':
+      ledger.mode = event.mode
+      return
+    case 'frozen': {
+      const { block, ground, claimsEndAt } = event
+      ledger.freeze = { block, ground, claimsEndAt }
+      return
+    }
+    case 'escapeClaim':
+    case 'escapePaid':
+      must(ledger.freeze !== null, 'EscapeMustFollowFreeze', `account ${event.account}`)
+      if (event.kind === 'escapePaid') ledger.add(event.token, { escaped: event.amount })
+      return
     case 'settlement':
       return applySettlement(ledger, event, must)
     case 'batch':
@@ -108,8 +140,10 @@ function applyGenesis(ledger: Ledger, event: Body<'genesis'>, must: Expect): voi
   )
 }
 
+const REQUEST_NAMES = ['register', 'rotate', 'forcedExit'] as const
+
 function applyRequest(ledger: Ledger, event: RequestEvent, must: Expect): void {
-  const kind = event.requestKind === 1 ? 'register' : event.requestKind === 2 ? 'rotate' : null
+  const kind = REQUEST_NAMES.find((name) => REQUEST_KIND[name] === event.requestKind) ?? null
   must(
     event.serial === BigInt(ledger.keyRequests.length),
     'RequestsMustBeInOrder',
@@ -158,7 +192,7 @@ function applyDeposit(
     return
   }
   must(
-    deposit.refundDueAt !== null,
+    deposit.refundDueAt !== null || ledger.freeze !== null,
     'RefundMustBeRequested',
     `deposit ${event.id} is refunded without a request`,
   )

@@ -3,12 +3,21 @@
  */
 import { getAddress, Interface, type LogDescription } from './ethers.ts'
 import { CLOISTER_ABI, ERC20_ABI, VERIFIER_ABI } from './abi.ts'
+import {
+  httpTransport,
+  OverloadedError,
+  ReadError,
+  RefusedError,
+  type Transport,
+} from './transport.ts'
+
+// Whoever reads L1 needs this door only.
+export { httpTransport, ReadError, type Transport }
 
 const cloister = new Interface(CLOISTER_ABI)
 const verifier = new Interface(VERIFIER_ABI)
 const erc20 = new Interface(ERC20_ABI)
 
-export type Transport = (method: string, params: readonly unknown[]) => Promise<unknown>
 export type Block = { readonly number: number; readonly hash: string; readonly time: bigint }
 export type DecodedLog = {
   readonly name: string
@@ -39,7 +48,8 @@ export type L1 = {
   readonly head: Block
   readonly logs: (fromBlock: number, toBlock: number) => Promise<readonly DecodedLog[]>
   readonly view: (name: string, args?: readonly unknown[]) => Promise<readonly unknown[]>
-  readonly code: (address: string) => Promise<string>
+  /** At the head, or at an earlier block if the node keeps old states. */
+  readonly code: (address: string, block?: number) => Promise<string>
   readonly balanceOf: (token: string, holder: string) => Promise<bigint>
   readonly verifyProof: (
     address: string,
@@ -47,75 +57,10 @@ export type L1 = {
     input: readonly bigint[],
   ) => Promise<boolean>
   readonly transaction: (hash: string) => Promise<Call | null>
+  /** The hash of a block as the chain has it now; null if there is no such block. */
+  readonly blockHash: (number: number) => Promise<string | null>
   /** False if the block that everything was read at is no longer part of the chain. */
   readonly isHeadStillCanonical: () => Promise<boolean>
-}
-
-/** What could not be read, as opposed to what was read and is wrong. */
-export class ReadError extends Error {}
-/** The node was reached and said no: asking for less may help, asking again does not. */
-class RefusedError extends ReadError {}
-
-const TIMEOUT_MS = 30_000
-const ATTEMPT_COUNT = 4
-
-/** JSON-RPC over HTTP. Errors name the host only: the rest of an RPC address often is a key. */
-export function httpTransport(rpcUrl: string): Transport {
-  const { host } = parseUrl(rpcUrl)
-  let id = 0
-  const attempt = async (
-    method: string,
-    params: readonly unknown[],
-  ): Promise<{ value: unknown } | { retry: string }> => {
-    let response: Response
-    try {
-      response = await fetch(rpcUrl, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-        body: JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params }),
-      })
-    } catch (error) {
-      return {
-        retry:
-          error instanceof Error && error.name === 'TimeoutError'
-            ? 'no answer in time'
-            : 'no connection',
-      }
-    }
-    if (response.status === 429 || response.status >= 500)
-      return { retry: `HTTP ${response.status}` }
-    const body = (await response.json().catch(() => null)) as {
-      result?: unknown
-      error?: { message?: string }
-    } | null
-    if (body === null)
-      throw new ReadError(`${host} answered ${method} with HTTP ${response.status} and no JSON`)
-    if (body.error !== undefined)
-      throw new RefusedError(
-        `${host} refused ${method}: ${body.error.message ?? 'no reason given'}`,
-      )
-    return { value: body.result }
-  }
-  return async (method, params) => {
-    let problem = ''
-    for (let i = 0; i < ATTEMPT_COUNT; i++) {
-      if (i > 0) await new Promise((wake) => setTimeout(wake, 150 * 3 ** (i - 1)))
-      const answer = await attempt(method, params)
-      if ('value' in answer) return answer.value
-      problem = answer.retry
-    }
-    throw new ReadError(
-      `${host} could not be read: ${problem} (${method}, ${ATTEMPT_COUNT} attempts)`,
-    )
-  }
-}
-
-function parseUrl(rpcUrl: string): URL {
-  const url = URL.canParse(rpcUrl) ? new URL(rpcUrl) : null
-  if (url === null || !/^https?:$/.test(url.protocol))
-    throw new ReadError('the RPC address must be an http or https URL')
-  return url
 }
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`
@@ -131,6 +76,7 @@ export async function connect(
   const chainId = BigInt((await send('eth_chainId', [])) as string)
   const head = await blockOf(send, atBlock === undefined ? 'latest' : hex(atBlock))
   const tag = hex(head.number)
+  const reader: LogReader = { span: BLOCKS_AT_ONCE, isBounded: false }
   const call = async (
     abi: Interface,
     to: string,
@@ -149,9 +95,10 @@ export async function connect(
     contract: address,
     chainId,
     head,
-    logs: (fromBlock, toBlock) => readLogs(send, address, fromBlock, toBlock),
+    logs: (fromBlock, toBlock) => readLogs(send, address, fromBlock, toBlock, reader),
     view: (name, args = []) => call(cloister, address, name, args),
-    code: async (at) => (await send('eth_getCode', [at, tag])) as string,
+    code: async (at, block) =>
+      (await send('eth_getCode', [at, block === undefined ? tag : hex(block)])) as string,
     balanceOf: async (token, holder) =>
       (await call(erc20, token, 'balanceOf', [holder]))[0] as bigint,
     verifyProof: async (at, p, input) =>
@@ -182,6 +129,7 @@ export async function connect(
         block,
       }
     },
+    blockHash: (number) => hashOfBlock(send, number),
     isHeadStillCanonical: async () => (await blockOf(send, tag)).hash === head.hash,
   }
 }
@@ -196,51 +144,77 @@ async function blockOf(send: Transport, tag: string): Promise<Block> {
   return { number: Number(found.number), hash: found.hash, time: BigInt(found.timestamp) }
 }
 
-/**
- * Halves a range that the node finds too large. Logs of other ABIs are not ours and are skipped.
- */
+async function hashOfBlock(send: Transport, number: number): Promise<string | null> {
+  const found = (await send('eth_getBlockByNumber', [hex(number), false])) as {
+    hash: string
+  } | null
+  return found?.hash ?? null
+}
+
+/** How many blocks the node lets itself be asked for; learned while reading. */
+type LogReader = { span: number; isBounded: boolean }
+/** Small enough for most public nodes; a node that still refuses gets halves. */
+const BLOCKS_AT_ONCE = 10_000
+
+type RawLog = {
+  readonly address: string
+  readonly topics: string[]
+  readonly data: string
+  readonly blockNumber: string
+  readonly logIndex: string
+  readonly transactionHash: string
+  readonly removed?: boolean
+}
+
+/** Every log of a range, in order, by as many requests as the node's limits make necessary. */
 async function readLogs(
   send: Transport,
   address: string,
   from: number,
   to: number,
+  reader: LogReader,
 ): Promise<readonly DecodedLog[]> {
-  type Raw = {
-    topics: string[]
-    data: string
-    blockNumber: string
-    logIndex: string
-    transactionHash: string
+  const logs: DecodedLog[] = []
+  for (let first = from; first <= to;) {
+    const last = Math.min(first + reader.span - 1, to)
+    try {
+      logs.push(...(await logsOfRange(send, address, first, last)))
+      first = last + 1
+      if (!reader.isBounded) reader.span = Math.min(2 * reader.span, BLOCKS_AT_ONCE)
+    } catch (error) {
+      const isTooMuch = error instanceof RefusedError || error instanceof OverloadedError
+      if (first === last || !isTooMuch) throw error
+      // What was refused once is refused again: from here on the node gets what it can take.
+      reader.span = Math.ceil((last - first + 1) / 2)
+      reader.isBounded = true
+    }
   }
-  let raw: Raw[]
-  try {
-    raw = (await send('eth_getLogs', [
-      { address, fromBlock: hex(from), toBlock: hex(to) },
-    ])) as Raw[]
-  } catch (error) {
-    if (from === to || !(error instanceof RefusedError)) throw error
-    const middle = Math.floor((from + to) / 2)
-    return [
-      ...(await readLogs(send, address, from, middle)),
-      ...(await readLogs(send, address, middle + 1, to)),
-    ]
-  }
-  const decoded = raw.flatMap(
-    ({ topics, data, blockNumber, logIndex, transactionHash }): DecodedLog[] => {
-      const parsed = cloister.parseLog({ topics, data })
-      return parsed === null
-        ? []
-        : [
-            {
-              name: parsed.name,
-              args: argsOf(parsed),
-              block: Number(blockNumber),
-              index: Number(logIndex),
-              transaction: transactionHash,
-            },
-          ]
-    },
-  )
+  return logs
+}
+
+/** Logs of other ABIs are not ours and are skipped; logs that were not asked for are a lie. */
+async function logsOfRange(
+  send: Transport,
+  address: string,
+  from: number,
+  to: number,
+): Promise<readonly DecodedLog[]> {
+  const asked = { address, fromBlock: hex(from), toBlock: hex(to) }
+  const raw = (await send('eth_getLogs', [asked])) as RawLog[]
+  const decoded = raw.flatMap((log): DecodedLog[] => {
+    const block = Number(log.blockNumber)
+    if (log.removed === true) return []
+    if (BigInt(log.address) !== BigInt(address) || !(block >= from && block <= to))
+      throw new ReadError(
+        `the RPC node was asked for logs of ${address} in blocks ${from} to ${to} and gave one ` +
+          `of ${log.address} in block ${block}`,
+      )
+    const parsed = cloister.parseLog({ topics: log.topics, data: log.data })
+    if (parsed === null) return []
+    const { name } = parsed
+    const place = { block, index: Number(log.logIndex), transaction: log.transactionHash }
+    return [{ name, args: argsOf(parsed), ...place }]
+  })
   return decoded.sort((a, b) => a.block - b.block || a.index - b.index)
 }
 
@@ -275,8 +249,8 @@ export function submissionsIn(input: string): readonly SubmittedBatch[] {
       found.push({
         shapeId: header[0] as bigint,
         newRoot: header[2] as bigint,
-        commitment: args[4] as bigint,
-        proof: [...(args[5] as readonly bigint[])],
+        commitment: args['commitment'] as bigint,
+        proof: [...(args['proof'] as readonly bigint[])],
       })
     } catch {
       // Four bytes that only look like the selector.

@@ -26,7 +26,9 @@ export function withdrawalLeaf(
 }
 
 function treeOf(contract: string, list: readonly Withdrawal[]): MerkleTree {
-  const leaves = list.map((withdrawal) => Buffer.from(bytesOf(withdrawalLeaf(contract, withdrawal))))
+  const leaves = list.map((withdrawal) =>
+    Buffer.from(bytesOf(withdrawalLeaf(contract, withdrawal))),
+  )
   return new MerkleTree(leaves, (data: Buffer) => Buffer.from(keccak_256(new Uint8Array(data))), {
     sortPairs: true,
   })

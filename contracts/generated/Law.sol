@@ -16,6 +16,9 @@ library Law {
     uint256 internal constant PAGE_LIFE_SECONDS = 65536;
     uint256 internal constant REQUEST_REGISTER = 1;
     uint256 internal constant REQUEST_ROTATE = 2;
+    uint256 internal constant REQUEST_FORCED_EXIT = 3;
+    uint256 internal constant MODE_NORMAL = 0;
+    uint256 internal constant MODE_REDUCE_ONLY = 1;
     uint256 internal constant WORD_DOMAIN = 0;
     uint256 internal constant WORD_BATCH_NUMBER = 1;
     uint256 internal constant WORD_TIME = 2;

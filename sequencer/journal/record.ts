@@ -1,11 +1,10 @@
 /** What comes from outside, as the journal records it. Whatever is drawn at random is drawn before. */
-import type { L1Request } from '../../circuits/batch.ts'
 import type { Account } from '../../circuits/account.ts'
 import type { Entry as Leg } from '../../circuits/page.ts'
 import type { Shape } from '../../circuits/params.ts'
 import type { Row } from '../../circuits/table.ts'
 import type { SignedPage } from '../admission.ts'
-import type { L1Deposit } from '../l1.ts'
+import type { L1Deposit, QueuedRequest } from '../l1.ts'
 import { decode, encode, type Plain } from './codec.ts'
 import { JournalError } from './journal.ts'
 
@@ -30,7 +29,7 @@ export type TablePosted = {
 }
 /** What L1 said since the last look, in its order. */
 export type L1Seen = {
-  readonly requests: readonly L1Request[]
+  readonly requests: readonly QueuedRequest[]
   readonly deposits: readonly L1Deposit[]
   readonly refundRequests: readonly bigint[]
   readonly settled: readonly Row[]
@@ -74,7 +73,10 @@ export type Input =
   | { readonly kind: 'tick' }
   | {
       readonly kind: 'batch'
-      readonly shape: Shape
+      /** That the house has keys for, the usual one first; the core chooses among them. */
+      readonly shapes: readonly Shape[]
+      /** What L1 could pay out of each token that a waiting forced exit asks for, in lots. */
+      readonly freeVaults: ReadonlyMap<number, bigint>
       readonly nonce: bigint
       /** Of the commitment. */
       readonly salt: bigint

@@ -1,7 +1,6 @@
 /** What the law costs: constraints and gas of each shape, proofs on this machine, and peers. */
 import { availableParallelism, cpus } from 'node:os'
 import { Command } from 'commander'
-import { SHAPES } from '../../circuits/params.ts'
 import { shapeNamed } from '../../prover/artifacts.ts'
 import { admissionCost, type AdmissionCost } from './admission.ts'
 import { journalCost, type JournalCost } from './journal.ts'
@@ -11,12 +10,14 @@ import { proofCostOf, type ProofCost } from './prove.ts'
 import type { ShapeCost } from './shapes.ts'
 import { count, megabytes, seconds, tableText } from './table.ts'
 import { wideCost } from './wide.ts'
+import { tableReport, worldsReport } from './worlds.ts'
 
 type Options = {
   readonly shapes?: true
   readonly json?: true
   readonly wide?: true
   readonly journal?: true
+  readonly worlds?: true
   readonly prove: string
   readonly only: string
 }
@@ -54,7 +55,8 @@ function printShapes(costs: readonly ShapeCost[]): void {
     costs.map((c) => [c.name, count(c.pages), count(c.trades), count(c.accounts),
       count(c.constraints), count(c.perTrade), count(c.perAccount), count(c.gas),
       count(c.gasPerTrade)])))
-  const sparse = SHAPES.filter(isSparse).map(({ name }) => name).join(', ')
+  const sparse = costs.map(({ name }) => shapeNamed(name)).filter(isSparse)
+    .map(({ name }) => name).join(', ')
   print('\nA trade is one leg seen from both sides: packages have two legs on average and take two\n'
     + `pages. In ${sparse} every account trades one leg; there the figure an account counts.\n`)
 }
@@ -100,6 +102,7 @@ const command = new Command('bench')
   .option('--only <shapes>', 'shapes to count, with commas, or none', ORDER.join(','))
   .option('--journal', 'only: how fast records become durable and are replayed')
   .option('--wide', 'only: compile the mini shape at 36 balances and 32 worlds')
+  .option('--worlds', 'only: what sixteen and thirty-two worlds see of random books; a table\'s time')
   .addHelpText('after', '\nProgress goes to stderr. Proving standard takes minutes and gigabytes:\n'
     + '  npm run bench -- --prove standard')
   .parse()
@@ -109,6 +112,8 @@ if (options.journal) {
   const journal = await journalCost(progress)
   if (options.json) print(JSON.stringify({ journal }))
   else printJournal(journal)
+} else if (options.worlds) {
+  print(`${worldsReport(1000)}\n\n${tableReport()}`)
 } else if (options.wide) {
   progress('compiling mini at 36 balances and 32 worlds')
   const wide = await wideCost()
@@ -129,6 +134,7 @@ if (options.journal) {
       printProofs(proofs)
       printAdmission(admission)
       printJournal(journal)
+      print(`${tableReport()}\n`)
       printPeers()
     }
   }

@@ -158,7 +158,7 @@ export class TestChain {
       .then(mined)
     const table = tableOf(chain.house.rows)
     await chain.cloister
-      .getFunction('postTable')(table.root, table.marksRoot, `0x${'00'.repeat(32)}`, '0x')
+      .getFunction('postTable')(table.root, table.marksRoot, `0x${'00'.repeat(32)}`, '0x', true)
       .then(mined)
     return chain
   }

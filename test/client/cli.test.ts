@@ -6,8 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { main } from '../../client/cli/main.ts'
 import { failureOf, RefusedByRule } from '../../client/cli/failures.ts'
 import { MemberStore } from '../../client/cli/store.ts'
-import { dollars, legsInWords, parseAccount, parseAddress, parseDollars, parseLeg, parseLegs } from
-  '../../client/cli/terms.ts'
+import {
+  dollars,
+  legsInWords,
+  parseAccount,
+  parseAddress,
+  parseDollars,
+  parseLeg,
+  parseLegs,
+} from '../../client/cli/terms.ts'
 
 let folder: string
 beforeAll(() => {
@@ -22,7 +29,14 @@ afterAll(() => {
 async function cloister(...argv: string[]) {
   let out = ''
   let err = ''
-  const code = await main(argv, { out: (t) => { out += t }, err: (t) => { err += t } })
+  const code = await main(argv, {
+    out: (t) => {
+      out += t
+    },
+    err: (t) => {
+      err += t
+    },
+  })
   return { code, out, err }
 }
 
@@ -30,8 +44,18 @@ describe('help', () => {
   it('teaches the whole walk with examples, exit codes and where keys lie', async () => {
     const { code, out } = await cloister('--help')
     expect(code).toBe(0)
-    for (const word of ['account', 'deposit', 'trade', 'withdraw', 'claim', 'status', 'audit',
-      'npm start -- --stay', 'Exit codes', 'mode 0600'])
+    for (const word of [
+      'account',
+      'deposit',
+      'trade',
+      'withdraw',
+      'claim',
+      'status',
+      'audit',
+      'npm start -- --stay',
+      'Exit codes',
+      'mode 0600',
+    ])
       expect(out).toContain(word)
   })
 
@@ -76,24 +100,36 @@ describe('a bad command line', () => {
     const { code, out, err } = await cloister('deposit', 'ANN', '0', '--json')
     expect(code).toBe(2)
     expect(err).toBe('')
-    expect(JSON.parse(out)).toEqual({ ok: false, exitCode: 2, rule: null,
-      message: 'an amount must be more than zero' })
+    expect(JSON.parse(out)).toEqual({
+      ok: false,
+      exitCode: 2,
+      rule: null,
+      message: 'an amount must be more than zero',
+    })
   })
 })
 
 describe('no running day', () => {
   it.each([[['status']], [['account', 'new', 'ANN']], [['audit']]])(
-    '%j says how to start one', async (argv) => {
+    '%j says how to start one',
+    async (argv) => {
       const { code, err } = await cloister(...argv, '--dir', join(folder, 'nobody'))
       expect(code).toBe(2)
       expect(err).toContain('no day is running')
       expect(err).toContain('npm start -- --stay')
-    })
+    },
+  )
 
   it('is also said of a day that has ended', async () => {
     const day = join(folder, 'day.json')
-    writeFileSync(day, JSON.stringify({ url: 'http://127.0.0.1:1', rpcUrl: 'http://127.0.0.1:1',
-      contract: `0x${'11'.repeat(20)}` }))
+    writeFileSync(
+      day,
+      JSON.stringify({
+        url: 'http://127.0.0.1:1',
+        rpcUrl: 'http://127.0.0.1:1',
+        contract: `0x${'11'.repeat(20)}`,
+      }),
+    )
     const { code, err } = await cloister('status')
     rmSync(day)
     expect(code).toBe(2)
@@ -121,42 +157,78 @@ describe('no running day', () => {
 
 describe('amounts', () => {
   it.each([
-    ['1', 1_000_000n], ['0.25', 250_000n], ['0.000001', 1n], ['250000', 250_000_000_000n],
-    ['36028797018.963967', (1n << 55n) - 1n], ['007.5', 7_500_000n],
+    ['1', 1_000_000n],
+    ['0.25', 250_000n],
+    ['0.000001', 1n],
+    ['250000', 250_000_000_000n],
+    ['36028797018.963967', (1n << 55n) - 1n],
+    ['007.5', 7_500_000n],
   ])('%s dollars', (text, micro) => expect(parseDollars(text)).toBe(micro))
 
-  it.each(['0.0000001', '-1', '0', '0.000000', '', '.5', '5.', '1e3', '1,000', ' 1', '0x10', 'NaN',
-    '36028797018.963968', '99999999999999999999999'])('"%s" is none', (text) =>
-    expect(() => parseDollars(text)).toThrow())
+  it.each([
+    '0.0000001',
+    '-1',
+    '0',
+    '0.000000',
+    '',
+    '.5',
+    '5.',
+    '1e3',
+    '1,000',
+    ' 1',
+    '0x10',
+    'NaN',
+    '36028797018.963968',
+    '99999999999999999999999',
+  ])('"%s" is none', (text) => expect(() => parseDollars(text)).toThrow())
 
   it.each([
-    [0n, '$0.00'], [1n, '$0.000001'], [1_500_000n, '$1.50'], [-75_250_000n, '-$75.25'],
-    [1_234_567_890_120n, '$1,234,567.89012'], [1_000_000_000n, '$1,000.00'],
+    [0n, '$0.00'],
+    [1n, '$0.000001'],
+    [1_500_000n, '$1.50'],
+    [-75_250_000n, '-$75.25'],
+    [1_234_567_890_120n, '$1,234,567.89012'],
+    [1_000_000_000n, '$1,000.00'],
   ])('%s micro-dollars are printed', (micro, text) => expect(dollars(micro)).toBe(text))
 })
 
 describe('legs', () => {
   it('are read as the trades file has them', () => {
-    expect(parseLeg('BTC-27MAR20:-2@79.25'))
-      .toEqual({ instrument: 1025, quantity: -2n, price: 79_250_000n })
+    expect(parseLeg('BTC-27MAR20:-2@79.25')).toEqual({
+      instrument: 1025,
+      quantity: -2n,
+      price: 79_250_000n,
+    })
     expect(parseLeg('ID-1030:1@0')).toEqual({ instrument: 1030, quantity: 1n, price: 0n })
     expect(parseLeg('1031:1@0.000001').price).toBe(1n)
   })
-  it.each(['BTC-27MAR20', 'BTC-27MAR20:0@1', 'BTC-27MAR20:1.5@1', 'BTC-27MAR20:1@-1',
-    'BTC-27MAR20:1@1.0000001', 'GOLD:1@1', 'toString:1@1', '0:1@1', '268435456:1@1'])(
-    '"%s" is none', (text) => expect(() => parseLeg(text)).toThrow())
+  it.each([
+    'BTC-27MAR20',
+    'BTC-27MAR20:0@1',
+    'BTC-27MAR20:1.5@1',
+    'BTC-27MAR20:1@-1',
+    'BTC-27MAR20:1@1.0000001',
+    'GOLD:1@1',
+    'toString:1@1',
+    '0:1@1',
+    '268435456:1@1',
+  ])('"%s" is none', (text) => expect(() => parseLeg(text)).toThrow())
   it('are three at most', () =>
     expect(() => parseLegs(Array<string>(4).fill('1025:1@1'))).toThrow('3 at most'))
   it('are said from the side they belong to', () =>
-    expect(legsInWords([{ instrument: 1025, quantity: '-2', price: '79250000' }]))
-      .toBe('sell 2 lots BTC-27MAR20 at $79.25 a lot'))
+    expect(legsInWords([{ instrument: 1025, quantity: '-2', price: '79250000' }])).toBe(
+      'sell 2 lots BTC-27MAR20 at $79.25 a lot',
+    ))
 })
 
 describe('accounts and addresses', () => {
   it.each(['15', '-1', '1.5', '262144', 'ANN', ''])('"%s" is no account', (text) =>
-    expect(() => parseAccount(text)).toThrow())
+    expect(() => parseAccount(text)).toThrow(),
+  )
   it.each([`0x${'00'.repeat(20)}`, '0x12', 'ANN', '0x52908400098527886E0F7030069857D2E4169Ee7'])(
-    '"%s" is not paid to', (text) => expect(() => parseAddress(text)).toThrow())
+    '"%s" is not paid to',
+    (text) => expect(() => parseAddress(text)).toThrow(),
+  )
 })
 
 describe('failures', () => {
@@ -175,8 +247,12 @@ describe('failures', () => {
 })
 
 describe('the directory of a member', () => {
-  const start = { chainId: '31337', contract: `0x${'11'.repeat(20)}`, token: `0x${'22'.repeat(20)}`,
-    rpcUrl: 'http://127.0.0.1:1' }
+  const start = {
+    chainId: '31337',
+    contract: `0x${'11'.repeat(20)}`,
+    token: `0x${'22'.repeat(20)}`,
+    rpcUrl: 'http://127.0.0.1:1',
+  }
 
   it('is readable by its owner alone and keeps what is saved', async () => {
     const store = new MemberStore('ANN', join(folder, 'ann'))

@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { ownerKeyHash, viewKeyHash } from '../../circuits/account.ts'
-import { HouseApi, type HouseStatus } from '../../client/api.ts'
-import { JournalError } from '../../client/journal.ts'
-import type { MemberKeys } from '../../client/keys.ts'
+import { HouseApi, type HouseStatus, type TicketView } from '../../client/api.ts'
+import { headAfter, stampOf } from '../../circuits/page.ts'
+import { JournalError, STAMP_BOUND_SECONDS } from '../../client/journal.ts'
+import { memberKeys, type MemberKeys } from '../../client/keys.ts'
 import { replay } from '../../client/l1/replay.ts'
 import { Member } from '../../client/member.ts'
+import { pageOf } from '../../client/pages.ts'
+import { makeReceipt } from '../../client/receipt.ts'
 import type { House, Member as LawMember } from '../law/house.ts'
 import { DOMAIN, SyntheticL1 } from './synthetic.ts'
 
@@ -27,6 +30,8 @@ const keysOf = ({ key, viewKey }: Pick<LawMember, 'key' | 'viewKey'>): MemberKey
 /** A house that takes every page and says so. */
 class AgreeingApi extends HouseApi {
   signedAs: unknown = null
+  pageCount = 0
+  ticket: TicketView | null = null
   constructor() {
     super('http://127.0.0.1:1')
   }
@@ -38,7 +43,11 @@ class AgreeingApi extends HouseApi {
     super.authenticate(account, key, domain)
   }
   override async page() {
+    this.pageCount++
     return { head: '0', complete: false, receipt: null }
+  }
+  override async tickets() {
+    return this.ticket === null ? [] : [this.ticket]
   }
 }
 
@@ -94,5 +103,75 @@ describe('sync', () => {
     house.rotate(a)
     l1.batch()
     expect(() => member.sync(rebuilt())).toThrow('the view key does not open')
+  })
+})
+
+describe('a member signs no trade', () => {
+  let api: AgreeingApi
+  let member: Member
+  const now = (): bigint => BigInt(Math.floor(Date.now() / 1000))
+  const stamped = (seconds: bigint, over: Partial<TicketView> = {}): TicketView => ({
+    id: 't1',
+    clientId: 'mine',
+    state: 'stamped',
+    role: 'proposer',
+    counterparty: 17,
+    stamp: `${stampOf(seconds, 0n)}`,
+    payload: '1',
+    batch: null,
+    entries: [{ instrument: 1024, quantity: '1', price: '5' }],
+    isSigned: true,
+    refused: null,
+    receipt: null,
+    ...over,
+  })
+  beforeEach(async () => {
+    api = new AgreeingApi()
+    member = await new Member({
+      api,
+      l1: undefined as never,
+      keys: memberKeys(new Uint8Array(32).fill(3), 'A'),
+      record: { account: 16, deposits: 0 },
+      journalPath: join(dir, `${count++}`),
+    }).connect()
+  })
+
+  it.each([-STAMP_BOUND_SECONDS - 5n, STAMP_BOUND_SECONDS + 5n])(
+    'whose stamp is %s seconds off its clock',
+    async (offset) => {
+      const before = member.journal.state
+      await expect(member.settleTicket(stamped(now() + offset))).rejects.toThrow('the stamp is')
+      expect(api.pageCount).toBe(0)
+      expect(member.journal.state).toEqual(before)
+    },
+  )
+
+  it('on top of one that was refused', async () => {
+    const ticket = stamped(now())
+    api.ticket = { ...ticket, state: 'refused', refused: 'TradeMustMatch' }
+    expect(await member.settleTicket(ticket)).toMatchObject({ rule: 'TradeMustMatch' })
+    // A refused page is taken back, and the next one stands on the same head.
+    expect(member.journal.state.pending).toEqual([])
+    expect(member.journal.state.head).toBe(member.journal.state.settledHead)
+  })
+
+  it('with itself, nor one whose terms are out of form', async () => {
+    for (const over of [{ counterparty: 16 }, { counterparty: 3 }])
+      await expect(member.settleTicket(stamped(now(), over))).rejects.toThrow(JournalError)
+    expect(api.pageCount).toBe(0)
+  })
+
+  it('and takes no receipt that the operator has not signed', async () => {
+    const ticket = stamped(now())
+    const head = headAfter(member.journal.state.head, pageOf(16, ticket, 100n))
+    const body = { account: 16, head, time: 5n }
+    const { signature } = makeReceipt(DOMAIN, body, new Uint8Array(32).fill(6))
+    api.ticket = {
+      ...ticket,
+      state: 'accepted',
+      receipt: { head: `${head}`, time: 5, signature },
+    }
+    await expect(member.settleTicket(ticket)).rejects.toThrow('ReceiptMustVerify')
+    expect(member.journal.state.receipts.size).toBe(0)
   })
 })

@@ -1,8 +1,9 @@
 /** Events as L1 would emit them for a house in memory: no chain, no proofs. */
 import { viewKeyHash, leafHash, type Account } from '../../circuits/account.ts'
-import type { BatchPlan, BatchTrace, Credit, L1Request } from '../../circuits/batch.ts'
+import type { BatchPlan, BatchTrace, Credit, KeyRequest, L1Request } from '../../circuits/batch.ts'
 import { SHAPES, type Shape } from '../../circuits/params.ts'
 import { settledRow, settlementsOf, tableOf } from '../../circuits/table.ts'
+import { challengeOf, domainOf } from '../../client/l1/batch-words.ts'
 import type { EventBody, L1Event } from '../../client/l1/events.ts'
 import { DOMAIN, House, START, type Member } from '../law/house.ts'
 
@@ -10,13 +11,21 @@ export { DOMAIN }
 const ADDRESS = `0x${'11'.repeat(20)}`
 export const SHAPE = SHAPES.find((shape) => shape.name === 'mini') as Shape
 
+const KEY_HASH = `0x${'22'.repeat(32)}`
+/** Of a chain and contract that the words are to be bound to. */
+export type Home = { readonly chainId: bigint; readonly contract: string }
+
 /** A house that tells L1 what happens. */
 export class SyntheticL1 {
-  readonly house = new House()
+  readonly house: House
   readonly events: L1Event[] = []
+  /** Without a home the domain is DOMAIN and the challenge any number. */
+  readonly home: Home | null
   private queue: L1Request[] = []
 
-  constructor() {
+  constructor(home: Home | null = null, seed?: string) {
+    this.home = home
+    this.house = new House(seed)
     const fee = this.house.accounts.get(0) as Account
     this.emit({
       kind: 'genesis',
@@ -32,7 +41,7 @@ export class SyntheticL1 {
       id: 7,
       name: SHAPE.name,
       verifier: ADDRESS,
-      keyHash: `0x${'22'.repeat(32)}`,
+      keyHash: KEY_HASH,
       isDevelopmentKey: true,
       sizes: SHAPE,
     })
@@ -69,7 +78,7 @@ export class SyntheticL1 {
     return member
   }
 
-  request(request: L1Request): void {
+  request(request: KeyRequest): void {
     this.queue.push(request)
     this.emit({
       kind: 'request',
@@ -107,19 +116,26 @@ export class SyntheticL1 {
 
   /** Serves the whole queue and takes the result over as the new state. */
   batch(parts: Partial<BatchPlan> = {}): BatchTrace {
-    const outcome = this.house.execute(this.house.plan({ requests: this.queue, ...parts }))
+    const base = this.house.plan({ requests: this.queue, ...parts })
+    const domain = this.home === null ? DOMAIN : domainOf(this.home.chainId, this.home.contract)
+    const outcome = this.house.execute({ ...base, context: { ...base.context, domain } })
     if (!outcome.ok) throw new Error(`${outcome.rejection.rule}: ${outcome.rejection.detail}`)
     this.queue = []
     const built = this.house.build(SHAPE, outcome.trace)
     this.house.accept(outcome.trace)
+    const { commitment, words } = built
+    const x =
+      this.home === null
+        ? 5n
+        : challengeOf({ ...this.home, keyHash: KEY_HASH, commitment }, words).x
     this.emit({
       kind: 'batch',
       number: this.house.batchNumber,
       shapeId: 7,
       newRoot: built.newRoot,
-      commitment: built.commitment,
-      x: 5n,
-      words: built.words,
+      commitment,
+      x,
+      words,
     })
     return outcome.trace
   }

@@ -87,3 +87,58 @@ contract ReentrantToken is ERC20("Reentrant", "RE"), Mintable {
         if (_target != address(0)) (succeeded, answer) = _target.call(_call);
     }
 }
+
+/// @title Moves nothing to or from an address that it was told to refuse.
+contract BlacklistToken is ERC20("Picky", "PICKY"), Mintable {
+    mapping(address holder => bool) private _isBanned;
+
+    function ban(address holder) external {
+        _isBanned[holder] = true;
+    }
+
+    function _update(address from, address to, uint256 amount) internal override {
+        require(!_isBanned[from] && !_isBanned[to], "banned");
+        super._update(from, to, amount);
+    }
+}
+
+/// @title Refuses everything while it is paused.
+contract PausedToken is ERC20("Paused", "WAIT"), Mintable {
+    bool private _isPaused;
+
+    function pause(bool isPaused) external {
+        _isPaused = isPaused;
+    }
+
+    function _update(address from, address to, uint256 amount) internal override {
+        require(!_isPaused, "paused");
+        super._update(from, to, amount);
+    }
+}
+
+/// @title Balances that shrink when somebody says so.
+contract RebaseToken is ERC20("Rebase", "LESS"), Mintable {
+    function shrink(address holder, uint256 amount) external {
+        _burn(holder, amount);
+    }
+}
+
+/// @title A token with as many decimals as it is told.
+contract DecimalsToken is ERC20("Decimals", "DEC"), Mintable {
+    uint8 private immutable _places;
+
+    constructor(uint8 places) {
+        _places = places;
+    }
+
+    function decimals() public view override returns (uint8) {
+        return _places;
+    }
+}
+
+/// @title Takes deposits, and pays nothing while it says false.
+contract StingyToken is ERC20("Stingy", "NO"), Mintable {
+    function transfer(address, uint256) public pure override returns (bool) {
+        return false;
+    }
+}

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import {
-  KEY_HASH, REFUND_DELAY, batchArguments, configuration, createBatch, createWorld, deploy,
-    mustRefuse, send,
+  KEY_HASH, REFUND_DELAY, batchArguments, configuration, createBatch, createWorld, TERMS, deploy,
+    deployCloister, mustRefuse, send,
 } from './l1.ts'
 
 test('the constructor fixes genesis and says what readers need', async () => {
-  const cloister = await deploy('Cloister', await configuration())
+  const cloister = await deployCloister(await configuration())
   const address = await cloister.getAddress()
   const [event] = await cloister.queryFilter('Genesis')
   expect([...(event as ethers.EventLog).args]).toEqual([4242n, 1n, 2n, 3n])
@@ -24,9 +24,22 @@ test('the constructor refuses aliases and a refund that comes before a page dies
   const roots = ['genesisRoot', 'feeAccountLeaf', 'feeAccountViewKeyHash', 'feeAccountMeta',
     'settlementRoot']
   const refuse = async (error: string, overrides: object) =>
-    expect(deploy('Cloister', await configuration(overrides))).rejects.toThrow(error)
+    expect(deployCloister(await configuration(overrides))).rejects.toThrow(error)
   for (const name of roots) await refuse('WordMustBeBelowModulus', { [name]: FIELD_MODULUS })
-  await refuse('RefundDelayMustExceedPageLife', { refundDelay: 65_536n })
+  const year = 365n * 86_400n
+  const bad: readonly [keyof typeof TERMS, bigint][] = [
+    ['refundDelay', 65_536n], ['refundDelay', year + 1n], ['batchDelay', 65_536n],
+    ['batchDelay', year + 1n], ['tableLife', 0n], ['tableDelay', TERMS.tableLife],
+    ['tableDelay', year + 1n], ['forceDelay', 0n], ['fullDelay', 0n], ['fullDelay', year + 1n],
+    ['unwindDelay', TERMS.forceDelay - 1n], ['unwindDelay', year + 1n], ['flagDelay', 0n],
+    ['flagDelay', TERMS.sweepEpoch + 1n], ['lateSweepDelay', 2n * TERMS.sweepEpoch - 1n],
+    ['sweepDelay', TERMS.lateSweepDelay], ['sweepDelay', year + 1n], ['callDelay', 0n],
+    ['callDelay', year + 1n], ['claimsWindow', 86_399n], ['claimsWindow', year + 1n],
+    ['forcePrice', 0n], ['forcePrice', 1n << 64n],
+  ]
+  for (const [name, value] of bad) {
+    await refuse('TermsMustFit', { terms: { ...TERMS, [name]: value } })
+  }
   await refuse('FeeMustBeInRange', { fee: 1n << 40n })
 })
 
@@ -39,8 +52,10 @@ test('every role does its own work only', async () => {
     ['addToken', [2n, world.address, 1n, 1n], admin],
     ['addShape', shape, admin],
     ['setFee', [1n], admin],
+    ['setMode', [1n], admin],
     ['submitBatch', batch, operator],
-    ['postTable', [1n, 1n, ethers.ZeroHash, '0x'], oracle],
+    ['postTable', [1n, 1n, ethers.ZeroHash, '0x', true], oracle],
+    ['confirmTable', [1n], oracle],
     ['postSettlement', [[], [], 1n], oracle],
   ]
   for (const [name, args, owner] of calls) {

@@ -117,7 +117,7 @@ test('the statement changes with everything that L1 fills in', async () => {
   // What comes later in the queues, and a new table beside the named one, changes nothing.
   await register(world, world.members[2]!, keyOf(5), 9n)
   await send(world.members[0]!, world.cloister, 'deposit', 1n, 1n, 1n)
-  await send(world.oracle, world.cloister, 'postTable', 950n, 1n, ethers.ZeroHash, '0x')
+  await send(world.oracle, world.cloister, 'postTable', 950n, 1n, ethers.ZeroHash, '0x', true)
   await submit(world, batch)
 })
 
@@ -203,7 +203,7 @@ test('time never goes back, is never ahead, and lags by less than the life of a 
 
 test('the table is the latest or the one before, and never an older one than before', async () => {
   const world = await accepting()
-  const post = () => send(world.oracle, world.cloister, 'postTable', 5n, 6n, ethers.ZeroHash, '0x')
+  const post = () => send(world.oracle, world.cloister, 'postTable', 5n, 6n, ethers.ZeroHash, '0x', true)
   await refuse(world, 'TableMustBeCurrent', await createBatch(world, { tableNumber: 0n }))
   await refuse(world, 'TableMustBeCurrent', await createBatch(world, { tableNumber: 2n }))
   await post()

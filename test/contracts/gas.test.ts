@@ -53,7 +53,7 @@ test('the other calls', async () => {
   await say('a request for a refund', send(alice, cloister, 'requestRefund', 2n))
   await say('a table with 1,024 bytes of marks',
     send(oracle, cloister, 'postTable', keyOf(5)[0], keyOf(6)[0], '0x' + '11'.repeat(32),
-    '0x' + '11'.repeat(1024)))
+    '0x' + '11'.repeat(1024), true))
   await say('a settlement of one instrument', send(oracle, cloister, 'postSettlement', [5000n],
     [-123456n], keyOf(7)[0]))
   const [payment] = payments(world, 1)

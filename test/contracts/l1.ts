@@ -11,6 +11,7 @@ import {
   ACCOUNT_WORDS, DEPOSIT_WORDS, REQUEST_WORDS, WITHDRAWAL_WORDS, evaluateWords, headerWords,
   type HeaderWord,
 } from '../../circuits/words.ts'
+import { mergedAbi } from '../../sequencer/solidity.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 process.env.HARDHAT_CONFIG ??= join(root, 'hardhat.config.cjs')
@@ -22,13 +23,22 @@ await compileOnce()
 export const provider = new ethers.BrowserProvider(hre.network.provider, undefined,
   { cacheTimeout: -1 })
 export const REFUND_DELAY = 100_000n
+const DAY = 86_400n
+export const TERMS = {
+  refundDelay: REFUND_DELAY, forceDelay: 3n * DAY, fullDelay: 2n * DAY, unwindDelay: 5n * DAY,
+  batchDelay: 6n * DAY, tableDelay: 7n * DAY, sweepDelay: 40n * DAY, tableLife: 4n * DAY,
+  lateSweepDelay: 30n * DAY, sweepEpoch: DAY, flagDelay: 3_600n, callDelay: DAY,
+  claimsWindow: 10n * DAY, forcePrice: 10n ** 15n,
+} as const
 export const FEE = 2_500n
 export const DOLLAR_UNIT = 100n
 export const LOT_CAP = (1n << 55n) - 1n
 export const SETTLEMENT_ROOT = 777n
 export const GENESIS_ROOT = 4242n
 export const KEY_HASH = ethers.id('a verifying key')
-export const SHAPE_IDS = { mini: 1n, small: 2n, sparse: 3n, standard: 4n, large: 5n } as const
+export const SHAPE_IDS = {
+  mini: 1n, small: 2n, sparse: 3n, standard: 4n, large: 5n, entry: 6n,
+} as const
 /** Points of both groups, so that a verifier that does its pairing work finds valid input. */
 export const PROOF: readonly bigint[] = [
   1n, 2n,
@@ -61,11 +71,16 @@ async function compileOnce(): Promise<void> {
 }
 
 export async function deploy(name: string, ...args: unknown[]): Promise<ethers.Contract> {
-  const { abi, bytecode } = await hre.artifacts.readArtifact(name)
+  return deployCompiled(await hre.artifacts.readArtifact(name), ...args)
+}
+
+export async function deployCompiled(
+  { abi, bytecode }: { readonly abi: unknown; readonly bytecode: string }, ...args: unknown[]
+): Promise<ethers.Contract> {
   const [from] = (await provider.send('eth_accounts', [])) as string[]
-  const request = await new ethers.ContractFactory(abi, bytecode).getDeployTransaction(...args)
+  const request = await new ethers.ContractFactory(abi as ethers.InterfaceAbi, bytecode).getDeployTransaction(...args)
   const receipt = await sendRaw(from as string, { data: request.data })
-  return new ethers.Contract(receipt.contractAddress as string, abi, provider)
+  return new ethers.Contract(receipt.contractAddress as string, abi as ethers.InterfaceAbi, provider)
 }
 
 async function sendRaw(from: string, request: object): Promise<ethers.TransactionReceipt> {
@@ -84,15 +99,32 @@ export async function send(
   return sendRaw(from, { to: await contract.getAddress(), data })
 }
 
+/** The same with ETH. */
+export async function sendPaid(
+  from: string, wei: bigint, contract: ethers.Contract, name: string, ...args: unknown[]
+): Promise<ethers.TransactionReceipt> {
+  const data = contract.interface.encodeFunctionData(name, args)
+  return sendRaw(from, { to: await contract.getAddress(), data, value: `0x${wei.toString(16)}` })
+}
+
 /** The call must be refused with the named custom error; returns the error's arguments. */
 export async function mustRefuse(
   error: string, from: string, contract: ethers.Contract, name: string, ...args: unknown[]
 ): Promise<ethers.Result> {
+  return mustRefusePaid(error, from, 0n, contract, name, ...args)
+}
+
+/** The same with ETH. */
+export async function mustRefusePaid(
+  error: string, from: string, wei: bigint, contract: ethers.Contract, name: string,
+  ...args: unknown[]
+): Promise<ethers.Result> {
   const data = contract.interface.encodeFunctionData(name, args)
   const to = await contract.getAddress()
+  const value = `0x${wei.toString(16)}`
   let revert: string | undefined
   try {
-    await provider.send('eth_call', [{ from, to, data, gas: '0x989680' }, 'latest'])
+    await provider.send('eth_call', [{ from, to, data, value, gas: '0x989680' }, 'latest'])
   } catch (thrown) {
     revert = revertData(thrown)
   }
@@ -129,15 +161,27 @@ export async function configuration(overrides: object = {}): Promise<object> {
   return {
     admin, operator, oracle, genesisRoot: GENESIS_ROOT, feeAccountLeaf: 1n,
     feeAccountViewKeyHash: 2n, feeAccountMeta: 3n, settlementRoot: SETTLEMENT_ROOT, fee: FEE,
-    refundDelay: REFUND_DELAY, ...overrides,
+    terms: TERMS, ...overrides,
   }
 }
 
+/** Both halves, as one contract with the ABI of both. */
+export async function deployCloister(settings: object): Promise<ethers.Contract> {
+  const extension = await deploy('CloisterExtension', (settings as { terms: object }).terms)
+  const core = await deploy('Cloister', settings, await extension.getAddress())
+  const [{ abi }, { abi: rest }] = await Promise.all([
+    hre.artifacts.readArtifact('Cloister'), hre.artifacts.readArtifact('CloisterExtension'),
+  ])
+  return new ethers.Contract(await core.getAddress(), mergedAbi(abi, rest) as never, provider)
+}
+
 /** The contract with cash listed, all shapes added, one table posted, and rich members. */
-export async function createWorld(verifierName = 'ExpectingVerifier'): Promise<World> {
+export async function createWorld(
+  verifierName = 'ExpectingVerifier', terms: object = TERMS,
+): Promise<World> {
   const [admin, operator, oracle, ...members] = (await provider.send('eth_accounts',
     [])) as string[]
-  const cloister = await deploy('Cloister', await configuration())
+  const cloister = await deployCloister(await configuration({ terms }))
   const address = await cloister.getAddress()
   const dollar = await deploy('TestDollar')
   const verifier = await deploy(verifierName)
@@ -149,7 +193,7 @@ export async function createWorld(verifierName = 'ExpectingVerifier'): Promise<W
       shape.requests, await verifier.getAddress(), KEY_HASH, true, shape.name,
     )
   }
-  await send(oracle!, cloister, 'postTable', 900n, 901n, ethers.id('worlds'), '0x1234')
+  await send(oracle!, cloister, 'postTable', 900n, 901n, ethers.id('worlds'), '0x1234', true)
   for (const member of members.slice(0, 4)) {
     await send(member, dollar, 'mint', member, 1n << 62n)
     await send(member, dollar, 'approve', address, ethers.MaxUint256)
@@ -200,6 +244,7 @@ export type Batch = {
   readonly requestCount: bigint
   readonly depositIds: readonly bigint[]
   readonly withdrawals: readonly { token: bigint; amount: bigint; to: string }[]
+  readonly forcedPayments: readonly bigint[]
   readonly accountWords: readonly bigint[]
   readonly commitment: bigint
 }
@@ -218,7 +263,7 @@ export async function createBatch(world: World, overrides: Partial<Batch> = {}):
   return {
     shape, time: await now(), newRoot: wordOf('a new root'), requestCount: 0n,
     tableNumber: await world.cloister.getFunction('tableNumber')(), batchNonce: wordOf('a nonce'),
-    depositIds: [], withdrawals: [], accountWords, commitment: wordOf('a commitment'), ...overrides,
+    depositIds: [], withdrawals: [], forcedPayments: [], accountWords, commitment: wordOf('a commitment'), ...overrides,
   }
 }
 
@@ -227,7 +272,7 @@ export function batchArguments(batch: Batch): readonly unknown[] {
   const shapeId = SHAPE_IDS[shape.name as keyof typeof SHAPE_IDS]
   return [
     { shapeId, time, newRoot, tableNumber, batchNonce, requestCount }, batch.depositIds,
-    batch.withdrawals, batch.accountWords, batch.commitment, PROOF,
+    batch.withdrawals, batch.forcedPayments, batch.accountWords, batch.commitment, PROOF,
   ]
 }
 
@@ -239,20 +284,36 @@ export function submit(world: World, batch: Batch): Promise<ethers.TransactionRe
 export async function wordsOf(world: World, batch: Batch): Promise<readonly bigint[]> {
   const ask = (name: string, ...args: unknown[]) => world.cloister.getFunction(name)(...args)
   const number: bigint = await ask('batchNumber')
-  const tableRoot: bigint = (await ask('tables', batch.tableNumber)).root
+  const table = await ask('tables', batch.tableNumber)
+  const tableRoot: bigint = table.root
+  const confirmed: bigint = await ask('confirmedTableNumber')
+  const { tableLife } = await ask('terms')
+  const isServing = table.isConfirmed && confirmed === await ask('tableNumber')
+    && (await now()) <= table.time + tableLife
   const requestWords: bigint[] = []
   let registrations = 0n
+  let forced = 0
+  const spent = new Map<bigint, bigint>()
   const served: bigint = await ask('served')
   for (let serial = served; serial < served + batch.requestCount; serial++) {
     const { kind, account, x, y, viewKeyHash } = await ask('request', serial)
     if (kind === 1n) registrations++
-    requestWords.push(kind + 8n * serial, account, x, y, viewKeyHash, 0n)
+    if (kind === 3n) {
+      const { vault, owed, unconsumed } = (await ask('tokens', x)) as Record<string, bigint>
+      const free = vault! - owed! - unconsumed!
+      const before = spent.get(x) ?? 0n
+      const paid = batch.forcedPayments[forced++] as bigint
+      requestWords.push(kind + 8n * serial, account, x, y, free - before, paid)
+      spent.set(x, before + paid)
+    } else requestWords.push(kind + 8n * serial, account, x, y, viewKeyHash, 0n)
   }
   const accountCount: bigint = await ask('accountCount')
   const header: Record<HeaderWord, bigint> = {
-    domain: await ask('domain'), batchNumber: number + 1n, time: batch.time, mode: 0n,
+    domain: await ask('domain'), batchNumber: number + 1n, time: batch.time,
+    mode: isServing ? await ask('mode') : 1n,
     oldRoot: await ask('roots', number), newRoot: batch.newRoot, tableNumber: batch.tableNumber,
-    tableRoot, confirmedTableRoot: tableRoot, settlementRoot: await ask('settlementRoot'),
+    tableRoot, confirmedTableRoot: table.isConfirmed ? tableRoot : (await ask('tables', confirmed)).root,
+    settlementRoot: await ask('settlementRoot'),
     fee: await ask('fee'), accountCountBefore: accountCount,
     accountCountAfter: accountCount + registrations, batchNonce: batch.batchNonce,
     reserved0: 0n, reserved1: 0n,

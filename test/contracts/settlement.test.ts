@@ -5,15 +5,16 @@ import { SETTLEMENT_ROOT, createWorld, mustRefuse, now, send } from './l1.ts'
 
 test('tables are numbered and carry their marks in an event', async () => {
   const { cloister, oracle } = await createWorld()
-  const receipt = await send(oracle, cloister, 'postTable', 5n, 6n, ethers.id('w'), '0xabcd')
+  const receipt = await send(oracle, cloister, 'postTable', 5n, 6n, ethers.id('w'), '0xabcd', true)
   const event = cloister.interface.parseLog(receipt.logs[0]!)!
   expect([...event.args]).toEqual([2n, 5n, 6n, ethers.id('w'), await now(), '0xabcd'])
   expect(await cloister.getFunction('tableNumber')()).toBe(2n)
-  expect([...(await cloister.getFunction('tables')(2n))]).toEqual([5n, await now()])
+  expect([...(await cloister.getFunction('tables')(2n))]).toEqual([5n, await now(), true,
+    ethers.keccak256('0xabcd'), SETTLEMENT_ROOT])
   await mustRefuse('WordMustBeBelowModulus', oracle, cloister, 'postTable', FIELD_MODULUS, 6n,
-    ethers.ZeroHash, '0x')
+    ethers.ZeroHash, '0x', true)
   await mustRefuse('WordMustBeBelowModulus', oracle, cloister, 'postTable', 5n, FIELD_MODULUS,
-    ethers.ZeroHash, '0x')
+    ethers.ZeroHash, '0x', true)
 })
 
 test('a settlement value is set once and never changed', async () => {

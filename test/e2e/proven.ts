@@ -12,11 +12,11 @@ import { wordLayout } from '../../circuits/words.ts'
 import { developmentKeyOf, shapeNamed, type ShapeKey } from '../../prover/artifacts.ts'
 import type { CircuitInput } from '../../prover/groth16.ts'
 import { proveInChild } from '../../prover/pool.ts'
-import { compileVerifiers, deploy as deployHouse } from '../../sequencer/deploy.ts'
+import { compileVerifiers, deploy as deployHouse, termsOf } from '../../sequencer/deploy.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
 import { proofWords } from '../../sequencer/l1.ts'
 import {
-  configuration, deploy, now, provider, register, send, type World,
+  configuration, deployCloister, now, provider, register, send, type World,
 } from '../contracts/l1.ts'
 import { House, type Member } from '../law/house.ts'
 
@@ -44,7 +44,7 @@ export type Submission = {
 
 export function argumentsOf(s: Submission): readonly unknown[] {
   const { shapeId, time, newRoot, tableNumber, batchNonce, requestCount } = s
-  return [{ shapeId, time, newRoot, tableNumber, batchNonce, requestCount }, s.depositIds, [],
+  return [{ shapeId, time, newRoot, tableNumber, batchNonce, requestCount }, s.depositIds, [], [],
     s.accountWords, s.commitment, s.proof]
 }
 
@@ -142,10 +142,10 @@ export class ProvenHouse {
 async function twinOf(world: World, house: House, key: ShapeKey): Promise<World> {
   const feeAccount = house.accounts.get(0)
   if (feeAccount === undefined) throw new Error('proven: the house has no fee account')
-  const cloister = await deploy('Cloister', await configuration({
+  const cloister = await deployCloister(await configuration({
     genesisRoot: house.tree.root, feeAccountLeaf: leafHash(feeAccount),
     feeAccountViewKeyHash: feeAccount.viewKeyHash, feeAccountMeta: feeAccount.meta,
-    settlementRoot: emptyRoot(SETTLEMENT_DEPTH), fee: FEE, refundDelay: REFUND_DELAY,
+    settlementRoot: emptyRoot(SETTLEMENT_DEPTH), fee: FEE, terms: termsOf(REFUND_DELAY),
   }))
   const { members, deposits, withdrawals, requests } = key.shape
   await send(world.admin, cloister, 'addToken', 1n, await world.dollar.getAddress(), 1n,
@@ -162,7 +162,7 @@ async function prepare(
 ): Promise<void> {
   const { cloister, dollar, address, oracle } = world
   const table = tableOf(house.rows)
-  await send(oracle, cloister, 'postTable', table.root, table.marksRoot, ethers.id('worlds'), '0x')
+  await send(oracle, cloister, 'postTable', table.root, table.marksRoot, ethers.id('worlds'), '0x', true)
   for (const [i, { member }] of joined.entries()) {
     const owner = world.members[i] as string
     const { x, y } = eighthOf(member.key)

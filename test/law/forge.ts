@@ -1,8 +1,10 @@
 /** What a dishonest prover would do: a trace that follows a plan without asking whether it may. */
-import { CASH_ID, FEE_ACCOUNT_INDEX, WORLD_COUNT, type Shape } from '../../circuits/params.ts'
+import { CASH_ID, FEE_ACCOUNT_INDEX, STATUS, WORLD_COUNT, type Shape } from '../../circuits/params.ts'
 import { activeMeta, addBalance, batchKey, encryptAccount, genesisHead, ownerKeyHash, saltOf, viewKeyHash, type Account } from '../../circuits/account.ts'
+import { instrumentsOf } from '../../circuits/batch-size.ts'
 import type { BatchPlan, BatchTrace, MemberStep, PageUse } from '../../circuits/batch.ts'
 import { timesEight } from '../../circuits/eddsa.ts'
+import { exitingMeta, forcedPayment, reductionsOf, statusOf, type ForcedPayment } from '../../circuits/exit.ts'
 import { entriesOf, headAfter, livenessAt, type Page } from '../../circuits/page.ts'
 import { rowLookup, worthOf, type Row } from '../../circuits/table.ts'
 import type { House } from './house.ts'
@@ -14,6 +16,8 @@ export type Forgery = {
   readonly isLive?: (page: Page, number: number) => boolean
   /** The page slots as they are shown, from those that follow the journals. */
   readonly pages?: (pages: readonly PageUse[]) => readonly PageUse[]
+  /** What a forced exit is said to pay, and why. */
+  readonly payment?: (payment: ForcedPayment) => ForcedPayment
   /** The account after the batch, from what the pages make of it. */
   readonly after?: (account: Account, index: number) => Account
   /** The member's step when all is settled. */
@@ -61,8 +65,9 @@ export function forge(house: House, plan: BatchPlan, forgery: Forgery = {}): Bat
     const before = house.accounts.get(index) ?? null
     const run = plan.journals.get(index) ?? null
     const request = plan.requests.find((r) => r.account === index) ?? null
-    const owner = request === null ? 0n : ownerKeyHash(timesEight(request.key))
-    let account: Account = before ?? { ownerKeyHash: owner, viewKeyHash: request?.viewKeyHash ?? 0n,
+    const keys = request?.kind === 'forcedExit' ? null : request
+    const owner = keys === null ? 0n : ownerKeyHash(timesEight(keys.key))
+    let account: Account = before ?? { ownerKeyHash: owner, viewKeyHash: keys?.viewKeyHash ?? 0n,
       head: genesisHead(context.domain, index, owner), meta: activeMeta(context.time), cash: 0n, balances: [], salt: 0n }
     if (request?.kind === 'rotate') account = { ...account, ownerKeyHash: owner }
     let conversionCash = 0n
@@ -75,6 +80,12 @@ export function forge(house: House, plan: BatchPlan, forgery: Forgery = {}): Bat
       account = addBalance(account, id, -quantity)
     }
     account = addBalance(account, CASH_ID, conversionCash)
+    const converted = account
+    const fair = request?.kind === 'forcedExit' ? forcedPayment(account, request, rowOf) : null
+    const forced = fair === null || typeof fair === 'number' ? null : forgery.payment?.(fair) ?? fair
+    if (forced !== null) {
+      account = addBalance({ ...account, meta: exitingMeta(account.meta, context.time) }, forced.token, -forced.amount)
+    }
     for (const c of plan.credits.filter((c) => c.account === index)) account = addBalance(account, c.token, c.amount)
     const mine = pages.filter((u) => u.page.account === index)
     const live = mine.filter((u) => u.isLive)
@@ -95,7 +106,12 @@ export function forge(house: House, plan: BatchPlan, forgery: Forgery = {}): Bat
     const key = batchKey(viewKey, index, context.batchNumber, context.batchNonce)
     const after = { ...unsalted, salt: saltOf(key) }
     const { newWorth: _newWorth, ...solvency } = claims(before, after, rowOf, isRescue)
-    const step = { index, before, after, cipher: encryptAccount(after, key), viewKey, run, request, conversionCash, convertedIds,
+    const isFree = before === null || run === null
+      || (statusOf(before.meta) === STATUS.active && (context.mode ?? 'normal') === 'normal')
+    const credited = plan.credits.filter((c) => c.account === index && c.token !== CASH_ID)
+      .map((c) => ({ id: c.token, quantity: c.amount }))
+    const reductions = isFree ? [] : reductionsOf(index, converted.balances, after.balances, credited)
+    const step = { index, before, after, forced, reductions, cipher: encryptAccount(after, key), viewKey, run, request, conversionCash, convertedIds,
       liveCount: live.length, isRescue, ...solvency }
     return forgery.step?.(step) ?? step
   })
@@ -108,8 +124,7 @@ export function forge(house: House, plan: BatchPlan, forgery: Forgery = {}): Bat
     const [entry] = entriesOf(page)
     return { token: entry?.instrument ?? 0, amount: -(entry?.quantity ?? 0n), to: page.payload, account: page.account, stamp: page.stamp }
   })
-  const instruments = [...new Set(members.flatMap((m) => [...(m.before?.balances ?? []), ...m.after.balances].map((b) => b.id)))]
-    .filter((id) => rowOf(id) !== undefined).sort((a, b) => a - b)
+  const instruments = instrumentsOf(members).filter((id) => rowOf(id) !== undefined)
   return { plan, pages, members, payouts, instruments,
     feeAccount: { before: feeBefore, after, cipher: encryptAccount(after, key), viewKey: feeKey } }
 }

@@ -1,8 +1,10 @@
 /** Random histories of a small house: fair steps and wrong ones, each judged by TypeScript and by the circuit. */
 import { createHash } from 'node:crypto'
-import { CASH_ID, PAGE_LIFE_SECONDS_BITS, WORLD_COUNT } from '../../circuits/params.ts'
-import { sizeOf, type BatchPlan, type BatchTrace } from '../../circuits/batch.ts'
+import { CASH_ID, PAGE_LIFE_SECONDS_BITS, STATUS, WORLD_COUNT } from '../../circuits/params.ts'
+import { excessOf } from '../../circuits/batch-size.ts'
+import type { BatchPlan, BatchTrace } from '../../circuits/batch.ts'
 import { eighthOf, sign, signingKey } from '../../circuits/eddsa.ts'
+import { statusOf } from '../../circuits/exit.ts'
 import { counterPage, stampOf, type Page } from '../../circuits/page.ts'
 import type { RuleName } from '../../circuits/rules.ts'
 import { rowLookup, settledRow, worthOf } from '../../circuits/table.ts'
@@ -24,8 +26,7 @@ export type Tally = { batches: number; wrong: number; forged: number; steps: Map
 type Wrong = { readonly rules: readonly RuleName[]; readonly plan: BatchPlan; readonly forgery?: Forgery; readonly circuitRules?: readonly string[] }
 
 function fits(trace: BatchTrace): boolean {
-  const size = sizeOf(trace)
-  return size.rows <= MINI.rows && size.members <= MINI.members && size.pages <= MINI.pages
+  return excessOf(trace, MINI) === null
 }
 
 export class History {
@@ -46,12 +47,14 @@ export class History {
   private count(map: Map<string, number>, name: string): void { map.set(name, (map.get(name) ?? 0) + 1) }
   private pick<T>(list: readonly T[]): T { return list[this.random(list.length)] as T }
   private two(): [Member, Member] {
-    const members = this.active()
+    const members = this.trading()
     const i = this.random(members.length)
     const j = (i + 1 + this.random(members.length - 1)) % members.length
     return [members[i] as Member, members[j] as Member]
   }
   private active(): Member[] { return this.house.members.filter((m) => this.house.accounts.has(m.index)) }
+  private isExiting(m: Member): boolean { return statusOf(this.house.accounts.get(m.index)?.meta ?? 0n) === STATUS.exiting }
+  private trading(): Member[] { return this.active().filter((m) => !this.isExiting(m)) }
   private clear(): void {
     for (const m of this.house.members) {
       m.pending = []
@@ -74,7 +77,7 @@ export class History {
     const { house } = this
     const plan = (parts: Partial<BatchPlan> = {}): BatchPlan => house.plan(parts)
     const active = this.active()
-    const kind = active.length < 3 ? 0 : this.random(11)
+    const kind = active.length < 3 ? 0 : this.random(13)
     if (kind === 0 && active.length < 9) {
       const { member, request } = house.join()
       return ['registration', plan({ requests: [request], credits: [house.credit(member, 1, 20_000_000_000n)] })]
@@ -109,6 +112,8 @@ export class History {
       return ['price move and cover', plan({ cover: [...members] })]
     }
     if (kind === 7) return this.settlement()
+    if (kind === 11) return this.exits()
+    if (kind === 12) return this.unwinding()
     if (kind === 8) {
       const [a] = this.trade()
       const [x, y] = [a.account, a.counterparty].map((i) => active.find((m) => m.index === i) as Member) as [Member, Member]
@@ -117,6 +122,30 @@ export class History {
     }
     this.trade(1 + this.random(3))
     return [kind === 9 ? 'trade' : 'package', plan()]
+  }
+
+  /** One or two L1 owners ask for a token; at least three members go on trading. */
+  private exits(): [string, BatchPlan] {
+    const { house } = this
+    const leaving = this.active().filter((m) => this.isExiting(m))
+    const who = new Set([this.pick(this.trading().length > 3 ? this.active() : leaving.length > 0 ? leaving : this.active().slice(0, 1))])
+    if (leaving.length > 0 && this.random(2) === 0) who.add(this.pick(leaving))
+    const vault = this.random(3) === 0 ? BigInt(this.random(1000)) : 1n << 54n
+    return ['forced exit', house.plan({ requests: [...who].map((m) => house.exit(m, this.pick([CASH_ID, CASH_ID, 2, 77]), vault)) })]
+  }
+
+  /** An exiting member closes some of a position with somebody who may trade; else deposits or withdraws. */
+  private unwinding(): [string, BatchPlan] {
+    const { house } = this
+    const leaving = this.active().filter((m) => this.isExiting(m))
+    if (leaving.length === 0) return this.exits()
+    const member = this.pick(leaving)
+    const held = house.accounts.get(member.index)?.balances.find((b) => b.id >= 1024 && house.rows.some((r) => r.id === b.id))
+    if (held === undefined) return ['deposit to an exiting account', house.plan({ credits: [house.credit(member, 2, BigInt(1 + this.random(50)))] })]
+    const size = held.quantity < 0n ? -held.quantity : held.quantity
+    const some = 1n + BigInt(this.random(Number(size)))
+    house.trade(member, this.pick(this.trading()), [{ instrument: held.id, quantity: held.quantity < 0n ? some : -some, price: this.mark(held.id) }])
+    return ['unwinding', house.plan({ credits: this.random(2) === 0 ? [] : [house.credit(member, 2, 3n)] })]
   }
 
   /** One instrument settles at its mark; holders convert when touched, and another is listed. */
@@ -148,7 +177,18 @@ export class History {
       b.pending = [{ ...counterPage({ ...pageA, ...over }, over.maxFee ?? pageA.maxFee) }]
       return house.plan()
     }
-    switch (this.random(14)) {
+    switch (this.random(16)) {
+      case 14: return { rules: ['ForcedExitMustStandAlone'], plan: house.plan({ requests: [house.exit(a, CASH_ID)] }) }
+      case 15: {
+        const leaving = this.active().find((m) => this.isExiting(m))
+        if (leaving === undefined) return { rules: ['TradeMustMatch'], plan: replace({ payload: 7n }) }
+        this.clear()
+        house.trade(leaving, a, [{ instrument: this.future(), quantity: 100_000n, price: 0n }])
+        house.trade(leaving, a, [{ instrument: this.future(), quantity: -100_001n, price: 0n }])
+        house.trade(leaving, a, [{ instrument: 2, quantity: 1n, price: 0n }])
+        return { rules: ['ReduceOnlyMustReduce'], plan: house.plan(),
+          circuitRules: ['ReduceOnlyMustReduce', 'AccountMustBeSolvent', 'TokenMustNotBeNegative'] }
+      }
       case 0: return { rules: ['TradeMustMatch'], plan: replace({ payload: 5n }) }
       case 1: return { rules: ['TradeMustMatch'], plan: replace({ stamp: pageA.stamp - 1n }) }
       case 2: return { rules: ['TradeMustMatch'], plan: replace({ entries: pageA.entries.map((e) => ({ ...e, quantity: -e.quantity - 1n })) }) }
@@ -235,7 +275,7 @@ export class History {
     const outcome = this.house.execute(plan)
     // A random plan may be refused honestly: somebody has no margin, or too many instruments meet.
     if (!outcome.ok) {
-      const honest: readonly RuleName[] = ['AccountMustBeSolvent', 'WithdrawalMustLeaveSolvent', 'SettledBalanceMustBeConverted']
+      const honest: readonly RuleName[] = ['AccountMustBeSolvent', 'WithdrawalMustLeaveSolvent', 'SettledBalanceMustBeConverted', 'TokenMustNotBeNegative']
       if (!honest.includes(outcome.rejection.rule)) throw new Error(`${name}: ${outcome.rejection.rule} (${outcome.rejection.detail})`)
       this.undo(plan)
       this.count(this.tally.steps, `refused: ${outcome.rejection.rule}`)
@@ -260,6 +300,7 @@ export class History {
   /** A refused plan takes its registrations and keys back. */
   private undo(plan: BatchPlan): void {
     for (const request of plan.requests) {
+      if (request.kind === 'forcedExit') continue
       if (request.kind !== 'register') throw new Error('an L1 rotation was refused')
       this.house.members.splice(this.house.members.findIndex((m) => m.index === request.account), 1)
     }
@@ -269,6 +310,7 @@ export class History {
     const add = (map: Map<number, bigint>, id: number, amount: bigint): void => { map.set(id, (map.get(id) ?? 0n) + amount) }
     for (const c of trace.plan.credits) add(this.deposited, c.token, c.amount)
     for (const p of trace.payouts) add(this.withdrawn, p.token, p.amount)
+    for (const { forced } of trace.members) if (forced !== null) add(this.withdrawn, forced.token, forced.amount)
     const held = new Map<number, bigint>([[CASH_ID, 0n]])
     for (const account of this.house.accounts.values()) {
       add(held, CASH_ID, account.cash)

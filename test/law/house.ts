@@ -17,10 +17,11 @@ import {
   type BatchTrace,
   type Credit,
   type JournalRun,
-  type L1Request,
+  type KeyRequest,
   type Outcome,
 } from '../../circuits/batch.ts'
 import { eighthOf, sign, signingKey, type SigningKey } from '../../circuits/eddsa.ts'
+import type { ExitRequest } from '../../circuits/exit.ts'
 import { FIELD_MODULUS, ROW_VALUE_COUNT, TREE_DEPTH, type Shape } from '../../circuits/params.ts'
 import { counterPage, headAfter, stampOf, type Entry, type Page } from '../../circuits/page.ts'
 import { settlementsOf, tableOf, type Row } from '../../circuits/table.ts'
@@ -111,7 +112,7 @@ export class House {
   join(
     index = Number(this.accountCount) +
       this.members.filter((m) => !this.accounts.has(m.index)).length,
-  ): { member: Member; request: L1Request } {
+  ): { member: Member; request: KeyRequest } {
     const member: Member = {
       index,
       key: signingKey(this.bytes()),
@@ -120,7 +121,7 @@ export class House {
     }
     this.members.push(member)
     this.viewKeys.set(index, member.viewKey)
-    const request: L1Request = {
+    const request: KeyRequest = {
       kind: 'register',
       serial: this.serial++,
       account: index,
@@ -128,6 +129,18 @@ export class House {
       viewKeyHash: viewKeyHash(member.viewKey),
     }
     return { member, request }
+  }
+
+  /** The L1 owner asks for one token; `freeVault` is what L1 could pay. */
+  exit(member: Member, token: number, freeVault = (1n << 55n) - 1n): ExitRequest {
+    return {
+      kind: 'forcedExit',
+      serial: this.serial++,
+      account: member.index,
+      token,
+      to: 0xdecafn,
+      freeVault,
+    }
   }
 
   credit(member: Member, token: number, amount: bigint): Credit {

@@ -15,18 +15,20 @@ export type Draft = {
   header: List; depositWord: Lists; requestWord: Lists; withdrawalWord: Lists; accountWord: Lists
   isLive: List; isSkipped: List; kindBit: Lists; account: List; counterparty: List; stamp: List; maxFee: List
   previousHead: List; payload: List; instrument: Lists; quantity: Lists; price: Lists
-  isEmpty: List; isRegistered: List; isRotatedByL1: List; isSigned: List
+  isEmpty: List; isRegistered: List; isRotatedByL1: List; isForced: List; isSigned: List
   oldOwnerKeyHash: List; oldViewKeyHash: List; oldHead: List; oldMeta: List; oldSalt: List
   oldId: Lists; oldQuantity: Lists; newOwnerKeyHash: List; newHead: List; viewKey: List; newId: Lists; newQuantity: Lists
   signerX: List; signerY: List; signatureX: List; signatureY: List; signatureS: List
-  isConverted: Lists; conversionCash: List; liveCount: List
-  difference: Lists; isWorse: Lists; oldWorth: Lists; isRescue: List
+  isConverted: Lists; isReduced: Lists; conversionCash: List; liveCount: List
+  difference: Lists; rescueChoice: Lists; isWorse: Lists; oldWorth: Lists
   feeAccountViewKeyHash: bigint; feeAccountMeta: bigint; feeAccountSalt: bigint; feeAccountCash: bigint; feeAccountViewKey: bigint
   child: bigint[][][]; topNode: List; marksRoot: bigint; tableFlags: bigint
-  rowIsUsed: List; rowPosition: Lists; rowId: List; rowStatus: List; rowAddOn: List; rowValue: Lists; rowSibling: Lists
+  rowIsUsed: List; nodePosition: Lists; nodeChild: Lists; rowPlace: Lists; rowId: List; rowStatus: List; rowAddOn: List; rowValue: Lists
   tableNode: List; settledNode: Lists; windowBit: Lists; windowChild: bigint[][][]; rowQuantity: List; rowSize: List
   depositSecret: List; depositChoice: Lists; withdrawalStamp: List; withdrawalChoice: Lists
   requestSerial: List; requestChoice: Lists; rotationIsUsed: List; rotationX: List; rotationY: List; rotationChoice: Lists
+  forcedChoice: Lists; forcedCap: Lists; forcedWorld: Lists; forcedRow: Lists
+  reductionChoice: Lists; reductionId: List; reductionKept: List; reductionClosed: List; reductionIsShort: List
 }
 
 function copy(value: WitnessValue): WitnessValue {
@@ -56,15 +58,18 @@ export function headOf(draft: Draft, i: number): bigint {
 function flagWordsOf(draft: Draft): List {
   const bits: List = []
   draft.isLive.forEach((live, i) => bits.push(live, draft.isSkipped[i] as bigint))
-  draft.rowIsUsed.forEach((used, r) => bits.push(used, ...(draft.rowPosition[r] as List)))
+  bits.push(...draft.nodePosition.flat())
+  draft.rowIsUsed.forEach((used, r) => bits.push(used, ...(draft.rowPlace[r] as List)))
   for (const window of draft.windowBit) bits.push(...window)
   draft.isEmpty.forEach((_, a) => {
     for (const choice of [...draft.depositChoice, ...draft.withdrawalChoice]) bits.push(choice[a] as bigint)
     const count = draft.liveCount[a] as bigint
-    bits.push(...(draft.isWorse[a] as List), ...(draft.isConverted[a] as List),
+    bits.push(...(draft.isConverted[a] as List), ...(draft.isReduced[a] as List),
       ...Array.from({ length: LIVE_COUNT_BITS }, (__, i) => (count >> BigInt(i)) & 1n),
-      draft.isRescue[a] as bigint, draft.isSigned[a] as bigint, ...draft.rotationChoice.map((c) => c[a] as bigint))
+      draft.isSigned[a] as bigint, ...draft.rotationChoice.map((c) => c[a] as bigint))
   })
+  draft.rescueChoice.forEach((choice, k) => bits.push(...choice, ...(draft.isWorse[k] as List)))
+  bits.push(...draft.reductionChoice.flat())
   return Array.from({ length: Math.ceil(bits.length / FLAG_WORD_BITS) }, (_, w) =>
     mod(bits.slice(w * FLAG_WORD_BITS, (w + 1) * FLAG_WORD_BITS).reduce((sum, bit, i) => sum + (bit << BigInt(i)), 0n)))
 }
@@ -79,9 +84,11 @@ export function commitmentOf(draft: Draft): bigint {
   const perAccount = draft.difference.flatMap((difference, a) => [
     ...Array.from({ length: WORLD_COUNT / 2 }, (_, i) =>
       mod((difference[2 * i] as bigint) + ((difference[2 * i + 1] as bigint) << BigInt(WORLD_BITS)))),
-    ...(draft.oldWorth[a] as List), draft.conversionCash[a] as bigint])
+    draft.conversionCash[a] as bigint])
   return hash('COMMITMENT', [draft.commitmentSalt, ...wordsOf(draft), ...draft.isLive.map((_, i) => headOf(draft, i)),
-    ...draft.withdrawalStamp, ...flagWordsOf(draft), ...perAccount].map(mod))
+    ...draft.withdrawalStamp, ...flagWordsOf(draft), ...perAccount, ...draft.oldWorth.flat(),
+    ...draft.reductionId.map((id, t) => id + ((draft.reductionKept[t] as bigint) << 28n)
+      + ((draft.reductionClosed[t] as bigint) << 84n) + ((draft.reductionIsShort[t] as bigint) << 140n))].map(mod))
 }
 
 /** C and y follow a change; x stays, as any x is a fair challenge in a test. */
@@ -96,19 +103,23 @@ export function resum(draft: Draft): Draft {
   const challenge = challengesOf(draft.x)
   const [weight, mu] = [challenge[9] as bigint, challenge[11] as bigint]
   const signedOf = (q: bigint): bigint => (mod(q) > FIELD_MODULUS / 2n ? mod(q) - FIELD_MODULUS : mod(q))
-  const sum = (id: bigint, measure: (q: bigint) => bigint): bigint => {
+  const sum = (id: bigint, isSize: boolean): bigint => {
     let power = 1n
     let total = 0n
     draft.newId.forEach((ids, a) => {
       power = mod(power * weight)
-      const side = (list: List, quantities: List): bigint => list.reduce((s, held, i) =>
-        held === id ? s + measure(signedOf(quantities[i + 1] as bigint)) : s, 0n)
-      total = mod(total + power * mod(side(ids, draft.newQuantity[a] as List)
-        + mu * side(draft.oldId[a] as List, draft.oldQuantity[a] as List)))
+      const isRescued = draft.rescueChoice.some((choice) => choice[a] === 1n)
+      const side = (list: List, quantities: List, counts: (i: number) => boolean): bigint => list.reduce((s, held, i) => {
+        const q = signedOf(quantities[i + 1] as bigint)
+        return held === id && counts(i) ? s + (isSize && q < 0n ? -q : q) : s
+      }, 0n)
+      const counts = (i: number): boolean => isRescued || (draft.isConverted[a]?.[i] === 1n && !isSize)
+      total = mod(total + power * mod(side(ids, draft.newQuantity[a] as List, () => true)
+        + mu * side(draft.oldId[a] as List, draft.oldQuantity[a] as List, counts)))
     })
     return total
   }
-  draft.rowQuantity = draft.rowId.map((id) => id === 0n ? 0n : sum(id, (q) => q))
-  draft.rowSize = draft.rowId.map((id) => id === 0n ? 0n : sum(id, (q) => (q < 0n ? -q : q)))
+  draft.rowQuantity = draft.rowId.map((id) => id === 0n ? 0n : sum(id, false))
+  draft.rowSize = draft.rowId.map((id) => id === 0n ? 0n : sum(id, true))
   return draft
 }

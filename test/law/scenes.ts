@@ -48,6 +48,15 @@ export function expired(): Scene {
   return scene
 }
 
+/** As traded, and the future has lost so much that a is below zero in some worlds. */
+export function sunk(): Scene {
+  const scene = traded()
+  const { house } = scene
+  house.rows = house.rows.map((row) =>
+    row.id === 1024 ? { ...row, values: row.values.map((v) => v - 2_180_000_000n) } : row)
+  return scene
+}
+
 export function registrationDraft(): Draft {
   const house = new House()
   const [a, b] = [house.join(), house.join()]

@@ -177,8 +177,7 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
     house.trade(a, b, [{ instrument: 1024, quantity: 300n, price: 50_000_000n }])
     return forgedDraft(MINI, house, house.plan(), { after: (x) => ({ ...x, cash: -1n, balances: [] }) })
   }],
-  ['AccountMustBeSolvent', 'worse without rescue', () => changed(coverDraft(), (d) => set(d.isWorse[a0(d)], 3, 1n))],
-  ['AccountMustBeSolvent', 'a flag of 2', () => changed(coverDraft(), (d) => set(d.isRescue, a0(d), 2n))],
+  ['AccountMustBeSolvent', 'a rescue of 2', () => changed(coverDraft(), (d) => set(d.rescueChoice[0], a0(d), 2n))],
   ['AccountMustBeSolvent', 'a difference of 2^109', () => changed(coverDraft(), (d) => set(d.difference[a0(d)], 0, 1n << 109n))],
   ['AccountMustBeSolvent', 'a difference of p - 1', () => changed(coverDraft(), (d) => set(d.difference[a0(d)], 0, -1n))],
 
@@ -224,7 +223,9 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
     const { request } = house.join()
     return forgedDraft(MINI, house, house.plan({ requests: [request] }), { after: (x) => ({ ...x, head: genesisHead(1n, 16, x.ownerKeyHash) }) })
   }],
-  ['RequestMustBeServed', 'a forced exit, which has no rule yet', () => l1Rotation((d) => set(d.requestWord[0], 0, 3n + 24n))],
+  ['RequestMustBeServed', 'a rotation called a forced exit', () => l1Rotation((d) => set(d.requestWord[0], 0, 3n + 24n))],
+  ['RequestMustBeServed', 'an amount paid by a rotation', () => l1Rotation((d) => set(d.requestWord[0], 5, 1n))],
+  ['RequestMustBeServed', 'a point in an unused request', () => l1Rotation((d) => set(d.requestWord[1], 2, 1n))],
   ['RequestMustBeServed', 'a kind of 4', () => l1Rotation((d) => set(d.requestWord[0], 0, 4n + 24n))],
   ['RequestMustBeServed', 'a serial of 2^64', () => l1Rotation((d) => {
     set(d.requestSerial, 0, 1n << 64n)
@@ -238,7 +239,6 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
   ['KeyMustBeInSubgroup', 'a point off the curve', () => changed(registrationDraft(), (d) => set(d.requestWord[0], 2, 5n))],
   ['KeyMustBeInSubgroup', 'the point of order two', () => posted(ORDER_TWO)],
   ['KeyMustBeInSubgroup', 'the identity', () => posted(IDENTITY)],
-  ['KeyMustBeInSubgroup', 'a point in an unused request', () => changed(l1Rotation(), (d) => set(d.requestWord[1], 2, 1n))],
   ['KeyMustBeInSubgroup', 'a rotation page to a point off the curve', () => changed(rotationDraft(), (d) => set(d.rotationX, 0, 5n))],
   ['KeyMustBeInSubgroup', 'a rotation page to the point of order two', () => changed(rotationDraft(), (d) => {
     set(d.rotationX, 0, 0n)

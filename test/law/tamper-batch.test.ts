@@ -1,17 +1,17 @@
 /** Attacks on words, tree, table and identities: for each, the rule whose constraint refuses the witness. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { addBalance, type Account } from '../../circuits/account.ts'
-import { POSITION_BITS } from '../../circuits/params.ts'
+import { NODE_POSITION_BITS } from '../../circuits/params.ts'
 import { challengesOf } from '../../circuits/challenges.ts'
-import { mod } from '../../circuits/field.ts'
+import { inverse, mod } from '../../circuits/field.ts'
 import { hash } from '../../circuits/poseidon.ts'
 import { settledRow } from '../../circuits/table.ts'
 import { evaluateWords } from '../../circuits/words.ts'
 import { circuitNamed, type Circuit } from './circuit.ts'
-import { forgedDraft } from './forge.ts'
+import { forgedDraft, type Forgery } from './forge.ts'
 import { inputOf, reseal, resum, wordsOf, type Draft } from './reseal.ts'
 import { randomField } from './house.ts'
-import { afterDraft, coverDraft, expired, funded, MINI, ONE_FUTURE, registrationDraft, rotationDraft, settle, slotOf, tradeDraft, traded,
+import { afterDraft, coverDraft, expired, funded, MINI, ONE_FUTURE, registrationDraft, rotationDraft, settle, slotOf, sunk, tradeDraft, traded,
   withdrawalDraft } from './scenes.ts'
 
 let circuit: Circuit
@@ -37,7 +37,9 @@ function mintedByUnusedRows(): Draft {
   const minted = 1_000_000_000_000n
   const draft = forgedDraft(MINI, house, house.plan({ cover: [a.index] }), {
     after: only(a.index, (x) => ({ ...x, cash: x.cash + minted })), step: (step) => ({ ...step, conversionCash: minted }) })
-  for (const r of [2, 3]) set(draft.rowPosition[r], POSITION_BITS - 1, 1n)
+  // Rows 2 and 3 share a node slot, which opens an empty node of the register.
+  set(draft.nodePosition[1], NODE_POSITION_BITS - 1, 1n)
+  draft.nodeChild[1] = Array<bigint>(8).fill(0n)
   reseal(draft)
   const challenge = challengesOf(draft.x)
   const weight = (challenge[9] as bigint) ** BigInt(a0(draft) + 1)
@@ -45,9 +47,22 @@ function mintedByUnusedRows(): Draft {
     set(draft.rowQuantity, r, sign)
     set(draft.rowSize, r, sign)
     if (sign === 1n) set(draft.rowValue[r], 0, mod(weight) * minted * (challenge[11] as bigint))
-    draft.rowSibling[r] = [hash('SETTLED', [0n, ...(draft.rowValue[r] as bigint[])]), ...Array<bigint>(7).fill(0n)]
   }
   return draft
+}
+/** Account 16 has lost more than it has; cover of it is a rescue. */
+function sunkDraft(forgery: Forgery = {}): Draft {
+  return coverDraft(sunk(), forgery)
+}
+const ROW_LISTS = ['rowIsUsed', 'rowId', 'rowStatus', 'rowAddOn', 'rowPlace', 'rowValue'] as const
+function copyRow(draft: Draft, from: number, to: number): void {
+  for (const name of ROW_LISTS) (draft[name] as unknown[])[to] = draft[name][from]
+}
+function swapRows(draft: Draft, i: number, j: number): void {
+  for (const name of ROW_LISTS) {
+    const list = draft[name] as unknown[]
+    ;[list[i], list[j]] = [list[j], list[i]]
+  }
 }
 /** The future has settled; of the five lots of account 16 this many are converted, the rest kept. */
 function partlyConverted(kept: bigint): Draft {
@@ -62,7 +77,7 @@ function unconverted(): Draft {
 }
 
 const attacks: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
-  ['ModeMustBeKnown', 'another mode', () => changed(coverDraft(), (d) => set(d.header, 3, 1n))],
+  ['ModeMustBeKnown', 'a mode of 2', () => changed(coverDraft(), (d) => set(d.header, 3, 2n))],
   ['ModeMustBeKnown', 'a reserved word', () => changed(coverDraft(), (d) => set(d.header, 14, 1n))],
   ['ModeMustBeKnown', 'the other reserved word', () => changed(coverDraft(), (d) => set(d.header, 15, 1n))],
   ['ModeMustBeKnown', 'a time of 2^38', () => changed(coverDraft(), (d) => set(d.header, 2, 1n << 38n))],
@@ -107,30 +122,32 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
     set(d.rowId, 0, 2n - (1n << 28n))
     set(d.rowStatus, 0, 2n)
   })],
-  ['RowMustBeInTable', 'another place', () => changed(coverDraft(), (d) => set(d.rowPosition[0], 0, 1n))],
-  ['RowMustBeInTable', 'a place in another node', () => changed(coverDraft(), (d) => set(d.rowPosition[0], 4, 1n))],
-  ['RowMustBeInTable', 'a row of the table read from the register', () => changed(coverDraft(), (d) => set(d.rowPosition[0], POSITION_BITS - 1, 1n))],
+  ['RowMustBeInTable', 'another place', () => changed(coverDraft(), (d) => set(d.rowPlace[0], 0, 1n))],
+  ['RowMustBeInTable', 'a place in another node', () => changed(coverDraft(), (d) => set(d.nodePosition[0], 1, 1n))],
+  ['RowMustBeInTable', 'a place of 2', () => changed(coverDraft(), (d) => set(d.rowPlace[0], 0, 2n))],
+  ['RowMustBeInTable', 'a node position of 2', () => changed(coverDraft(), (d) => set(d.nodePosition[0], 0, 2n))],
+  ['RowMustBeInTable', 'a row of the table read from the register', () => changed(coverDraft(), (d) => set(d.nodePosition[0], NODE_POSITION_BITS - 1, 1n))],
   ['RowMustBeInTable', 'a row that no table holds', () => changed(coverDraft(), (d) => {
     set(d.rowValue[0], 1, 9_000_000n)
-    d.rowSibling[0] = [hash('ROW', [2n + (1n << 28n) + (2n << 32n), ...(d.rowValue[0] as bigint[])]), ...(d.rowSibling[0] as bigint[]).slice(1)]
+    d.nodeChild[0] = [hash('ROW', [2n + (1n << 28n) + (2n << 32n), ...(d.rowValue[0] as bigint[])]), ...(d.nodeChild[0] as bigint[]).slice(1)]
   })],
   ['RowMustBeInTable', 'another table root', () => changed(coverDraft(), (d) => set(d.header, 7, 5n))],
   ['RowMustBeInTable', 'another node of the table', () => late(coverDraft(), (d) => set(d.tableNode, 0, 5n))],
   ['RowMustBeInTable', 'another settlement root', () => changed(coverDraft(expired()), (d) => set(d.header, 9, 5n))],
   ['RowMustBeInTable', 'another node of the register', () => late(coverDraft(expired()), (d) => set(d.settledNode[0], 0, 5n))],
   ['RowMustBeInTable', 'another window', () => late(coverDraft(expired()), (d) => set(d.windowBit[0], 0, 1n))],
-  ['RowMustBeInTable', 'a third window', () => changed(coverDraft(expired()), (d) => set(d.rowPosition[1], POSITION_BITS - 2, 1n))],
+  ['RowMustBeInTable', 'a third window', () => changed(coverDraft(expired()), (d) => set(d.nodePosition[1], NODE_POSITION_BITS - 2, 1n))],
   ['RowMustBeInTable', 'a window bit of 2', () => late(coverDraft(expired()), (d) => set(d.windowBit[0], 0, 2n))],
   ['RowMustBeInTable', 'an id in an unused row', () => late(coverDraft(), (d) => set(d.rowId, 3, 1024n))],
-  ['RowMustBeInTable', 'cash from settled rows that are not used', mintedByUnusedRows],
-  ['RowsMustAscend', 'a row twice', () => changed(coverDraft(), (d) => {
-    for (const list of [d.rowIsUsed, d.rowId, d.rowStatus, d.rowAddOn, d.rowPosition, d.rowValue, d.rowSibling] as unknown[][]) list[1] = list[0]
+  ['RowMustBeInTable', 'a row of another node beside one of this', () => changed(coverDraft(), (d) => {
+    set(d.rowIsUsed, 1, 1n)
+    set(d.rowId, 1, 1024n)
   })],
-  ['RowsMustAscend', 'an unused row before a used one', () => changed(coverDraft(), (d) => {
-    for (const list of [d.rowIsUsed, d.rowId, d.rowStatus, d.rowAddOn, d.rowPosition, d.rowValue, d.rowSibling] as unknown[][]) {
-      [list[0], list[1]] = [list[1], list[0]]
-    }
-  })],
+  ['ConversionMustBeExact', 'cash from settled rows that are not used', () => mintedByUnusedRows()],
+  ['RowMustBeInTable', 'cash from settled rows that stand nowhere, called used', () => changed(mintedByUnusedRows(), (d) => set(d.rowIsUsed, 2, 1n))],
+  ['RowsMustAscend', 'a row twice', () => changed(coverDraft(), (d) => copyRow(d, 0, 1))],
+  ['RowsMustAscend', 'a row twice, an unused one between', () => changed(coverDraft(), (d) => copyRow(d, 0, 2))],
+  ['RowsMustAscend', 'rows that descend', () => changed(coverDraft(traded()), (d) => swapRows(d, 0, 1))],
 
   ['BalanceMustFollowPages', 'cash from nowhere', () => afterDraft(funded(), only(16, (x) => ({ ...x, cash: x.cash + 1n })))],
   ['BalanceMustFollowPages', 'lots from nowhere', () => afterDraft(traded(), only(16, (x) => addBalance(x, 1024, 1n)))],
@@ -185,7 +202,32 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
     set(d.difference[0], 4, (d.difference[0]?.[4] as bigint) + 1n)
     set(d.difference[0], 5, (d.difference[0]?.[5] as bigint) - 1n)
   })],
-  ['WorthMustFollowTable', 'an old worth claimed lower', () => changed(coverDraft(), (d) => set(d.oldWorth[0], 0, (d.oldWorth[0]?.[0] as bigint) - 1n))],
+  ['WorthMustFollowTable', 'an old worth claimed lower', () => changed(sunkDraft(), (d) => {
+    const world = d.isWorse[0]?.indexOf(1n) as number
+    set(d.oldWorth[0], world, (d.oldWorth[0]?.[world] as bigint) - 1n)
+    set(d.difference[a0(d)], world, 1n)
+  })],
+  ['WorthMustFollowTable', 'an old worth claimed lower where it is not used', () => changed(sunkDraft(), (d) => {
+    const world = d.isWorse[0]?.indexOf(0n) as number
+    set(d.oldWorth[0], world, (d.oldWorth[0]?.[world] as bigint) - 1n)
+  })],
+  ['WorthMustFollowTable', 'a world below zero and no rescue slot', () => resum(changed(sunkDraft(), (d) => { d.rescueChoice[0] = [0n, 0n, 0n] }))],
+  ['WorthMustFollowTable', "another account's old worth", () => resum(changed(sunkDraft(), (d) => {
+    d.rescueChoice[0] = d.rescueChoice[0]?.map((_, i) => (i === slotOf(d, 17) ? 1n : 0n)) as bigint[]
+  }))],
+  ['AccountMustBeSolvent', 'a world below zero, said as it is', () => changed(sunkDraft(), (d) => {
+    d.rescueChoice[0] = [0n, 0n, 0n]
+    const world = d.isWorse[0]?.indexOf(1n) as number
+    set(d.difference[a0(d)], world, d.oldWorth[0]?.[world] as bigint)
+  })],
+  ['AccountMustBeSolvent', 'an account in two rescue slots: what is missing counts twice', () => changed(sunkDraft(), (d) => {
+    d.rescueChoice[1] = [...(d.rescueChoice[0] as bigint[])]
+    d.isWorse[1] = [...(d.isWorse[0] as bigint[])]
+    d.oldWorth[1] = [...(d.oldWorth[0] as bigint[])]
+  })],
+  ['AccountMustBeSolvent', 'two accounts in one rescue slot', () => changed(sunkDraft(), (d) => { d.rescueChoice[0] = [1n, 1n, 0n] })],
+  ['AccountMustBeSolvent', 'a rescue of 2 and -1', () => changed(sunkDraft(), (d) => { d.rescueChoice[0] = [2n, mod(-1n), 0n] })],
+  ['AccountMustBeSolvent', 'a worse world by half', () => changed(sunkDraft(), (d) => set(d.isWorse[0], 0, inverse(2n)))],
   ['WorthMustFollowTable', 'tokens counted in the variation world', () => changed(coverDraft(), (d) =>
     set(d.difference[a0(d)], 15, (d.difference[a0(d)]?.[0] as bigint)))],
   ['ConversionMustBeExact', 'more cash than a settled balance is worth', () => {
@@ -231,13 +273,14 @@ const bound: readonly (readonly [string, () => Draft])[] = [
   ['an old worth', () => late(coverDraft(), (d) => set(d.oldWorth[0], 3, 5n))],
   ['conversion cash', () => late(coverDraft(), (d) => set(d.conversionCash, 0, 5n))],
   ['a difference of worth', () => late(coverDraft(), (d) => set(d.difference[0], 3, 5n))],
-  ['a rescue', () => late(coverDraft(), (d) => set(d.isRescue, 0, 1n))],
+  ['a rescue', () => late(coverDraft(), (d) => set(d.rescueChoice[0], 0, 1n))],
   ['a conversion', () => late(coverDraft(), (d) => set(d.isConverted[0], 16, 1n))],
-  ['a worse world', () => late(coverDraft(), (d) => { set(d.isRescue, 0, 1n); set(d.isWorse[0], 2, 1n) })],
-  ['the place of an unused row', () => late(coverDraft(), (d) => { set(d.rowPosition[3], 0, 1n); d.rowSibling[3] = swapped(d.rowSibling[3] as bigint[]) })],
+  ['a reduction named', () => late(coverDraft(traded()), (d) => set(d.isReduced[0], 1, 1n))],
+  ['a worse world', () => late(coverDraft(), (d) => set(d.isWorse[0], 2, 1n))],
+  ['the place of an unused row', () => late(coverDraft(), (d) => set(d.rowPlace[3], 0, 1n))],
+  ['the node of unused rows', () => late(coverDraft(), (d) => { set(d.nodePosition[2], 0, 1n); d.nodeChild[2] = Array<bigint>(8).fill(0n) })],
   ['a signature where none is needed', () => signedCover()],
 ]
-const swapped = (nodes: bigint[]): bigint[] => [nodes[1] as bigint, nodes[0] as bigint, ...nodes.slice(2)]
 /** Cover of an account whose current head is signed: isSigned may be set, but not after C. */
 function signedCover(): Draft {
   const { house, a, b } = funded()
@@ -270,7 +313,20 @@ describe('what is fair, to the edge, is accepted', () => {
     ['a signature where none is needed', (): Draft => reseal(signedCover())],
     ['settled balances', (): Draft => coverDraft(expired())],
     ['sums per row as the test derives them', (): Draft => resum(coverDraft(traded()))],
+    ['sums per row of converted and rescued balances', (): Draft => resum(coverDraft(expired()))],
+    ['an account below zero that gets no worse', (): Draft => resum(sunkDraft())],
+    ['the same in the other rescue slot', (): Draft => changed(sunkDraft(), (d) => {
+      d.rescueChoice.reverse()
+      d.isWorse.reverse()
+      d.oldWorth.reverse()
+    })],
+    ['an account called rescued that is not below zero', (): Draft => resum(changed(coverDraft(traded()), (d) => {
+      set(d.rescueChoice[0], a0(d), 1n)
+      d.oldWorth[0] = [...(d.difference[a0(d)] as bigint[])]
+    }))],
+    ['an unused row before a used one of the same node', (): Draft => resum(changed(coverDraft(), (d) => swapRows(d, 0, 1)))],
     ['a rotation', (): Draft => rotationDraft()],
+    ['cover while all may only reduce', (): Draft => changed(coverDraft(traded()), (d) => set(d.header, 3, 1n))],
     ['a settled value beside a row of the table', (): Draft => {
       const scene = traded()
       scene.house.settled = [settledRow(1024, 60_000_000n)]

@@ -4,17 +4,41 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { INSTRUMENTS, marketAt, marketAtExpiry } from '../../oracle/day-2020-03-12.ts'
 import { valuePerLot } from '../../oracle/instruments.ts'
-import type { FutureSpec, InstrumentSpec } from '../../oracle/instruments.ts'
-import { buildTable, ROUNDING_ADD_ON } from '../../oracle/table.ts'
-import { coverOf, stateUnder, WORLDS } from '../../oracle/worlds.ts'
+import type { ExposedSpec, FutureSpec, InstrumentSpec } from '../../oracle/instruments.ts'
+import { buildTable, ROUNDING_ADD_ON, worldValue } from '../../oracle/table.ts'
+import { shockOf, WORLDS } from '../../oracle/worlds.ts'
 import type { Market } from '../../oracle/worlds.ts'
 
 const market = marketAt(2)
 const specOf = new Map(INSTRUMENTS.map((spec) => [spec.id, spec]))
 
 const anyFuture: FutureSpec = {
-  kind: 'future', id: 2000, name: 'BTC-X', underlying: 'BTC', lot: '0.01', expiry: 1_600_000_000,
+  kind: 'future',
+  id: 2000,
+  name: 'BTC-X',
+  underlying: 'BTC',
+  lot: '0.01',
+  expiry: 1_600_000_000,
 }
+
+/** The payoffs that the day does not trade. */
+const MORE: readonly ExposedSpec[] = [
+  { kind: 'perpetual', id: 2100, name: 'P', underlying: 'BTC', lot: '0.01' },
+  {
+    kind: 'digital',
+    id: 2101,
+    name: 'D',
+    underlying: 'ETH',
+    lot: '1',
+    multiplier: '250',
+    side: 'put',
+    strike: 150_000_000n,
+    expiry: market.time + 40 * 86_400,
+  },
+]
+const ALL: readonly InstrumentSpec[] = [...INSTRUMENTS, ...MORE]
+
+const specById = new Map(ALL.map((spec) => [spec.id, spec]))
 
 const anyMarket: fc.Arbitrary<Market> = fc
   .record({
@@ -32,6 +56,7 @@ const anyMarket: fc.Arbitrary<Market> = fc
     vol: { BTC: vol, ETH: vol * 1.2 },
     scanRange: { BTC: scan, ETH: scan },
     liquidity: { BTC: 0, ETH: 0 },
+    perpetuals: { 2100: { basis: 0.002, funding: rate * 5000 } },
   }))
 
 describe('worlds', () => {
@@ -43,7 +68,7 @@ describe('worlds', () => {
 
   test('the scan range bounds every scan world, and the extremes use all of it', () => {
     const moves = WORLDS.filter((world) => world.kind === 'scan').map(
-      (world) => stateUnder(world, market).spot.BTC / market.spot.BTC - 1,
+      (world) => shockOf(world, market, 'BTC').price - 1,
     )
     expect(Math.max(...moves)).toBeCloseTo(market.scanRange.BTC, 12)
     expect(Math.min(...moves)).toBeCloseTo(-market.scanRange.BTC, 12)
@@ -62,8 +87,8 @@ describe('rows', () => {
   test('one row, pinned: whoever changes a number of the market or the model sees it here', () => {
     const row = buildTable(market, INSTRUMENTS, WORLDS).find(({ id }) => id === 1033)
     expect(row?.values.join(' ')).toBe(
-      '8124741 12022706 5449732 8417961 9634531 5498673 14585337 3224326 222327 25162078 ' +
-        '20116350 5565829 27131979 5498673 20370649',
+      '8124741 12072093 5480237 2092835 9002547 4897766 19745084 3797817 150312 26026250 ' +
+        '19946317 6279777 17874625 2631836 16535002',
     )
   })
 
@@ -97,13 +122,11 @@ describe('rounding', () => {
   test('no stress world values a long above, or a short above, the unrounded value', () => {
     fc.assert(
       fc.property(anyMarket, (some) => {
-        for (const row of buildTable(some, INSTRUMENTS, WORLDS)) {
-          const spec = specOf.get(row.id) as InstrumentSpec
-          const mark = valuePerLot(spec, some)
+        for (const row of buildTable(some, ALL, WORLDS)) {
+          const spec = specById.get(row.id) as ExposedSpec
           WORLDS.forEach((world, i) => {
             if (i === 0) return
-            const stressed = valuePerLot(spec, stateUnder(world, some))
-            const exact = (mark + coverOf(world) * (stressed - mark)) * 1e6
+            const exact = worldValue(spec, some, world) * 1e6
             const long = Number(row.values[i] as bigint) - Number(row.addOn)
             const short = -Number(row.values[i] as bigint) - Number(row.addOn)
             expect(long).toBeLessThanOrEqual(exact)
@@ -111,6 +134,40 @@ describe('rounding', () => {
           })
         }
       }),
+    )
+  })
+
+  test('nor any book of random lots, and never by more than add-on and one micro-dollar a lot', () => {
+    const anyLots = fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }), {
+      minLength: 17,
+      maxLength: 17,
+    })
+    fc.assert(
+      fc.property(anyMarket, anyLots, (some, lots) => {
+        const rows = buildTable(some, ALL, WORLDS)
+        const book = rows.map((row, i) => ({
+          row,
+          q: row.id === 2 ? Math.abs(lots[i] ?? 0) : (lots[i] ?? 0),
+        }))
+        const size = book.reduce((sum, { q }) => sum + Math.abs(q), 0)
+        const charged = book.reduce((sum, { row, q }) => sum + Math.abs(q) * Number(row.addOn), 0)
+        WORLDS.forEach((world, s) => {
+          if (s === 0) return
+          const exact = book.reduce(
+            (sum, { row, q }) =>
+              sum + q * worldValue(specById.get(row.id) as ExposedSpec, some, world) * 1e6,
+            0,
+          )
+          const counted = book.reduce(
+            (sum, { row, q }) =>
+              sum + BigInt(q) * (row.values[s] as bigint) - BigInt(Math.abs(q)) * row.addOn,
+            0n,
+          )
+          expect(Number(counted)).toBeLessThanOrEqual(exact)
+          expect(Number(counted)).toBeGreaterThanOrEqual(exact - charged - 2 * size)
+        })
+      }),
+      { numRuns: 50 },
     )
   })
 
@@ -161,8 +218,8 @@ describe('what cannot be a table crashes', () => {
   })
 
   test('values of 2^48 and more', () => {
-    // The tail of +100 %, of which a third counts, is the highest world: 4/3 of the mark here.
-    const top = (2 ** 48 / 1e6) * 100 * 0.74
+    // The tail of +300 %, of which an 18th counts, is the highest world: 7/6 of the mark here.
+    const top = (2 ** 48 / 1e6) * 100 * 0.85
     const some = (spot: number): Market => ({
       ...market,
       rate: 0,
@@ -171,6 +228,19 @@ describe('what cannot be a table crashes', () => {
     })
     expect(buildTable(some(top), [anyFuture], WORLDS)[0]?.values[12]).toBeLessThan(1n << 48n)
     expect(() => buildTable(some(top * 1.02), [anyFuture], WORLDS)).toThrow(/out of range/)
+  })
+
+  test('perpetuals whose funding is out of range or absent', () => {
+    const perpetual = MORE[0] as InstrumentSpec
+    const some = (funding: number): Market<string> => ({
+      ...market,
+      perpetuals: { 2100: { basis: 0, funding } },
+    })
+    const limit = (2 ** 48 / 1e6) * 100
+    expect(() => buildTable(some(limit * 1.01), [perpetual], WORLDS)).toThrow(/out of range/)
+    expect(buildTable(some(limit * 0.9), [perpetual], WORLDS)[0]?.values[0]).toBeLessThan(0n)
+    expect(() => buildTable(some(NaN), [perpetual], WORLDS)).toThrow(/funding/)
+    expect(() => buildTable(market, [perpetual], WORLDS)).toThrow(/no funding of perpetual 2100/)
   })
 
   test('instruments', () => {

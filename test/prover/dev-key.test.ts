@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compileCurve, FR_BYTES, modulo, power } from '../../prover/bn254.ts'
+import { compileCurve, FR_BYTES } from '../../prover/bn254.ts'
 import { compileCircuit } from '../../prover/compile.ts'
 import type { CompiledCircuit } from '../../prover/compile.ts'
 import { deriveToxicWaste, writeDevelopmentKey } from '../../prover/dev-key.ts'
@@ -24,6 +24,7 @@ import {
 import type { Proof } from '../../prover/groth16.ts'
 import { createPointPool } from '../../prover/point-pool.ts'
 import { createProverPool, proveInChild, ProveError } from '../../prover/pool.ts'
+import { writeKnownPtau } from './known-ptau.ts'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const CIRCUIT = `pragma circom 2.2.0;
@@ -166,79 +167,6 @@ describe("against snarkjs' own set-up", () => {
     for (const type of [3, 8, 9]) expect(points(ours.get(type))).toEqual(points(theirs.get(type)))
   }, 60_000)
 })
-
-type Waste = ReturnType<typeof deriveToxicWaste>
-
-/** A phase-1 file with the sections that `zkey new` reads, from a tau that is known. */
-function writeKnownPtau(path: string, bits: number, waste: Waste): void {
-  const curve = compileCurve()
-  const [g1, g2] = [createFixedBase(curve, 'G1', 8), createFixedBase(curve, 'G2', 8)]
-  const pointsOf = (base: typeof g1, bytes: number, scalars: readonly bigint[]): Buffer => {
-    const packed = Buffer.concat(
-      scalars.map((scalar) =>
-        Buffer.from(modulo(scalar).toString(16).padStart(64, '0'), 'hex').reverse(),
-      ),
-    )
-    const points = Buffer.alloc(scalars.length * bytes)
-    base.multiply(packed, points, 0, scalars.length)
-    return points
-  }
-  const { tau, alpha, beta } = waste
-  // L_i(tau) over each domain up to `top`, one after the other, as `prepare phase2` lays them out.
-  const lagrange = (top: number): bigint[] =>
-    Array.from({ length: top + 1 }, (_, p) => {
-      const size = 2 ** p
-      const root = power(power(5n, (R - 1n) >> 28n), 2n ** BigInt(28 - p))
-      return Array.from({ length: size }, (__, i) => {
-        const point = power(root, BigInt(i))
-        const scale = modulo(point * modulo(power(tau, BigInt(size)) - 1n))
-        return modulo(scale * power(modulo(BigInt(size) * modulo(tau - point)), R - 2n))
-      })
-    }).flat()
-  const powers = (count: number, factor: bigint): bigint[] =>
-    Array.from({ length: count }, (_, i) => modulo(factor * power(tau, BigInt(i))))
-  const size = 2 ** bits
-  const inG1 = (scalars: readonly bigint[]): Buffer => pointsOf(g1, 64, scalars)
-  const inG2 = (scalars: readonly bigint[]): Buffer => pointsOf(g2, 128, scalars)
-  const times = (scalars: readonly bigint[], factor: bigint) => scalars.map((s) => s * factor)
-  const level = lagrange(bits)
-  const head = Buffer.alloc(4 + FR_BYTES + 8)
-  head.writeUInt32LE(FR_BYTES)
-  Buffer.from(Q.toString(16), 'hex').reverse().copy(head, 4)
-  head.writeUInt32LE(bits, 4 + FR_BYTES)
-  head.writeUInt32LE(bits, 8 + FR_BYTES)
-  const sections: [number, Buffer][] = [
-    [1, head],
-    [2, inG1(powers(size * 2 - 1, 1n))],
-    [3, inG2(powers(1, 1n))],
-    [4, inG1([alpha])],
-    [5, inG1([beta])],
-    [6, inG2([beta])],
-    [12, inG1(lagrange(bits + 1))],
-    [13, inG2(level)],
-    [14, inG1(times(level, alpha))],
-    [15, inG1(times(level, beta))],
-  ]
-  const start = Buffer.alloc(12)
-  start.write('ptau', 'latin1')
-  start.writeUInt32LE(1, 4)
-  start.writeUInt32LE(sections.length, 8)
-  writeFileSync(
-    path,
-    Buffer.concat([
-      start,
-      ...sections.flatMap(([type, bytes]) => {
-        const label = Buffer.alloc(12)
-        label.writeUInt32LE(type)
-        label.writeBigUInt64LE(BigInt(bytes.length), 4)
-        return [label, bytes]
-      }),
-    ]),
-  )
-}
-
-const R = 21888242871839275222246405745257275088548364400416034343698204186575808495617n
-const Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583n
 
 describe('the point pool', () => {
   it('gives the same points with threads as in place', async () => {

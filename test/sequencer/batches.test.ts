@@ -115,8 +115,7 @@ describe('after settlement values are posted', () => {
     floor = opened.floor
     const more = opened.members
     const [a, ...rest] = more as [Member, ...Member[]]
-    for (const member of rest)
-      await floor.trade(a, member, lots(FUTURE, 1n, 50_000_000n))
+    for (const member of rest) await floor.trade(a, member, lots(FUTURE, 1n, 50_000_000n))
     await floor.batch()
     expect(floor.balance(a, FUTURE)).toBe(5n)
     const cash = floor.cash
@@ -135,7 +134,11 @@ describe('after settlement values are posted', () => {
     floor = opened.floor
     const { members } = opened
     for (let i = 0; i < 4; i += 2)
-      await floor.trade(members[i] as Member, members[i + 1] as Member, lots(FUTURE, 1n, 50_000_000n))
+      await floor.trade(
+        members[i] as Member,
+        members[i + 1] as Member,
+        lots(FUTURE, 1n, 50_000_000n),
+      )
     await floor.batch()
     floor.l1.settle(FUTURE, 60_000_000n)
     await floor.house.watch()
@@ -215,6 +218,35 @@ describe('cover', () => {
     const [a, b] = opened.members as [Member, Member]
     await floor.trade(a, b, lots(OTHER, 1n, 2_000_000n))
     await expect(floor.batch()).rejects.toThrow('the generator gave 1 where numbers below 1 are')
+  })
+})
+
+describe('the entry shape', () => {
+  it('serves registrations and deposits, and nothing with a page', async () => {
+    const opened = await Floor.open([1000, 1000])
+    floor = opened.floor
+    const [a, b] = opened.members as [Member, Member]
+    expect(floor.house.reports[0]).toMatchObject({ shape: 'entry', accounts: 2 })
+    await floor.join(2, 1000)
+    await floor.trade(a, b, lots(OTHER, 1n, 2_000_000n))
+    expect(await floor.batch()).toMatchObject({ shape: 'floor', trades: 1, accounts: 3 })
+    await a.deposit(1, 5n)
+    expect(await floor.batch()).toMatchObject({ shape: 'floor', trades: 0 })
+  })
+
+  it('is not taken if something of the batch would have to wait', async () => {
+    const opened = await Floor.open([1000, 1000])
+    floor = opened.floor
+    const [a, b] = opened.members as [Member, Member]
+    await floor.trade(a, b, [
+      { instrument: FUTURE, quantity: 1n, price: 50_000_000n },
+      { instrument: OTHER, quantity: 1n, price: 2_000_000n },
+    ])
+    await floor.batch()
+    await a.deposit(1, 5n)
+    await floor.join(2, 1000)
+    // Its one row does not hold what a has.
+    expect(await floor.batch()).toMatchObject({ shape: 'floor', accounts: 3 })
   })
 })
 

@@ -6,14 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import {
-  activeMeta,
-  batchKey,
-  saltOf,
-  viewKeyHash,
-  type Account,
-} from '../../circuits/account.ts'
-import type { L1Request } from '../../circuits/batch.ts'
+import { activeMeta, batchKey, saltOf, viewKeyHash, type Account } from '../../circuits/account.ts'
+import type { KeyRequest } from '../../circuits/batch.ts'
 import type { Entry } from '../../circuits/page.ts'
 import type { Shape } from '../../circuits/params.ts'
 import { settledRow, tableOf, type Row, type Table } from '../../circuits/table.ts'
@@ -23,12 +17,7 @@ import { isRefused, Member, type Outcome } from '../../client/member.ts'
 import { addressOfPrivateKey, makeReceipt } from '../../client/receipt.ts'
 import type { ShapeKey } from '../../prover/artifacts.ts'
 import { serve } from '../../sequencer/api.ts'
-import {
-  House,
-  type BatchReport,
-  type HouseL1,
-  type HouseOptions,
-} from '../../sequencer/house.ts'
+import { House, type BatchReport, type HouseL1, type HouseOptions } from '../../sequencer/house.ts'
 import type { Journal } from '../../sequencer/journal/journal.ts'
 import type { L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
 import type { RandomBelow } from '../../sequencer/room.ts'
@@ -39,17 +28,23 @@ export const SHAPE: Shape = {
   pages: 16,
   members: 6,
   rows: 8,
+  rowsPerNode: 1,
   deposits: 6,
   withdrawals: 1,
   requests: 6,
   rotations: 1,
+  rescues: 2,
+  forcedExits: 1,
+  reductions: 4,
 }
 export const FEE = 100n
 const FEE_VIEW_KEY = 777n
 const OPERATOR_KEY = new Uint8Array(32).fill(5)
 const OPERATOR = addressOfPrivateKey(OPERATOR_KEY)
 const DOMAIN = 12345n
-const KEY = { shape: SHAPE, keyHash: '22'.repeat(32) } as ShapeKey
+const keyOf = (shape: Shape) => ({ shape, keyHash: '22'.repeat(32) }) as ShapeKey
+/** Fewer rows and hardly any pages. */
+export const ENTRY: Shape = { ...SHAPE, name: 'entry', pages: 2, rows: 1 }
 
 /** The contract as far as the house and its members ask it. */
 class MemoryL1 implements HouseL1 {
@@ -73,10 +68,18 @@ class MemoryL1 implements HouseL1 {
   settle(id: number, value: bigint): void {
     this.news_.settled = [...this.news_.settled, settledRow(id, value)]
   }
+  /** Lots that the contract says it can pay out of any token. */
+  free = 1n << 50n
+  /** Before it answers: what else happens on L1 in that moment. */
+  onFreeVault: () => Promise<void> = async () => {}
+  forceExit(account: number, token: number): void {
+    const request = { kind: 'forcedExit' as const, serial: this.serial++, account, token, to: 7n }
+    this.news_.requests = [...this.news_.requests, request]
+  }
   memberDoor(address: string) {
     return {
       address,
-      register: async (key: L1Request['key'], hash: bigint): Promise<number> => {
+      register: async (key: KeyRequest['key'], hash: bigint): Promise<number> => {
         const account = this.accounts++
         const request = { kind: 'register' as const, serial: this.serial++, account, key }
         this.news_.requests = [...this.news_.requests, { ...request, viewKeyHash: hash }]
@@ -97,6 +100,11 @@ class MemoryL1 implements HouseL1 {
   }
   async countersign(): Promise<string> {
     return '0x'
+  }
+  async freeVault(): Promise<bigint> {
+    const { free } = this
+    await this.onFreeVault()
+    return free
   }
   async signReceipt(text: string): Promise<string> {
     const [, , domain, account, head, time] = text.split(' ')
@@ -146,13 +154,13 @@ export class Floor {
         token: `0x${'33'.repeat(20)}`,
         chainId: 31337n,
         feeAccount,
-        shapeIds: new Map([[SHAPE.name, 1n]]),
+        shapeIds: new Map([SHAPE, ENTRY].map(({ name }, i) => [name, BigInt(i + 1)])),
       },
       domain: DOMAIN,
       l1: this.l1,
       prove: (key, input) => this.prove(key, input),
       feeAccountViewKey: FEE_VIEW_KEY,
-      keys: [KEY],
+      keys: [keyOf(SHAPE), keyOf(ENTRY)],
       fee: FEE,
       tableByRoot: (root) => this.l1.tables.get(root),
       log: () => {},
@@ -194,7 +202,7 @@ export class Floor {
   }
 
   batch(): Promise<BatchReport | null> {
-    return this.house.runBatch(KEY)
+    return this.house.runBatch()
   }
 
   /** Proposed and affirmed; not signed yet. */
@@ -246,5 +254,8 @@ export async function ticketOf(member: Member, id: string): Promise<TicketView> 
 /** A row that may lose all of its mark or double it, where row() moves by two thirds at most. */
 export function wideRow(id: number, mark: bigint): Row {
   const usual = row(id, mark)
-  return { ...usual, values: usual.values.map((v, i) => (i === 0 ? v : i % 2 === 0 ? 0n : 2n * mark)) }
+  return {
+    ...usual,
+    values: usual.values.map((v, i) => (i === 0 ? v : i % 2 === 0 ? 0n : 2n * mark)),
+  }
 }

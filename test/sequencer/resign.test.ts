@@ -2,10 +2,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { sign } from '../../circuits/eddsa.ts'
 import { headAfter } from '../../circuits/page.ts'
+import { settlementsOf, type Table } from '../../circuits/table.ts'
 import type { SignedPage } from '../../client/journal.ts'
 import type { Member } from '../../client/member.ts'
 import { RESIGN_SECONDS } from '../../sequencer/resign.ts'
-import { Floor, ticketOf, wideRow } from './floor.ts'
+import { chooseBatch } from '../../sequencer/builder.ts'
+import { FEE, Floor, SHAPE, ticketOf, wideRow } from './floor.ts'
 
 const FUTURE = 1024
 const OTHER = 1025
@@ -59,6 +61,14 @@ async function expectSettled(...trades: readonly string[]): Promise<void> {
   expect(floor.cash).toBe(30_200_000_000n)
 }
 
+it('both sides of a trade hold a receipt of the operator for it', () => {
+  for (const member of [a, b, c, d]) {
+    const { pending, receipts } = member.journal.state
+    expect(pending.length).toBeGreaterThan(0)
+    expect(pending.map(({ head }) => receipts.has(head))).toEqual(pending.map(() => true))
+  }
+})
+
 describe('a page that a new table makes unprovable', () => {
   it('is left out, later pages are signed anew, all else settles', async () => {
     const stale = headOf(a)
@@ -95,6 +105,28 @@ describe('a page that a new table makes unprovable', () => {
     expect(await floor.batch()).toBeNull()
     expect(await stateOf(b, late)).toBe('refused')
     await expectSettled(early)
+  })
+
+  it('is found by halves, however long the journal behind it is', async () => {
+    for (let i = 0; i < 5; i++) await floor.trade(a, c, lots(OTHER, 1n, 2_000_000n))
+    await floor.house.watch()
+    const { ledger } = floor.house
+    const context = {
+      domain: floor.house.domain,
+      batchNumber: 2n,
+      time: BigInt(Math.floor(Date.now() / 1000)),
+      fee: FEE,
+      batchNonce: 1n,
+      table: floor.house.table as Table,
+      settlements: settlementsOf([]),
+    }
+    const waiting = { requests: [], credits: [] }
+    // Seven pages: tried with 7, 6, 3 and 1 of them.
+    expect(ledger.pendingOf(a.account)).toHaveLength(7)
+    const choice = chooseBatch(ledger, waiting, SHAPE, context, () => 0)
+    expect(choice.setAside).toHaveLength(4)
+    expect(choice.unprovable.map(({ trade }) => trade)).toEqual([bad])
+    expect(choice.unprovable[0]?.rejection).toMatchObject({ account: a.account })
   })
 
   it('costs whoever does not sign anew its own pages, and nobody else more than a minute', async () => {

@@ -60,7 +60,11 @@ describe('a room', () => {
 })
 
 describe('cover', () => {
-  const cover = (shape: Partial<typeof SHAPE>, list: readonly Account[], excluded: number[] = []) => {
+  const cover = (
+    shape: Partial<typeof SHAPE>,
+    list: readonly Account[],
+    excluded: number[] = [],
+  ) => {
     const state = accounts(...list)
     const room = new Room({ ...SHAPE, ...shape }, state, context())
     return chooseCover(room, state, context(), new Set(excluded), () => 0)

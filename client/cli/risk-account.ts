@@ -1,0 +1,219 @@
+/** `cloister risk account`: one's own margin in words, and what a trade would make of it. */
+import type { Command } from 'commander'
+import type { RowOf } from '../../circuits/table.ts'
+import { greeksPerLot, type Greeks } from '../../oracle/greeks.ts'
+import {
+  liquidationDistance,
+  type LiquidationDistance,
+  type Model,
+} from '../../oracle/liquidation.ts'
+import {
+  marginOf,
+  whatIf,
+  type Holdings,
+  type Leg,
+  type Margin,
+  type WhatIf,
+} from '../../oracle/margin.ts'
+import { WORLDS } from '../../oracle/worlds.ts'
+import { memberKeys } from '../keys.ts'
+import { openAccount, rebuild } from '../l1/rebuild.ts'
+import type { Common, Result } from './day.ts'
+import { Undone } from './failures.ts'
+import { openStore } from './session.ts'
+import { rowsUnder, servedTable } from './table-on-l1.ts'
+import { dollars, instrumentName, parseLegs } from './terms.ts'
+
+const HELP = `
+Reads the account from L1 with its own keys, and the table from the house, under the root on L1.
+Examples:
+  cloister risk account ANN
+  cloister risk account ANN --trade BTC-27MAR20:-5@48.00 BTC-26JUN20:5@48.60
+With --trade nothing is proposed or signed: the margin after the trade is shown, and the numbers
+that the circuit would check to be at least zero, one per world.
+Greeks and liquidation distances need the market behind the table; they are shown where the table
+follows from a market that is known here (the recorded day).`
+
+export function addAccountMargin(
+  risk: Command,
+  commonOf: (command: Command) => Common,
+  run: (work: Promise<Result>) => Promise<void>,
+): void {
+  risk
+    .command('account <name>')
+    .description('equity, margin, Greeks, liquidation distance; what a trade would change')
+    .option('--trade <leg...>', 'one to three legs, INSTRUMENT:QUANTITY@PRICE')
+    .addHelpText('after', HELP)
+    .action((name: string, options: { trade?: string[] }, command: Command) =>
+      run(accountMargin(name, options.trade ?? [], commonOf(command))),
+    )
+}
+
+async function accountMargin(
+  name: string,
+  legTexts: readonly string[],
+  options: Common,
+): Promise<Result> {
+  const legs = parseLegs(legTexts)
+  const store = openStore(name, options)
+  const { stored } = store
+  if (stored.account === null)
+    throw new Undone(`${name} has no account yet: cloister account new ${name}`)
+  const keys = memberKeys(store.seed(), name)
+  const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
+  const account = openAccount(rebuilt, stored.account, keys.viewKey, [keys.ownerKeyHash])
+  const { view, fee } = await servedTable(options, stored.contract)
+  const rows = rowsUnder(rebuilt, view)
+  if (typeof rows === 'string') throw new Undone(rows)
+  const { dayModelOf } = await import('../../oracle/day-model.ts')
+  const known = dayModelOf(rows.table.root)
+  const model = known === null ? null : { ...known, settled: rows.settled }
+  return marginReport(name, account, rows.rowOf, model, legs, fee)
+}
+
+const worldName = (s: number): string => WORLDS[s]?.name ?? 'variation'
+
+/** The whole answer, from data alone. */
+export function marginReport(
+  name: string,
+  account: Holdings,
+  rowOf: RowOf,
+  model: Model | null,
+  legs: readonly Leg[],
+  fee: bigint,
+): Result {
+  const margin = marginOf(account, rowOf)
+  const changed = legs.length === 0 ? null : whatIf(account, legs, fee, rowOf)
+  const exposures = model === null ? [] : exposuresOf(account, model)
+  return {
+    text: [
+      `${name}: margin at the latest table`,
+      ...marginLines(margin),
+      ...positionLines(margin),
+      ...exposures.flatMap(exposureLines),
+      ...(model === null
+        ? ['  Greeks not computed: the market of this table is not known here.']
+        : []),
+      ...(changed === null ? [] : whatIfLines(changed)),
+    ].join('\n'),
+    json: {
+      name,
+      unit: 'micro-dollar',
+      ...marginJson(margin),
+      exposures: model === null ? null : exposures,
+      ...(changed === null ? {} : { whatIf: whatIfJson(changed) }),
+    },
+    ...(changed?.refusedBy ? { code: 1 as const } : {}),
+  }
+}
+
+function marginLines(margin: Margin): readonly string[] {
+  const line = (what: string, amount: bigint, why: string): string =>
+    `  ${what.padEnd(20)} ${dollars(amount).padStart(18)}  ${why}`
+  return [
+    line('equity', margin.equity, 'all at the mark'),
+    line('initial margin', margin.initial, lostIn(margin)),
+    line('maintenance margin', margin.maintenance, 'four fifths of the distance to each world'),
+    line('excess', margin.excess, 'equity above initial margin: room for risk and withdrawals'),
+    line('cushion', margin.cushion, 'equity above maintenance: below zero it is liquidated'),
+  ]
+}
+
+function lostIn({ initial, worst }: Margin): string {
+  if (initial === 0n) return 'no world is worse than the mark'
+  return `lost in the worst world: ${worldName(worst)}`
+}
+
+function positionLines({ positions }: Margin): readonly string[] {
+  if (positions.length === 0) return []
+  return [
+    '  position                     lots       value at mark   part of initial margin',
+    ...positions.map(
+      ({ id, quantity, worth, contribution }) =>
+        `  ${instrumentName(id).padEnd(20)} ${String(quantity).padStart(12)} ` +
+        `${dollars(worth[0] as bigint).padStart(19)} ${dollars(contribution).padStart(24)}`,
+    ),
+  ]
+}
+
+export type UnderlyingExposure = {
+  readonly underlying: string
+  readonly greeks: Greeks
+  readonly distance: LiquidationDistance
+}
+
+/** Greeks summed over the positions of each underlying, and how far it is from liquidation. */
+export function exposuresOf(account: Holdings, model: Model): readonly UnderlyingExposure[] {
+  const held = account.balances.flatMap(({ id, quantity }) => {
+    const spec = model.instruments.find((instrument) => instrument.id === id)
+    return spec === undefined || spec.kind === 'cash' ? [] : [{ spec, lots: Number(quantity) }]
+  })
+  return [...new Set(held.map(({ spec }) => spec.underlying))].sort().map((underlying) => {
+    const parts = held
+      .filter(({ spec }) => spec.underlying === underlying)
+      .map(({ spec, lots }) => ({ lots, greeks: greeksPerLot(spec, model.market) }))
+    const total = (greek: keyof Greeks): number =>
+      parts.reduce((sum, { lots, greeks }) => sum + lots * greeks[greek], 0)
+    return {
+      underlying,
+      greeks: {
+        delta: total('delta'),
+        gamma: total('gamma'),
+        vega: total('vega'),
+        theta: total('theta'),
+      },
+      distance: liquidationDistance(account, model, underlying),
+    }
+  })
+}
+
+function exposureLines({ underlying, greeks, distance }: UnderlyingExposure): readonly string[] {
+  const move = (size: number | null, verb: string, none: string): string =>
+    size === null ? none : `${verb} ${(100 * Math.abs(size)).toFixed(2)} %`
+  const down = move(distance.down, 'if it falls', 'at no fall')
+  const up = move(distance.up, 'if it rises', 'at no rise up to tenfold')
+  return [
+    `  ${underlying}: delta ${greeks.delta.toFixed(4)} ${underlying}, gamma ${greeks.gamma.toPrecision(4)} ` +
+      `per dollar, vega $${(greeks.vega / 100).toFixed(2)} a point, theta $${(greeks.theta / 365).toFixed(2)} a day`,
+    `  ${underlying}: maintenance breaks ${down}, ${up}`,
+  ]
+}
+
+function whatIfLines({ refusedBy, isRescue, after, difference }: WhatIf): readonly string[] {
+  const verdict =
+    refusedBy !== null
+      ? `would be refused by ${refusedBy}`
+      : isRescue
+        ? 'would be accepted without fee: no negative world gets worse'
+        : 'would be accepted'
+  return [
+    `The trade ${verdict}. After it and its fee:`,
+    ...marginLines(after),
+    '  what the circuit checks to be at least zero, in micro-dollars:',
+    ...difference.map((d, s) => `  ${worldName(s).padEnd(36)} ${String(d).padStart(24)}`),
+  ]
+}
+
+function marginJson(margin: Margin): Readonly<Record<string, unknown>> {
+  const { equity, initial, maintenance, excess, cushion, worth, worst, positions } = margin
+  return {
+    equity: `${equity}`,
+    initial: `${initial}`,
+    maintenance: `${maintenance}`,
+    excess: `${excess}`,
+    cushion: `${cushion}`,
+    worstWorld: worldName(worst),
+    worth: worth.map((w, s) => ({ world: worldName(s), microDollars: `${w}` })),
+    positions: positions.map(({ id, quantity, worth: values, contribution }) => ({
+      id,
+      instrument: instrumentName(id),
+      lots: `${quantity}`,
+      mark: `${values[0]}`,
+      contribution: `${contribution}`,
+    })),
+  }
+}
+
+function whatIfJson({ refusedBy, isRescue, after, difference }: WhatIf): object {
+  return { refusedBy, isRescue, difference: difference.map(String), after: marginJson(after) }
+}

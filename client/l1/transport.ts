@@ -1,0 +1,76 @@
+/** JSON-RPC over HTTP: asks, waits, asks again, and tells apart what failed and what was refused. */
+
+export type Transport = (method: string, params: readonly unknown[]) => Promise<unknown>
+
+/** What could not be read, as opposed to what was read and is wrong. */
+export class ReadError extends Error {}
+/** The node was reached and said no: asking for less may help, asking again does not. */
+export class RefusedError extends ReadError {}
+/** The node did not get done in time, or broke off: asking for less may help. */
+export class OverloadedError extends ReadError {}
+
+const TIMEOUT_MS = 30_000
+const ATTEMPT_COUNT = 4
+
+/** JSON-RPC over HTTP. Errors name the host only: the rest of an RPC address often is a key. */
+export function httpTransport(rpcUrl: string): Transport {
+  const { host } = parseUrl(rpcUrl)
+  let id = 0
+  const attempt = async (
+    method: string,
+    params: readonly unknown[],
+  ): Promise<{ value: unknown } | { retry: string; isTooMuch?: boolean }> => {
+    let response: Response
+    try {
+      response = await fetch(rpcUrl, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        body: JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params }),
+      })
+    } catch (error) {
+      return error instanceof Error && error.name === 'TimeoutError'
+        ? { retry: 'no answer in time', isTooMuch: true }
+        : { retry: 'no connection' }
+    }
+    if (response.status === 429) return { retry: `HTTP ${response.status}` }
+    if (response.status === 413 || response.status >= 500)
+      return { retry: `HTTP ${response.status}`, isTooMuch: true }
+    const body = (await response.json().catch(() => null)) as {
+      result?: unknown
+      error?: { code?: number; message?: string }
+    } | null
+    if (body === null && response.ok)
+      return { retry: 'the answer broke off or is no JSON', isTooMuch: true }
+    if (body === null)
+      throw new ReadError(`${host} answered ${method} with HTTP ${response.status} and no JSON`)
+    if (body.error !== undefined) {
+      const { code, message = 'no reason given' } = body.error
+      if (code === 429 || /too many requests|rate limit/i.test(message)) return { retry: message }
+      throw new RefusedError(`${host} refused ${method}: ${message}`)
+    }
+    return { value: body.result }
+  }
+  return async (method, params) => {
+    let problem = ''
+    let isTooMuch = false
+    for (let i = 0; i < ATTEMPT_COUNT; i++) {
+      if (i > 0) await new Promise((wake) => setTimeout(wake, 150 * 3 ** (i - 1)))
+      const answer = await attempt(method, params)
+      if ('value' in answer) return answer.value
+      problem = answer.retry
+      isTooMuch = answer.isTooMuch === true
+      // Asking for fewer logs is better than waiting again for as many.
+      if (isTooMuch && method === 'eth_getLogs' && i > 0) break
+    }
+    const text = `${host} could not be read: ${problem} (${method})`
+    throw isTooMuch ? new OverloadedError(text) : new ReadError(text)
+  }
+}
+
+function parseUrl(rpcUrl: string): URL {
+  const url = URL.canParse(rpcUrl) ? new URL(rpcUrl) : null
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new ReadError('the RPC address must be an http or https URL')
+  return url
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+pragma solidity ^0.8.28;
+
+/// @title All that the oracle asks of the clearing house.
+/// @notice Who stands behind this interface gives the oracle alone the right to post.
+interface ITableHouse {
+    /// @notice Number of the latest table, indicative ones counted; 0 when there is none.
+    function tableNumber() external view returns (uint256);
+
+    /// @notice Posts a table. One that is not confirmed must move nobody's margin by itself.
+    /// @param root Poseidon(marksRoot, worldsRoot, flags).
+    /// @param dataHash Hash of the inputs that the table follows from.
+    /// @param marks abi.encode of (uint32 id, uint8 status, int64 mark)[], ids ascending.
+    function postTable(
+        uint256 root,
+        uint256 marksRoot,
+        bytes32 dataHash,
+        bytes calldata marks,
+        bool confirmed
+    ) external returns (uint256 number);
+
+    /// @notice Confirms the latest table, which was posted as indicative.
+    function confirmTable(uint256 number) external;
+
+    /// @notice Root of the register of settlement values.
+    function settlementRoot() external view returns (uint256);
+
+    /// @notice Fixes settlement values for ever and moves the register's root.
+    function postSettlement(uint256[] calldata ids, int256[] calldata values, uint256 newRoot)
+        external;
+}

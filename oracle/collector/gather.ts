@@ -1,0 +1,281 @@
+/** Gathers the word of M of N signers; none of them is believed further than its signature. */
+import { InputError, objectOf, textOf } from '../signer/canonical.ts'
+import { decimalOfMicro, medianOf, microOf } from '../signer/decimal.ts'
+import { marketBytes, readMarket, type MarketDocument } from '../signer/engine.ts'
+import {
+  confirmationDigest,
+  settlementDigest,
+  settlementReportFrom,
+  signerOf,
+  stringify,
+  tableDigest,
+  tableReportFrom,
+  type Domain,
+  type SettlementReport,
+  type TableReport,
+} from '../signer/report.ts'
+import { readSettlement, settlementBytes, type SettledValue } from '../signer/settlement.ts'
+import { boundedText, checkUrl } from '../signer/sources.ts'
+
+export type Peer = {
+  readonly url: string
+  readonly address: string
+  /** What the signer wants to be shown. */
+  readonly token?: string
+}
+export type Limits = { readonly timeoutMs: number; readonly bytes: number }
+export const LIMITS: Limits = { timeoutMs: 10_000, bytes: 256 * 1024 }
+
+/** What came of asking one signer. */
+export type Answer =
+  | { readonly peer: Peer; readonly digest: string }
+  | { readonly peer: Peer; readonly problem: string }
+export type Gathered<T> = {
+  readonly report: T
+  readonly digest: string
+  /** In ascending order of signer, as the contract wants them. */
+  readonly signatures: readonly string[]
+  readonly answers: readonly Answer[]
+}
+/** Too few said the same thing; the answers say what each said. */
+export class NoQuorum extends Error {
+  readonly answers: readonly Answer[]
+  constructor(what: string, answers: readonly Answer[]) {
+    const said = answers.map((one) => `${one.peer.address.slice(0, 8)}: ${wordOf(one)}`)
+    super(`${what} (${said.join('; ')})`)
+    this.answers = answers
+  }
+}
+const wordOf = (answer: Answer): string =>
+  'digest' in answer ? answer.digest.slice(0, 10) : answer.problem
+
+export async function ask(
+  peer: Peer,
+  path: string,
+  body: unknown,
+  limits: Limits = LIMITS,
+): Promise<unknown> {
+  const url = new URL(path, checkUrl(peer.url))
+  const response = await fetch(url, {
+    redirect: 'error',
+    signal: AbortSignal.timeout(limits.timeoutMs),
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(peer.token === undefined ? {} : { authorization: `Bearer ${peer.token}` }),
+    },
+    ...(body === undefined ? {} : { method: 'POST', body: stringify(body) }),
+  })
+  const text = await boundedText(response, limits.bytes, url.host)
+  const value: unknown = JSON.parse(text)
+  if (response.status === 200) return value
+  const { message } = (value ?? {}) as { message?: unknown }
+  throw new InputError(typeof message === 'string' ? message.slice(0, 300) : `${response.status}`)
+}
+
+type Signed<T> = { readonly peer: Peer; readonly digest: string; readonly report: T } & {
+  readonly signature: string
+}
+
+/** Asks all at once, checks each signature against what was sent with it, groups by digest. */
+async function signed<T>(
+  peers: readonly Peer[],
+  quorum: number,
+  what: string,
+  query: (peer: Peer) => Promise<unknown>,
+  read: (value: unknown) => { readonly report: T; readonly digest: string },
+  signedDigest: (digest: string) => string = (digest) => digest,
+): Promise<Gathered<T>> {
+  const results = await Promise.allSettled(
+    peers.map(async (peer): Promise<Signed<T>> => {
+      const given = objectOf(
+        await query(peer),
+        ['signer', 'report', 'digest', 'signature'],
+        'the answer',
+      )
+      // The digest that counts is the one of the report that was sent, not the one it claims.
+      const { report, digest } = read(given['report'])
+      const signature = textOf(given['signature'], 'signature')
+      if (signerOf(signedDigest(digest), signature) !== peer.address) {
+        throw new InputError('the signature must be its own')
+      }
+      return { peer, report, digest, signature }
+    }),
+  )
+  const good: Signed<T>[] = []
+  const answers = results.map((result, i): Answer => {
+    const peer = peers[i] as Peer
+    if (result.status === 'rejected') return { peer, problem: reasonOf(result.reason) }
+    good.push(result.value)
+    return { peer, digest: result.value.digest }
+  })
+  const groups = new Map<string, Signed<T>[]>()
+  for (const one of good) groups.set(one.digest, [...(groups.get(one.digest) ?? []), one])
+  // A quorum is more than half, so at most one group has it.
+  const group = [...groups.values()].find((list) => list.length >= quorum)
+  if (group === undefined)
+    throw new NoQuorum(`${quorum} signers must say the same ${what}`, answers)
+  const inOrder = [...group].sort((a, b) =>
+    BigInt(a.peer.address) < BigInt(b.peer.address) ? -1 : 1,
+  )
+  const [{ report, digest }] = inOrder as [Signed<T>]
+  return { report, digest, signatures: inOrder.map(({ signature }) => signature), answers }
+}
+
+function reasonOf(reason: unknown): string {
+  if (!(reason instanceof Error)) return String(reason)
+  if (reason.name === 'TimeoutError') return 'no answer in time'
+  return reason.message === 'fetch failed' ? 'no connection' : reason.message
+}
+
+export type TableRequest = {
+  readonly domain: Domain
+  readonly quorum: number
+  readonly number: bigint
+  readonly time: number
+  /** Ids that the contract lists. */
+  readonly rows: readonly number[]
+  readonly limits?: Limits
+}
+
+/**
+ * Two rounds: what does each see; then who signs the table of the median. A signer signs only
+ * what is near its own eyes, so a collector that lies about the median gets no signatures.
+ */
+export async function gatherTable(
+  peers: readonly Peer[],
+  request: TableRequest,
+): Promise<Gathered<TableReport>> {
+  const { domain, quorum, number, time, rows, limits } = request
+  const seen = await Promise.allSettled(
+    peers.map(async (peer) => {
+      const answer = await ask(peer, `/observation/${time}`, undefined, limits)
+      const { market } = answer as { market?: never }
+      return readMarket(marketBytes(market as unknown as MarketDocument))
+    }),
+  )
+  const markets = seen.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  if (markets.length < quorum) {
+    const answers = seen.map((one, i): Answer => {
+      const peer = peers[i] as Peer
+      return one.status === 'fulfilled'
+        ? { peer, problem: 'saw the market' }
+        : { peer, problem: reasonOf(one.reason) }
+    })
+    throw new NoQuorum(`${quorum} signers must see the market`, answers)
+  }
+  const proposal = marketBytes(medianMarket(markets))
+  return signed(
+    peers,
+    quorum,
+    'table',
+    (peer) => ask(peer, '/report', { number, time, rows, proposal }, limits),
+    (value) => {
+      const report = tableReportFrom(value)
+      if (report.market !== proposal) throw new InputError('the market must be the proposed one')
+      if (report.number !== number || report.time !== BigInt(time)) {
+        throw new InputError('number and time must be those asked for')
+      }
+      return { report, digest: tableDigest(domain, report) }
+    },
+  )
+}
+
+/** The median of each price among those that agree on all the rest; the largest such group. */
+export function medianMarket(markets: readonly MarketDocument[]): MarketDocument {
+  const policyOf = (market: MarketDocument): string =>
+    marketBytes({
+      ...market,
+      underlyings: market.underlyings.map((one) => ({ ...one, spot: '1' })),
+    })
+  const groups = new Map<string, MarketDocument[]>()
+  for (const market of markets) {
+    const policy = policyOf(market)
+    groups.set(policy, [...(groups.get(policy) ?? []), market])
+  }
+  const [group] = [...groups.values()].sort((a, b) => b.length - a.length)
+  const [first] = group as [MarketDocument]
+  const underlyings = first.underlyings.map((one, i) => {
+    const spots = (group as MarketDocument[]).map(({ underlyings: all }) =>
+      microOf(all[i]?.spot ?? '', 'spot'),
+    )
+    return { ...one, spot: decimalOfMicro(medianOf(spots)) }
+  })
+  return { ...first, underlyings }
+}
+
+/** Asks for a second look at an indicative report. */
+export function gatherConfirmation(
+  peers: readonly Peer[],
+  request: {
+    readonly domain: Domain
+    readonly quorum: number
+    readonly report: TableReport
+    readonly time: number
+    readonly limits?: Limits
+  },
+): Promise<Gathered<string>> {
+  const { domain, quorum, report, time, limits } = request
+  const expected = tableDigest(domain, report)
+  return signed(
+    peers,
+    quorum,
+    'confirmation',
+    (peer) => ask(peer, '/confirmation', { report, time }, limits),
+    (value) => {
+      if (value !== expected) throw new InputError('the report must be the one asked about')
+      return { report: expected, digest: expected }
+    },
+    (digest) => confirmationDigest(domain, digest),
+  )
+}
+
+/** The same two rounds for the averages of a window and the values that follow. */
+export async function gatherSettlement(
+  peers: readonly Peer[],
+  request: {
+    readonly domain: Domain
+    readonly quorum: number
+    readonly serial: bigint
+    readonly ids: readonly number[]
+    readonly settled: readonly SettledValue[]
+    /** Of L1's clock. */
+    readonly window: readonly [number, number]
+    readonly isConfirmation?: boolean
+    readonly limits?: Limits
+  },
+): Promise<Gathered<SettlementReport>> {
+  const { domain, quorum, serial, ids, settled, window, limits } = request
+  const isConfirmation = request.isConfirmation ?? false
+  const seen = await Promise.allSettled(
+    peers.map(async (peer) => {
+      const path = `/averages/${window[0]}/${window[1]}`
+      const { document } = (await ask(peer, path, undefined, limits)) as { document?: never }
+      return readSettlement(settlementBytes(document as never))
+    }),
+  )
+  const documents = seen.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const [first] = documents
+  if (first === undefined || documents.length < quorum) {
+    throw new NoQuorum(`${quorum} signers must know the window`, [])
+  }
+  const underlyings = first.underlyings.map(({ id, name }) => {
+    const prices = documents.flatMap(({ underlyings: all }) =>
+      all.filter((one) => one.id === id).map(({ price }) => microOf(price, 'price')),
+    )
+    return { id, name, price: decimalOfMicro(medianOf(prices)) }
+  })
+  const proposal = settlementBytes({ ...first, underlyings })
+  const body = { serial, ids, settled, window, proposal, isConfirmation }
+  return signed(
+    peers,
+    quorum,
+    'settlement',
+    (peer) => ask(peer, '/settlement', body, limits),
+    (value) => {
+      const report = settlementReportFrom(value)
+      if (report.data !== proposal) throw new InputError('the averages must be the proposed ones')
+      return { report, digest: settlementDigest(domain, report) }
+    },
+    (digest) => (isConfirmation ? confirmationDigest(domain, digest) : digest),
+  )
+}

@@ -1,0 +1,141 @@
+/** The collector as a process: `tsx oracle/collector/main.ts --help`. */
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { getAddress, JsonRpcProvider, Wallet } from 'ethers'
+import { listOf, objectOf, textOf } from '../signer/canonical.ts'
+import { readKey, requirePrivate } from '../signer/config.ts'
+import { stringify, type TableReport } from '../signer/report.ts'
+import { checkUrl } from '../signer/sources.ts'
+import { NoQuorum, type Peer } from './gather.ts'
+import { confirmTable, postTable, tendSettlement, type CollectorOptions } from './rounds.ts'
+
+const KEY_VARIABLE = 'CLOISTER_COLLECTOR_KEY'
+const HELP = `Usage: node --import tsx oracle/collector/main.ts [options]
+
+Gathers signed tables from M of N signers and posts them to L1. Options:
+  --rpc URL          L1 node
+  --contract ADDRESS the oracle contract (TableOracle)
+  --signers FILE     JSON list of {"url":"http://..","address":"0x..","token":null or text}; with
+                     tokens in it the file must be readable by its owner alone
+  --key-file FILE    pays for gas and is worth nothing else; readable by its owner alone; else it
+                     comes in the environment as ${KEY_VARIABLE}. Never on the command line.
+  --every SECONDS    time between tables (default 60)
+  --once             one table, then end: exit code 0 confirmed, 3 indicative, 1 none
+  --tables DIR       keep the whole rows of each posted table there, for who needs every world
+  --window SECONDS   settle what expires, at averages over this window (must be the contract's)
+  --help
+
+It prints one line of JSON per event. A round that fails is said and tried again.
+`
+
+const say = (event: Readonly<Record<string, unknown>>): void => {
+  process.stdout.write(`${stringify(event)}\n`)
+}
+const messageOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  const short = (error as { shortMessage?: unknown }).shortMessage
+  return typeof short === 'string' ? short : error.message
+}
+
+export function peersFrom(value: unknown): readonly Peer[] {
+  return listOf(value, 'signers', 64).map((item) => {
+    const one = objectOf(item, ['url', 'address', 'token'], 'signer')
+    const url = checkUrl(textOf(one['url'], 'url')).href
+    const address = getAddress(textOf(one['address'], 'address'))
+    return one['token'] === null
+      ? { url, address }
+      : { url, address, token: textOf(one['token'], 'token') }
+  })
+}
+
+function readPeers(path: string): readonly Peer[] {
+  const peers = peersFrom(JSON.parse(readFileSync(path, 'utf8')))
+  if (peers.some(({ token }) => token !== undefined)) requirePrivate(path)
+  return peers
+}
+
+/** One table; an indicative one that came before is offered for a second look first. */
+async function round(
+  options: CollectorOptions,
+  open: TableReport | null,
+): Promise<TableReport | null> {
+  if (open !== null) {
+    try {
+      await confirmTable(options, open)
+      say({ event: 'confirmed', number: open.number, by: 'large quorum' })
+    } catch (error) {
+      say({ event: 'unconfirmed', number: open.number, why: messageOf(error) })
+    }
+  }
+  const { report, isConfirmed, gas, answers } = await postTable(options)
+  const said = answers.map((one) => ('digest' in one ? 'signed' : one.problem))
+  say({
+    event: 'posted',
+    number: report.number,
+    isConfirmed,
+    gas,
+    time: report.time,
+    answers: said,
+  })
+  return isConfirmed ? null : report
+}
+
+async function main(): Promise<void> {
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean' } as const
+  const { values } = parseArgs({
+    options: {
+      rpc: text,
+      contract: text,
+      signers: text,
+      'key-file': text,
+      every: text,
+      window: text,
+      tables: text,
+      once: flag,
+      help: flag,
+    },
+  })
+  if (values.help) return void process.stdout.write(HELP)
+  const { rpc, contract, signers, window, once } = values
+  if (rpc === undefined || contract === undefined || signers === undefined) {
+    throw new Error('--rpc, --contract and --signers must be given (see --help)')
+  }
+  const key = readKey(values['key-file'], KEY_VARIABLE)
+  const provider = new JsonRpcProvider(rpc, undefined, { pollingInterval: 500 })
+  const options: CollectorOptions = {
+    provider,
+    wallet: new Wallet(key, provider),
+    contract: getAddress(contract),
+    peers: readPeers(signers),
+    ...(values.tables === undefined ? {} : { tables: values.tables }),
+  }
+  let isStopped = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => (isStopped = true))
+  let open: TableReport | null = null
+  do {
+    try {
+      if (window !== undefined) {
+        const tended = await tendSettlement(options, Number(window))
+        if (tended.did !== 'nothing') say({ event: 'settlement', ...tended })
+      }
+      open = await round(options, open)
+      process.exitCode = open === null ? 0 : 3
+    } catch (error) {
+      process.exitCode = 1
+      const answers = error instanceof NoQuorum ? error.answers.length : undefined
+      say({ event: 'failed', why: messageOf(error), answers })
+    }
+    for (let s = Number(values.every ?? 60); s > 0 && !once && !isStopped; s--) await sleep(1000)
+  } while (!once && !isStopped)
+  provider.destroy()
+}
+
+if (import.meta.filename === process.argv[1]) {
+  await main().catch((error: unknown) => {
+    process.stderr.write(`collector: ${messageOf(error)}\n`)
+    process.exitCode = 2
+  })
+}

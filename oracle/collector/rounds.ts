@@ -1,0 +1,192 @@
+/** What the collector does on L1: bring tables, confirmations and settlements. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Contract, type AbstractProvider, type Signer as L1Signer } from 'ethers'
+import { HOUSE_ABI } from '../verify/abi.ts'
+import { oracleAt, readHistory, type History } from '../verify/chain.ts'
+import type { Table } from '../../circuits/table.ts'
+import { InputError } from '../signer/canonical.ts'
+import { computeTable, readInstruments, readMarket, readWorlds } from '../signer/engine.ts'
+import {
+  encodeMarks,
+  stringify,
+  type Domain,
+  type SettlementReport,
+  type TableReport,
+} from '../signer/report.ts'
+import {
+  gatherConfirmation,
+  gatherSettlement,
+  gatherTable,
+  type Answer,
+  type Limits,
+  type Peer,
+} from './gather.ts'
+
+export type CollectorOptions = {
+  readonly provider: AbstractProvider
+  /** Pays for gas; its key is worth nothing else. */
+  readonly wallet: L1Signer
+  readonly contract: string
+  readonly peers: readonly Peer[]
+  readonly limits?: Limits
+  /** Where the whole rows of posted tables are kept, each file named by its root. */
+  readonly tables?: string
+}
+export type OracleState = {
+  readonly domain: Domain
+  readonly next: bigint
+  readonly quorum: number
+  readonly largeQuorum: number
+  /** Time of the latest block: a report of it is neither ahead nor old. */
+  readonly time: number
+  readonly history: History
+}
+
+export async function readState({ provider, contract }: CollectorOptions): Promise<OracleState> {
+  const oracle = oracleAt(contract, provider)
+  const view = (name: string): Promise<unknown> => oracle.getFunction(name)() as Promise<unknown>
+  const house = new Contract((await view('house')) as string, HOUSE_ABI, provider)
+  const next = ((await house.getFunction('tableNumber')()) as bigint) + 1n
+  const [, quorum, largeQuorum] = (await view('quorums')) as readonly bigint[]
+  const block = await provider.getBlock('latest')
+  const { chainId } = await provider.getNetwork()
+  return {
+    domain: { chainId, contract },
+    next,
+    quorum: Number(quorum),
+    largeQuorum: Number(largeQuorum),
+    time: block?.timestamp ?? 0,
+    history: await readHistory(provider, contract),
+  }
+}
+
+/** A signature of whoever has left the set would spoil the whole call. */
+async function authorised({
+  provider,
+  contract,
+  peers,
+}: CollectorOptions): Promise<readonly Peer[]> {
+  const isSigner = oracleAt(contract, provider).getFunction('isSigner')
+  const known = await Promise.all(peers.map(({ address }) => isSigner(address) as Promise<boolean>))
+  return peers.filter((_peer, i) => known[i])
+}
+
+export type PostedRound = {
+  readonly report: TableReport
+  readonly isConfirmed: boolean
+  readonly gas: bigint
+  readonly answers: readonly Answer[]
+}
+
+/** Gathers a table and posts it with every signature that agrees. */
+export async function postTable(options: CollectorOptions): Promise<PostedRound> {
+  const { domain, quorum, next: number, time, history } = await readState(options)
+  const { limits } = options
+  const peers = await authorised(options)
+  const request = { domain, quorum, number, time, rows: history.listed, ...(limits && { limits }) }
+  const { report, signatures, answers } = await gatherTable(peers, request)
+  const table = tableOfReport(history, report)
+  if (options.tables !== undefined) writeTable(options.tables, table)
+  const gas = await sendTo(options, 'post', report, signatures)
+  const [, , isConfirmed] = (await oracleAt(options.contract, options.provider).getFunction(
+    'latest',
+  )()) as unknown as readonly [bigint, bigint, boolean]
+  return { report, isConfirmed, gas, answers }
+}
+
+/** Computes the table again: what does not follow from its inputs is not worth its gas. */
+function tableOfReport({ documents, listed }: History, report: TableReport): Table {
+  const bytesOf = (hash: string): string => {
+    const bytes = documents.get(hash)
+    if (bytes === undefined) throw new InputError(`L1 must carry the document ${hash}`)
+    return bytes
+  }
+  const rows = new Set(listed)
+  const specs = readInstruments(bytesOf(report.instrumentsHash)).filter(({ id }) => rows.has(id))
+  const worlds = readWorlds(bytesOf(report.worldsHash))
+  const table = computeTable(readMarket(report.market), specs, worlds)
+  const isSame =
+    table.root === report.tableRoot &&
+    table.marksRoot === report.marksRoot &&
+    encodeMarks(table.rows) === report.marks
+  if (!isSame) throw new InputError(`table ${report.number} must be what its inputs give`)
+  return table
+}
+
+/** Renamed into place: a reader sees the whole file or none. */
+function writeTable(folder: string, table: Table): void {
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, `${table.root}.json`)
+  writeFileSync(`${file}.tmp`, stringify(table.rows))
+  renameSync(`${file}.tmp`, file)
+}
+
+/** Asks the large quorum to confirm an indicative report that is still the latest. */
+export async function confirmTable(
+  options: CollectorOptions,
+  report: TableReport,
+): Promise<readonly Answer[]> {
+  const { domain, largeQuorum: quorum, time } = await readState(options)
+  const { limits } = options
+  const peers = await authorised(options)
+  const request = { domain, quorum, report, time, ...(limits && { limits }) }
+  const { signatures, answers } = await gatherConfirmation(peers, request)
+  await sendTo(options, 'confirm', report.number, signatures)
+  return answers
+}
+
+export type Tended =
+  | { readonly did: 'nothing' }
+  | { readonly did: 'waited'; readonly dueAt: number }
+  | { readonly did: 'proposed' | 'finalised'; readonly report: SettlementReport }
+
+/**
+ * One step of the settlement that is due, if any: proposes the earliest expiry that is listed, or
+ * makes the pending one final when its delay is over.
+ */
+export async function tendSettlement(
+  options: CollectorOptions,
+  windowSeconds: number,
+): Promise<Tended> {
+  const { domain, quorum, time, history } = await readState(options)
+  const oracle = oracleAt(options.contract, options.provider)
+  const [serial, dueAt, isPending] = (await oracle.getFunction(
+    'pendingSettlement',
+  )()) as unknown as readonly [bigint, bigint, boolean]
+  if (isPending) {
+    if (BigInt(time) < dueAt) return { did: 'waited', dueAt: Number(dueAt) }
+    const report = history.proposals.find((one) => one.report.serial === serial)?.report
+    if (report === undefined) throw new Error(`settlement ${serial} is not among the events`)
+    await sendTo(options, 'finaliseSettlement', report)
+    return { did: 'finalised', report }
+  }
+  const expired = history.listed.flatMap((id) => {
+    const expiry = Number(history.expiries.get(id) ?? 0n)
+    return expiry > 0 && expiry <= time ? [{ id, expiry }] : []
+  })
+  if (expired.length === 0) return { did: 'nothing' }
+  const end = Math.min(...expired.map(({ expiry }) => expiry))
+  const { limits } = options
+  const { report, signatures } = await gatherSettlement(await authorised(options), {
+    domain,
+    quorum,
+    serial: serial + 1n,
+    ids: expired.filter(({ expiry }) => expiry === end).map(({ id }) => id),
+    settled: history.settled,
+    window: [end - windowSeconds, end],
+    ...(limits && { limits }),
+  })
+  await sendTo(options, 'settle', report, signatures)
+  return { did: 'proposed', report }
+}
+
+async function sendTo(
+  options: CollectorOptions,
+  name: string,
+  ...args: readonly unknown[]
+): Promise<bigint> {
+  const sent = await oracleAt(options.contract, options.wallet).getFunction(name)(...args)
+  const receipt = await (sent as { wait: () => Promise<{ gasUsed: bigint }> }).wait()
+  return receipt.gasUsed
+}

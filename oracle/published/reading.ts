@@ -1,0 +1,53 @@
+/** Reads books that others have published: every field checked, every wrong one named. */
+
+/** The file is not what it says it is: nothing of it is computed. */
+export class MalformedBooks extends Error {}
+/** One book lacks an input that its rule needs: it is listed with the reason, the others go on. */
+export class UnpublishedInput extends Error {}
+
+export type Fields = Readonly<Record<string, unknown>>
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    throw new MalformedBooks(`the file must be JSON: ${(error as Error).message}`)
+  }
+}
+
+export function listAt(value: unknown, where: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new MalformedBooks(`${where} must be a list`)
+  return value as readonly unknown[]
+}
+
+export function fieldsAt(value: unknown, where: string): Fields {
+  if (value === undefined || value === null) throw new UnpublishedInput(`${where} is not published`)
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new MalformedBooks(`${where} must be an object`)
+  return value as Fields
+}
+
+/** A finite number, or a decimal string, as fixed-point systems print them. */
+export function numberAt(value: unknown, where: string): number {
+  if (value === undefined || value === null) throw new UnpublishedInput(`${where} is not published`)
+  const isDecimal =
+    typeof value === 'string' && /^-?\d{1,60}(\.\d{1,60})?([eE][+-]?\d{1,3})?$/.test(value)
+  const number = typeof value === 'number' || isDecimal ? Number(value) : NaN
+  if (!Number.isFinite(number))
+    throw new MalformedBooks(`${where} must be a finite number, not ${JSON.stringify(value)}`)
+  return number
+}
+
+export function positiveAt(value: unknown, where: string): number {
+  const number = numberAt(value, where)
+  if (!(number > 0 && number < 1e15))
+    throw new MalformedBooks(`${where} must be positive and below 10^15, not ${number}`)
+  return number
+}
+
+export function boundedAt(value: unknown, lower: number, upper: number, where: string): number {
+  const number = numberAt(value, where)
+  if (!(number >= lower && number <= upper))
+    throw new MalformedBooks(`${where} must be within ${lower} and ${upper}, not ${number}`)
+  return number
+}

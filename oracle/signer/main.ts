@@ -1,0 +1,155 @@
+/** The signer as a process: `tsx oracle/signer/main.ts --help`. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { INSTRUMENTS } from '../day-2020-03-12.ts'
+import { configFrom, readConfig, readKey, readSecret } from './config.ts'
+import { instrumentsBytes, STANDARD_WORLDS, worldsBytes } from './engine.ts'
+import { serveSigner } from './server.ts'
+import { Signer, type Documents, type Memory } from './signer.ts'
+
+const KEY_VARIABLE = 'CLOISTER_SIGNER_KEY'
+const TOKEN_VARIABLE = 'CLOISTER_SIGNER_TOKEN'
+const HELP = `Usage: node --import tsx oracle/signer/main.ts [options]
+
+Watches its sources, computes tables and signs them over HTTP. Options:
+  --config FILE        sources, policy, contract (JSON; see docs/oracle.md)
+  --recorded ADDRESS   instead of --config: replay the recorded days that ship with the project,
+                       for the oracle contract at ADDRESS on a local chain
+  --chain ID           with --recorded: the chain (default 31337)
+  --start SECONDS      with --recorded: the unix second of L1 at which 12 March 2020 04:00 begins;
+                       all signers of one replay need the same (default: now)
+  --key-file FILE      the signing key, readable by its owner alone; else it comes in the
+                       environment as ${KEY_VARIABLE}. Never on the command line.
+  --documents DIR      worlds.json and instruments.json, as published on L1
+                       (default: the standard worlds and the instruments of the recorded day)
+  --memory FILE        remembers the last report it signed, so that a restart does not contradict it
+  --port N             (default 9200; 0: any free one)
+  --host ADDRESS       (default 127.0.0.1; any other needs a token)
+  --token-file FILE    what collectors must show; else ${TOKEN_VARIABLE} in the environment
+  --watch SECONDS      how often to look without being asked, for settlement averages (default 60)
+  --help
+
+It prints one line of JSON when it listens: {"signer":"0x..","url":"http://.."}
+`
+const HERE = dirname(fileURLToPath(import.meta.url))
+export const RECORDING = join(HERE, 'recorded-2020-03.json')
+
+/** The embedded default: one recorded source, which no deployment of value would be content with. */
+export function recordedConfig(chainId: number, contract: string, startedAt: number): unknown {
+  const from = Date.UTC(2020, 2, 12, 4) / 1000
+  const sources = (series: string) => [{ kind: 'recorded', path: RECORDING, series }]
+  const policy = (name: string, liquidity: string) => ({
+    name,
+    vol: '1.2',
+    scanRange: '0.375',
+    liquidity,
+    volGrid: [],
+  })
+  return {
+    chainId,
+    contract,
+    policy: {
+      rate: '0.05',
+      underlyings: [policy('BTC', '0.0005'), policy('ETH', '0.001')],
+      perpetuals: [],
+    },
+    maxAge: 4 * 3600,
+    maxSpread: 100,
+    minSources: 1,
+    tolerance: 50,
+    clockSlack: 60,
+    confirmAfter: 60,
+    maxGap: 8 * 3600,
+    timeoutMs: 5000,
+    replay: { startedAt, from, speed: 240 },
+    underlyings: [
+      { id: 1, name: 'BTC', sources: sources('BTC') },
+      { id: 2, name: 'ETH', sources: sources('ETH') },
+    ],
+  }
+}
+
+function documentsIn(folder: string | undefined): Documents {
+  if (folder === undefined) {
+    return { worlds: worldsBytes(STANDARD_WORLDS), instruments: instrumentsBytes(INSTRUMENTS) }
+  }
+  const hex = (name: string): string => `0x${readFileSync(join(folder, name)).toString('hex')}`
+  return { worlds: hex('worlds.json'), instruments: hex('instruments.json') }
+}
+
+async function main(): Promise<void> {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    options: {
+      config: text,
+      recorded: text,
+      chain: text,
+      start: text,
+      'key-file': text,
+      documents: text,
+      memory: text,
+      port: text,
+      host: text,
+      watch: text,
+      'token-file': text,
+      help: { type: 'boolean' },
+    },
+  })
+  if (values.help) return void process.stdout.write(HELP)
+  const key = readKey(values['key-file'], KEY_VARIABLE)
+  const token = readSecret(values['token-file'], TOKEN_VARIABLE)
+  const { config: path, recorded } = values
+  if ((path === undefined) === (recorded === undefined)) {
+    throw new Error('one of --config and --recorded must be given (see --help)')
+  }
+  const startedAt = Number(values.start ?? Math.floor(Date.now() / 1000))
+  const config =
+    path !== undefined
+      ? readConfig(path)
+      : configFrom(
+          recordedConfig(Number(values.chain ?? 31337), recorded as string, startedAt),
+          HERE,
+        )
+  const { memory: file } = values
+  const signer = new Signer({
+    config,
+    documents: documentsIn(values.documents),
+    key,
+    ...(file !== undefined && existsSync(file)
+      ? { memory: JSON.parse(readFileSync(file, 'utf8')) as Memory }
+      : {}),
+    ...(file === undefined ? {} : { remember: (memory) => keep(file, memory) }),
+  })
+  const port = Number(values.port ?? 9200)
+  const host = values.host ?? '127.0.0.1'
+  const app = await serveSigner(signer, { port, host, ...(token === undefined ? {} : { token }) })
+  const watch = setInterval(
+    () => {
+      // Whoever asks is told why; here there is nobody.
+      signer.observe(signer.now()).catch(() => {})
+    },
+    Number(values.watch ?? 60) * 1000,
+  )
+  process.stdout.write(`${JSON.stringify({ signer: signer.address, url: app.listeningOrigin })}\n`)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      clearInterval(watch)
+      void app.close()
+    })
+  }
+}
+
+/** Renamed into place: a crash leaves the old memory or the new one. */
+function keep(file: string, memory: Memory): void {
+  writeFileSync(`${file}.tmp`, JSON.stringify(memory), { mode: 0o600 })
+  renameSync(`${file}.tmp`, file)
+}
+
+if (import.meta.filename === process.argv[1]) {
+  await main().catch((error: unknown) => {
+    process.stderr.write(`signer: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  })
+}

@@ -1,0 +1,101 @@
+/** Settlement values from averaged prices, and the register's roots before and after them. */
+import { mod } from '../../circuits/field.ts'
+import { settledRow, settlementsOf } from '../../circuits/table.ts'
+import {
+  documentBytes,
+  InputError,
+  listOf,
+  objectOf,
+  readDocument,
+  textOf,
+  wholeOf,
+} from './canonical.ts'
+import { microOf } from './decimal.ts'
+import { expiryOf, settlementValue, underlyingOf, type InstrumentSpec } from './engine.ts'
+import type { SettlementReport } from './report.ts'
+
+/** Times are of the market's clock. */
+export type SettlementDocument = {
+  readonly version: 1
+  readonly windowStart: number
+  readonly windowEnd: number
+  readonly underlyings: readonly {
+    readonly id: number
+    readonly name: string
+    readonly price: string
+  }[]
+}
+export type SettledValue = { readonly id: number; readonly value: bigint }
+
+export function settlementBytes(document: SettlementDocument): string {
+  return documentBytes(document)
+}
+
+export function readSettlement(bytes: string): SettlementDocument {
+  const keys = ['version', 'windowStart', 'windowEnd', 'underlyings']
+  const given = objectOf(readDocument(bytes), keys, 'settlement')
+  if (given['version'] !== 1) throw new InputError('the version of a settlement must be 1')
+  let previous = 0
+  const underlyings = listOf(given['underlyings'], 'underlyings', 257).map((item) => {
+    const one = objectOf(item, ['id', 'name', 'price'], 'underlying')
+    const id = wholeOf(one['id'], 'id')
+    if (id <= previous) throw new InputError('underlyings must ascend')
+    previous = id
+    const price = textOf(one['price'], 'price')
+    microOf(price, 'price')
+    return { id, name: textOf(one['name'], 'name'), price }
+  })
+  const windowStart = wholeOf(given['windowStart'], 'windowStart')
+  const windowEnd = wholeOf(given['windowEnd'], 'windowEnd')
+  return { version: 1, windowStart, windowEnd, underlyings }
+}
+
+/** Value of each id at the document's averages. */
+export function valuesOf(
+  instruments: readonly InstrumentSpec[],
+  ids: readonly number[],
+  document: SettlementDocument,
+): readonly SettledValue[] {
+  return ids.map((id) => {
+    const spec = instruments.find((one) => one.id === id)
+    if (spec === undefined) throw new InputError(`instrument ${id} must be known`)
+    if (expiryOf(spec) !== document.windowEnd) {
+      throw new InputError(`${spec.name} must expire at the end of the window`)
+    }
+    const found = document.underlyings.find(({ name }) => name === underlyingOf(spec))
+    if (found === undefined) throw new InputError(`${spec.name} must have a price`)
+    const spot = microOf(found.price, 'price')
+    return { id, value: settlementValue(spec, spot, document.windowEnd) }
+  })
+}
+
+/** The register's root after these entries, in the order of posting. */
+export function registerRoot(settled: readonly SettledValue[]): bigint {
+  return mod(settlementsOf(settled.map(({ id, value }) => settledRow(id, value))).tree.root)
+}
+
+export function settlementReportOf(
+  instruments: readonly InstrumentSpec[],
+  given: {
+    readonly serial: bigint
+    readonly ids: readonly number[]
+    readonly settled: readonly SettledValue[]
+    readonly document: SettlementDocument
+    /** Of L1's clock; the document's is the market's, the same unless a day is replayed. */
+    readonly window: readonly [number, number]
+  },
+): SettlementReport {
+  const { serial, settled, document, window } = given
+  const ids = [...given.ids].sort((a, b) => a - b)
+  const added = valuesOf(instruments, ids, document)
+  return {
+    serial,
+    windowStart: BigInt(window[0]),
+    windowEnd: BigInt(window[1]),
+    previousRoot: registerRoot(settled),
+    newRoot: registerRoot([...settled, ...added]),
+    data: settlementBytes(document),
+    ids: ids.map(BigInt),
+    values: added.map(({ value }) => value),
+  }
+}

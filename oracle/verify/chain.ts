@@ -1,0 +1,196 @@
+/** What L1 says of an oracle: its events in order, and what they add up to. */
+import { Contract, Interface, type AbstractProvider, type LogDescription } from 'ethers'
+import { InputError } from '../signer/canonical.ts'
+import type { SettlementReport } from '../signer/report.ts'
+import type { SettledValue } from '../signer/settlement.ts'
+import { ORACLE_ABI } from './abi.ts'
+
+export type ChainEvent = {
+  readonly name: string
+  readonly args: Readonly<Record<string, unknown>>
+  readonly block: number
+  readonly index: number
+  readonly transaction: string
+}
+export type PostedTable = {
+  readonly number: bigint
+  readonly time: bigint
+  readonly isConfirmed: boolean
+  readonly digest: string
+  readonly tableRoot: bigint
+  readonly worldsHash: string
+  readonly instrumentsHash: string
+  readonly references: readonly { readonly underlying: number; readonly price: bigint }[]
+  readonly market: string
+  /** Bytes of the documents with these hashes, as the admin published them. */
+  readonly worlds: string | null
+  readonly instruments: string | null
+  /** Ids that were listed when it was posted. */
+  readonly listed: readonly number[]
+  readonly transaction: string
+}
+export type Proposal = {
+  readonly report: SettlementReport
+  readonly dueAt: bigint
+  readonly state: 'pending' | 'vetoed' | 'final'
+  /** Bytes of the specifications that counted when it was proposed. */
+  readonly instruments: string | null
+  /** The register before it. */
+  readonly settled: readonly SettledValue[]
+}
+export type History = {
+  readonly events: readonly ChainEvent[]
+  readonly tables: readonly PostedTable[]
+  /** Listed now, in ascending order. */
+  readonly listed: readonly number[]
+  readonly expiries: ReadonlyMap<number, bigint>
+  /** Names of underlyings by id. */
+  readonly underlyings: ReadonlyMap<number, string>
+  /** The register in order of posting, as far as this oracle posted it. */
+  readonly settled: readonly SettledValue[]
+  /** Bytes of every document that was published, by hash. */
+  readonly documents: ReadonlyMap<string, string>
+  /** In the order of their serials. */
+  readonly proposals: readonly Proposal[]
+}
+
+export const oracleInterface = new Interface(ORACLE_ABI)
+
+export function oracleAt(address: string, runner: ConstructorParameters<typeof Contract>[2]) {
+  return new Contract(address, oracleInterface, runner)
+}
+
+/** Halves a range that the node finds too large; events of other interfaces are skipped. */
+export async function eventsOf(
+  provider: AbstractProvider,
+  address: string,
+  abi: Interface = oracleInterface,
+): Promise<readonly ChainEvent[]> {
+  const head = await provider.getBlockNumber()
+  const read = async (from: number, to: number): Promise<readonly ChainEvent[]> => {
+    let logs
+    try {
+      logs = await provider.getLogs({ address, fromBlock: from, toBlock: to })
+    } catch (error) {
+      if (from === to) throw error
+      const middle = Math.floor((from + to) / 2)
+      return [...(await read(from, middle)), ...(await read(middle + 1, to))]
+    }
+    return logs.flatMap((log): ChainEvent[] => {
+      const parsed = abi.parseLog(log)
+      if (parsed === null) return []
+      const { blockNumber: block, index, transactionHash: transaction } = log
+      return [{ name: parsed.name, args: argsOf(parsed), block, index, transaction }]
+    })
+  }
+  const found = await read(0, head)
+  return [...found].sort((a, b) => a.block - b.block || a.index - b.index)
+}
+
+/** By name; ethers' own Result hides a field called `values` behind Array's method. */
+function argsOf(parsed: LogDescription): Readonly<Record<string, unknown>> {
+  const values: readonly unknown[] = parsed.args.toArray()
+  return Object.fromEntries(parsed.fragment.inputs.map((input, i) => [input.name, values[i]]))
+}
+
+export async function readHistory(provider: AbstractProvider, address: string): Promise<History> {
+  if ((await provider.getCode(address)) === '0x') {
+    throw new InputError(`there must be a contract at ${address}`)
+  }
+  const events = await eventsOf(provider, address)
+  const documents = new Map<string, string>()
+  const listed = new Set<number>()
+  const expiries = new Map<number, bigint>()
+  const underlyings = new Map<number, string>()
+  const settled: SettledValue[] = []
+  const tables: PostedTable[] = []
+  const proposals: Proposal[] = []
+  let instruments: string | null = null
+  const mark = (serial: unknown, state: Proposal['state']): void => {
+    const at = proposals.findIndex(({ report }) => report.serial === serial)
+    if (at >= 0) proposals[at] = { ...(proposals[at] as Proposal), state }
+  }
+  for (const { name, args, transaction } of events) {
+    if (name === 'WorldsSet')
+      documents.set(args['worldsHash'] as string, args['document'] as string)
+    if (name === 'UnderlyingAdded') {
+      underlyings.set(Number(args['underlying']), args['name'] as string)
+    }
+    if (name === 'InstrumentsSet') {
+      instruments = args['document'] as string
+      documents.set(args['instrumentsHash'] as string, instruments)
+      for (const [id, expiry] of args['added'] as readonly (readonly [bigint, bigint])[]) {
+        listed.add(Number(id))
+        expiries.set(Number(id), expiry)
+      }
+    }
+    if (name === 'SettlementProposed') {
+      const report = settlementIn(args['report'] as readonly unknown[])
+      const dueAt = args['dueAt'] as bigint
+      proposals.push({ report, dueAt, state: 'pending', instruments, settled: [...settled] })
+    }
+    if (name === 'SettlementVetoed') mark(args['serial'], 'vetoed')
+    if (name === 'SettlementFinal') {
+      mark(args['serial'], 'final')
+      const values = args['values'] as readonly bigint[]
+      for (const [i, id] of (args['ids'] as readonly bigint[]).entries()) {
+        listed.delete(Number(id))
+        settled.push({ id: Number(id), value: values[i] as bigint })
+      }
+    }
+    if (name === 'Reported') tables.push(tableIn(args, documents, listed, transaction))
+    if (name === 'Confirmed') {
+      const at = tables.findIndex(({ number }) => number === args['number'])
+      if (at >= 0) tables[at] = { ...(tables[at] as PostedTable), isConfirmed: true }
+    }
+  }
+  const now = ascending(listed)
+  return { events, tables, listed: now, expiries, underlyings, settled, documents, proposals }
+}
+
+const ascending = (ids: Iterable<number>): readonly number[] => [...ids].sort((a, b) => a - b)
+
+function tableIn(
+  args: Readonly<Record<string, unknown>>,
+  documents: ReadonlyMap<string, string>,
+  listed: ReadonlySet<number>,
+  transaction: string,
+): PostedTable {
+  const references = args['references'] as readonly (readonly [bigint, bigint])[]
+  const [worldsHash, instrumentsHash] = [args['worldsHash'], args['instrumentsHash']] as string[]
+  return {
+    number: args['number'] as bigint,
+    time: args['time'] as bigint,
+    isConfirmed: args['isConfirmed'] as boolean,
+    digest: args['digest'] as string,
+    tableRoot: args['tableRoot'] as bigint,
+    worldsHash: worldsHash as string,
+    instrumentsHash: instrumentsHash as string,
+    references: references.map(([id, price]) => ({ underlying: Number(id), price })),
+    market: args['market'] as string,
+    worlds: documents.get(worldsHash as string) ?? null,
+    instruments: documents.get(instrumentsHash as string) ?? null,
+    listed: ascending(listed),
+    transaction,
+  }
+}
+
+function settlementIn(list: readonly unknown[]): SettlementReport {
+  const [serial, windowStart, windowEnd, previousRoot, newRoot] = list.slice(0, 5) as [
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+  ]
+  return {
+    serial,
+    windowStart,
+    windowEnd,
+    previousRoot,
+    newRoot,
+    data: list[5] as string,
+    ids: [...(list[6] as readonly bigint[])],
+    values: [...(list[7] as readonly bigint[])],
+  }
+}

@@ -1,0 +1,236 @@
+/** Computes a posted table again from its published inputs and says where it differs. */
+import { Contract, Interface, type AbstractProvider } from 'ethers'
+import { tableOf, type Row, type Table } from '../../circuits/table.ts'
+import { documentHash, InputError } from '../signer/canonical.ts'
+import {
+  computeTable,
+  readInstruments,
+  readMarket,
+  readWorlds,
+  referencesOf,
+  type InstrumentSpec,
+  type MarketDocument,
+  type World,
+} from '../signer/engine.ts'
+import { decodeHouseMarks } from '../signer/report.ts'
+import { HOUSE_ABI } from './abi.ts'
+import { eventsOf, oracleAt, readHistory, type PostedTable } from './chain.ts'
+import { markDifferences, rowDifferences, unique, type Difference } from './differences.ts'
+import type { InputFiles } from './inputs.ts'
+
+export type Check = {
+  readonly what: string
+  readonly expected: string
+  readonly posted: string
+  readonly holds: boolean
+}
+export type Verification = {
+  readonly contract: string
+  readonly number: bigint
+  readonly time: bigint
+  readonly isConfirmed: boolean
+  readonly rowCount: number
+  readonly worldCount: number
+  readonly checks: readonly Check[]
+  readonly differences: readonly Difference[]
+  /** What could not be compared, and why. */
+  readonly notes: readonly string[]
+  readonly holds: boolean
+}
+export type VerifyOptions = {
+  readonly provider: AbstractProvider
+  readonly contract: string
+  /** The latest if not named. */
+  readonly number?: bigint
+  readonly inputs?: InputFiles
+}
+
+export async function verifyTable(options: VerifyOptions): Promise<Verification> {
+  const { provider, contract } = options
+  const posted = await findTable(options)
+  let computed
+  try {
+    computed = compute(posted, options.inputs)
+  } catch (error) {
+    // With files of one's own the fault may be theirs; what L1 alone carries must make a table.
+    if (options.inputs !== undefined || !(error instanceof Error)) throw error
+    return withoutTable(contract, posted, error.message)
+  }
+  const { market, worlds, instruments, checks, notes, expected } = computed
+  const inHouse = await houseTable(provider, contract, posted)
+  const marks = inHouse === null ? null : decodeHouseMarks(inHouse.marks)
+  const rows = options.inputs?.rows.find((one) => rootOf(one) === posted.tableRoot)
+  if (options.inputs !== undefined && options.inputs.rows.length > 0 && rows === undefined) {
+    notes.push('the rows that were given do not hash to the posted root: they were not compared')
+  }
+  const names = new Map(instruments.map(({ id, name }) => [id, name]))
+  const differences = [
+    ...(marks === null ? [] : markDifferences(expected.rows, marks, names)),
+    ...(rows === undefined ? [] : rowDifferences(expected.rows, rows, names)),
+  ]
+  check(checks, 'table root', expected.root, posted.tableRoot)
+  if (inHouse === null) {
+    notes.push(
+      posted.isConfirmed
+        ? 'the house has no table of this root'
+        : 'the table is indicative; the house has no marks of it yet',
+    )
+    if (posted.isConfirmed) check(checks, 'table in the house', 'present', 'absent')
+  } else {
+    check(checks, 'marks root', expected.marksRoot, inHouse.marksRoot)
+  }
+  for (const { underlying, price } of referencesOf(market)) {
+    const said = posted.references.find((one) => one.underlying === underlying)?.price
+    check(checks, `reference price of underlying ${underlying}`, price, said ?? 'none')
+  }
+  check(checks, 'number of reference prices', market.underlyings.length, posted.references.length)
+  if (market.time !== Number(posted.time)) {
+    notes.push(`the market valued is that of ${market.time}: a recorded one is replayed`)
+  }
+  const rootsDiffer = expected.root !== posted.tableRoot
+  if (rootsDiffer && differences.length === 0) {
+    notes.push(
+      'all marks that L1 carries agree, so the difference lies in a world, an add-on or a mark that ' +
+        'L1 does not carry: give the rows that the poster published with --inputs to see which',
+    )
+  }
+  return {
+    contract,
+    number: posted.number,
+    time: posted.time,
+    isConfirmed: posted.isConfirmed,
+    rowCount: expected.rows.length,
+    worldCount: worlds.length,
+    checks,
+    differences: unique(differences),
+    notes,
+    holds: checks.every(({ holds }) => holds) && differences.length === 0,
+  }
+}
+
+function compute(posted: PostedTable, files: InputFiles | undefined) {
+  const documents = readDocuments(posted, files)
+  const { market, worlds, instruments } = documents
+  return { ...documents, expected: recompute(posted, market, worlds, instruments) }
+}
+
+function withoutTable(contract: string, posted: PostedTable, why: string): Verification {
+  const { number, time, isConfirmed } = posted
+  const checks = [
+    { what: 'inputs on L1 make a table', expected: 'they do', posted: why, holds: false },
+  ]
+  return {
+    contract,
+    number,
+    time,
+    isConfirmed,
+    rowCount: 0,
+    worldCount: 0,
+    checks,
+    differences: [],
+    notes: [],
+    holds: false,
+  }
+}
+
+async function findTable({ provider, contract, number }: VerifyOptions): Promise<PostedTable> {
+  const { tables } = await readHistory(provider, contract)
+  const found = number === undefined ? tables.at(-1) : tables.find((one) => one.number === number)
+  if (found === undefined) {
+    throw new InputError(
+      number === undefined
+        ? `${contract} must be an oracle that has posted a table`
+        : `table ${number} must be one of the ${tables.length} that ${contract} posted`,
+    )
+  }
+  return found
+}
+
+type Documents = {
+  readonly market: MarketDocument
+  readonly worlds: readonly World[]
+  readonly instruments: readonly InstrumentSpec[]
+  readonly checks: Check[]
+  readonly notes: string[]
+}
+
+/** A file that is given takes the place of what L1 carries, and must have the posted hash. */
+function readDocuments(posted: PostedTable, files: InputFiles | undefined): Documents {
+  const checks: Check[] = []
+  const bytesOf = (
+    what: 'market' | 'worlds' | 'instruments',
+    onL1: string | null,
+    hash: string,
+  ) => {
+    const bytes = files?.[what] ?? onL1
+    if (bytes === null) throw new InputError(`L1 must carry the ${what}, or --inputs`)
+    check(checks, `hash of the ${what}`, documentHash(bytes), hash)
+    return bytes
+  }
+  const market = bytesOf('market', posted.market, documentHash(posted.market))
+  const worlds = bytesOf('worlds', posted.worlds, posted.worldsHash)
+  const instruments = bytesOf('instruments', posted.instruments, posted.instrumentsHash)
+  return {
+    market: readMarket(market),
+    worlds: readWorlds(worlds),
+    instruments: readInstruments(instruments),
+    checks,
+    notes: [],
+  }
+}
+
+function recompute(
+  posted: PostedTable,
+  market: MarketDocument,
+  worlds: readonly World[],
+  instruments: readonly InstrumentSpec[],
+): Table {
+  const listed = new Set(posted.listed)
+  const specs = instruments.filter(({ id }) => listed.has(id))
+  if (specs.length !== listed.size) {
+    throw new InputError(
+      `the document must specify all ${listed.size} listed instruments, not ${specs.length}`,
+    )
+  }
+  return computeTable(market, specs, worlds)
+}
+
+/** What the house emitted under the root: itself, or the one behind the adapter. */
+async function houseTable(
+  provider: AbstractProvider,
+  contract: string,
+  posted: PostedTable,
+): Promise<{ readonly marksRoot: bigint; readonly marks: string } | null> {
+  const abi = new Interface(HOUSE_ABI)
+  const house = (await oracleAt(contract, provider).getFunction('house')()) as string
+  let address = house
+  try {
+    address = (await new Contract(house, abi, provider).getFunction('cloister')()) as string
+  } catch {
+    // A house that knows the flag stands there itself.
+  }
+  const events = await eventsOf(provider, address, abi)
+  const found = events.findLast(
+    ({ name, args }) => name === 'TablePosted' && args['root'] === posted.tableRoot,
+  )
+  if (found === undefined) return null
+  return { marksRoot: found.args['marksRoot'] as bigint, marks: found.args['marks'] as string }
+}
+
+function rootOf(rows: readonly Row[]): bigint | null {
+  try {
+    return tableOf(rows).root
+  } catch {
+    return null
+  }
+}
+
+function check(
+  checks: Check[],
+  what: string,
+  expected: bigint | number | string,
+  posted: bigint | number | string,
+): void {
+  const [a, b] = [String(expected), String(posted)]
+  checks.push({ what, expected: a, posted: b, holds: a === b })
+}

@@ -1,0 +1,237 @@
+/**
+ * Phase 1: the public powers of tau. A file is what its hash says, and nothing else is believed of
+ * it: neither its name, nor where it came from.
+ */
+import { createHash, randomUUID } from 'node:crypto'
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { BASE_PRIME } from '../bn254.ts'
+import { bigintAt, readContainer, readSection } from './container.ts'
+import { CeremonyFailure } from './failure.ts'
+
+/**
+ * BLAKE2b-512 of the prepared files of the Perpetual Powers of Tau (54 contributions and a beacon)
+ * by power, as the README of snarkjs 0.7.6 lists them; those of 18, 19 and 20 were found equal in
+ * the build scripts of several unrelated projects.
+ */
+const PUBLIC_HASHES: ReadonlyMap<number, string> = new Map([
+  [
+    8,
+    'd6a8fb3a04feb600096c3b791f936a578c4e664d262e4aa24beed1b7a9a96aa5eb72864d628db247e9293384b74b36ffb52ca8d148d6e1b8b51e279fdf57b583',
+  ],
+  [
+    9,
+    '94f108a80e81b5d932d8e8c9e8fd7f46cf32457e31462deeeef37af1b71c2c1b3c71fb0d9b59c654ec266b042735f50311f9fd1d4cadce47ab234ad163157cb5',
+  ],
+  [
+    10,
+    '6cfeb8cda92453099d20120bdd0e8a5c4e7706c2da9a8f09ccc157ed2464d921fd0437fb70db42104769efd7d6f3c1f964bcf448c455eab6f6c7d863e88a5849',
+  ],
+  [
+    11,
+    '47c282116b892e5ac92ca238578006e31a47e7c7e70f0baa8b687f0a5203e28ea07bbbec765a98dcd654bad618475d4661bfaec3bd9ad2ed12e7abc251d94d33',
+  ],
+  [
+    12,
+    'ded2694169b7b08e898f736d5de95af87c3f1a64594013351b1a796dbee393bd825f88f9468c84505ddd11eb0b1465ac9b43b9064aa8ec97f2b73e04758b8a4a',
+  ],
+  [
+    13,
+    '58efc8bf2834d04768a3d7ffcd8e1e23d461561729beaac4e3e7a47829a1c9066d5320241e124a1a8e8aa6c75be0ba66f65bc8239a0542ed38e11276f6fdb4d9',
+  ],
+  [
+    14,
+    'eeefbcf7c3803b523c94112023c7ff89558f9b8e0cf5d6cdcba3ade60f168af4a181c9c21774b94fbae6c90411995f7d854d02ebd93fb66043dbb06f17a831c1',
+  ],
+  [
+    15,
+    '982372c867d229c236091f767e703253249a9b432c1710b4f326306bfa2428a17b06240359606cfe4d580b10a5a1f63fbed499527069c18ae17060472969ae6e',
+  ],
+  [
+    16,
+    '6a6277a2f74e1073601b4f9fed6e1e55226917efb0f0db8a07d98ab01df1ccf43eb0e8c3159432acd4960e2f29fe84a4198501fa54c8dad9e43297453efec125',
+  ],
+  [
+    17,
+    '6247a3433948b35fbfae414fa5a9355bfb45f56efa7ab4929e669264a0258976741dfbe3288bfb49828e5df02c2e633df38d2245e30162ae7e3bcca5b8b49345',
+  ],
+  [
+    18,
+    '7e6a9c2e5f05179ddfc923f38f917c9e6831d16922a902b0b4758b8e79c2ab8a81bb5f29952e16ee6c5067ed044d7857b5de120a90704c1d3b637fd94b95b13e',
+  ],
+  [
+    19,
+    'bca9d8b04242f175189872c42ceaa21e2951e0f0f272a0cc54fc37193ff6648600eaf1c555c70cdedfaf9fb74927de7aa1d33dc1e2a7f1a50619484989da0887',
+  ],
+  [
+    20,
+    '89a66eb5590a1c94e3f1ee0e72acf49b1669e050bb5f93c73b066b564dca4e0c7556a52b323178269d64af325d8fdddb33da3a27c34409b821de82aa2bf1a27b',
+  ],
+  [
+    21,
+    '9aef0573cef4ded9c4a75f148709056bf989f80dad96876aadeb6f1c6d062391f07a394a9e756d16f7eb233198d5b69407cca44594c763ab4a5b67ae73254678',
+  ],
+  [
+    22,
+    '0d64f63dba1a6f11139df765cb690da69d9b2f469a1ddd0de5e4aa628abb28f787f04c6a5fb84a235ec5ea7f41d0548746653ecab0559add658a83502d1cb21b',
+  ],
+  [
+    23,
+    '3063a0bd81d68711197c8820a92466d51aeac93e915f5136d74f63c394ee6d88c5e8016231ea6580bec02e25d491f319d92e77f5c7f46a9caa8f3b53c0ea544f',
+  ],
+  [
+    24,
+    'fa404d140d5819d39984833ca5ec3632cd4995f81e82db402371a4de7c2eae8687c62bc632a95b0c6aadba3fb02680a94e09174b7233ccd26d78baca2647c733',
+  ],
+  [
+    25,
+    '0377d860cdb09a8a31ea1b0b8c04335614c8206357181573bf294c25d5ca7dff72387224fbd868897e6769f7805b3dab02854aec6d69d7492883b5e4e5f35eeb',
+  ],
+  [
+    26,
+    '418dee4a74b9592198bd8fd02ad1aea76f9cf3085f206dfd7d594c9e264ae919611b1459a1cc920c2f143417744ba9edd7b8d51e44be9452344a225ff7eead19',
+  ],
+  [
+    27,
+    '10ffd99837c512ef99752436a54b9810d1ac8878d368fb4b806267bdd664b4abf276c9cd3c4b9039a1fa4315a0c326c0e8e9e8fe0eb588ffd4f9021bf7eae1a1',
+  ],
+  [
+    28,
+    '55c77ce8562366c91e7cda394cf7b7c15a06c12d8c905e8b36ba9cf5e13eb37d1a429c589e8eaba4c591bc4b88a0e2828745a53e170eac300236f5c1a326f41a',
+  ],
+])
+const PUBLIC_ADDRESS = 'https://storage.googleapis.com/zkevm/ptau/'
+const LARGEST = 28
+/** Sections that `zkey new` reads: powers in both groups, then the Lagrange forms. */
+const NEEDED_SECTIONS = [1, 2, 3, 4, 5, 6, 12, 13, 14, 15]
+
+export type PhaseOne = {
+  readonly path: string
+  readonly power: number
+  /** BLAKE2b-512, 128 hex digits. */
+  readonly blake2b: string
+  /** Whether that is the hash of a public file. */
+  readonly isPublic: boolean
+}
+
+export function publicFileName(power: number): string {
+  if (!PUBLIC_HASHES.has(power)) {
+    throw new Error(`there is a public file for each power from 8 to ${LARGEST}, none for ${power}`)
+  }
+  const suffix = power === LARGEST ? '' : `_${String(power).padStart(2, '0')}`
+  return `powersOfTau28_hez_final${suffix}.ptau`
+}
+
+/** The least power whose domain holds a circuit; 8 is the least that is public. */
+export function powerFor(circuit: { nConstraints: number; nPublic: number }): number {
+  return Math.max(8, Math.floor(Math.log2(circuit.nConstraints + circuit.nPublic)) + 1)
+}
+
+export async function blake2bOf(path: string): Promise<string> {
+  const hash = createHash('blake2b512')
+  for await (const piece of createReadStream(path, { highWaterMark: 1 << 22 })) {
+    hash.update(piece as Buffer)
+  }
+  return hash.digest('hex')
+}
+
+/**
+ * Checks a file by path. `acceptedHash` admits a file that is not public, by its hash; the caller
+ * answers for how it was made.
+ */
+export async function checkPhaseOne(path: string, acceptedHash?: string): Promise<PhaseOne> {
+  if (!existsSync(path)) throw new Error(`there is no phase-1 file at ${path}`)
+  const power = powerOf(path)
+  const blake2b = await blake2bOf(path)
+  const isPublic = PUBLIC_HASHES.get(power) === blake2b
+  if (!isPublic && blake2b !== acceptedHash?.toLowerCase()) {
+    const wanted = acceptedHash ?? PUBLIC_HASHES.get(power) ?? 'none is known'
+    throw new CeremonyFailure(
+      'PhaseOneMustBePinned',
+      `${path} (2^${power}) has the BLAKE2b hash ${blake2b}; expected ${wanted}`,
+    )
+  }
+  return { path, power, blake2b, isPublic }
+}
+
+function powerOf(path: string): number {
+  const sections = readContainer(path, 'ptau', 'PhaseOneMustBeWhole')
+  const missing = NEEDED_SECTIONS.filter((type) => !sections.has(type))
+  if (missing.length > 0) {
+    throw new CeremonyFailure(
+      'PhaseOneMustBeWhole',
+      `${path} is not prepared for phase 2: it lacks sections ${missing.join(', ')}`,
+    )
+  }
+  const header = readSection(path, sections, 1)
+  if (header.length !== 44 || bigintAt(header, 4, 32) !== BASE_PRIME) {
+    throw new CeremonyFailure('PhaseOneMustBeWhole', `${path} is not over the curve BN254`)
+  }
+  return header.readUInt32LE(36)
+}
+
+export type FetchOptions = {
+  readonly power: number
+  readonly path: string
+  /** Another place that keeps the files; the hash is the same wherever they come from. */
+  readonly mirror?: string
+  readonly onProgress?: (bytes: number, total: number) => void
+}
+
+/** Downloads the public file; what does not have the pinned hash is removed. */
+export async function fetchPhaseOne(options: FetchOptions): Promise<PhaseOne> {
+  const url = new URL(publicFileName(options.power), options.mirror ?? PUBLIC_ADDRESS)
+  const pinned = PUBLIC_HASHES.get(options.power) ?? ''
+  const power = await download(url, options.path, pinned, options.onProgress)
+  return { path: options.path, power, blake2b: pinned, isPublic: true }
+}
+
+/** Hashes while it writes; the file appears only with the hash that was asked for. */
+export async function download(
+  url: URL,
+  path: string,
+  pinned: string,
+  onProgress?: (bytes: number, total: number) => void,
+): Promise<number> {
+  mkdirSync(dirname(path), { recursive: true })
+  const temporary = `${path}.${randomUUID()}.partial`
+  try {
+    const response = await fetch(url)
+    if (!response.ok || response.body === null)
+      throw new Error(`${url} answers ${response.status} ${response.statusText}`)
+    const hash = createHash('blake2b512')
+    const total = Number(response.headers.get('content-length') ?? 0)
+    let bytes = 0
+    const count = new Transform({
+      transform(piece: Buffer, _encoding, done) {
+        hash.update(piece)
+        bytes += piece.length
+        onProgress?.(bytes, total)
+        done(null, piece)
+      },
+    })
+    // Two declarations of one web stream: the DOM's and Node's.
+    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0])
+    await pipeline(body, count, createWriteStream(temporary, { flags: 'wx' }))
+    const found = hash.digest('hex')
+    if (found !== pinned)
+      throw new CeremonyFailure(
+        'PhaseOneMustBePinned',
+        `${url} gave ${bytes} bytes with the BLAKE2b hash ${found}; expected ${pinned}`,
+      )
+    const power = powerOf(temporary)
+    renameSync(temporary, path)
+    return power
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+}

@@ -1,0 +1,56 @@
+/** Development keys of circuits that are no batch: claims and sweeps. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  circuitOf,
+  hashOfVerificationKey,
+  PROJECT_ROOT,
+  type CircuitFiles,
+  type Progress,
+} from './artifacts.ts'
+import { writeDevelopmentKey } from './dev-key.ts'
+import { exportSolidityVerifier, type VerificationKeyJson } from './groth16.ts'
+
+export type CircuitKey = CircuitFiles & {
+  readonly name: string
+  readonly zkeyPath: string
+  readonly verificationKey: VerificationKeyJson
+  /** SHA-256 of the verification key. */
+  readonly keyHash: string
+}
+
+/** The circuit circuits/shapes/NAME.circom and its DEVELOPMENT key: worthless, anyone can forge proofs for it. */
+export async function developmentKeyOfCircuit(
+  name: string,
+  progress: Progress = () => {},
+): Promise<CircuitKey> {
+  const entry = join(PROJECT_ROOT, 'circuits', 'shapes', `${name}.circom`)
+  const files = await circuitOf(entry, name, progress)
+  const zkeyPath = join(files.dir, `${name}.development.zkey`)
+  const verificationKeyPath = join(files.dir, `${name}.development.vkey.json`)
+  if (!existsSync(zkeyPath) || !existsSync(verificationKeyPath)) {
+    progress(`writing DEVELOPMENT key for ${name} (anyone can forge, local use only)`)
+    const made = await writeDevelopmentKey({ r1csPath: files.r1csPath, zkeyPath, name })
+    writeFileSync(`${verificationKeyPath}.tmp`, JSON.stringify(made.verificationKey, null, 1))
+    renameSync(`${verificationKeyPath}.tmp`, verificationKeyPath)
+  }
+  const verificationKey = JSON.parse(
+    readFileSync(verificationKeyPath, 'utf8'),
+  ) as VerificationKeyJson
+  return {
+    ...files,
+    name,
+    zkeyPath,
+    verificationKey,
+    keyHash: hashOfVerificationKey(verificationKey),
+  }
+}
+
+/** Solidity source of its verifier; the contract is named DevelopmentVerifier<Name>. */
+export async function circuitVerifierSource(
+  key: CircuitKey,
+): Promise<{ readonly name: string; readonly source: string }> {
+  const words = key.name.split('-').map((word) => `${word[0]?.toUpperCase()}${word.slice(1)}`)
+  const name = `DevelopmentVerifier${words.join('')}`
+  return { name, source: await exportSolidityVerifier(key.zkeyPath, name) }
+}

@@ -1,0 +1,48 @@
+/** A proposal on its way to a settled trade, and what is said of it. */
+import type { Entry } from '../circuits/page.ts'
+import type { Rejection, RuleName } from '../circuits/rules.ts'
+import type { SignedPage } from './admission.ts'
+
+export type TradeState = 'proposed' | 'stamped' | 'accepted' | 'proven' | 'final' | 'refused'
+/** A trade as its two parties see it. Nobody else does. */
+export type Ticket = {
+  readonly id: string
+  readonly clientId: string
+  readonly proposer: number
+  readonly counterparty: number
+  /** From the proposer's side. */
+  readonly entries: readonly Entry[]
+  readonly payload: bigint
+  state: TradeState
+  stamp: bigint
+  refusal: Rejection | null
+  readonly sides: Map<number, SignedPage>
+  /** The head of each side after its page, once both are admitted. */
+  readonly heads: Map<number, bigint>
+  /** Made when they are asked for, from head and time: the same each time. */
+  readonly receipts: Map<number, Receipt>
+  /** Seconds at which both pages were admitted. */
+  admittedAt: bigint
+  batch: bigint | null
+}
+/** The operator's signature under an admitted head; `time` in seconds. */
+export type Receipt = { readonly head: bigint; readonly time: number; readonly signature: string }
+export type Refusal = { readonly refused: RuleName; readonly detail: string }
+/** `time`: seconds of the admission, as the receipt has it. */
+export type Admitted = { readonly head: bigint; readonly complete: boolean; readonly time: bigint }
+
+/** Error texts never say which side's margin failed: the detail stays with the account it is about. */
+export function tell(rejection: Rejection, asker: number): Refusal {
+  const mine = rejection.account === undefined || rejection.account === asker
+  return {
+    refused: rejection.rule,
+    detail: mine ? rejection.detail : 'the trade cannot be admitted',
+  }
+}
+
+/** The entries from one side: the counterparty's are the reverse of the proposer's. */
+export function entriesFor(ticket: Ticket, account: number): readonly Entry[] {
+  return account === ticket.proposer
+    ? ticket.entries
+    : ticket.entries.map((e) => ({ ...e, quantity: -e.quantity }))
+}

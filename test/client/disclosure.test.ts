@@ -1,0 +1,497 @@
+/** A grant opens the batches of its period and nothing else, and nothing of it can be altered. */
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { batchKey, type Account } from '../../circuits/account.ts'
+import { main } from '../../client/cli/main.ts'
+import {
+  parseGrant,
+  renderGrant,
+  signGrant,
+  type Grant,
+  type GrantBody,
+} from '../../client/disclosure/grant.ts'
+import { periodOf } from '../../client/disclosure/make.ts'
+import { memberKeys } from '../../client/keys.ts'
+import { openWithBatchKey } from '../../client/l1/open.ts'
+import type { Touch } from '../../client/l1/ledger.ts'
+import { replay } from '../../client/l1/replay.ts'
+import { FakeNode } from './fake-node.ts'
+import { depositSeeded, HOME, joinSeeded, rotateSeeded, seedBytes, seedFolder } from './seeded.ts'
+import { SyntheticL1 } from './synthetic.ts'
+import { START, type Member } from '../law/house.ts'
+
+const SEED = seedBytes(7)
+const DAY = 86_400n
+const own = seedFolder(SEED, 'ANN')
+let l1: SyntheticL1
+let ann: Member
+let sub: Member
+let node: FakeNode
+let url: string
+const kept = new Map<bigint, Account>()
+let files = 0
+
+/** Batches 1 to 7, a day apart; ANN is touched by 1, 2, 4, 5 and 7, a rotation by page in 5. */
+beforeAll(async () => {
+  l1 = new SyntheticL1(HOME, 'disclosure')
+  ann = joinSeeded(l1, SEED, 'ANN')
+  // A sub-account: other owner keys, the same view key.
+  sub = joinSeeded(l1, SEED, 'ANN-2', ann.viewKey)
+  const next = (parts: Parameters<SyntheticL1['batch']>[0] = {}): void => {
+    l1.batch(parts)
+    l1.house.time += DAY
+    kept.set(l1.house.batchNumber, l1.house.accounts.get(ann.index) as Account)
+  }
+  next({
+    credits: [
+      depositSeeded(l1, ann, SEED, 'ANN', 0, 1_000_000_000n),
+      depositSeeded(l1, sub, SEED, 'ANN-2', 0, 2_000_000_000n),
+    ],
+  })
+  l1.house.trade(ann, sub, [{ instrument: 1024, quantity: 5n, price: 50_100_000n }])
+  next()
+  next({ cover: [sub.index] })
+  l1.house.trade(ann, sub, [{ instrument: 1024, quantity: -2n, price: 50_200_000n }])
+  next()
+  rotateSeeded(l1, ann, SEED, 'ANN', 1)
+  next()
+  next({ cover: [sub.index] })
+  l1.house.withdraw(ann, 1, 1_000_000n)
+  next()
+  node = new FakeNode(HOME, l1.events)
+  url = await node.listen()
+}, 60_000)
+afterAll(() => {
+  node.stop()
+  rmSync(own.folder, { recursive: true, force: true })
+})
+beforeEach(() => {
+  node.grow(l1.events)
+})
+
+async function cloister(...argv: string[]) {
+  let out = ''
+  let err = ''
+  const output = { out: (t: string) => void (out += t), err: (t: string) => void (err += t) }
+  const code = await main(argv, output)
+  return { code, out, err, json: () => JSON.parse(out) as Record<string, unknown> }
+}
+const PLACE = (): string[] => ['--rpc', url, '--contract', HOME.contract]
+const KEY = ['--key', own.path, '--label', 'ANN']
+const grant = (from: string, to: string, ...more: string[]) => {
+  const file = join(own.folder, `${++files}.grant`)
+  const argv = ['disclose', 'grant', ...KEY, ...PLACE(), '--from', from, '--to', to]
+  return cloister(...argv, '--out', file, ...more).then((answer) => ({ ...answer, file }))
+}
+const read = (file: string, ...more: string[]) =>
+  cloister('disclose', 'read', file, ...PLACE(), ...more)
+const made = async (from: string, to: string): Promise<{ file: string; grant: Grant }> => {
+  const { code, file, err } = await grant(from, to)
+  expect(code, err).toBe(0)
+  return { file, grant: parseGrant(readFileSync(file, 'utf8')) }
+}
+type Shown = { readonly batch: string; readonly leaf: string; readonly head: string }
+
+describe('a grant', () => {
+  it('opens the batches of its period and the last one before, as they were', async () => {
+    const { file, grant } = await made('3', '5')
+    expect(grant.keys.map(({ batch, isBefore }) => [batch, isBefore])).toEqual([
+      [2n, true],
+      [4n, false],
+      [5n, false],
+    ])
+    const answer = await read(file, '--json')
+    expect(answer.code, answer.out).toBe(0)
+    const json = answer.json() as { before: Shown; batches: readonly Shown[] }
+    expect([json.before, ...json.batches].map(({ head }) => head)).toEqual(
+      [2n, 4n, 5n].map((batch) => `${kept.get(batch)?.head}`),
+    )
+    expect(json.batches[0]).toMatchObject({
+      batch: '4',
+      changes: [
+        { id: 1, lots: '100399900' },
+        { id: 1024, lots: '-2' },
+      ],
+    })
+    expect(json.batches[1]).toMatchObject({ event: 'keys rotated by page' })
+    const text = (await read(file)).out
+    expect(text).toContain('as batches 4, 5 left it, and as batch 2, the last before')
+    expect(text).toContain('each leaf equal to the one on L1')
+  })
+  it('of a period that begins with the account has nothing before', async () => {
+    const { file, grant } = await made('1', '1')
+    expect(grant.keys.map(({ batch }) => batch)).toEqual([1n])
+    expect((await read(file, '--json')).json()).toMatchObject({
+      before: null,
+      batches: [{ batch: '1', event: 'registered' }],
+    })
+  })
+  it('of a period without a touch shows what the account held all the while', async () => {
+    const { file } = await made('6', '6')
+    const json = (await read(file, '--json')).json()
+    expect(json).toMatchObject({ before: { batch: '5' }, batches: [] })
+    expect((await read(file)).out).toContain('which no batch of the period touched')
+  })
+  it('by dates covers the batches of those days', async () => {
+    const date = (n: bigint): string =>
+      new Date(Number(START + n * DAY) * 1000).toISOString().slice(0, 10)
+    const { grant } = await made(date(1n), date(2n))
+    expect([grant.period.from, grant.period.to]).toEqual([2n, 3n])
+    const summaries = replay(l1.events).summaries
+    const second = (n: bigint): string =>
+      new Date(Number(n) * 1000).toISOString().slice(0, 19) + 'Z'
+    const now = START + 100n * DAY
+    // The very second of a batch counts at both ends, the one after at neither.
+    expect(periodOf(summaries, second(START), second(START + DAY), now)).toMatchObject({ to: 2n })
+    expect(
+      periodOf(summaries, second(START + 1n), second(START + DAY - 1n + DAY), now),
+    ).toMatchObject({ from: 2n, to: 2n })
+  })
+  it.each([
+    ['1', '8', 'batch 8 does not exist yet: the latest is 7'],
+    ['5', '4', 'no batch lies between'],
+    ['0', '4', '--from is a batch number'],
+    ['2020-02-30', '4', '--from is a batch number'],
+    ['1', 'soon', '--to is a batch number'],
+    ['1', '2999-01-01', 'lies ahead'],
+    ['2019-01-01', '2019-02-01', 'no batch lies between'],
+  ])('from %s to %s is refused', async (from, to, why) => {
+    const { code, err } = await grant(from, to)
+    expect(code).toBe(2)
+    expect(err).toContain(why)
+  })
+  it('of an account that no batch has touched yet is refused', async () => {
+    const young = new SyntheticL1(HOME)
+    joinSeeded(young, SEED, 'OTHER')
+    young.batch()
+    joinSeeded(young, SEED, 'ANN')
+    node.grow(young.events)
+    const { code, err } = await grant('1', '1')
+    expect(code).toBe(2)
+    expect(err).toContain('there is nothing to disclose')
+  })
+})
+
+describe('the file', () => {
+  it('is readable by its owner alone, overwrites nothing, and holds no seed and no view key', async () => {
+    const { file } = await made('1', '7')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    const text = readFileSync(file, 'utf8')
+    for (const rotation of [0, 1]) {
+      const { viewKey, signing } = memberKeys(SEED, 'ANN', rotation)
+      for (const secret of [viewKey, signing.scalar]) {
+        expect(text).not.toContain(secret.toString())
+        expect(text).not.toContain(secret.toString(16))
+      }
+    }
+    expect(text).not.toContain(Buffer.from(SEED).toString('hex'))
+    const argv = ['disclose', 'grant', ...KEY, ...PLACE(), '--from', '1', '--to', '2']
+    const again = await cloister(...argv, '--out', file)
+    expect(again.code).toBe(2)
+    expect(again.err).toContain('overwrites nothing')
+    expect(readFileSync(file, 'utf8')).toBe(text)
+    expect((await cloister(...argv, '--out', join(own.folder, 'no', 'where'))).err).toContain(
+      'there is no directory',
+    )
+  })
+  it('says what it opens, for whom, and when', async () => {
+    const { file } = await grant('4', '5', '--purpose', 'audit of March')
+    const json = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+    expect(json).toMatchObject({ purpose: 'audit of March', account: ann.index, chainId: '4242' })
+    expect(json['opens']).toContain(`Opens account ${ann.index} of the house`)
+    expect(json['opens']).toContain('It opens no other batch, no other account, and signs nothing')
+    expect((await read(file)).out).toContain('Purpose: audit of March')
+  })
+  it('that others may read is read, with a warning', async () => {
+    const { file } = await made('4', '5')
+    const open = join(own.folder, 'open.grant')
+    writeFileSync(open, readFileSync(file), { mode: 0o644 })
+    const { code, err } = await read(open)
+    expect(code).toBe(0)
+    expect(err).toContain('chmod 600')
+  })
+})
+
+describe('nothing else', () => {
+  const touchesOf = (index: number): readonly Touch[] => replay(l1.events).touches.get(index) ?? []
+  it('no key opens a batch outside the period, the fee account or a sub-account of one view key', async () => {
+    const { grant } = await made('4', '5')
+    const [others, subs, fees] = [ann.index, sub.index, 0].map(touchesOf)
+    let tried = 0
+    for (const key of grant.keys) {
+      const outside = (others ?? []).filter(({ batchNumber }) => batchNumber !== key.batch)
+      for (const touch of [...outside, ...(subs ?? []), ...(fees ?? [])]) {
+        expect(() => openWithBatchKey(touch, key.batchKey, key)).toThrow('does not open')
+        tried++
+      }
+    }
+    // ANN's five batches less the own, seven of the fee account, and the sub-account's.
+    expect(tried).toBe(3 * (4 + 7 + (subs?.length ?? 0)))
+    expect(subs?.length).toBeGreaterThan(4)
+  })
+  it('although the view key that both accounts have would open the sub-account', () => {
+    const [touch] = touchesOf(sub.index)
+    if (touch === undefined) throw new Error('no touch')
+    const { viewKey, viewKeyHash } = memberKeys(SEED, 'ANN')
+    const key = batchKey(viewKey, sub.index, touch.batchNumber, touch.batchNonce)
+    const { ownerKeyHash } = memberKeys(SEED, 'ANN-2')
+    expect(openWithBatchKey(touch, key, { ownerKeyHash, viewKeyHash }).cash).toBe(2_000_000_000n)
+  })
+})
+
+/** As JSON.parse gives it. */
+type File = Record<'period' | 'log' | 'signature', object> & { readonly keys: readonly unknown[] }
+
+describe('a grant that was altered', () => {
+  const edits: readonly (readonly [string, (json: File) => unknown])[] = [
+    ['the account', (j) => ({ ...j, account: 17 })],
+    ['the purpose', (j) => ({ ...j, purpose: 'something else' })],
+    ['the description', (j) => ({ ...j, opens: 'Opens everything.' })],
+    ['the contract', (j) => ({ ...j, contract: `0x${'C2'.repeat(20)}` })],
+    ['the chain', (j) => ({ ...j, chainId: '1' })],
+    ['the domain', (j) => ({ ...j, domain: '1' })],
+    ['the period', (j) => ({ ...j, period: { ...j.period, to: '6' } })],
+    ['the date', (j) => ({ ...j, issuedAt: '2020-01-01T00:00:00.000Z' })],
+    ['the place in the log', (j) => ({ ...j, log: { ...j.log, number: 99 } })],
+    ['a field more', (j) => ({ ...j, note: 'trust me' })],
+    ['a key left out', (j) => ({ ...j, keys: j.keys.slice(1) })],
+    ['a key twice', (j) => ({ ...j, keys: [...j.keys, j.keys.at(-1)] })],
+    ['the signature', (j) => ({ ...j, signature: { ...j.signature, s: '5' } })],
+    ['the signer', (j) => ({ ...j, signer: { x: '0', y: '1' } })],
+    ['no keys', (j) => ({ ...j, keys: [] })],
+    ['a number with a leading zero', (j) => ({ ...j, chainId: '04242' })],
+    ['an account that is a text', (j) => ({ ...j, account: '16' })],
+    ['another format', (j) => ({ ...j, format: 'cloister.grant.v2' })],
+  ]
+  it.each(edits)('in %s is not read', async (_name, edit) => {
+    const { file } = await made('4', '5')
+    const json = JSON.parse(readFileSync(file, 'utf8')) as File
+    const bad = join(own.folder, `${++files}.bad`)
+    writeFileSync(bad, JSON.stringify(edit(json)), { mode: 0o600 })
+    const { code, out } = await read(bad, '--json')
+    expect(code).toBe(1)
+    expect(JSON.parse(out)).toMatchObject({ ok: false, exitCode: 1 })
+  })
+  it('in any one digit of a key is not read', async () => {
+    const { file } = await made('4', '5')
+    const text = readFileSync(file, 'utf8')
+    for (const name of ['batchKey', 'batchNonce', 'ownerKeyHash', 'viewKeyHash']) {
+      const at = text.indexOf(`"${name}": "`) + name.length + 6
+      const digit = text[at] === '1' ? '2' : '1'
+      expect(() => parseGrant(text.slice(0, at) + digit + text.slice(at + 1))).toThrow('altered')
+    }
+    expect(() => parseGrant(text.slice(0, -2))).toThrow('is no JSON')
+    // Another order and other spaces are the same grant.
+    const { format, ...rest } = JSON.parse(text) as Record<string, unknown>
+    expect(parseGrant(JSON.stringify({ ...rest, format }))).toEqual(parseGrant(text))
+  })
+
+  const forged = async (change: (body: GrantBody) => GrantBody, signer = 1): Promise<string> => {
+    const { grant } = await made('4', '5')
+    const { signer: _s, signature: _g, ...body } = grant
+    const again = signGrant(change(body), memberKeys(SEED, 'ANN', signer).signing)
+    const file = join(own.folder, `${++files}.forged`)
+    writeFileSync(file, renderGrant(again), { mode: 0o600 })
+    return file
+  }
+  it.each<readonly [string, (b: GrantBody) => GrantBody, string]>([
+    [
+      'without a batch of the period',
+      (b) => ({ ...b, keys: b.keys.filter((k) => k.batch !== 4n) }),
+      'leaves out batch 4',
+    ],
+    ['without the batch before', (b) => ({ ...b, keys: b.keys.slice(1) }), 'leaves out batch 2'],
+    [
+      'with another key',
+      (b) => ({ ...b, keys: b.keys.map((k, i) => (i === 0 ? { ...k, batchKey: 5n } : k)) }),
+      'the batch key does not open',
+    ],
+    [
+      'with another nonce',
+      (b) => ({ ...b, keys: b.keys.map((k, i) => (i === 0 ? { ...k, batchNonce: 5n } : k)) }),
+      'has another nonce',
+    ],
+    [
+      'with another view key hash',
+      (b) => ({ ...b, keys: b.keys.map((k, i) => (i === 0 ? { ...k, viewKeyHash: 5n } : k)) }),
+      'other key hashes',
+    ],
+    [
+      'with a batch that did not touch',
+      (b) => ({ ...b, keys: b.keys.map((k, i) => (i === 0 ? { ...k, batch: 3n } : k)) }),
+      'batch 3 did not touch',
+    ],
+    [
+      'for another account',
+      (b) => ({ ...b, account: 17 }),
+      'has another nonce|does not open|did not touch',
+    ],
+    ['for an account that is not there', (b) => ({ ...b, account: 99 }), 'does not exist'],
+    [
+      'for a period that is not there yet',
+      (b) => ({ ...b, period: { ...b.period, to: 9n } }),
+      'is the node behind',
+    ],
+    [
+      'with a key outside the period',
+      (b) => ({ ...b, period: { ...b.period, to: 4n } }),
+      'lies outside the period',
+    ],
+    [
+      'with a longer period than its keys',
+      (b) => ({ ...b, period: { ...b.period, to: 7n } }),
+      'leaves out batch 7',
+    ],
+  ])('by its own signer, %s, does not hold', async (_name, change, why) => {
+    const { code, out } = await read(await forged(change))
+    expect(code).toBe(1)
+    expect(out).toMatch(new RegExp(why))
+  })
+  it('signed by anybody but the owner as of its last batch does not hold', async () => {
+    expect((await read(await forged((b) => b))).code).toBe(0)
+    const { code, out } = await read(await forged((b) => b, 0))
+    expect(code).toBe(1)
+    expect(out).toContain('the signer is not the owner of account 16 as of batch 5')
+  })
+  it('for another chain or house says which', async () => {
+    const { file } = await made('4', '5')
+    const other = { chainId: 1n, contract: HOME.contract }
+    const mainnet = new FakeNode(other, new SyntheticL1(other).events)
+    const at = await mainnet.listen()
+    const chain = await cloister('disclose', 'read', file, '--rpc', at)
+    expect(chain).toMatchObject({ code: 1 })
+    expect(chain.out).toContain('the grant is for chain 4242, this node is of chain 1')
+    mainnet.stop()
+    const house = `0x${'C2'.repeat(20)}`
+    const wrong = await cloister('disclose', 'read', file, '--rpc', url, '--contract', house)
+    expect(wrong.code).toBe(1)
+    expect(wrong.out).toMatch(/is for the house 0xC1.*, not for 0x[cC]2/)
+  })
+  it('is not blamed for what an untrue node left in the state directory', async () => {
+    const { file } = await made('4', '5')
+    const state = join(own.folder, 'state')
+    // The liar alters a ciphertext and the challenge with it: no root shows that.
+    const { challengeOf } = await import('../../client/l1/batch-words.ts')
+    node.told = (events) =>
+      events.map((e) => {
+        if (e.kind !== 'batch' || e.number !== 4n) return e
+        const words = e.words.map((w, i) => (i === 39 + 12 ? w + 1n : w))
+        const keyHash = `0x${'22'.repeat(32)}`
+        const { x } = challengeOf({ ...HOME, keyHash, commitment: e.commitment }, words)
+        return { ...e, words, x }
+      })
+    const lied = await read(file, '--state', state)
+    node.told = (events) => events
+    expect(lied.code).toBe(1)
+    expect(lied.out).toContain('altered words')
+    // A grant that is itself at fault does not have L1 read again.
+    const wrong = await forged((b) => ({
+      ...b,
+      keys: b.keys.map((k, i) => (i === 0 ? { ...k, batchKey: 5n } : k)),
+    }))
+    const logs = node.countOf('eth_getLogs')
+    expect((await read(wrong, '--state', state)).code).toBe(1)
+    expect(node.countOf('eth_getLogs') - logs).toBe(1)
+    expect((await read(file, '--state', state)).code).toBe(0)
+  })
+})
+
+describe('the log', () => {
+  const log = join(own.folder, 'grants.jsonl')
+  const list = () => cloister('disclose', 'list', ...KEY, '--json')
+  it("has every grant, in a file of its owner's, each line bound to the one before", async () => {
+    rmSync(log, { force: true })
+    expect((await list()).json()).toMatchObject({ ok: true, grants: [] })
+    const first = await made('1', '2')
+    const second = await made('4', '5')
+    expect(statSync(log).mode & 0o777).toBe(0o600)
+    const { grants } = (await list()).json() as { grants: readonly Record<string, unknown>[] }
+    expect(grants).toMatchObject([
+      { number: 1, account: 16, batches: ['1', '2'], file: first.file, previous: '0'.repeat(64) },
+      { number: 2, account: 16, batches: ['2', '4', '5'], file: second.file },
+    ])
+    expect(second.grant.log).toEqual({ number: 2, previous: grants[0]?.['hash'] })
+    expect((await cloister('disclose', 'list', ...KEY)).out).toContain(
+      '2 grants, every line follows',
+    )
+    // Nothing secret is in it.
+    for (const { batchKey } of second.grant.keys)
+      expect(readFileSync(log, 'utf8')).not.toContain(`${batchKey}`)
+  })
+  it('that was altered is shown as such, and takes no further entry', async () => {
+    const text = readFileSync(log, 'utf8')
+    for (const [bad, line, why] of [
+      [text.replace('"purpose":""', '"purpose":"x"'), 1, 'was altered'],
+      [text.split('\n').slice(1).join('\n'), 1, 'has number 2, not 1'],
+      [text.replace(/"previous":"0/, '"previous":"1'), 1, 'does not follow the line before'],
+      [`nonsense\n${text}`, 1, 'is no JSON'],
+    ] as const) {
+      writeFileSync(log, bad)
+      const answer = await list()
+      expect(answer.code).toBe(1)
+      expect(answer.json()).toMatchObject({ broken: { line, why } })
+      const refused = await grant('1', '2')
+      expect(refused.code).toBe(2)
+      expect(refused.err).toContain('was altered')
+      expect(() => statSync(refused.file)).toThrow()
+    }
+    writeFileSync(log, text)
+  })
+  it('gets over a line that was cut off while being written', async () => {
+    const { length } = ((await list()).json() as { grants: unknown[] }).grants
+    appendFileSync(log, '{"number":3,"previous":"ab')
+    expect((await cloister('disclose', 'list', ...KEY)).out).toContain('was cut off while being')
+    await made('1', '1')
+    const after = (await list()).json() as { grants: unknown[]; broken: unknown }
+    expect(after.grants.length).toBe(length + 1)
+    expect(after.broken).toBeNull()
+  })
+  it('that lost its last line shows by the numbers of the grants', async () => {
+    const { grant: last } = await made('1', '1')
+    const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
+    truncateSync(log, Buffer.byteLength(`${lines.slice(0, -1).join('\n')}\n`))
+    const { grants } = (await list()).json() as { grants: readonly { number: number }[] }
+    expect(grants.at(-1)?.number).toBe(last.log.number - 1)
+  })
+  it('comes before the file: a grant that cannot be written is in it all the same', async () => {
+    const before = ((await list()).json() as { grants: unknown[] }).grants.length
+    const folder = join(own.folder, 'shut')
+    mkdirSync(folder, { mode: 0o500 })
+    const argv = ['disclose', 'grant', ...KEY, ...PLACE(), '--from', '1', '--to', '2']
+    const { code } = await cloister(...argv, '--out', join(folder, 'x.grant'))
+    // Root may write anywhere; whoever may not has an entry and no file.
+    const count = ((await list()).json() as { grants: unknown[] }).grants.length
+    expect(count).toBe(before + 1)
+    expect([0, 2]).toContain(code)
+  })
+})
+
+describe('a bad command line', () => {
+  it.each([
+    [['disclose', 'grant', '--from', '1', '--to', '2', '--out', 'x'], 'whose?'],
+    [['disclose', 'grant', '--from', '1', '--out', 'x'], '--to'],
+    [['disclose', 'read', '/no/such/file', '--rpc', 'http://x'], 'there is no file'],
+    [['disclose', 'list'], 'whose?'],
+    [['disclose', 'list', '--key', '/no/such/seed'], 'cannot be opened'],
+    [['disclose', 'list', '--member', 'NOBODY-HERE'], 'there is no seed of NOBODY-HERE'],
+  ])('%j could not be done', async (argv, why) => {
+    const { code, err } = await cloister(...argv)
+    expect(code).toBe(2)
+    expect(err).toContain(why)
+  })
+  it('a grant is not read without a node', async () => {
+    const { file } = await made('1', '1')
+    const { code, err } = await cloister('disclose', 'read', file)
+    expect(code).toBe(2)
+    expect(err).toContain('--rpc URL')
+  })
+})

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// The compiler from npm behind the command line that forge expects: JSON in, JSON out.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+const solc = createRequire(import.meta.url)('solc')
+if (process.argv.includes('--version')) {
+  console.log(`solc, the solidity compiler commandline interface\nVersion: ${solc.version()}`)
+} else {
+  process.stdout.write(solc.compile(readFileSync(0, 'utf8')))
+}

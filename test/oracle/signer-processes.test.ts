@@ -1,0 +1,88 @@
+/** Signers and collector as the processes that operators run, on the recorded day. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ethers } from 'ethers'
+import { afterAll, expect, test } from 'vitest'
+import {
+  configureOracle, DEFAULT_BAND, DEFAULT_TIMING,
+} from '../../oracle/collector/configure.ts'
+import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
+import { STANDARD_WORLDS } from '../../oracle/signer/engine.ts'
+import { addressOfKey } from '../../oracle/signer/report.ts'
+import { verifyTable } from '../../oracle/verify/verify.ts'
+import { configuration, deploy, deployCloister, now, provider, send } from '../contracts/l1.ts'
+import { KEYS } from '../contracts/oracle-world.ts'
+import { startRpc } from './rpc.ts'
+
+const keys = KEYS.slice(0, 3)
+const children: ChildProcess[] = []
+const rpc = await startRpc()
+afterAll(() => {
+  for (const child of children) child.kill()
+  rpc.close()
+})
+
+function start(file: string, args: readonly string[], env: Record<string, string>) {
+  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args],
+    { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  children.push(child)
+  let out = ''
+  let err = ''
+  child.stderr.on('data', (part: Buffer) => { err += part.toString() })
+  const firstLine = new Promise<string>((done, fail) => {
+    child.stdout.on('data', (part: Buffer) => {
+      out += part.toString()
+      if (out.includes('\n')) done(out.split('\n')[0] as string)
+    })
+    child.on('exit', () => fail(new Error(`${file} ended: ${err}`)))
+  })
+  const ended = new Promise<{ code: number | null; lines: Record<string, unknown>[]; err: string }>(
+    (done) => child.on('close', (code) => done({ code, err,
+      lines: out.split('\n').filter(Boolean).map((line) => JSON.parse(line) as never) })))
+  firstLine.catch(() => {})
+  return { firstLine, ended }
+}
+
+test('three signers and a collector bring the table of a recorded hour to L1', async () => {
+  const [admin] = (await provider.send('eth_accounts', [])) as string[]
+  const cloister = await deployCloister(await configuration())
+  const oracle = await deploy('TableOracle', await cloister.getAddress(), admin)
+  const contract = await oracle.getAddress()
+  await send(admin!, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), contract)
+  const startedAt = Number(await now())
+  await configureOracle(contract, await provider.getSigner(admin), {
+    signers: keys.map(addressOfKey).reverse(), quorum: 2, largeQuorum: 3, timing: DEFAULT_TIMING,
+    underlyings: [{ name: 'BTC', band: DEFAULT_BAND }, { name: 'ETH', band: DEFAULT_BAND }],
+    worlds: STANDARD_WORLDS, instruments: INSTRUMENTS,
+    expiryOnL1: (time) => startedAt + Math.ceil((time - Date.UTC(2020, 2, 12, 4) / 1000) / 240),
+  })
+  const folder = mkdtempSync(join(tmpdir(), 'cloister-processes-'))
+  const token = 'shown by the collector'
+  const signers = await Promise.all(keys.map(async (key, i) => {
+    const args = ['--recorded', contract, '--start', String(startedAt), '--port', '0',
+      '--memory', join(folder, `memory-${i}`)]
+    const { firstLine } = start('oracle/signer/main.ts', args,
+      { CLOISTER_SIGNER_KEY: key.privateKey, CLOISTER_SIGNER_TOKEN: token })
+    const { signer, url } = JSON.parse(await firstLine) as { signer: string; url: string }
+    expect(signer).toBe(addressOfKey(key))
+    return { url, address: signer, token }
+  }))
+  const file = join(folder, 'signers.json')
+  writeFileSync(file, JSON.stringify(signers), { mode: 0o600 })
+  const payer = ethers.Wallet.createRandom()
+  await provider.send('hardhat_setBalance', [payer.address, '0xde0b6b3a7640000'])
+  await provider.send('evm_mine', [])
+  const collect = () => start('oracle/collector/main.ts',
+    ['--rpc', rpc.url, '--contract', contract, '--signers', file, '--once'],
+    { CLOISTER_COLLECTOR_KEY: payer.privateKey }).ended
+  const first = await collect()
+  expect(first.err).toBe('')
+  expect(first.lines).toMatchObject([{ event: 'posted', number: '1', isConfirmed: false,
+    answers: ['signed', 'signed', 'signed'] }])
+  expect(first.code).toBe(3)
+  const verified = await verifyTable({ provider, contract })
+  expect(verified).toMatchObject({ holds: true, number: 1n, isConfirmed: false, rowCount: 15 })
+  expect(verified.notes.join()).toContain('a recorded one is replayed')
+})

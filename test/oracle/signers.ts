@@ -1,0 +1,89 @@
+/** Five signers over HTTP with sources that tests can move, and signers that lie. */
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
+import type { SigningKey } from 'ethers'
+import type { Peer } from '../../oracle/collector/gather.ts'
+import { configFrom } from '../../oracle/signer/config.ts'
+import { addressOfKey, stringify, type Domain } from '../../oracle/signer/report.ts'
+import { serveSigner } from '../../oracle/signer/server.ts'
+import { Signer } from '../../oracle/signer/signer.ts'
+import { SPECS, WORLDS } from '../contracts/oracle-world.ts'
+import { marketDocument } from '../contracts/oracle-market.ts'
+
+export type Prices = { readonly BTC: string; readonly ETH: string }
+export const CALM: Prices = { BTC: '6067.01', ETH: '136.59' }
+
+export type Node = Peer & {
+  readonly signer: Signer
+  /** What its three sources say from now on. */
+  readonly see: (prices: Prices, time: number) => void
+  readonly close: () => Promise<void>
+}
+
+export function configOf(domain: Domain, folder: string, change: object = {}): unknown {
+  const market = marketDocument(0)
+  const source = (name: string, i: number) =>
+    ({ kind: 'file', path: `${name}-${i}.json`, price: 'price', time: 'time' })
+  mkdirSync(folder, { recursive: true })
+  return {
+    chainId: Number(domain.chainId), contract: domain.contract,
+    policy: {
+      rate: market.rate, perpetuals: [],
+      underlyings: market.underlyings.map(({ id: _id, spot: _spot, ...policy }) => policy),
+    },
+    underlyings: market.underlyings.map(({ id, name }) => ({
+      id, name, sources: [1, 2, 3].map((i) => source(name, i)),
+    })),
+    maxAge: 100, maxSpread: 100, minSources: 2, tolerance: 50, clockSlack: 30, confirmAfter: 60,
+    maxGap: 7200, timeoutMs: 1000, replay: null, ...change,
+  }
+}
+
+export function writePrices(folder: string, prices: Prices, time: number): void {
+  for (const name of ['BTC', 'ETH'] as const) {
+    for (const i of [1, 2, 3]) {
+      writeFileSync(join(folder, `${name}-${i}.json`), JSON.stringify({ price: prices[name], time }))
+    }
+  }
+}
+
+export async function startSigner(
+  domain: Domain, key: SigningKey, clock: () => number,
+  documents = { worlds: WORLDS, instruments: SPECS },
+): Promise<Node> {
+  const folder = mkdtempSync(join(tmpdir(), 'cloister-signer-'))
+  const config = configFrom(configOf(domain, folder), folder)
+  const signer = new Signer({ config, documents, key, clock })
+  const app = await serveSigner(signer, { port: 0 })
+  return {
+    url: app.listeningOrigin, address: signer.address, signer,
+    see: (prices, time) => writePrices(folder, prices, time),
+    close: async () => { await app.close() },
+  }
+}
+
+/** A server that answers as it likes under a signer's name. */
+export async function startLiar(
+  key: SigningKey, answer: (path: string, body: unknown) => unknown,
+): Promise<Peer & { close: () => void }> {
+  const server = createServer((request, response) => {
+    let text = ''
+    request.on('data', (part: Buffer) => { text += part.toString() })
+    request.on('end', () => {
+      void (async () => {
+        const said = await answer(request.url ?? '', text === '' ? null : JSON.parse(text))
+        if (said === undefined) return
+        response.end(typeof said === 'string' ? said : stringify(said))
+      })()
+    })
+  })
+  await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done) })
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`, address: addressOfKey(key),
+    close: () => { server.closeAllConnections(); server.close() },
+  }
+}

@@ -1,0 +1,233 @@
+/** World sets as data, and what they ask of the books that must not be free. */
+
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ROW_VALUE_COUNT } from '../../circuits/params.ts'
+import { canonicalHash, canonicalJson, type Json } from '../../oracle/canonical.ts'
+import type { ExposedSpec } from '../../oracle/instruments.ts'
+import { valuesOf, type Holding } from '../../oracle/published/our-worlds.ts'
+import { parseWorldSet, shockOf, STANDARD_SET, worldSet } from '../../oracle/worlds.ts'
+import { MARKET, randomBook, TIME } from '../bench/random-books.ts'
+
+const SETS = [worldSet('standard-16'), worldSet('standard-32')]
+const fileOf = (name: string): Record<string, Json> & { worlds: Record<string, Json>[] } =>
+  JSON.parse(readFileSync(new URL(`../../oracle/world-sets/${name}.json`, import.meta.url), 'utf8'))
+
+describe('sets', () => {
+  test('their hashes are pinned: another number is another version', () => {
+    expect(SETS.map(({ name, version, hash }) => [name, version, hash])).toEqual([
+      ['standard-16', 2, '0x830943cfc1e7a5ced981ec98ec0768c80b64f71ce70ad562843834b801601ad0'],
+      ['standard-32', 1, '0x4e1250a78322ec6804f1062f331128046592c5d08faa9993443acd80de65547b'],
+    ])
+  })
+
+  test('sixteen and thirty-two, the variation world included; the law has rows for sixteen', () => {
+    expect(SETS.map(({ worlds }) => worlds.length + 1)).toEqual([16, 32])
+    expect(STANDARD_SET.worlds).toHaveLength(ROW_VALUE_COUNT)
+  })
+
+  test('the hash does not depend on spaces or on the order of keys', () => {
+    const json = fileOf('standard-16')
+    const turned = Object.fromEntries(Object.entries(json).reverse()) as Json
+    expect(parseWorldSet(JSON.parse(JSON.stringify(turned, null, 7)) as Json).hash).toBe(
+      STANDARD_SET.hash,
+    )
+    expect(canonicalJson({ b: [1, 'x', null], a: { d: true, c: 0.5 } })).toBe(
+      '{"a":{"c":0.5,"d":true},"b":[1,"x",null]}',
+    )
+    expect(() => canonicalJson(NaN)).toThrow(/no JSON number/)
+    expect(canonicalHash('')).toMatch(/^0x[0-9a-f]{64}$/)
+  })
+
+  test('each set has tails with weights, skew both ways, twist both ways, rates both ways', () => {
+    for (const { worlds } of SETS) {
+      const stress = worlds.flatMap((world) => (world.kind === 'mark' ? [] : [world]))
+      for (const field of ['skew', 'twist', 'rate', 'vol', 'move'] as const) {
+        expect(Math.min(...stress.map((world) => world[field])), field).toBeLessThan(0)
+        expect(Math.max(...stress.map((world) => world[field])), field).toBeGreaterThan(0)
+      }
+      for (const world of stress) expect(world.weight < 1).toBe(world.move !== 0)
+    }
+  })
+
+  test('a tail moves a linear book by about a sixth of spot, less than any scan range but the lowest', () => {
+    for (const { worlds } of SETS)
+      for (const world of worlds)
+        if (world.kind === 'tail') expect(Math.abs(world.move * world.weight)).toBeCloseTo(1 / 6, 2)
+  })
+
+  const change = (edit: (json: ReturnType<typeof fileOf>) => void): Json => {
+    const json = fileOf('standard-16')
+    edit(json)
+    return json
+  }
+  const world = (fields: object) =>
+    change((json) => void (json.worlds[3] = { name: 'w', ...fields }))
+
+  test.each<[string, Json, RegExp]>([
+    ['no object', [], /object/],
+    ['an unknown field', change((json) => void (json['colour'] = 'red')), /unknown field colour/],
+    ['no version', change((json) => void (json['version'] = 0)), /version/],
+    ['no mark first', change((json) => void json.worlds.shift()), /mark is world 0/],
+    ['two marks', change((json) => void (json.worlds[4] = { name: 'm', kind: 'mark' })), /mark/],
+    ['no variation', change((json) => void json.worlds.pop()), /variation/],
+    [
+      'a name twice',
+      change((json) => void (json.worlds[4] = json.worlds[5] as Record<string, Json>)),
+      /twice/,
+    ],
+    ['a field that nobody reads', world({ volatility: 1 }), /unknown field volatility/],
+    ['a move to zero', world({ move: -1 }), /move/],
+    ['a scan beyond the range', world({ scan: 3.1 }), /scan/],
+    ['a scan in words', world({ scan: 'down' }), /scan/],
+    ['two moves', world({ scan: 1, move: 0.5 }), /not both/],
+    ['a full skew', world({ skew: 1 }), /skew/],
+    ['a full twist', world({ twist: -1 }), /twist/],
+    ['a weight above 1', world({ weight: '3/2' }), /weight/],
+    ['a weight of 0', world({ weight: '0' }), /weight/],
+    ['a weight over 0', world({ weight: '1/0' }), /weight/],
+    ['a weight that is a number', world({ weight: 0.5 }), /weight/],
+    ['another kind', world({ kind: 'dream' }), /kind/],
+  ])('%s is no set', (_name, json, why) => {
+    expect(() => parseWorldSet(json)).toThrow(why)
+  })
+})
+
+const DAY = 86_400
+const base = { underlying: 'BTC', lot: '1' } as const
+const option = (id: number, kind: 'call' | 'put', strike: number, days: number): ExposedSpec => ({
+  ...base,
+  id,
+  name: `O${id}`,
+  kind,
+  strike: BigInt(strike) * 1_000_000n,
+  expiry: TIME + days * DAY,
+})
+const future = (id: number, days: number, underlying = 'BTC'): ExposedSpec => ({
+  ...base,
+  id,
+  name: `F${id}`,
+  underlying,
+  kind: 'future',
+  expiry: TIME + days * DAY,
+})
+const hold = (quantity: number, spec: ExposedSpec): Holding => ({ quantity, spec })
+const initial = (holdings: readonly Holding[], set = STANDARD_SET): number => {
+  const values = valuesOf({ market: MARKET, holdings }, set)
+  return (values[0] as number) - Math.min(...values)
+}
+
+describe.each(SETS.map((set) => [set.name, set] as const))('%s', (_name, set) => {
+  test('a box spread is a loan and margins like one', () => {
+    const box = [
+      hold(1, option(1, 'call', 50_000, 180)),
+      hold(-1, option(2, 'call', 70_000, 180)),
+      hold(-1, option(3, 'put', 50_000, 180)),
+      hold(1, option(4, 'put', 70_000, 180)),
+    ]
+    // 20,000 dollars half a year away: a tenth a year on it, compounded.
+    const loan = 20_000 * Math.exp(-0.05 * (180 / 365))
+    expect(initial(box, set)).toBeCloseTo(loan * (1 - Math.exp(-0.1 * (180 / 365))), 4)
+    const sold = box.map(({ quantity, spec }) => hold(-quantity, spec))
+    expect(initial(sold, set)).toBeCloseTo(loan * (Math.exp(0.1 * (180 / 365)) - 1), 4)
+  })
+
+  test('a calendar of futures pays for the financing between its legs, both ways', () => {
+    for (const sign of [1, -1]) {
+      const margin = initial([hold(sign, future(1, 30)), hold(-sign, future(2, 210))], set)
+      // Half a year at a tenth on 60,000.
+      expect(margin).toBeGreaterThan(2_500)
+      expect(margin).toBeLessThan(4_500)
+    }
+  })
+
+  test('a calendar of options is not free, also where all vegas cancel', () => {
+    for (const sign of [1, -1])
+      for (const ratio of [0.25, 0.5, 1, 2, 4]) {
+        const legs = [
+          hold(sign, option(1, 'call', 60_000, 20)),
+          hold(-sign * ratio, option(2, 'call', 60_000, 160)),
+        ]
+        const alone = Math.min(...legs.map((leg) => initial([leg], set)))
+        expect(initial(legs, set)).toBeGreaterThan(0.1 * alone)
+      }
+  })
+
+  test('a risk reversal hedged by a future is not free: the skew may turn either way', () => {
+    for (const sign of [1, -1]) {
+      const legs = [
+        hold(sign, option(1, 'call', 75_000, 60)),
+        hold(-sign, option(2, 'put', 48_000, 60)),
+        hold(-sign * 0.5, future(3, 60)),
+      ]
+      expect(initial(legs, set)).toBeGreaterThan(1_000)
+    }
+  })
+
+  test('a hedged pair in one underlying gets its offset, and no more than its financing', () => {
+    const alone = initial([hold(1, future(1, 30))], set)
+    const pair = initial([hold(1, future(1, 30)), hold(-1, future(2, 60))], set)
+    expect(alone).toBeCloseTo(60_000 * Math.exp(0.05 * (30 / 365)) * 0.18, 4)
+    expect(pair).toBeGreaterThan(0)
+    expect(pair).toBeLessThan(0.06 * alone)
+  })
+
+  test('a pair across underlyings keeps two thirds of both ranges', () => {
+    const [btc, eth] = [hold(1, future(1, 30)), hold(-20, future(2, 30, 'ETH'))]
+    const pair = initial([btc, eth], set)
+    // The rate moves the forwards of both, by less than a hundredth.
+    const moved = 60_000 * (2 / 3) * (0.18 + 0.2)
+    expect(pair / moved).toBeGreaterThan(1)
+    expect(pair / moved).toBeLessThan(1.02)
+    // Above the larger of the two alone, below both together.
+    expect(pair).toBeGreaterThan(initial([eth], set))
+    expect(pair).toBeLessThan(initial([btc], set) + initial([eth], set))
+  })
+
+  test('joining books never costs more than keeping them apart', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer(), (a, b) => {
+        const [one, two] = [randomBook(a, 'mixed').holdings, randomBook(b, 'mixed').holdings]
+        const apart = initial(one, set) + initial(two, set)
+        expect(initial([...one, ...two], set)).toBeLessThanOrEqual(apart * (1 + 1e-9) + 1e-6)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('twice the book is twice the margin', () => {
+    const { holdings } = randomBook(7, 'options')
+    const doubled = holdings.map(({ quantity, spec }) => hold(2 * quantity, spec))
+    expect(initial(doubled, set) / initial(holdings, set)).toBeCloseTo(2, 12)
+  })
+})
+
+describe('shocks', () => {
+  const at = (name: string) => {
+    const found = STANDARD_SET.worlds.find((world) => world.name === name)
+    if (found === undefined) throw new Error(name)
+    return found
+  }
+
+  test('an underlying that a world does not name moves with the others', () => {
+    const market = { scanRange: { BTC: 0.3, ETH: 0.3, SOL: 0.6 } }
+    const world = at('ETH up 2/3, others down 2/3, rate up')
+    expect(shockOf(world, market, 'BTC').price).toBeCloseTo(0.8, 12)
+    expect(shockOf(world, market, 'ETH').price).toBeCloseTo(1.2, 12)
+    expect(shockOf(world, market, 'SOL').price).toBeCloseTo(0.6, 12)
+    expect(() => shockOf(world, market, 'XRP')).toThrow(/no scan range of XRP/)
+  })
+})
+
+test('random books: standard-16 sees nearly what standard-32 sees', () => {
+  // The figures of the dense grid are in docs/risk.md; this holds the order of the two.
+  let [low, count] = [0, 0]
+  for (let seed = 1; seed <= 60; seed++) {
+    const { holdings } = randomBook(seed, 'options')
+    const ratio = initial(holdings, SETS[0]) / initial(holdings, SETS[1])
+    count++
+    if (ratio < 0.9) low++
+  }
+  expect(low / count).toBeLessThan(0.2)
+})

@@ -1,0 +1,105 @@
+/**
+ * The same sources give the same circuits, keys and verifiers, as fingerprints.json has them.
+ *
+ * After a change that is meant:
+ *   UPDATE_FINGERPRINTS="why it changed" npx vitest run test/prover/fingerprints.test.ts
+ * with CLOISTER_LONG=1 for all shapes; without, shapes that were not measured are dropped from the
+ * file if the law has changed, since their hashes are of another law.
+ */
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { SHAPES } from '../../circuits/params.ts'
+import { PROJECT_ROOT, shapeNamed, sourceHash } from '../../prover/artifacts.ts'
+import {
+  committedFingerprints,
+  differencesFrom,
+  fingerprintOf,
+  FINGERPRINTS_PATH,
+  toolVersions,
+  type Fingerprint,
+  type Fingerprints,
+} from '../../prover/fingerprints.ts'
+import { shutdown } from '../../prover/groth16.ts'
+
+const why = process.env['UPDATE_FINGERPRINTS']
+const isLong = process.env['CLOISTER_LONG'] === '1'
+const FIRST: Fingerprints = { tools: {}, shapes: {}, changes: [] }
+const committed = existsSync(FINGERPRINTS_PATH) ? committedFingerprints() : FIRST
+const REFRESH =
+  'if this is meant: UPDATE_FINGERPRINTS="why" npx vitest run test/prover/fingerprints.test.ts'
+const measured: Record<string, Fingerprint> = {}
+
+/** What an earlier run left costs nothing to compare. */
+function isCached(name: string): boolean {
+  const entry = join(PROJECT_ROOT, 'circuits', 'shapes', `${name}.circom`)
+  const folder = join(PROJECT_ROOT, '.cache', 'circuits', `${name}-${sourceHash(entry)}`)
+  return existsSync(join(folder, 'compiled'))
+}
+
+afterAll(shutdown)
+
+it('mini, compiled anew, has its committed fingerprint, key and verifier', async () => {
+  measured['mini'] = await fingerprintOf(shapeNamed('mini'), { withKey: true, isFresh: true })
+  if (why === undefined)
+    expect(differencesFrom(committed.shapes['mini'], measured['mini']), REFRESH).toEqual([])
+}, 900_000)
+
+it.each(SHAPES.map(({ name }) => name).filter((name) => name !== 'mini'))(
+  '%s has its committed fingerprint',
+  async (name) => {
+    if (!isLong && !isCached(name)) {
+      console.log(`${name} is not compiled here; CLOISTER_LONG=1 compiles it`)
+      return
+    }
+    const withKey = name === 'small' && (isLong || why !== undefined)
+    const found = await fingerprintOf(shapeNamed(name), { withKey })
+    measured[name] = found
+    if (why === undefined && committed.shapes[name] !== undefined)
+      expect(differencesFrom(committed.shapes[name], found), REFRESH).toEqual([])
+  },
+  1_800_000,
+)
+
+it('the tools are those that made the fingerprints', () => {
+  if (why === undefined) expect(committed.tools, REFRESH).toEqual(toolVersions())
+})
+
+it.runIf(why === undefined)('the last change in the list is the one that led here', () => {
+  const last = committed.changes.at(-1)
+  expect(last?.miniR1csSha256).toBe(committed.shapes['mini']?.r1csSha256)
+  for (const change of committed.changes) expect(change.why.length).toBeGreaterThan(10)
+})
+
+it('a fingerprint that differs in one thing is told', () => {
+  const key = { keyHash: 'a', verifierSha256: 'b' }
+  const print: Fingerprint = { constraints: 1, r1csSha256: 'c', developmentKey: key }
+  expect(differencesFrom(print, print)).toEqual([])
+  expect(differencesFrom(undefined, print)).toHaveLength(1)
+  expect(differencesFrom(print, { constraints: 1, r1csSha256: 'c' })).toEqual([])
+  for (const other of [
+    { ...print, constraints: 2 },
+    { ...print, r1csSha256: 'd' },
+    { ...print, developmentKey: { ...key, keyHash: 'd' } },
+    { ...print, developmentKey: { ...key, verifierSha256: 'd' } },
+  ])
+    expect(differencesFrom(print, other)).toHaveLength(1)
+})
+
+it.runIf(why !== undefined)('fingerprints.json is written', () => {
+  const mini = measured['mini']?.r1csSha256 ?? ''
+  const isSameLaw = committed.shapes['mini']?.r1csSha256 === mini
+  if (!isSameLaw) expect(why?.length, 'say why: UPDATE_FINGERPRINTS="..."').toBeGreaterThan(10)
+  const known = isSameLaw ? committed.shapes : {}
+  const shapes = Object.fromEntries(
+    SHAPES.flatMap(({ name }) => {
+      const print = { ...known[name], ...measured[name] }
+      return print.r1csSha256 === undefined ? [] : [[name, print]]
+    }),
+  )
+  const changes = isSameLaw
+    ? committed.changes
+    : [...committed.changes, { why: why ?? '', miniR1csSha256: mini }]
+  const all = { tools: toolVersions(), shapes, changes }
+  writeFileSync(FINGERPRINTS_PATH, `${JSON.stringify(all, null, 2)}\n`)
+})

@@ -1,0 +1,189 @@
+/**
+ * circomspect and `circom --inspect` over the law. Every finding is a fault or stands in
+ * allowed.json with the reason why it is none; a line there that nothing finds any more fails, too.
+ * UPDATE_STATIC=1 writes the list anew with an empty reason for what is new, which then fails.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { PROJECT_ROOT } from '../../prover/artifacts.ts'
+
+type Allowed = { readonly tool: Tool; readonly finding: string; readonly why: string }
+type Tool = 'circomspect' | 'inspect'
+type Sarif = {
+  readonly runs: readonly {
+    readonly results: readonly {
+      readonly ruleId: string
+      readonly message: { readonly text: string }
+      readonly locations: readonly {
+        readonly physicalLocation: {
+          readonly artifactLocation: { readonly uri: string }
+          readonly region: { readonly startLine: number; readonly endLine: number }
+        }
+      }[]
+    }[]
+  }[]
+}
+
+const FILE = join(import.meta.dirname, 'allowed.json')
+const isUpdate = process.env['UPDATE_STATIC'] === '1'
+const run = promisify(execFile)
+const require = createRequire(import.meta.url)
+const allowed = JSON.parse(readFileSync(FILE, 'utf8')) as readonly Allowed[]
+const found: Record<Tool, readonly string[]> = { circomspect: [], inspect: [] }
+let dir: string
+
+beforeAll(() => {
+  mkdirSync(join(PROJECT_ROOT, '.cache'), { recursive: true })
+  dir = mkdtempSync(join(PROJECT_ROOT, '.cache', 'test-static-'))
+})
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+/** Findings of circomspect without line numbers, so that an edit elsewhere does not move them. */
+async function circomspect(folder: string): Promise<readonly string[]> {
+  const sarif = join(dir, 'findings.sarif')
+  const cli = require.resolve('circomspect/cli.js')
+  // It answers 1 if it finds anything; the file tells a finding from a failure.
+  await run(process.execPath, [cli, folder, '-s', sarif], { cwd: PROJECT_ROOT, ...ROOM }).catch(
+    () => undefined,
+  )
+  const { runs } = JSON.parse(readFileSync(sarif, 'utf8')) as Sarif
+  const findings = runs.flatMap(({ results }) =>
+    results.flatMap(({ ruleId, message, locations: [first] }) => {
+      // One line for a variable, however often something is added to it.
+      const unused = /The value assigned to `(\w+)` is not used/.exec(message.text)?.[1]
+      if (first === undefined || unused !== undefined)
+        return [`${ruleId} ${unused === undefined ? message.text : `var ${unused}`}`]
+      const { artifactLocation, region } = first.physicalLocation
+      const file = artifactLocation.uri.replace('file://', '')
+      const lines = readFileSync(join(PROJECT_ROOT, file), 'utf8').split('\n')
+      const statement = lines.slice(region.startLine - 1, region.endLine).join(' ')
+      const clean = statement.replace(/\s+/g, ' ').trim()
+      const isFixed = ruleId === 'CS0005' && isQuotientFixed(clean, lines.slice(region.endLine))
+      return isFixed ? [] : [`${ruleId} ${clean}`]
+    }),
+  )
+  return [...new Set(findings)].sort()
+}
+const ROOM = { maxBuffer: 1 << 26 }
+
+/**
+ * Whether the line under `X <-- N / D;` is `X * D === N;` or `D * X === N;`: then the constraint
+ * fixes what the arrow did not, and no reason by hand is needed.
+ */
+function isQuotientFixed(statement: string, after: readonly string[]): boolean {
+  const parts = /^(?:signal )?(\S+(?: \+ 1\])?) <-- (.+) \/ (.+);$/.exec(statement)
+  if (parts === null) return false
+  const [signal, numerator, divisor] = parts.slice(1).map(bare) as [string, string, string]
+  const next = after
+    .map((line) => line.trim())
+    .find((line) => line !== '' && !line.startsWith('//'))
+  const constraint = /^(.+) === (.+);$/.exec(next ?? '')
+  if (constraint === null) return false
+  const [left, right] = constraint.slice(1).map((side) => side.trim()) as [string, string]
+  const product = left.startsWith(`${signal} * `)
+    ? left.slice(signal.length + 3)
+    : left.endsWith(` * ${signal}`)
+      ? left.slice(0, -signal.length - 3)
+      : null
+  return product !== null && bare(product) === divisor && bare(right) === numerator
+}
+
+/** Without one pair of brackets around all of it. */
+function bare(text: string): string {
+  const trimmed = text.trim()
+  if (!trimmed.startsWith('(') || !trimmed.endsWith(')')) return trimmed
+  let depth = 0
+  for (const [i, sign] of [...trimmed].entries()) {
+    depth += sign === '(' ? 1 : sign === ')' ? -1 : 0
+    if (depth === 0) return i === trimmed.length - 1 ? trimmed.slice(1, -1) : trimmed
+  }
+  return trimmed
+}
+
+/** Findings of the compiler: template and signal, without sizes and indices. */
+async function inspect(entry: string): Promise<readonly string[]> {
+  const cli = require.resolve('circom2/cli.js')
+  const args = [cli, entry, '--inspect', '--O1', '-l', 'circuits', '-l', 'node_modules']
+  const { stdout, stderr } = await run(process.execPath, args, { cwd: PROJECT_ROOT, ...ROOM })
+  const text = `${stdout}${stderr}`.replace(/\u001b\[[0-9;]*m/g, '')
+  expect(text).toContain('Everything went okay')
+  const findings = [...text.matchAll(/warning\[(\w+)\]: In template "(\w+)[^"]*": (.*)/g)].map(
+    ([, code, template, words = '']) => {
+      const signal = / signals? (\S+)/.exec(words)?.[1]?.replace(/\[\d+\]/g, '[]')
+      return `${code} ${template} ${signal ?? words}`
+    },
+  )
+  expect(findings).toHaveLength([...text.matchAll(/warning\[/g)].length)
+  return [...new Set(findings)].sort()
+}
+
+function compare(tool: Tool, findings: readonly string[]): void {
+  const known = allowed.filter((entry) => entry.tool === tool)
+  const reasons = new Map(known.map(({ finding, why }) => [finding, why]))
+  const fresh = findings.filter((finding) => (reasons.get(finding) ?? '') === '')
+  const stale = known.filter(({ finding }) => !findings.includes(finding))
+  expect(fresh, 'findings without a reason in test/static/allowed.json').toEqual([])
+  expect(stale, 'reasons in test/static/allowed.json for what is no longer found').toEqual([])
+}
+
+describe('the law', () => {
+  it('has no finding of circomspect without a reason', async () => {
+    found.circomspect = await circomspect('circuits')
+    expect(found.circomspect.length).toBeGreaterThan(0)
+    if (!isUpdate) compare('circomspect', found.circomspect)
+  }, 300_000)
+
+  it('has no finding of circom --inspect without a reason', async () => {
+    found.inspect = await inspect('circuits/shapes/mini.circom')
+    if (!isUpdate) compare('inspect', found.inspect)
+  }, 600_000)
+
+  it.runIf(isUpdate)('allowed.json is written', () => {
+    const reasons = new Map(allowed.map(({ tool, finding, why }) => [`${tool} ${finding}`, why]))
+    const entries = (['circomspect', 'inspect'] as const).flatMap((tool) =>
+      found[tool].map((finding) => ({
+        tool,
+        finding,
+        why: reasons.get(`${tool} ${finding}`) ?? '',
+      })),
+    )
+    writeFileSync(FILE, `${JSON.stringify(entries, null, 2)}\n`)
+  })
+})
+
+describe('the checks find what they are for', () => {
+  const faulty = (body: string): string => {
+    const text = `pragma circom 2.2.0;\ntemplate Faulty() {\n${body}\n}\ncomponent main = Faulty();\n`
+    const folder = mkdtempSync(join(dir, 'faulty-'))
+    writeFileSync(join(folder, 'faulty.circom'), text)
+    return folder.slice(PROJECT_ROOT.length + 1)
+  }
+
+  it('a quotient that nothing fixes', async () => {
+    const good = 'signal input a; signal input b; signal output q;\nq <-- a / b;\nq * b === a;'
+    expect((await circomspect(faulty(good))).filter((f) => f.startsWith('CS0005'))).toEqual([])
+    const bad = 'signal input a; signal input b; signal output q;\nq <-- a / b;\nq * b === b;'
+    expect(await circomspect(faulty(bad))).toContain('CS0005 q <-- a / b;')
+  }, 120_000)
+
+  it('a signal that no constraint has', async () => {
+    const folder = faulty('signal input a; signal input b; signal output c;\nc <== a * a;')
+    expect(await inspect(join(folder, 'faulty.circom'))).toEqual(['CA01 Faulty b'])
+  }, 120_000)
+
+  it.each([
+    ['q <-- a / b;', 'q * b === a;', true],
+    ['q <-- a / (b - c);', '(b - c) * q === a;', true],
+    ['signal q <-- (a + b) / (c);', 'q * c === a + b;', true],
+    ['q <-- a / b;', 'q * b === a + 1;', false],
+    ['q <-- a / b;', 'q * c === a;', false],
+    ['q <-- a / b;', 'r * b === a;', false],
+    ['q <-- a;', 'q * 1 === a;', false],
+  ])('takes "%s" with "%s" for fixed: %s', (statement, next, is) => {
+    expect(isQuotientFixed(statement, ['', '// why', next])).toBe(is)
+  })
+})

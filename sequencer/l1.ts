@@ -9,6 +9,7 @@ import {
   JsonRpcProvider,
   keccak256,
   NonceManager,
+  toUtf8Bytes,
   Wallet,
   type EventLog,
   type InterfaceAbi,
@@ -89,6 +90,11 @@ export async function deployContract(
       await sent.wait()
     },
   }
+}
+
+/** A role of the contract as its access control names it. */
+export function roleNamed(name: string): string {
+  return keccak256(toUtf8Bytes(name))
 }
 
 /** The first word of every batch: it ties a statement to one chain and one contract. */

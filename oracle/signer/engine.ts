@@ -36,6 +36,17 @@ export type MarketDocument = {
   readonly rate: string
   /** In ascending order of id. */
   readonly underlyings: readonly UnderlyingState[]
+  /** In ascending order of id; left out where no perpetual is listed. */
+  readonly perpetuals?: readonly PerpetualState[]
+}
+/** A perpetual, in dollars a unit of its underlying. */
+export type PerpetualState = {
+  /** Of the instrument. */
+  readonly id: number
+  /** What it is quoted at; at most six digits after the point. */
+  readonly price: string
+  /** Cumulative funding since its listing: what a long has paid. */
+  readonly funding: string
 }
 export type UnderlyingState = {
   /** The id that TableOracle gave it. */
@@ -54,7 +65,10 @@ export function marketBytes(market: MarketDocument): string {
 }
 
 export function readMarket(bytes: string): MarketDocument {
-  const fields = objectOf(readDocument(bytes), ['version', 'time', 'rate', 'underlyings'], 'market')
+  const given = readDocument(bytes)
+  const hasPerpetuals = Object.hasOwn(Object(given) as object, 'perpetuals')
+  const keys = ['version', 'time', 'rate', 'underlyings', ...(hasPerpetuals ? ['perpetuals'] : [])]
+  const fields = objectOf(given, keys, 'market')
   if (fields['version'] !== 1) throw new InputError('the version of a market must be 1')
   let previous = 0
   const underlyings = listOf(fields['underlyings'], 'underlyings', 257).map((given) => {
@@ -76,7 +90,29 @@ export function readMarket(bytes: string): MarketDocument {
     }
   })
   const time = wholeOf(fields['time'], 'time')
-  return { version: 1, time, rate: canonicalDecimal(fields['rate'], 'rate'), underlyings }
+  const market: MarketDocument = {
+    version: 1,
+    time,
+    rate: canonicalDecimal(fields['rate'], 'rate'),
+    underlyings,
+  }
+  return hasPerpetuals ? { ...market, perpetuals: perpetualsFrom(fields['perpetuals']) } : market
+}
+
+function perpetualsFrom(value: unknown): readonly PerpetualState[] {
+  let previous = 0
+  const perpetuals = listOf(value, 'perpetuals', 257).map((given) => {
+    const state = objectOf(given, ['id', 'price', 'funding'], 'perpetual')
+    const id = wholeOf(state['id'], 'id')
+    if (id <= previous) throw new InputError('perpetuals must ascend')
+    previous = id
+    const price = canonicalDecimal(state['price'], `price of ${id}`)
+    microOf(price, `price of ${id}`)
+    return { id, price, funding: canonicalDecimal(state['funding'], `funding of ${id}`) }
+  })
+  // Without any the key is left out: one content has one form.
+  if (perpetuals.length === 0) throw new InputError('perpetuals must be left out or have entries')
+  return perpetuals
 }
 
 /** Reference prices in micros, by id of the underlying. */
@@ -90,7 +126,7 @@ export function referencesOf(
 }
 
 /** Number() of a canonical decimal is fixed to the last bit by the language. */
-function engineMarket(market: MarketDocument): Market {
+function engineMarket(market: MarketDocument, instruments: readonly InstrumentSpec[]): Market {
   const stateOf = (name: Underlying): UnderlyingState => {
     const found = market.underlyings.filter((state) => state.name === name)
     if (found.length !== 1) throw new InputError(`a market must have ${name} once`)
@@ -101,10 +137,22 @@ function engineMarket(market: MarketDocument): Market {
       Underlying,
       number
     >
+  const spot = per('spot')
+  const perpetuals = Object.fromEntries(
+    (market.perpetuals ?? []).flatMap(({ id, price, funding }) => {
+      const spec = instruments.find((one) => one.id === id)
+      // One that is not listed has no row.
+      if (spec === undefined) return []
+      if (spec.kind !== 'perpetual') throw new InputError(`${id} must be a perpetual`)
+      const index = Number(stateOf(spec.underlying as Underlying).spot)
+      return [[id, { basis: Number(price) / index - 1, funding: Number(funding) }]]
+    }),
+  )
   return {
     time: market.time,
     rate: Number(market.rate),
-    spot: per('spot'),
+    ...(market.perpetuals === undefined ? {} : { perpetuals }),
+    spot,
     vol: per('vol'),
     scanRange: per('scanRange'),
     liquidity: per('liquidity'),
@@ -117,7 +165,11 @@ export function computeTable(
   instruments: readonly InstrumentSpec[],
   worlds: readonly World[],
 ): Table {
-  const rows: readonly Row[] = buildTable(engineMarket(market), instruments, worlds).map((row) => ({
+  const rows: readonly Row[] = buildTable(
+    engineMarket(market, instruments),
+    instruments,
+    worlds,
+  ).map((row) => ({
     ...row,
     status: row.status === 'LIVE' ? ('live' as const) : ('expired' as const),
   }))

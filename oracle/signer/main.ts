@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { INSTRUMENTS } from '../day-2020-03-12.ts'
+import { recordedPerpetuals } from '../day-replay.ts'
 import { configFrom, readConfig, readKey, readSecret } from './config.ts'
 import { instrumentsBytes, STANDARD_WORLDS, worldsBytes } from './engine.ts'
 import { serveSigner } from './server.ts'
@@ -107,6 +108,7 @@ async function main(): Promise<void> {
     config,
     documents: documentsIn(values.documents),
     key,
+    ...(recorded === undefined ? {} : { recorded: { perpetualsAt: recordedPerpetuals } }),
     ...(file !== undefined && existsSync(file)
       ? { memory: JSON.parse(readFileSync(file, 'utf8')) as Memory }
       : {}),

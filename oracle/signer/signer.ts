@@ -13,6 +13,7 @@ import {
   readMarket,
   readWorlds,
   type MarketDocument,
+  type PerpetualState,
 } from './engine.ts'
 import { observe, Refusal, type Observed } from './observe.ts'
 import {
@@ -47,8 +48,20 @@ export type Observation = {
   readonly market: MarketDocument
   readonly observed: Readonly<Record<string, Observed>>
 }
+/** What a recorded day knows besides its prices; a signer of a live market has none of it. */
+export type Recorded = {
+  /** Market time of a second of L1's clock, where it does not simply run. */
+  readonly marketTime?: (time: number) => number
+  /** What the configuration says of an underlying, as it was at a market time. */
+  readonly policyAt?: (
+    name: string,
+    marketTime: number,
+  ) => { readonly vol: string; readonly scanRange: string }
+  readonly perpetualsAt?: (marketTime: number) => readonly PerpetualState[]
+}
 export type SignerOptions = {
   readonly config: SignerConfig
+  readonly recorded?: Recorded
   readonly documents: Documents
   readonly key: SigningKey
   /** Unix seconds of this machine. */
@@ -107,9 +120,14 @@ export class Signer {
     return looking
   }
 
+  private marketTime(time: number): number {
+    const { config, recorded } = this.options
+    return recorded?.marketTime?.(time) ?? marketTime(config.replay, time)
+  }
+
   private async look(time: number): Promise<Observation> {
-    const { config } = this.options
-    const at = marketTime(config.replay, time)
+    const { config, recorded } = this.options
+    const at = this.marketTime(time)
     const seen = await Promise.all(
       config.underlyings.map(async ({ name, sources }) => {
         const found = await observe(sources, at, config.observe, name, config.limits)
@@ -119,9 +137,17 @@ export class Signer {
     const underlyings = config.underlyings.map(({ id, name, vol, scanRange, liquidity }, i) => {
       const price = (seen[i]?.[1] as Observed).price
       this.log.add(name, { price, time: at })
-      return { id, name, spot: decimalOfMicro(price), vol, scanRange, liquidity }
+      const policy = recorded?.policyAt?.(name, at) ?? { vol, scanRange }
+      return { id, name, spot: decimalOfMicro(price), ...policy, liquidity }
     })
-    const market: MarketDocument = { version: 1, time: at, rate: config.rate, underlyings }
+    const perpetuals = recorded?.perpetualsAt?.(at)
+    const market: MarketDocument = {
+      version: 1,
+      time: at,
+      rate: config.rate,
+      underlyings,
+      ...(perpetuals === undefined ? {} : { perpetuals }),
+    }
     return { signer: this.address, market, observed: Object.fromEntries(seen) }
   }
 
@@ -166,7 +192,7 @@ export class Signer {
     const own = (await this.observe(time)).market
     this.requirePolicy(market, own)
     this.requirePrices(market, own)
-    if (market.time !== marketTime(config.replay, Number(report.time))) {
+    if (market.time !== this.marketTime(Number(report.time))) {
       throw new Refusal('TimeMustBeNow', `a market of ${market.time} in a report of ${report.time}`)
     }
     const listed = new Set(decodeMarks(report.marks).map(({ id }) => id))
@@ -188,9 +214,10 @@ export class Signer {
     if (!(start < end && end <= this.now())) {
       throw new Refusal('WindowMustBePast', `${start} to ${end}`)
     }
-    const [windowStart, windowEnd] = [start, end].map((time) =>
-      marketTime(config.replay, time),
-    ) as [number, number]
+    const [windowStart, windowEnd] = [start, end].map((time) => this.marketTime(time)) as [
+      number,
+      number,
+    ]
     const underlyings = config.underlyings.map(({ id, name }) => {
       const average = timeWeighted(this.log.of(name), windowStart, windowEnd, config.maxGap)
       return { id, name, price: decimalOfMicro(average) }

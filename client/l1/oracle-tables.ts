@@ -1,0 +1,120 @@
+/** What the oracle said of perpetuals, read from L1 alone: which tables count, and their funding. */
+import { Interface } from './ethers.ts'
+import { httpTransport, ReadError, type Transport } from './transport.ts'
+
+const ORACLE_EVENTS = new Interface([
+  'event InstrumentsSet(bytes32 indexed instrumentsHash, (uint32 id, uint64 expiry)[] added, ' +
+    'bytes document)',
+  'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
+    'uint256 tableRoot, bytes32 worldsHash, bytes32 instrumentsHash, ' +
+    '(uint32 underlying, uint64 price)[] references, bytes market)',
+  'event Confirmed(uint256 indexed number)',
+])
+const HOUSE = new Interface([
+  'function ORACLE() view returns (bytes32)',
+  'function hasRole(bytes32 role, address account) view returns (bool)',
+])
+
+/** A table of the oracle as far as perpetuals go; amounts are micro-dollars a lot. */
+export type FundingTable = {
+  readonly number: number
+  readonly isConfirmed: boolean
+  /** Cumulative funding by instrument. */
+  readonly funding: ReadonlyMap<number, bigint>
+  /** What the perpetual was quoted at; its mark is this less funding. */
+  readonly price: ReadonlyMap<number, bigint>
+}
+export type FundingTables = {
+  readonly perpetuals: ReadonlySet<number>
+  /** By number, ascending. */
+  readonly tables: readonly FundingTable[]
+}
+
+/**
+ * Everything at once. Throws ReadError if `oracle` is not who may post tables to the house: what
+ * names itself an oracle must not be believed.
+ */
+export async function readFundingTables(
+  rpc: string | Transport,
+  house: string,
+  oracle: string,
+): Promise<FundingTables> {
+  const send = typeof rpc === 'string' ? httpTransport(rpc) : rpc
+  const call = async (name: string, args: readonly unknown[]): Promise<unknown> => {
+    const data = HOUSE.encodeFunctionData(name, [...args])
+    const result = (await send('eth_call', [{ to: house, data }, 'latest'])) as string
+    return HOUSE.decodeFunctionResult(name, result)[0] as unknown
+  }
+  if ((await call('hasRole', [await call('ORACLE', []), oracle])) !== true)
+    throw new ReadError(`${oracle} does not have the role of the oracle in the house`)
+  const filter = { address: oracle, fromBlock: '0x0', toBlock: 'latest' }
+  const logs = (await send('eth_getLogs', [filter])) as { topics: string[]; data: string }[]
+  const lots = new Map<number, string>()
+  const tables: { -readonly [key in keyof FundingTable]: FundingTable[key] }[] = []
+  for (const log of logs) {
+    const parsed = ORACLE_EVENTS.parseLog(log)
+    if (parsed === null) continue
+    const { name, args } = parsed
+    if (name === 'InstrumentsSet') readLots(jsonIn(args['document'] as string), lots)
+    if (name === 'Confirmed')
+      tables.forEach((table) => {
+        if (BigInt(table.number) === args['number']) table.isConfirmed = true
+      })
+    if (name === 'Reported')
+      tables.push({
+        number: Number(args['number']),
+        isConfirmed: args['isConfirmed'] as boolean,
+        ...quotesIn(jsonIn(args['market'] as string), lots),
+      })
+  }
+  return { perpetuals: new Set(lots.keys()), tables }
+}
+
+/** JSON in the bytes of an event; whoever posted it answers for its form. */
+function jsonIn(bytes: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(bytes.slice(2), 'hex').toString('utf8')) as Record<string, unknown>
+}
+
+function readLots(document: Record<string, unknown>, lots: Map<number, string>): void {
+  for (const spec of document['instruments'] as Record<string, string>[]) {
+    if (spec['kind'] !== 'perpetual') continue
+    lots.set(Number(spec['id']), lotOf(spec))
+  }
+}
+
+/** Units a lot as a decimal. A multiplier would have to be multiplied in: none is listed yet. */
+function lotOf({ lot = '', multiplier = '1', name }: Record<string, string>): string {
+  if (multiplier !== '1') throw new ReadError(`the multiplier of ${name} is not read here`)
+  return lot
+}
+
+function quotesIn(
+  market: Record<string, unknown>,
+  lots: ReadonlyMap<number, string>,
+): Pick<FundingTable, 'funding' | 'price'> {
+  const states = (market['perpetuals'] ?? []) as { id: number; price: string; funding: string }[]
+  const known = states.flatMap(({ id, ...state }) => {
+    const lot = lots.get(id)
+    return lot === undefined ? [] : [{ id, lot, ...state }]
+  })
+  const by = (key: 'price' | 'funding') =>
+    new Map(known.map((state) => [state.id, microsOfLot(state[key], state.lot)]))
+  return { funding: by('funding'), price: by('price') }
+}
+
+/** Micro-dollars a lot of an amount in dollars a unit; exact, or it throws. */
+export function microsOfLot(dollars: string, lot: string): bigint {
+  const [amount, amountScale] = scaled(dollars)
+  const [units, unitsScale] = scaled(lot)
+  const [product, scale] = [amount * units * 1_000_000n, amountScale * unitsScale]
+  if (product % scale !== 0n)
+    throw new ReadError(`${dollars} a unit is no whole number of micro-dollars a lot of ${lot}`)
+  return product / scale
+}
+
+/** Digits without the point, and the power of ten to divide them by. */
+function scaled(decimal: string): readonly [bigint, bigint] {
+  if (!/^-?\d{1,18}(\.\d{1,18})?$/.test(decimal)) throw new ReadError(`${decimal} is no decimal`)
+  const [whole = '', fraction = ''] = decimal.split('.')
+  return [BigInt(whole + fraction), 10n ** BigInt(fraction.length)]
+}

@@ -24,6 +24,8 @@ export const RULES = {
   WithdrawalMustMatchPage: 'a withdrawal answers one signed page: token, amount, address',
   DepositMustOpen: 'a deposit is credited to the account that its commitment opens to',
   RequestMustBeServed: 'L1 requests are served in order with their own data',
+  ReduceOnlyMustReduce:
+    'in a reduce-only account balances besides cash move towards zero and keep their sign',
   LeafMustBeEmptyBeforeRegistration: 'registration fills an empty leaf',
   LeafMustBeInTree: 'old leaves stand in the old root',
   KeyMustBeInSubgroup:

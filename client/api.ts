@@ -6,8 +6,6 @@ import type { RuleName } from '../circuits/rules.ts'
 
 export type HouseStatus = {
   readonly contract: string
-  /** Who posts tables, as the house says; L1 knows whether it may. */
-  readonly oracle: string | null
   readonly token: string
   readonly chainId: string
   readonly domain: string

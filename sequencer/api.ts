@@ -102,7 +102,6 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
   app.setReplySerializer(stringify)
   app.get('/status', async () => ({
     contract: house.options.deployment.contract,
-    oracle: house.options.deployment.oracle ?? null,
     token: house.options.deployment.token,
     chainId: house.options.deployment.chainId,
     domain: house.domain,

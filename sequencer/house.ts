@@ -13,11 +13,13 @@ import type { Groth16Proof } from '../prover/groth16.ts'
 import { chooseBatch, type Choice, type Chosen } from './builder.ts'
 import type { Deployment } from './deploy.ts'
 import { Desk } from './desk.ts'
-import type { L1Deposit, L1Table, SequencerL1 } from './l1.ts'
+import type { L1Deposit, SequencerL1 } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
+import { Tables, type Mode } from './tables.ts'
 
 const ENTRY_SHAPE = 'entry'
+const WATCH_MILLISECONDS = 250
 
 export type BatchReport = {
   readonly number: bigint
@@ -62,8 +64,7 @@ export class House {
   readonly domain: bigint
   readonly options: HouseOptions
   batchNumber = 0n
-  table: Table | null = null
-  tableNumber = 0n
+  private readonly tables = new Tables()
   private accountCount = 16n
   private requests: L1Request[] = []
   private readonly deposits = new Map<bigint, L1Deposit>()
@@ -82,14 +83,27 @@ export class House {
     this.desk = new Desk(this.ledger, () => this.conditions())
   }
 
+  /** What accounts are valued by: the latest table, or the confirmed one before an indicative one. */
+  get table(): Table | null {
+    return this.tables.working?.table ?? null
+  }
+  get tableNumber(): bigint {
+    return this.tables.working?.number ?? 0n
+  }
+  get mode(): Mode {
+    return this.tables.mode
+  }
+
   conditions() {
-    if (this.table === null)
+    const { table, mode } = this
+    if (table === null)
       throw new Error('no table of values yet: ask again when the oracle has posted one')
     const time = BigInt(Math.floor(Date.now() / 1000))
     return {
       time: time > this.lastTime ? time : this.lastTime,
       fee: this.options.fee,
-      rowOf: rowLookup(this.table, settlementsOf(this.settled)),
+      mode,
+      rowOf: rowLookup(table, settlementsOf(this.settled)),
     }
   }
 
@@ -111,15 +125,7 @@ export class House {
     for (const deposit of news.deposits) this.deposits.set(deposit.id, deposit)
     for (const id of news.refundRequests) this.deposits.delete(id)
     this.settled.push(...news.settled)
-    if (news.latestTable !== null) this.takeTable(news.latestTable)
-  }
-
-  private takeTable(posted: L1Table): void {
-    const table = this.options.tableByRoot(posted.root)
-    if (table === undefined || table.root !== posted.root)
-      throw new Error(`table ${posted.number} is posted but its rows are not known here`)
-    this.table = table
-    this.tableNumber = posted.number
+    this.tables.take(news, this.options.tableByRoot)
   }
 
   /** A member shows its view key and gets the countersignature for its registration on L1. */
@@ -153,9 +159,11 @@ export class House {
       time: this.conditions().time,
       fee: this.options.fee,
       batchNonce: BigInt(`0x${randomBytes(40).toString('hex')}`) % FIELD_MODULUS,
+      mode: this.mode,
       table: this.table,
       settlements: settlementsOf(this.settled),
     }
+    const tableNumber = this.tableNumber
     this.desk.dropOverdue(context.time)
     const { key, chosen, unprovable } = this.choose(context)
     // Before the proof: while it is made, the members sign anew. Pages of this batch stand before.
@@ -164,7 +172,7 @@ export class House {
       this.desk.drop(trade, rejection, context.time)
     }
     if (chosen === null) return null
-    return this.settle(key, chosen)
+    return this.settle(key, chosen, { tableNumber, mode: context.mode })
   }
 
   /**
@@ -172,7 +180,7 @@ export class House {
    * shape of a batch tells an outsider that no page was in it: only where registrations, which are
    * public, are what it is about.
    */
-  private choose(context: BatchContext): Choice & { readonly key: ShapeKey } {
+  private choose(context: BatchContext & { readonly mode: Mode }): Choice & { readonly key: ShapeKey } {
     const waiting = { requests: this.requests, credits: this.credits() }
     const random = this.options.randomBelow ?? ((bound: number) => randomInt(bound))
     const choose = (key: ShapeKey) => ({
@@ -193,17 +201,20 @@ export class House {
     return isAll ? quick : usual
   }
 
-  private async settle(key: ShapeKey, { plan, trace }: Chosen): Promise<BatchReport> {
+  private async settle(
+    key: ShapeKey,
+    { plan, trace }: Chosen,
+    { tableNumber, mode }: { readonly tableNumber: bigint; readonly mode: Mode },
+  ): Promise<BatchReport> {
     const { shape } = key
     const salt = BigInt(`0x${randomBytes(40).toString('hex')}`) % FIELD_MODULUS
-    const tableNumber = this.tableNumber
     const built = buildBatch(
       shape,
       trace,
       this.ledger.tree,
       {
         tableNumber,
-        confirmedTableRoot: plan.context.table.root,
+        confirmedTableRoot: this.tables.confirmedRoot(plan.context.table),
         accountCountBefore: this.accountCount,
       },
       salt,
@@ -221,6 +232,7 @@ export class House {
     const trades = this.tradesOf(trace, true)
     const skipped = this.tradesOf(trace, false)
     const number = this.batchNumber + 1n
+    await this.untilTaken(tableNumber, mode)
     this.desk.advance(trades, 'proven', number)
     const accountsPart = wordLayout(shape).find((part) => part.name === 'accounts')
     const { gasUsed } = await this.l1.submit({
@@ -257,6 +269,20 @@ export class House {
     }
     this.reports.push(report)
     return report
+  }
+
+  /**
+   * L1 sets the mode of a batch. One that was proven in normal mode waits while the latest table is
+   * indicative; one that cannot be taken any more is built again from the same pages.
+   */
+  private async untilTaken(tableNumber: bigint, mode: Mode): Promise<void> {
+    for (;;) {
+      await this.watch()
+      if (this.mode === mode) return
+      if (mode !== 'normal' || !this.tables.isCurrent(tableNumber))
+        throw new Error(`the batch of table ${tableNumber} must be built again: L1 went on`)
+      await new Promise((resolve) => setTimeout(resolve, WATCH_MILLISECONDS))
+    }
   }
 
   /** Names of what the pages of a batch belong to: of the live ones, or of the skipped. */

@@ -116,7 +116,12 @@ export type L1News = {
   readonly deposits: readonly L1Deposit[]
   readonly refundRequests: readonly bigint[]
   readonly settled: readonly Row[]
-  readonly latestTable: L1Table | null
+  /** Posted, whether confirmed or not. */
+  readonly tables: readonly L1Table[]
+  /** Numbers of tables that were confirmed. */
+  readonly confirmed: readonly bigint[]
+  /** What the admin has set the mode to; null if nothing. */
+  readonly mode: bigint | null
 }
 export type Submission = {
   readonly shapeId: bigint
@@ -181,14 +186,15 @@ export class SequencerL1 {
       deposits: [],
       refundRequests: [],
       settled: [],
-      latestTable: null,
+      tables: [],
+      confirmed: [],
+      mode: null,
     }
     if (head < this.nextBlock) return empty
     const logs = await this.contract.queryFilter('*', this.nextBlock, head)
     this.nextBlock = head + 1
     const named = (name: string): EventLog[] =>
       logs.filter((log): log is EventLog => 'eventName' in log && log.eventName === name)
-    const table = named('TablePosted').at(-1)
     return {
       requests: named('RequestQueued').map(({ args }) => ({
         kind:
@@ -213,14 +219,13 @@ export class SequencerL1 {
           settledRow(Number(id), values[i] as bigint),
         )
       }),
-      latestTable:
-        table === undefined
-          ? null
-          : {
-              number: table.args['number'] as bigint,
-              root: table.args['root'] as bigint,
-              time: table.args['time'] as bigint,
-            },
+      tables: named('TablePosted').map(({ args }) => ({
+        number: args['number'] as bigint,
+        root: args['root'] as bigint,
+        time: args['time'] as bigint,
+      })),
+      confirmed: named('TableConfirmed').map(({ args }) => args['number'] as bigint),
+      mode: (named('ModeSet').at(-1)?.args['mode'] as bigint | undefined) ?? null,
     }
   }
 

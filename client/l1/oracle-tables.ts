@@ -1,4 +1,5 @@
 /** What the oracle said of perpetuals, read from L1 alone: which tables count, and their funding. */
+import { keccak_256 } from '@noble/hashes/sha3.js'
 import { Interface } from './ethers.ts'
 import { httpTransport, ReadError, type Transport } from './transport.ts'
 
@@ -10,11 +11,14 @@ const ORACLE_EVENTS = new Interface([
     '(uint32 underlying, uint64 price)[] references, bytes market)',
   'event Confirmed(uint256 indexed number)',
 ])
-const HOUSE = new Interface([
-  'function ORACLE() view returns (bytes32)',
-  'function hasRole(bytes32 role, address account) view returns (bool)',
+const ROLE_EVENTS = new Interface([
+  'event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)',
+  'event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)',
 ])
+/** keccak256("ORACLE"): the role in contracts/Store.sol. */
+const ORACLE_ROLE = `0x${Buffer.from(keccak_256(new TextEncoder().encode('ORACLE'))).toString('hex')}`
 
+type Log = { readonly topics: string[]; readonly data: string }
 /** A table of the oracle as far as perpetuals go; amounts are micro-dollars a lot. */
 export type FundingTable = {
   readonly number: number
@@ -31,24 +35,29 @@ export type FundingTables = {
 }
 
 /**
- * Everything at once. Throws ReadError if `oracle` is not who may post tables to the house: what
- * names itself an oracle must not be believed.
+ * Everything at once, from the contract that has the role of the oracle in the house: what names
+ * itself an oracle is not believed. Throws ReadError where several have it.
  */
 export async function readFundingTables(
   rpc: string | Transport,
   house: string,
-  oracle: string,
 ): Promise<FundingTables> {
   const send = typeof rpc === 'string' ? httpTransport(rpc) : rpc
-  const call = async (name: string, args: readonly unknown[]): Promise<unknown> => {
-    const data = HOUSE.encodeFunctionData(name, [...args])
-    const result = (await send('eth_call', [{ to: house, data }, 'latest'])) as string
-    return HOUSE.decodeFunctionResult(name, result)[0] as unknown
+  const logsOf = async (address: string, topics: readonly unknown[]): Promise<readonly Log[]> =>
+    (await send('eth_getLogs', [{ address, topics, fromBlock: '0x0', toBlock: 'latest' }])) as Log[]
+  const signatures = ROLE_EVENTS.fragments.map(
+    (fragment) => ROLE_EVENTS.getEvent((fragment as unknown as { name: string }).name)?.topicHash,
+  )
+  const holders = new Set<string>()
+  for (const log of await logsOf(house, [signatures, ORACLE_ROLE])) {
+    const { name, args } = ROLE_EVENTS.parseLog(log) ?? { name: '', args: {} as never }
+    if (name === 'RoleGranted') holders.add(args['account'] as string)
+    if (name === 'RoleRevoked') holders.delete(args['account'] as string)
   }
-  if ((await call('hasRole', [await call('ORACLE', []), oracle])) !== true)
-    throw new ReadError(`${oracle} does not have the role of the oracle in the house`)
-  const filter = { address: oracle, fromBlock: '0x0', toBlock: 'latest' }
-  const logs = (await send('eth_getLogs', [filter])) as { topics: string[]; data: string }[]
+  const [oracle, another] = [...holders]
+  if (oracle === undefined || another !== undefined)
+    throw new ReadError(`the role of the oracle must be one contract's, not that of ${holders.size}`)
+  const logs = await logsOf(oracle, [])
   const lots = new Map<number, string>()
   const tables: { -readonly [key in keyof FundingTable]: FundingTable[key] }[] = []
   for (const log of logs) {

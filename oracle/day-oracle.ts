@@ -15,7 +15,12 @@ import {
   type OracleParameters,
 } from './collector/configure.ts'
 import type { Peer } from './collector/gather.ts'
-import { confirmTable, postTable, tendSettlement, type CollectorOptions } from './collector/rounds.ts'
+import {
+  confirmTable,
+  postTable,
+  tendSettlement,
+  type CollectorOptions,
+} from './collector/rounds.ts'
 import { INSTRUMENTS } from './day-2020-03-12.ts'
 import { recordedPerpetuals, recordedPolicy, ReplayClock, SETTLEMENT_WINDOW } from './day-replay.ts'
 import { configFrom } from './signer/config.ts'
@@ -111,9 +116,10 @@ export class DayOracle {
       (key) => new Signer({ config, documents, key, recorded, clock: () => now.time }),
     )
     const apps = await Promise.all(signers.map((signer) => serveSigner(signer, { port: 0 })))
-    const peers = signers.map(
-      ({ address }, i): Peer => ({ url: apps[i]?.listeningOrigin ?? '', address }),
-    )
+    const peers = signers.map(({ address }, i): Peer => ({
+      url: apps[i]?.listeningOrigin ?? '',
+      address,
+    }))
     const wallet = new NonceManager(new Wallet(payerKey, provider))
     const collector = { provider, wallet, contract: oracle, peers, tables }
     return new DayOracle({ options, provider, collector, clock, signers, apps, now })

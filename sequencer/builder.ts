@@ -208,7 +208,10 @@ function pagesThatFit(
     const account = ledger.accounts.get(page.account)
     if (mode === 'normal' || page.kind === 'rotation' || account === undefined) return false
     if (page.kind === 'withdrawal') return true
-    const before = (taken.get(page.account) ?? []).reduce((a, p) => withPage(a, p.page, 0n), account)
+    const before = (taken.get(page.account) ?? []).reduce(
+      (a, p) => withPage(a, p.page, 0n),
+      account,
+    )
     return growing(before, withPage(before, page, 0n)) !== null
   }
   for (const pages of unitsOf(ledger, time)) {

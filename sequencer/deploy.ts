@@ -11,7 +11,14 @@ import {
 import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
-import { chainIdOf, deployContract, roleNamed, timeOf, type DeployedContract, type Sender } from './l1.ts'
+import {
+  chainIdOf,
+  deployContract,
+  roleNamed,
+  timeOf,
+  type DeployedContract,
+  type Sender,
+} from './l1.ts'
 import { contractsOf } from './solidity.ts'
 
 export type Deployment = {

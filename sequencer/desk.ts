@@ -155,8 +155,7 @@ export class Desk {
       return tell({ rule: 'TradeMustMatch', detail: 'no such trade for this account' }, account)
     }
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
-    if (ticket.state !== 'stamped')
-      return { head: ticket.heads.get(account) ?? 0n, complete: true }
+    if (ticket.state !== 'stamped') return { head: ticket.heads.get(account) ?? 0n, complete: true }
     const expected: Page = {
       kind: 'trade',
       account: ticket.proposer,

@@ -180,7 +180,9 @@ export class House {
    * shape of a batch tells an outsider that no page was in it: only where registrations, which are
    * public, are what it is about.
    */
-  private choose(context: BatchContext & { readonly mode: Mode }): Choice & { readonly key: ShapeKey } {
+  private choose(
+    context: BatchContext & { readonly mode: Mode },
+  ): Choice & { readonly key: ShapeKey } {
     const waiting = { requests: this.requests, credits: this.credits() }
     const random = this.options.randomBelow ?? ((bound: number) => randomInt(bound))
     const choose = (key: ShapeKey) => ({

@@ -29,14 +29,9 @@ export type MemberCommand =
   | { readonly id: number; readonly command: 'claim' | 'check' }
   | { readonly id: number; readonly command: 'stop' }
 
-const [name, houseUrl, csvPath, instrumentsJson, journalPath, documents] = process.argv.slice(2) as [
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-]
+const [name, houseUrl, csvPath, instrumentsJson, journalPath, documents] = process.argv.slice(
+  2,
+) as [string, string, string, string, string, string]
 const seed = new Seed(Buffer.from(process.env['MEMBER_SEED'] ?? '', 'hex'))
 const l1Key = process.env['MEMBER_L1_KEY'] ?? ''
 delete process.env['MEMBER_SEED']
@@ -174,7 +169,10 @@ async function playRound(
         trade.buyer === name && trade.expect !== 'settle'
           ? await badSigning(trade.expect as RuleName, member, next)
           : null
-      finish(trade, bad ?? (await member.settleTicket(next, shownDocument(documents, next.payload))))
+      finish(
+        trade,
+        bad ?? (await member.settleTicket(next, shownDocument(documents, next.payload))),
+      )
     }
   }
   // Each trade is told by its buyer, but for what this member alone would not sign.

@@ -56,7 +56,9 @@ export async function readFundingTables(
   }
   const [oracle, another] = [...holders]
   if (oracle === undefined || another !== undefined)
-    throw new ReadError(`the role of the oracle must be one contract's, not that of ${holders.size}`)
+    throw new ReadError(
+      `the role of the oracle must be one contract's, not that of ${holders.size}`,
+    )
   const logs = await logsOf(oracle, [])
   const lots = new Map<number, string>()
   const tables: { -readonly [key in keyof FundingTable]: FundingTable[key] }[] = []

@@ -12,8 +12,16 @@ import { checkPage, entriesOf, headAfter, type Page } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import { worthOf, type RowOf } from '../circuits/table.ts'
 import { withPage, type Ledger } from './ledger.ts'
+import { growing } from './reducing.ts'
+import type { Mode } from './tables.ts'
 
-export type Conditions = { readonly time: bigint; readonly fee: bigint; readonly rowOf: RowOf }
+export type Conditions = {
+  readonly time: bigint
+  readonly fee: bigint
+  readonly rowOf: RowOf
+  /** Normal if left out. */
+  readonly mode?: Mode
+}
 export type SignedPage = {
   readonly page: Page
   readonly signature: Signature
@@ -26,7 +34,7 @@ export type SignedPage = {
 export function checkEffect(
   ledger: Ledger,
   page: Page,
-  { time, fee, rowOf }: Conditions,
+  { time, fee, rowOf, mode = 'normal' }: Conditions,
 ): Rejection | null {
   const { account: index } = page
   const before = ledger.projected(index, fee, time)
@@ -59,7 +67,37 @@ export function checkEffect(
       }
     }
   }
+  if (page.kind === 'trade') {
+    const halted = haltOf(page, before, after, rowOf, mode)
+    if (halted) return halted
+  }
   return checkSolvency(before, withPage(before, page, 0n), after, page, rowOf)
+}
+
+/** What has expired is traded no more; in reduce-only mode nothing is opened. */
+function haltOf(
+  page: Page,
+  before: Account,
+  after: Account,
+  rowOf: RowOf,
+  mode: Mode,
+): Rejection | null {
+  const { account } = page
+  for (const { instrument, quantity } of entriesOf(page)) {
+    const status = quantity === 0n ? undefined : rowOf(instrument)?.status
+    if (status === 'settled') {
+      const detail = `instrument ${instrument} has settled`
+      return { rule: 'SettledBalanceMustBeConverted', detail, account }
+    }
+    if (status === 'expired') {
+      const detail = `instrument ${instrument} has expired: it waits for its settlement`
+      return { rule: 'InstrumentMustBeListed', detail, account }
+    }
+  }
+  const grown = mode === 'normal' ? null : growing(before, after)
+  if (grown === null) return null
+  const detail = `the house takes no new risk: instrument ${grown} would grow or change its sign`
+  return { rule: 'ReduceOnlyMustReduce', detail, account }
 }
 
 function checkSolvency(

@@ -13,6 +13,7 @@ export type OpenBatch = {
   readonly trace: BatchTrace
   readonly salt: bigint
   readonly tableNumber: bigint
+  readonly confirmedTableRoot: bigint
   readonly accountCountBefore: bigint
   /** Of live pages, and of skipped ones. */
   readonly trades: ReadonlySet<string>

@@ -23,6 +23,7 @@ import type { Genesis, InputOf, JournalRecord, L1Seen } from './journal/record.t
 import type { L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
+import { Tables, type Mode } from './tables.ts'
 
 /** The journal and L1 contradict each other: nothing may be built on this state. */
 export class Diverged extends Error {}
@@ -35,8 +36,6 @@ export class Core {
   readonly desk: Desk
   readonly batches: SettledBatch[] = []
   batchNumber = 0n
-  table: Table | null = null
-  tableNumber = 0n
   /** The first block of L1 that was not looked at. */
   nextBlock = 0
   open: OpenBatch | null = null
@@ -50,6 +49,7 @@ export class Core {
   private readonly openings = new Map<bigint, { account: number; secret: bigint }>()
   /** View keys that members showed before they registered, by hash. */
   private readonly shownViewKeys = new Map<bigint, bigint>()
+  private readonly tables = new Tables()
   private settlements: Settlements = settlementsOf([])
   private rowOf: RowOf | null = null
 
@@ -60,6 +60,21 @@ export class Core {
     this.desk = new Desk(this.ledger, () => this.conditions())
   }
 
+  /** What accounts are valued by: the latest table, or the confirmed one before an indicative one. */
+  get table(): Table | null {
+    return this.tables.working?.table ?? null
+  }
+  get tableNumber(): bigint {
+    return this.tables.working?.number ?? 0n
+  }
+  get mode(): Mode {
+    return this.tables.mode
+  }
+  /** Whether L1 still takes a batch of this table. */
+  isCurrent(number: bigint): boolean {
+    return this.tables.isCurrent(number)
+  }
+
   /** Of the record that is being applied; `at` in milliseconds for a look without one. */
   conditions(at?: number): Conditions {
     if (this.rowOf === null)
@@ -68,6 +83,7 @@ export class Core {
     return {
       time: now > this.lastTime ? now : this.lastTime,
       fee: this.genesis.fee,
+      mode: this.mode,
       rowOf: this.rowOf,
     }
   }
@@ -147,14 +163,16 @@ export class Core {
     for (const id of seen.refundRequests) this.deposits.delete(id)
     if (seen.settled.length > 0)
       this.settlements = settlementsOf([...this.settlements.rows, ...seen.settled])
-    if (seen.table !== null) {
-      const table = tableOf(seen.table.rows, seen.table.flags)
-      if (table.root !== seen.table.root)
-        throw new Diverged(`the rows of table ${seen.table.number} have another root`)
-      this.table = table
-      this.tableNumber = seen.table.number
-    }
-    if (this.table !== null) this.rowOf = rowLookup(this.table, this.settlements)
+    const posted = new Map(
+      seen.tables.map(({ number, root, rows, flags }) => {
+        const table = tableOf(rows, flags)
+        if (table.root !== root) throw new Diverged(`the rows of table ${number} have another root`)
+        return [root, table] as const
+      }),
+    )
+    this.tables.take(seen, (root) => posted.get(root))
+    const { table } = this
+    if (table !== null) this.rowOf = rowLookup(table, this.settlements)
   }
 
   knowsViewKey(hash: bigint): boolean {
@@ -182,13 +200,16 @@ export class Core {
       time,
       fee: this.genesis.fee,
       batchNonce: nonce,
+      mode: this.mode,
       table: this.table as Table,
       settlements: this.settlements,
     }
     this.desk.dropOverdue(time)
+    // Of a table that is not confirmed L1 serves no forced exit.
+    const vaults = this.tables.isServing ? freeVaults : new Map<number, bigint>()
     const { shape, chosen, unprovable } = chooseShape(
       this.ledger,
-      { requests: servable(this.requests, freeVaults), credits: this.credits() },
+      { requests: servable(this.requests, vaults), credits: this.credits() },
       shapes,
       context,
       () => this.randomBelow(seed),
@@ -199,6 +220,7 @@ export class Core {
         shape,
         salt,
         tableNumber: this.tableNumber,
+        confirmedTableRoot: this.tables.confirmedRoot(chosen.plan.context.table),
         accountCountBefore: this.accountCount,
         trades: this.tradesOf(chosen.trace, true),
         skipped: this.tradesOf(chosen.trace, false),
@@ -277,8 +299,7 @@ export class Core {
   rest() {
     return {
       batchNumber: this.batchNumber,
-      tableNumber: this.tableNumber,
-      tableRoot: this.table?.root ?? null,
+      tables: this.tables.state,
       nextBlock: this.nextBlock,
       open: this.open === null ? null : { ...this.open, plan: null, trace: null },
       now: this.now,

@@ -22,6 +22,9 @@ import { applyEntry, checkGenesis, genesisOf, replayInto } from './journal/repla
 import { BatchRefused, type L1Table, type SequencerL1 } from './l1.ts'
 import type { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
+import { KEPT, type Mode } from './tables.ts'
+
+const WATCH_MILLISECONDS = 250
 
 export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
@@ -89,6 +92,9 @@ export class House {
   }
   get tableNumber(): bigint {
     return this.core.tableNumber
+  }
+  get mode(): Mode {
+    return this.core.mode
   }
 
   /**
@@ -170,12 +176,21 @@ export class House {
   }
 
   private async recordNews(): Promise<void> {
-    const { latestTable, nextBlock, ...news } = await this.l1.news()
-    const table = latestTable === null ? null : this.tableOf(latestTable)
-    const lists = [news.requests, news.deposits, news.refundRequests, news.settled]
+    const { tables: all, nextBlock, ...news } = await this.l1.news()
+    const latest = all.at(-1)?.number ?? 0n
+    // Of the others nobody is asked for rows any more.
+    const tables = all.filter(({ number }) => number + KEPT > latest).map((t) => this.tableOf(t))
+    const lists = [
+      news.requests,
+      news.deposits,
+      news.refundRequests,
+      news.settled,
+      tables,
+      news.confirmed,
+    ]
     // Blocks without anything for us are not worth a record: after a restart they are read again.
-    if (table === null && lists.every((list) => list.length === 0)) return
-    await this.submit({ kind: 'l1', seen: { ...news, table, nextBlock: nextBlock ?? 0 } })
+    if (news.mode === null && lists.every((list) => list.length === 0)) return
+    await this.submit({ kind: 'l1', seen: { ...news, tables, nextBlock: nextBlock ?? 0 } })
   }
 
   private tableOf(posted: L1Table): TablePosted {
@@ -244,8 +259,7 @@ export class House {
   }
 
   private build(open: OpenBatch): BuiltBatch {
-    const { shape, trace, plan, salt, tableNumber, accountCountBefore } = open
-    const confirmedTableRoot = plan.context.table.root
+    const { shape, trace, salt, tableNumber, confirmedTableRoot, accountCountBefore } = open
     const view = { tableNumber, confirmedTableRoot, accountCountBefore }
     return buildBatch(shape, trace, this.ledger.tree, view, salt)
   }
@@ -272,6 +286,7 @@ export class House {
         throw error
       })
     await this.submit({ kind: 'proven', number, seconds: (performance.now() - started) / 1000 })
+    await this.untilTaken(open)
     const accountsPart = wordLayout(shape).find((part) => part.name === 'accounts')
     try {
       const { gasUsed } = await this.l1.submit({
@@ -298,6 +313,24 @@ export class House {
       if (error instanceof BatchRefused && (await this.l1.rootOf(number)) === null)
         await this.submit({ kind: 'withdrawn', number, reason: error.message })
       throw error
+    }
+  }
+
+  /**
+   * L1 sets the mode of a batch. One that was proven in normal mode waits while the latest table is
+   * indicative; one that cannot be taken any more is built again from the same pages.
+   */
+  private async untilTaken({ plan, tableNumber }: OpenBatch): Promise<void> {
+    const { batchNumber: number, mode = 'normal' } = plan.context
+    for (;;) {
+      await this.watch()
+      if (this.mode === mode) return
+      if (mode !== 'normal' || !this.core.isCurrent(tableNumber)) {
+        const reason = `the batch of table ${tableNumber} must be built again: L1 went on`
+        await this.submit({ kind: 'withdrawn', number, reason })
+        throw new Error(reason)
+      }
+      await new Promise((resolve) => setTimeout(resolve, WATCH_MILLISECONDS))
     }
   }
 

@@ -9,6 +9,7 @@ import {
   JsonRpcProvider,
   keccak256,
   NonceManager,
+  toUtf8Bytes,
   Wallet,
   type EventLog,
   type InterfaceAbi,
@@ -92,6 +93,11 @@ export async function deployContract(
   }
 }
 
+/** A role of the contract as its access control names it. */
+export function roleNamed(name: string): string {
+  return keccak256(toUtf8Bytes(name))
+}
+
 /** The first word of every batch: it ties a statement to one chain and one contract. */
 export function domainOf(chainId: bigint, contract: string): bigint {
   const words = AbiCoder.defaultAbiCoder().encode(['uint256', 'address'], [chainId, contract])
@@ -113,7 +119,12 @@ export type L1News = {
   readonly deposits: readonly L1Deposit[]
   readonly refundRequests: readonly bigint[]
   readonly settled: readonly Row[]
-  readonly latestTable: L1Table | null
+  /** Posted, whether confirmed or not. */
+  readonly tables: readonly L1Table[]
+  /** Numbers of tables that were confirmed. */
+  readonly confirmed: readonly bigint[]
+  /** What the admin has set the mode to; null if nothing. */
+  readonly mode: bigint | null
   /** The first block that was not looked at. */
   readonly nextBlock?: number
 }
@@ -206,7 +217,9 @@ export class SequencerL1 {
       deposits: [],
       refundRequests: [],
       settled: [],
-      latestTable: null,
+      tables: [],
+      confirmed: [],
+      mode: null,
     }
     if (head < this.nextBlock) return empty
     const logs = await this.contract.queryFilter('*', this.nextBlock, head)
@@ -214,7 +227,6 @@ export class SequencerL1 {
     this.nextBlock = nextBlock
     const named = (name: string): EventLog[] =>
       logs.filter((log): log is EventLog => 'eventName' in log && log.eventName === name)
-    const table = named('TablePosted').at(-1)
     return {
       nextBlock,
       requests: named('RequestQueued').map(({ args }) => requestOf(args)),
@@ -231,14 +243,13 @@ export class SequencerL1 {
           settledRow(Number(id), values[i] as bigint),
         )
       }),
-      latestTable:
-        table === undefined
-          ? null
-          : {
-              number: table.args['number'] as bigint,
-              root: table.args['root'] as bigint,
-              time: table.args['time'] as bigint,
-            },
+      tables: named('TablePosted').map(({ args }) => ({
+        number: args['number'] as bigint,
+        root: args['root'] as bigint,
+        time: args['time'] as bigint,
+      })),
+      confirmed: named('TableConfirmed').map(({ args }) => args['number'] as bigint),
+      mode: (named('ModeSet').at(-1)?.args['mode'] as bigint | undefined) ?? null,
     }
   }
 

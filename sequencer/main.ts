@@ -23,7 +23,8 @@ type Configuration = {
   readonly port: number
   readonly tables: string
   readonly shapes: readonly string[]
-  readonly oracle: string
+  /** Who posts tables; null: a TableOracle of its own. */
+  readonly oracle: string | null
   /** Micro-dollars per page. */
   readonly fee: string
   /** A directory or the URL of a PostgreSQL; without it nothing outlives the process. */
@@ -129,6 +130,7 @@ say({
   ready: true,
   url: `http://127.0.0.1:${port}`,
   contract: deployment.contract,
+  oracle: deployment.oracle,
   token: deployment.token,
   shapes: keys.map((k) => ({
     name: k.shape.name,

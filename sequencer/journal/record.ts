@@ -33,7 +33,12 @@ export type L1Seen = {
   readonly deposits: readonly L1Deposit[]
   readonly refundRequests: readonly bigint[]
   readonly settled: readonly Row[]
-  readonly table: TablePosted | null
+  /** Posted, whether confirmed or not; only those that L1 still takes a batch of. */
+  readonly tables: readonly TablePosted[]
+  /** Numbers of tables that were confirmed. */
+  readonly confirmed: readonly bigint[]
+  /** What the mode was set to; null if nothing. */
+  readonly mode: bigint | null
   /** The first block that was not looked at. */
   readonly nextBlock: number
 }

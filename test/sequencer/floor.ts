@@ -54,16 +54,35 @@ class MemoryL1 implements HouseL1 {
   private accounts = 16
   private serial = 0n
   private depositId = 0n
+  private tableCount = 0n
 
   private static nothing(): L1News {
-    return { requests: [], deposits: [], refundRequests: [], settled: [], latestTable: null }
+    return {
+      requests: [],
+      deposits: [],
+      refundRequests: [],
+      settled: [],
+      tables: [],
+      confirmed: [],
+      mode: null,
+    }
   }
 
-  post(rows: readonly Row[]): void {
+  /** Its number. An indicative one waits for confirm(). */
+  post(rows: readonly Row[], isConfirmed = true): bigint {
     const table = tableOf(rows)
     this.tables.set(table.root, table)
-    const number = BigInt(this.tables.size)
-    this.news_.latestTable = { number, root: table.root, time: 0n } satisfies L1Table
+    const number = ++this.tableCount
+    const posted: L1Table = { number, root: table.root, time: 0n }
+    this.news_.tables = [...this.news_.tables, posted]
+    if (isConfirmed) this.confirm(number)
+    return number
+  }
+  confirm(number: bigint): void {
+    this.news_.confirmed = [...this.news_.confirmed, number]
+  }
+  setMode(mode: bigint): void {
+    this.news_.mode = mode
   }
   settle(id: number, value: bigint): void {
     this.news_.settled = [...this.news_.settled, settledRow(id, value)]

@@ -18,7 +18,7 @@ import { addressOfPrivateKey, makeReceipt } from '../../client/receipt.ts'
 import type { ShapeKey } from '../../prover/artifacts.ts'
 import { serve } from '../../sequencer/api.ts'
 import { House, type BatchReport, type HouseL1 } from '../../sequencer/house.ts'
-import type { L1Deposit, L1News, L1Table } from '../../sequencer/l1.ts'
+import type { L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
 import type { RandomBelow } from '../../sequencer/room.ts'
 import { row } from '../law/house.ts'
 
@@ -112,7 +112,9 @@ class MemoryL1 implements HouseL1 {
     const body = { account: Number(account), head: BigInt(head ?? 0), time: BigInt(time ?? 0) }
     return makeReceipt(BigInt(domain ?? 0), body, OPERATOR_KEY).signature
   }
-  async submit() {
+  readonly submitted: Submission[] = []
+  async submit(batch: Submission) {
+    this.submitted.push(batch)
     return { gasUsed: 1n, hash: '0x' }
   }
   close(): void {}
@@ -123,6 +125,8 @@ export class Floor {
   readonly house: House
   rows: Row[] = [row(1024, 50_000_000n), row(1025, 2_000_000n), row(1026, 500_000n)]
   private readonly folder = mkdtempSync(join(tmpdir(), 'cloister-floor-'))
+  /** What happens between the choice of a batch and its submission. */
+  whileProving: () => Promise<void> = async () => {}
   private app: FastifyInstance | null = null
   private url = ''
   private trades = 0
@@ -148,7 +152,10 @@ export class Floor {
       },
       domain: DOMAIN,
       l1: this.l1,
-      prove: async () => ({}) as never,
+      prove: async () => {
+        await this.whileProving()
+        return {} as never
+      },
       feeAccountViewKey: FEE_VIEW_KEY,
       keys: [keyOf(SHAPE), keyOf(ENTRY)],
       fee: FEE,

@@ -66,7 +66,9 @@ type SettledNight = {
 }
 const tableInWords = ({ number, wasIndicative, signatures }: PostedStep): string =>
   `table ${number} posted with ${signatures} of 5 signatures` +
-  (wasIndicative ? '; it moved by more than 5 %, so 4 of 5 looked again and confirmed it' : '')
+  (wasIndicative
+    ? '; farther than 5 % from what was confirmed, so 4 of 5 looked again and confirmed it'
+    : '')
 const nameOf = (id: number): string =>
   Object.entries(INSTRUMENT_NAMES).find(([, known]) => known === id)?.[0] ?? `#${id}`
 

@@ -109,8 +109,8 @@ export function perpetualOf({ price, index, funding }: PerpetualQuote): Perpetua
   return { basis, funding: Number(funding) / 1e6 }
 }
 
-/** Which candle's close each of the day's four rounds of trading takes its table from. */
-export const ROUND_STEPS: readonly number[] = [0, 1, 2, 5]
+/** Which candle's close each of the day's five rounds of trading takes its table from. */
+export const ROUND_STEPS: readonly number[] = [0, 1, 2, 5, 5]
 
 /** The market at the close of candle `step`: 0 is 04:00, 5 is midnight. */
 export function marketAt(step: number): Market {
@@ -158,8 +158,7 @@ function scanRange(name: Underlying, spot: number): number {
   const dayReturn = ln(spot / PREVIOUS_CLOSE[name])
   const deviation = PREVIOUS_DEVIATION[name]
   const variance = 0.94 * deviation * deviation + 0.06 * dayReturn * dayReturn
-  // Six digits are what a report carries: with more, nobody could compute its table again.
-  return Math.round(rangeOfVariance(variance) * 1e6) / 1e6
+  return rangeOfVariance(variance)
 }
 
 function perUnderlying<T>(value: (name: Underlying) => T): PerUnderlying<T> {

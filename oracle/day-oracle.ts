@@ -137,7 +137,7 @@ export class DayOracle {
     const signatures = answers.filter((answer) => 'digest' in answer).length
     if (isConfirmed) return { number, wasIndicative: false, signatures }
     // What moved by more than the band counts when the large quorum has looked again, later.
-    await this.pass(60, `a second look at table ${number}, which moved by more than its band`)
+    await this.pass(60, `a second look at table ${number}, beyond the band of what was confirmed`)
     await confirmTable(this.collector, report)
     return { number, wasIndicative: true, signatures }
   }

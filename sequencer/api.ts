@@ -122,6 +122,7 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     fee: house.options.fee,
     batchNumber: house.batchNumber,
     tableNumber: house.tableNumber,
+    mode: house.mode,
     rpcUrl: house.options.rpcUrl,
     shapes: house.options.keys.map((k) => k.shape.name),
     developmentKeys: true,

@@ -138,6 +138,14 @@ say({
   })),
 })
 
+/** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
+const WATCH_MILLISECONDS = 500
+setInterval(() => {
+  house.watch().catch((error: unknown) => {
+    log(`L1 could not be read: ${error instanceof Error ? error.message : String(error)}`)
+  })
+}, WATCH_MILLISECONDS).unref()
+
 /** Batches one after the other: the next is built on the root of the last. */
 let turn: Promise<unknown> = Promise.resolve()
 process.on('message', (message: Command) => {

@@ -10,7 +10,7 @@ import { parseDayTrades } from './csv.ts'
 import { developmentAccounts } from './l1-accounts.ts'
 import type { MemberCheck } from './check.ts'
 import { freePort, ROOT, startL1, stopAll, Worker } from './processes.ts'
-import type { BatchReport } from '../api.ts'
+import { HouseApi, type BatchReport } from '../api.ts'
 import { conclude, type Claim, type Conclusion, type RoundResult } from './conclude.ts'
 import { printTable } from './report.ts'
 
@@ -66,7 +66,9 @@ type SettledNight = {
 }
 const tableInWords = ({ number, wasIndicative, signatures }: PostedStep): string =>
   `table ${number} posted with ${signatures} of 5 signatures` +
-  (wasIndicative ? '; it moved by more than 5 %, so 4 of 5 looked again and confirmed it' : '')
+  (wasIndicative
+    ? '; farther than 5 % from what was confirmed, so 4 of 5 looked again and confirmed it'
+    : '')
 const nameOf = (id: number): string =>
   Object.entries(INSTRUMENT_NAMES).find(([, known]) => known === id)?.[0] ?? `#${id}`
 
@@ -150,6 +152,7 @@ async function day(folder: string): Promise<Conclusion> {
   const post = async (step: number): Promise<string> => {
     await oracle.ready
     const { result } = await oracle.ask<{ result: PostedStep }>({ command: 'table', step })
+    await untilSeen(house.url, result.number)
     return tableInWords(result)
   }
   const firstTable = post(ROUND_TABLES[0] as number)
@@ -200,9 +203,9 @@ async function day(folder: string): Promise<Conclusion> {
     )
     const outcomes = done.flatMap((d) => d.result)
     results.push(...outcomes)
-    note(
-      `round ${round}: ${outcomes.filter((o) => o.outcome.state === 'accepted').length} trades accepted, ${outcomes.filter((o) => o.outcome.state === 'refused').length} refused`,
-    )
+    const told = new Map(outcomes.map(({ trade, outcome }) => [trade, outcome.state]))
+    const count = (state: string): number => [...told.values()].filter((s) => s === state).length
+    note(`round ${round}: ${count('accepted')} trades accepted, ${count('refused')} refused`)
     if (!SETTLING_ROUNDS.includes(round)) continue
     await settling
     settling = settleOne()
@@ -213,6 +216,7 @@ async function day(folder: string): Promise<Conclusion> {
   for (const { id, value } of settled.values)
     note(`${nameOf(id)} settled at ${Number(value) / 1e6} dollars a lot, final on L1`)
   note(tableInWords(settled.table))
+  await untilSeen(house.url, settled.table.number)
   const optionValue = BigInt(settled.values.find(({ id }) => id === EXPIRING_OPTION)?.value ?? 0)
   const held = await members[WINNER]?.ask<{ result: { lots: string } }>({
     command: 'holding',
@@ -276,6 +280,16 @@ async function day(folder: string): Promise<Conclusion> {
     void keepSettling(settleOne)
   }
   return conclusion
+}
+
+/** The house looks at L1 by itself; a round begins when it has seen its table confirmed. */
+async function untilSeen(url: string, table: number): Promise<void> {
+  const api = new HouseApi(url)
+  for (;;) {
+    const { tableNumber, mode } = await api.status()
+    if (Number(tableNumber) >= table && mode === 'normal') return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
 }
 
 async function withdraw(member: Worker | undefined, amount: bigint): Promise<void> {

@@ -132,13 +132,13 @@ class MemoryL1 implements HouseL1 {
   }
   /** Roots by batch, as the contract keeps them. */
   readonly roots: bigint[] = []
-  readonly submissions: Submission[] = []
+  readonly submitted: Submission[] = []
   async rootOf(number: bigint): Promise<bigint | null> {
     return this.roots[Number(number) - 1] ?? null
   }
-  async submit(submission: Submission) {
-    this.submissions.push(submission)
-    this.roots.push(submission.newRoot)
+  async submit(batch: Submission) {
+    this.submitted.push(batch)
+    this.roots.push(batch.newRoot)
     return { gasUsed: 1n, hash: '0x' }
   }
   close(): void {}
@@ -146,10 +146,15 @@ class MemoryL1 implements HouseL1 {
 
 export class Floor {
   readonly l1: MemoryL1
-  prove: HouseOptions['prove'] = async () => ({}) as never
+  prove: HouseOptions['prove'] = async () => {
+    await this.whileProving()
+    return {} as never
+  }
   readonly house: House
   rows: Row[] = [row(1024, 50_000_000n), row(1025, 2_000_000n), row(1026, 500_000n)]
   private readonly folder = mkdtempSync(join(tmpdir(), 'cloister-floor-'))
+  /** What happens between the choice of a batch and its submission. */
+  whileProving: () => Promise<void> = async () => {}
   private app: FastifyInstance | null = null
   private url = ''
   private trades = 0

@@ -34,7 +34,7 @@ describe('a forced exit', () => {
     floor.l1.free = 5_000_000n
     floor.l1.forceExit(members[0].account, CASH)
     await floor.batch()
-    expect(floor.l1.submissions.at(-1)?.forcedPayments).toEqual([5_000_000n])
+    expect(floor.l1.submitted.at(-1)?.forcedPayments).toEqual([5_000_000n])
     expect(floor.balance(members[0], CASH)).toBe(995_000_000n)
     floor.l1.free = 1n
     const { core } = await replay(journal.entries())
@@ -64,7 +64,7 @@ describe('a forced exit', () => {
     floor.l1.submit = submit
     floor.l1.free = 7_000_000n
     await floor.batch()
-    expect(floor.l1.submissions.at(-1)?.forcedPayments).toEqual([7_000_000n])
+    expect(floor.l1.submitted.at(-1)?.forcedPayments).toEqual([7_000_000n])
   })
 
   it('of a batch that was on its way when the process ended is the same afterwards', async () => {
@@ -83,7 +83,7 @@ describe('a forced exit', () => {
     floors.push(next)
     await next.house.open()
     await next.batch()
-    expect(next.l1.submissions.at(-1)?.forcedPayments).toEqual([5_000_000n])
+    expect(next.l1.submitted.at(-1)?.forcedPayments).toEqual([5_000_000n])
   })
 
   it('that arrives while L1 is asked waits for the next batch', async () => {
@@ -95,7 +95,7 @@ describe('a forced exit', () => {
       await floor.house.watch()
     }
     await floor.batch()
-    expect(floor.l1.submissions.at(-1)?.requestCount).toBe(1)
+    expect(floor.l1.submitted.at(-1)?.requestCount).toBe(1)
     expect(floor.house.core.requests.map(({ account }) => account)).toEqual([members[1].account])
   })
 })

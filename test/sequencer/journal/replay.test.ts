@@ -155,7 +155,7 @@ describe('a day replayed from its journal', () => {
 function rootsFromL1(floor: Floor): readonly bigint[] {
   const tree = new Tree(TREE_DEPTH)
   tree.set(0, leafHash(floor.house.options.deployment.feeAccount))
-  return floor.l1.submissions.map(({ accountWords }) => {
+  return floor.l1.submitted.map(({ accountWords }) => {
     for (let at = 0; at < accountWords.length; at += ACCOUNT_WORDS) {
       const [index, leaf] = [accountWords[at] as bigint, accountWords[at + 1] as bigint]
       if (leaf !== 0n) tree.set(Number(index), leaf)
@@ -203,7 +203,7 @@ describe('a house that ends', () => {
         throw new Error('the connection is gone')
       }
       await expect(floor.batch()).rejects.toThrow('the connection is gone')
-      const sent = floor.l1.submissions.length
+      const sent = floor.l1.submitted.length
       const restarted = new MemoryJournal()
       restarted.payloads.push(...journal.payloads)
       floor.l1.submit = submit
@@ -215,7 +215,7 @@ describe('a house that ends', () => {
       const report = await next.batch()
       expect(report?.root).toBe(floor.l1.roots.at(-1))
       // Accepted before: nothing is sent again. Not accepted: the same batch, once.
-      expect(floor.l1.submissions.length).toBe(isAccepted ? sent : sent + 1)
+      expect(floor.l1.submitted.length).toBe(isAccepted ? sent : sent + 1)
       expect(next.house.core.open).toBeNull()
       // The old process comes to the same end by itself.
       expect((await floor.batch())?.root).toBe(report?.root)

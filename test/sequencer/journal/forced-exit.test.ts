@@ -86,6 +86,24 @@ describe('a forced exit', () => {
     expect(next.l1.submitted.at(-1)?.forcedPayments).toEqual([5_000_000n])
   })
 
+  it('waits while the latest table is indicative, and is served when the admin halts', async () => {
+    const journal = new MemoryJournal()
+    const { floor, members } = await opened(journal)
+    const number = floor.l1.post(floor.rows.slice(1), false)
+    floor.l1.forceExit(members[0].account, CASH)
+    expect(await floor.batch()).toBeNull()
+    expect(floor.house.core.requests).toHaveLength(1)
+    floor.l1.setMode(1n)
+    floor.l1.confirm(number)
+    floor.l1.free = 5_000_000n
+    await floor.batch()
+    expect(floor.house.mode).toBe('reduceOnly')
+    expect(floor.l1.submitted.at(-1)?.forcedPayments).toEqual([5_000_000n])
+    const { core } = await replay(journal.entries())
+    expect(stateText(core)).toBe(stateText(floor.house.core))
+    expect(core.mode).toBe('reduceOnly')
+  })
+
   it('that arrives while L1 is asked waits for the next batch', async () => {
     const { floor, members } = await opened(new MemoryJournal())
     floor.l1.forceExit(members[0].account, CASH)

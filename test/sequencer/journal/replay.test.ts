@@ -82,7 +82,15 @@ async function day(journal: Journal, seed: number, steps: number): Promise<Floor
         break
       case 1: {
         const isWide = random(2) === 0
-        floor.l1.post(isWide ? [wideRow(FUTURE, 50_000_000n), ...floor.rows.slice(1)] : floor.rows)
+        const rows = isWide ? [wideRow(FUTURE, 50_000_000n), ...floor.rows.slice(1)] : floor.rows
+        // Some are indicative for a while: what is traded meanwhile may only reduce.
+        const isConfirmed = random(3) > 0
+        const number = floor.l1.post(rows, isConfirmed)
+        await floor.house.watch()
+        if (isConfirmed) break
+        await soon(floor.trade(one, two, lots(OTHER, 1n, 2_000_000n)))
+        await floor.batch()
+        floor.l1.confirm(number)
         await floor.house.watch()
         break
       }

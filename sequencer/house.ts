@@ -125,6 +125,20 @@ export class House {
   }
 
   /**
+   * Throws Diverged unless L1 has the last accepted batch as the journal has it: an L1 that was put
+   * back, or another one at the same address, must not be built upon.
+   */
+  async meetL1(): Promise<void> {
+    await this.open()
+    const number = this.batchNumber
+    if (number === 0n) return
+    const [root, own] = [await this.l1.rootOf(number), this.ledger.tree.root]
+    if (root === own) return
+    const said = root === null ? 'does not have it' : `has root ${root}`
+    throw new Diverged(`the journal makes root ${own} of batch ${number}; L1 ${said}`)
+  }
+
+  /**
    * Records what came from outside, and applies it once it is durable. Whoever is answered with the
    * result may rely on it. Rejects with a JournalError if it could not be recorded; then nothing changed.
    */

@@ -62,6 +62,21 @@ export async function untilAnswering(rpcUrl: string, seconds: number): Promise<v
   }
 }
 
+/** Throws unless this is the chain that has the contract: a new chain at the same URL has nothing. */
+export async function requireContract(
+  rpcUrl: string,
+  { contract, chainId }: { readonly contract: string; readonly chainId: bigint },
+): Promise<void> {
+  const provider = connectTo(rpcUrl)
+  try {
+    const { chainId: found } = await provider.getNetwork()
+    if (found === chainId && (await provider.getCode(contract)) !== '0x') return
+    throw new Error(`L1 must have the house at ${contract} on chain ${chainId}; this one has not`)
+  } finally {
+    provider.destroy()
+  }
+}
+
 export function addressOfKey(key: string): string {
   return new Wallet(key).address
 }

@@ -9,11 +9,19 @@ import { tableOf, type Row, type Table } from '../circuits/table.ts'
 import { developmentKeyOf, shapeNamed, type ShapeKey } from '../prover/artifacts.ts'
 import { readR1csInfo } from '../prover/groth16.ts'
 import { serve } from './api.ts'
-import { compileVerifiers, deploy, FORGE_FLAG } from './deploy.ts'
+import { compileVerifiers, deploy, FORGE_FLAG, type Deployment } from './deploy.ts'
 import { House } from './house.ts'
 import { MemoryJournal } from './journal/journal.ts'
 import { openJournal } from './journal/open.ts'
-import { addressOfKey, domainOf, senderOf, SequencerL1, untilAnswering } from './l1.ts'
+import { deploymentOf, readGenesis } from './journal/replay.ts'
+import {
+  addressOfKey,
+  domainOf,
+  requireContract,
+  senderOf,
+  SequencerL1,
+  untilAnswering,
+} from './l1.ts'
 import { BatchProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
 import { stringify } from './wire.ts'
@@ -72,25 +80,7 @@ delete process.env['CLOISTER_JOURNAL_KEY']
 
 const keys: ShapeKey[] = []
 for (const name of configuration.shapes) keys.push(await developmentKeyOf(shapeNamed(name), log))
-log('compiling the contracts (solc)')
-contractsOf()
-const verifiers = await compileVerifiers(keys)
 await untilAnswering(configuration.rpcUrl, 60)
-const admin = senderOf(configuration.rpcUrl, adminKey)
-const deployment = await deploy({
-  admin: admin.sender,
-  operator: addressOfKey(operatorKey),
-  oracle: configuration.oracle,
-  verifiers,
-  feeAccountViewKey,
-  fee: BigInt(configuration.fee),
-  refundDelaySeconds: 172_800n,
-  letAnybodyForgeProofs: process.env[FORGE_FLAG] === '1',
-})
-admin.close()
-const [usual] = keys
-if (usual === undefined) throw new Error('no shape is configured')
-const prover = new BatchProver(usual)
 const journal =
   configuration.journal === undefined
     ? new MemoryJournal()
@@ -102,6 +92,15 @@ const journal =
           ? {}
           : { keyFile: configuration.journalKeyFile }),
       })
+const genesis = await readGenesis(journal)
+const deployment = genesis === null ? await deployHouse() : deploymentOf(genesis)
+if (genesis !== null) {
+  await requireContract(configuration.rpcUrl, genesis)
+  log(`the house of the journal, at ${genesis.contract}: nothing is deployed`)
+}
+const [usual] = keys
+if (usual === undefined) throw new Error('no shape is configured')
+const prover = new BatchProver(usual)
 const house = new House({
   rpcUrl: configuration.rpcUrl,
   deployment,
@@ -121,6 +120,7 @@ const house = new House({
   },
 })
 await house.open()
+await house.meetL1()
 // The process of the first proof loads its libraries while the members register.
 prover.prepare(keys.at(-1) ?? usual)
 const app = await serve(house, configuration.port)
@@ -145,6 +145,25 @@ setInterval(() => {
     log(`L1 could not be read: ${error instanceof Error ? error.message : String(error)}`)
   })
 }, WATCH_MILLISECONDS).unref()
+
+async function deployHouse(): Promise<Deployment> {
+  log('compiling the contracts (solc)')
+  contractsOf()
+  const verifiers = await compileVerifiers(keys)
+  const admin = senderOf(configuration.rpcUrl, adminKey)
+  const deployed = await deploy({
+    admin: admin.sender,
+    operator: addressOfKey(operatorKey),
+    oracle: configuration.oracle,
+    verifiers,
+    feeAccountViewKey,
+    fee: BigInt(configuration.fee),
+    refundDelaySeconds: 172_800n,
+    letAnybodyForgeProofs: process.env[FORGE_FLAG] === '1',
+  })
+  admin.close()
+  return deployed
+}
 
 /** Batches one after the other: the next is built on the root of the last. */
 let turn: Promise<unknown> = Promise.resolve()

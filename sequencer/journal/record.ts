@@ -12,6 +12,8 @@ import { JournalError } from './journal.ts'
 export type Genesis = {
   readonly chainId: bigint
   readonly contract: string
+  /** Who posted tables when it was deployed; null where the deployment did not say. */
+  readonly oracle: string | null
   readonly token: string
   readonly shapeIds: ReadonlyMap<string, bigint>
   readonly domain: bigint

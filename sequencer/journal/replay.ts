@@ -1,6 +1,7 @@
 /** From the journal to the state: every record in order, each once. */
 import { createHash } from 'node:crypto'
 import { Core, Diverged } from '../core.ts'
+import type { Deployment } from '../deploy.ts'
 import type { HouseOptions } from '../house.ts'
 import type { RandomBelow } from '../room.ts'
 import { encode, type Plain } from './codec.ts'
@@ -17,9 +18,17 @@ export type Replayed = {
 export function genesisOf(
   options: Pick<HouseOptions, 'deployment' | 'domain' | 'fee' | 'feeAccountViewKey'>,
 ): Genesis {
-  const { chainId, contract, token, shapeIds, feeAccount } = options.deployment
+  const { chainId, contract, oracle = null, token, shapeIds, feeAccount } = options.deployment
   const { domain, fee, feeAccountViewKey } = options
-  return { chainId, contract, token, shapeIds, domain, fee, feeAccount, feeAccountViewKey }
+  const house = { chainId, contract, oracle, token, shapeIds, domain, fee }
+  return { ...house, feeAccount, feeAccountViewKey }
+}
+
+/** What was deployed when the journal began. */
+export function deploymentOf(genesis: Genesis): Deployment {
+  const { chainId, contract, oracle, token, shapeIds, feeAccount } = genesis
+  const deployment = { chainId, contract, token, shapeIds, feeAccount }
+  return oracle === null ? deployment : { ...deployment, oracle }
 }
 
 /** What house a journal is of, or null if it is of none yet: a restart deploys nothing anew. */

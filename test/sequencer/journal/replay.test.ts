@@ -9,7 +9,7 @@ import { Tree } from '../../../circuits/tree.ts'
 import { ACCOUNT_WORDS } from '../../../circuits/words.ts'
 import { memberKeys } from '../../../client/keys.ts'
 import type { Member } from '../../../client/member.ts'
-import { Core } from '../../../sequencer/core.ts'
+import { Core, Diverged } from '../../../sequencer/core.ts'
 import { FileJournal } from '../../../sequencer/journal/file-journal.ts'
 import { MemoryJournal, type Journal } from '../../../sequencer/journal/journal.ts'
 import {
@@ -19,6 +19,7 @@ import {
 } from '../../../sequencer/journal/record.ts'
 import {
   applyEntry,
+  deploymentOf,
   readGenesis,
   replay,
   stateDigest,
@@ -196,6 +197,24 @@ describe('a house that ends', () => {
     expect(stateText(straight)).toBe(stateText(floor.house.core))
     const again = decodeRecord(journal.payloads[3] as Uint8Array)
     expect(() => applyEntry(straight, 4, again)).toThrow('record 4 comes after record')
+  })
+
+  it('knows its contracts again, and meets no L1 but the one that has its last batch', async () => {
+    const journal = new MemoryJournal()
+    const { floor } = await Floor.open([1000], first, journal)
+    floors.push(floor)
+    const genesis = await readGenesis(journal)
+    if (genesis === null) throw new Error('no genesis')
+    expect(deploymentOf(genesis)).toEqual(floor.house.options.deployment)
+    expect(deploymentOf({ ...genesis, oracle: '0x44' }).oracle).toBe('0x44')
+    expect(floor.house.batchNumber).toBe(1n)
+    await floor.house.meetL1()
+    const [root] = floor.l1.roots
+    // Put back before its batch; and with another batch of that number.
+    floor.l1.roots.length = 0
+    await expect(floor.house.meetL1()).rejects.toThrow('L1 does not have it')
+    floor.l1.roots.push((root as bigint) + 1n)
+    await expect(floor.house.meetL1()).rejects.toThrow(Diverged)
   })
 
   it('before L1 has answered asks L1, and settles the same batch once', async () => {

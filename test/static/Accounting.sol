@@ -35,6 +35,20 @@ contract Accounting {
         balances -= amount;
     }
 
+    /// @dev What a forced exit is paid was checked against what is free before the batch.
+    function oweForced(uint256 amount) external {
+        require(amount <= vault - owed - unconsumed);
+        owed += amount;
+        balances -= amount;
+    }
+
+    /// @dev A share is a part of the pot: what is free when the house freezes, less what was paid.
+    function escapePay(uint256 share) external {
+        require(share <= vault - owed - unconsumed);
+        vault -= share;
+        balances -= share;
+    }
+
     function claim(uint256 amount) external {
         vault -= amount;
         owed -= amount;

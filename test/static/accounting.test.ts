@@ -77,7 +77,7 @@ it('the model has every assignment to a total that the contract has, and no othe
   expect(contract.length).toBeGreaterThan(0)
   expect(contract.sort()).toEqual(assignments(MODEL).sort())
   // What is free to be owed is computed alike.
-  const free = 'uint256 free = uint256(token.vault) - token.owed - token.unconsumed;'
-  expect(readFileSync(join(folder, 'Withdrawals.sol'), 'utf8')).toContain(free)
+  const free = 'return uint256(token.vault) - token.owed - token.unconsumed;'
+  expect(readFileSync(join(folder, 'Store.sol'), 'utf8')).toContain(free)
   expect(MODEL).toContain('uint256 free = vault - owed - unconsumed;')
 })

@@ -13,6 +13,8 @@ export type HouseStatus = {
   readonly fee: string
   readonly batchNumber: string
   readonly tableNumber: string
+  /** Reduce-only: nothing is opened, withdrawals wait. */
+  readonly mode: 'normal' | 'reduceOnly'
   readonly rpcUrl: string
   readonly trades: number
 }

@@ -24,15 +24,18 @@ import {
 import { Journal, type SignedPage } from './journal.ts'
 import type { MemberKeys } from './keys.ts'
 import type { MemberL1 } from './l1/member-l1.ts'
+import type { FundingTables } from './l1/oracle-tables.ts'
 import { openAccount, type Rebuilt } from './l1/rebuild.ts'
 import { pageOf, rotationPage, withdrawalPage, type OwnTerms } from './pages.ts'
+import { checkFunding, type FundingRefusal, type FundingRule } from './perpetual.ts'
 
 /** What a member must not forget between runs, besides its journal. The seed finds the rest. */
 export type MemberRecord = { account: number | null; deposits: number }
 export type Outcome = {
   readonly trade: string
   readonly state: 'accepted' | 'refused'
-  readonly rule: RuleName | null
+  /** Of the law, or of this client where it would not sign. */
+  readonly rule: RuleName | FundingRule | null
 }
 export type MemberOptions = {
   readonly api: HouseApi
@@ -44,6 +47,8 @@ export type MemberOptions = {
   /** Where the journal is kept. */
   readonly journalPath: string
   readonly save?: (record: MemberRecord) => void
+  /** What the oracle said on L1; with it no perpetual is signed at another funding than its table's. */
+  readonly fundingTables?: () => Promise<FundingTables>
 }
 
 const POLL_MILLISECONDS = 40
@@ -68,6 +73,7 @@ export class Member {
   private readonly l1: MemberOptions['l1']
   private readonly save: (record: MemberRecord) => void
   private readonly journalPath: string
+  private readonly fundingTables: MemberOptions['fundingTables']
   private status: HouseStatus | null = null
   private opened: Journal | null = null
 
@@ -78,6 +84,7 @@ export class Member {
     this.next = options.next ?? null
     this.record = options.record
     this.journalPath = options.journalPath
+    this.fundingTables = options.fundingTables
     this.save = options.save ?? (() => {})
   }
 
@@ -147,13 +154,25 @@ export class Member {
     return this.api.propose(clientId, counterparty, entries, documentHash(document))
   }
 
-  /** Signs this member's page of a stamped trade and waits until both sides are in, or one is refused. */
-  async settleTicket(ticket: TicketView): Promise<Outcome> {
-    const outcome = (rule: RuleName | null): Outcome => ({
+  /** What keeps this member from signing a trade that the house shows; null if nothing does. */
+  async checkTerms(ticket: TicketView, document: string | null): Promise<FundingRefusal | null> {
+    if (this.fundingTables === undefined) return null
+    const { entries, payload } = pageOf(this.account, ticket, 0n)
+    return checkFunding(entries, payload, document, await this.fundingTables())
+  }
+
+  /**
+   * Signs this member's page of a stamped trade and waits until both sides are in, or one is refused.
+   * @param document What the payload is the hash of; without it no perpetual is signed.
+   */
+  async settleTicket(ticket: TicketView, document: string | null = null): Promise<Outcome> {
+    const outcome = (rule: RuleName | FundingRule | null): Outcome => ({
       trade: ticket.clientId,
       state: rule === null ? 'accepted' : 'refused',
       rule,
     })
+    const wrong = await this.checkTerms(ticket, document)
+    if (wrong !== null) return outcome(wrong.refused)
     const page = pageOf(this.account, ticket, BigInt((await this.house()).fee))
     for (let isSent = false; ;) {
       if (!isSent) {

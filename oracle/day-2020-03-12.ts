@@ -4,13 +4,15 @@
  */
 
 import { ln } from './elementary.ts'
+import { cumulativeFunding, FUNDING_TERMS, type Premium } from './funding.ts'
 import type { InstrumentSpec, OptionSpec, PerUnderlying, Underlying } from './instruments.ts'
+import type { Perpetual } from './market.ts'
 import { rangeOfVariance } from './scan-range.ts'
 import type { Market } from './worlds.ts'
 
 const DAY_START = Date.UTC(2020, 2, 12) / 1000
 const CANDLE_SECONDS = 4 * 3600
-const EXPIRY_13MAR20 = Date.UTC(2020, 2, 13, 8) / 1000
+export const EXPIRY_13MAR20 = Date.UTC(2020, 2, 13, 8) / 1000
 const EXPIRY_27MAR20 = Date.UTC(2020, 2, 27, 8) / 1000
 const EXPIRY_26JUN20 = Date.UTC(2020, 5, 26, 8) / 1000
 
@@ -62,8 +64,53 @@ const RATE = 0.05
 /** Assumption: the cost of closing out, 5 and 10 basis points. */
 const LIQUIDITY: PerUnderlying<number> = { BTC: 0.0005, ETH: 0.001 }
 
-/** Which candle's close each of the day's four rounds of trading takes its table from. */
-export const ROUND_STEPS: readonly number[] = [0, 1, 2, 5]
+/**
+ * Assumption: by how many basis points the perpetual was quoted over the index at the close of each
+ * candle, the last two being those of 13 March 04:00 and 08:00. In the crash it fell below.
+ */
+const PERPETUAL_PREMIUMS: readonly number[] = [10, 12, -150, -60, -40, -120, -50, -20]
+/** Close of 13 March 04:00; source as above. */
+const NIGHT_CLOSE_BTC = 5167.26
+const CENT = 10_000
+
+/** Micro-dollars a unit. */
+export type PerpetualQuote = {
+  readonly price: bigint
+  readonly index: bigint
+  readonly funding: bigint
+}
+const BASIS_DIGITS = 12
+
+/** Quote and funding of BTC-PERP as of a time of the recorded day; it was listed at the first close. */
+export function perpetualQuoteAt(time: number): PerpetualQuote {
+  const closes = [...CLOSES.BTC, NIGHT_CLOSE_BTC, EXPIRY_SPOT.BTC]
+  const passed = Math.floor((time - DAY_START) / CANDLE_SECONDS)
+  const last = Math.min(passed, closes.length) - 1
+  const premiums = closes.slice(0, last + 1).map((close, i): Premium => {
+    const quoted = (close * (10_000 + at(PERPETUAL_PREMIUMS, i))) / 10_000
+    return {
+      price: BigInt(Math.round((quoted * 1e6) / CENT) * CENT),
+      index: BigInt(Math.round(close * 1e6)),
+      seconds: BigInt(CANDLE_SECONDS),
+    }
+  })
+  const quote = premiums.at(-1)
+  if (quote === undefined) throw new RangeError(`the perpetual is not listed yet at ${time}`)
+  return {
+    price: quote.price,
+    index: quote.index,
+    funding: cumulativeFunding(premiums.slice(1), FUNDING_TERMS),
+  }
+}
+
+/** As the engine takes it; a basis of so few digits is the same number as text and as a float. */
+export function perpetualOf({ price, index, funding }: PerpetualQuote): Perpetual {
+  const basis = Number((Number(price) / Number(index) - 1).toFixed(BASIS_DIGITS))
+  return { basis, funding: Number(funding) / 1e6 }
+}
+
+/** Which candle's close each of the day's five rounds of trading takes its table from. */
+export const ROUND_STEPS: readonly number[] = [0, 1, 2, 5, 5]
 
 /** The market at the close of candle `step`: 0 is 04:00, 5 is midnight. */
 export function marketAt(step: number): Market {
@@ -71,13 +118,15 @@ export function marketAt(step: number): Market {
     throw new RangeError(`the day has candles 0 to ${STEP_COUNT - 1}, not ${step}`)
   }
   const spot = perUnderlying((name) => at(CLOSES[name], step))
+  const time = DAY_START + (step + 1) * CANDLE_SECONDS
   return {
-    time: DAY_START + (step + 1) * CANDLE_SECONDS,
+    time,
     rate: RATE,
     spot,
     vol: perUnderlying((name) => at(VOLS[name], step)),
     scanRange: perUnderlying((name) => scanRange(name, spot[name])),
     liquidity: LIQUIDITY,
+    perpetuals: { [PERPETUAL_ID]: perpetualOf(perpetualQuoteAt(time)) },
   }
 }
 
@@ -91,7 +140,13 @@ export function marketOfRound(round: number): Market {
  * last.
  */
 export function marketAtExpiry(): Market {
-  return { ...marketAt(STEP_COUNT - 1), time: EXPIRY_13MAR20, spot: EXPIRY_SPOT }
+  const perpetual = perpetualOf(perpetualQuoteAt(EXPIRY_13MAR20))
+  return {
+    ...marketAt(STEP_COUNT - 1),
+    time: EXPIRY_13MAR20,
+    spot: EXPIRY_SPOT,
+    perpetuals: { [PERPETUAL_ID]: perpetual },
+  }
 }
 
 /**
@@ -121,6 +176,8 @@ const settlement = { source: 'recorded 12 March 2020', windowSeconds: 1800 }
 const BTC = { underlying: 'BTC', lot: '0.01', settlement } as const
 const ETH = { underlying: 'ETH', lot: '0.1', settlement } as const
 const MICRO = 1_000_000n
+/** Of BTC-PERP. */
+export const PERPETUAL_ID = 1038
 
 function option27Mar(
   id: number,
@@ -132,7 +189,7 @@ function option27Mar(
   return { ...of, kind, id, name, strike: dollars * MICRO, expiry: EXPIRY_27MAR20 }
 }
 
-/** All that the house clears on the day: cash, one collateral token, five futures, nine options. */
+/** All that the house clears on the day: cash, a token, five futures, nine options, a perpetual. */
 export const INSTRUMENTS: readonly InstrumentSpec[] = [
   { kind: 'cash', id: 1, name: 'TEST-USD' },
   {
@@ -164,4 +221,5 @@ export const INSTRUMENTS: readonly InstrumentSpec[] = [
   option27Mar(1035, ETH, 120n, 'put'),
   option27Mar(1036, ETH, 160n, 'put'),
   option27Mar(1037, ETH, 160n, 'call'),
+  { kind: 'perpetual', id: PERPETUAL_ID, name: 'BTC-PERP', underlying: 'BTC', lot: '0.01' },
 ]

@@ -12,8 +12,16 @@ import { checkPage, entriesOf, headAfter, type Page } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import { worthOf, type RowOf } from '../circuits/table.ts'
 import { withPage, type Ledger } from './ledger.ts'
+import { growing } from './reducing.ts'
+import type { Mode } from './tables.ts'
 
-export type Conditions = { readonly time: bigint; readonly fee: bigint; readonly rowOf: RowOf }
+export type Conditions = {
+  readonly time: bigint
+  readonly fee: bigint
+  readonly rowOf: RowOf
+  /** Normal if left out. */
+  readonly mode?: Mode
+}
 export type SignedPage = {
   readonly page: Page
   readonly signature: Signature
@@ -26,7 +34,7 @@ export type SignedPage = {
 export function checkEffect(
   ledger: Ledger,
   page: Page,
-  { time, fee, rowOf }: Conditions,
+  { time, fee, rowOf, mode = 'normal' }: Conditions,
 ): Rejection | null {
   const { account: index } = page
   const before = ledger.projected(index, fee, time)
@@ -59,7 +67,37 @@ export function checkEffect(
       }
     }
   }
+  if (page.kind === 'trade') {
+    const halted = haltOf(page, before, after, rowOf, mode)
+    if (halted) return halted
+  }
   return checkSolvency(before, withPage(before, page, 0n), after, page, rowOf)
+}
+
+/** What has expired is traded no more; in reduce-only mode nothing is opened. */
+function haltOf(
+  page: Page,
+  before: Account,
+  after: Account,
+  rowOf: RowOf,
+  mode: Mode,
+): Rejection | null {
+  const { account } = page
+  for (const { instrument, quantity } of entriesOf(page)) {
+    const status = quantity === 0n ? undefined : rowOf(instrument)?.status
+    if (status === 'settled') {
+      const detail = `instrument ${instrument} has settled`
+      return { rule: 'SettledBalanceMustBeConverted', detail, account }
+    }
+    if (status === 'expired') {
+      const detail = `instrument ${instrument} has expired: it waits for its settlement`
+      return { rule: 'InstrumentMustBeListed', detail, account }
+    }
+  }
+  const grown = mode === 'normal' ? null : growing(before, after)
+  if (grown === null) return null
+  const detail = `the house takes no new risk: instrument ${grown} would grow or change its sign`
+  return { rule: 'ReduceOnlyMustReduce', detail, account }
 }
 
 function checkSolvency(
@@ -126,7 +164,7 @@ export function checkSignedPage(
     }
   }
   const head = headAfter(previous, page)
-  if (!verify(owner, head, signature)) {
+  if (!isSigned(owner, head, signature)) {
     return {
       rule: 'SignatureMustMatch',
       detail: 'not a signature of this account on the head after this page',
@@ -137,6 +175,17 @@ export function checkSignedPage(
     if (wrong) return wrong
   }
   return checkEffect(ledger, page, conditions) ?? { head }
+}
+
+/** What was found right once is not computed again: the first side of a trade is looked at twice. */
+const verified = new WeakMap<Signature, { readonly owner: Point; readonly head: bigint }>()
+
+function isSigned(owner: Point, head: bigint, signature: Signature): boolean {
+  const known = verified.get(signature)
+  if (known?.head === head && known.owner.x === owner.x && known.owner.y === owner.y) return true
+  if (!verify(owner, head, signature)) return false
+  verified.set(signature, { owner, head })
+  return true
 }
 
 function checkRotation({ page, rotation }: SignedPage): Rejection | null {

@@ -2,7 +2,9 @@
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { receiptText, requestMessage } from '../circuits/document.ts'
 import { verify } from '../circuits/eddsa.ts'
+import { NotReady } from './core.ts'
 import type { House } from './house.ts'
+import { JournalError } from './journal/journal.ts'
 import { entriesFor, type Admitted, type Receipt, type Refusal, type Ticket } from './ticket.ts'
 import {
   BadRequest,
@@ -36,6 +38,12 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     if (error instanceof BadRequest || error instanceof SyntaxError)
       return reply.code(400).send({ error: message })
     if (error instanceof Unauthorized) return reply.code(401).send({ error: message })
+    if (error instanceof NotReady) return reply.code(503).send({ error: message })
+    if (error instanceof JournalError) {
+      // The text may name files: it is for the operator.
+      house.options.log(message)
+      return reply.code(503).send({ error: 'the house cannot record anything now: try again' })
+    }
     const status = (error as { statusCode?: number }).statusCode
     if (status !== undefined && status < 500) return reply.code(status).send({ error: message })
     house.options.log(`request failed: ${error instanceof Error ? error.name : 'unknown error'}`)
@@ -84,19 +92,24 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     receipt: ticket.receipts.get(account) ?? null,
     refused: ticket.refusal?.rule ?? null,
   })
-  const receiptOf = async (account: number, head: bigint): Promise<Receipt> => {
-    const time = Math.floor(Date.now() / 1000)
-    const text = receiptText(house.domain, { account, head, time: BigInt(time) })
-    return { head, time, signature: await house.l1.signReceipt(text) }
+  const receiptOf = async (account: number, head: bigint, time: bigint): Promise<Receipt> => {
+    const text = receiptText(house.domain, { account, head, time })
+    return { head, time: Number(time), signature: await house.l1.signReceipt(text) }
+  }
+  /** The side's receipt of an admitted trade; made again after a restart, the same as before. */
+  const keepReceipt = async (ticket: Ticket, side: number): Promise<void> => {
+    const head = ticket.heads.get(side)
+    if (head === undefined || ticket.receipts.has(side)) return
+    ticket.receipts.set(side, await receiptOf(side, head, ticket.admittedAt))
   }
   /** A receipt is for an admitted page: the first side of a trade gets its with the second. */
   const answer = async (result: Admitted | Refusal, account: number, ticket?: Ticket) => {
     if ('refused' in result) return result
-    if (!result.complete) return { ...result, receipt: null }
-    for (const [side, head] of ticket?.heads ?? [])
-      if (!ticket?.receipts.has(side)) ticket?.receipts.set(side, await receiptOf(side, head))
-    const receipt = ticket?.receipts.get(account) ?? (await receiptOf(account, result.head))
-    return { ...result, receipt }
+    if (!result.complete) return { head: result.head, complete: false, receipt: null }
+    if (ticket !== undefined) await keepReceipt(ticket, account)
+    const { head, time } = result
+    const receipt = ticket?.receipts.get(account) ?? (await receiptOf(account, head, time))
+    return { head, complete: true, receipt }
   }
 
   app.setReplySerializer(stringify)
@@ -109,10 +122,11 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
     fee: house.options.fee,
     batchNumber: house.batchNumber,
     tableNumber: house.tableNumber,
+    mode: house.mode,
     rpcUrl: house.options.rpcUrl,
     shapes: house.options.keys.map((k) => k.shape.name),
     developmentKeys: true,
-    trades: [...house.reports].reduce((n, r) => n + r.trades, 0),
+    trades: house.core.batches.reduce((n, r) => n + r.trades, 0),
   }))
   app.get('/table', async () => ({
     number: house.tableNumber,
@@ -134,13 +148,13 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
   app.post('/deposits', async (request) => {
     const body = bodyOf(request)
     // Knowing the secret is the authority: it only ever credits the account inside the commitment.
-    house.showDeposit(index(body['account'], 'account'), word(body['secret'], 'secret'))
+    await house.showDeposit(index(body['account'], 'account'), word(body['secret'], 'secret'))
     return { shown: true }
   })
   app.get('/account', async (request) => {
     const account = caller(request)
     await house.watch()
-    house.desk.resigning.told(account)
+    if (house.desk.resigning.isUnaware(account)) await house.submit({ kind: 'told', account })
     return {
       account,
       resign: house.desk.resigning.wanted(account),
@@ -151,41 +165,45 @@ export async function serve(house: House, port: number): Promise<FastifyInstance
   })
   app.get('/tickets', async (request) => {
     const account = caller(request)
-    return house.desk.ticketsOf(account).map((t) => view(t, account))
+    const tickets = house.desk.ticketsOf(account)
+    for (const ticket of tickets) await keepReceipt(ticket, account)
+    return tickets.map((t) => view(t, account))
   })
   app.post('/proposals', async (request) => {
     const account = caller(request)
     const body = bodyOf(request)
-    const made = house.desk.propose(
-      account,
-      text(body['clientId'], 'clientId'),
-      index(body['counterparty'], 'counterparty'),
-      entries(body['entries'], 'entries'),
-      word(body['payload'], 'payload'),
-    )
+    const made = await house.propose(account, {
+      clientId: text(body['clientId'], 'clientId'),
+      counterparty: index(body['counterparty'], 'counterparty'),
+      entries: entries(body['entries'], 'entries'),
+      payload: word(body['payload'], 'payload'),
+    })
     return 'refused' in made ? made : view(made, account)
   })
   app.post('/affirm', async (request) => {
     const account = caller(request)
-    const made = house.desk.affirm(account, text(bodyOf(request)['id'], 'id'))
+    const made = await house.affirm(account, text(bodyOf(request)['id'], 'id'))
     return 'refused' in made ? made : view(made, account)
   })
   app.post('/reject', async (request) => {
     const account = caller(request)
-    const made = house.desk.reject(account, text(bodyOf(request)['id'], 'id'))
+    const ticket = text(bodyOf(request)['id'], 'id')
+    const made = await house.submit({ kind: 'rejection', account, ticket })
     return 'refused' in made ? made : view(made, account)
   })
   app.post('/pages', async (request) => {
     const account = caller(request)
     const body = bodyOf(request)
     const signed = signedPage(body, account)
-    if (body['ticket'] === undefined) return answer(house.desk.signSingle(signed), account)
-    const id = text(body['ticket'], 'ticket')
-    return answer(house.desk.signTrade(id, signed), account, house.desk.tickets.get(id))
+    const ticket = body['ticket'] === undefined ? null : text(body['ticket'], 'ticket')
+    const result = await house.ask({ kind: 'page', ticket, signed })
+    const known = ticket === null ? undefined : house.desk.tickets.get(ticket)
+    return answer(result, account, known)
   })
   app.post('/resign', { bodyLimit: RESIGN_LIMIT }, async (request) => {
     const account = caller(request)
-    const accepted = house.desk.resigning.accept(account, pages(bodyOf(request)['pages'], account))
+    const given = pages(bodyOf(request)['pages'], account)
+    const accepted = await house.submit({ kind: 'resigned', account, pages: given })
     return 'rule' in accepted
       ? { refused: accepted.rule, detail: accepted.detail }
       : answer({ ...accepted, complete: true }, account)

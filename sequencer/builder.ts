@@ -16,9 +16,13 @@ import {
 } from '../circuits/batch.ts'
 import { entriesOf, livenessAt } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
-import type { Ledger, PendingPage } from './ledger.ts'
+import { withPage, type Ledger, type PendingPage } from './ledger.ts'
+import { growing } from './reducing.ts'
 import { chooseCover, holdersOfSettled, Room, type RandomBelow } from './room.ts'
+import type { Mode } from './tables.ts'
 
+/** In reduce-only mode what opens or pays out waits, and what was signed behind it. */
+type Context = BatchContext & { readonly mode?: Mode }
 export type Waiting = {
   readonly requests: readonly L1Request[]
   readonly credits: readonly Credit[]
@@ -53,7 +57,7 @@ export function chooseBatch(
   ledger: Ledger,
   waiting: Waiting,
   shape: Shape,
-  context: BatchContext,
+  context: Context,
   random: RandomBelow,
 ): Choice {
   const setAside: Rejection[] = []
@@ -159,7 +163,7 @@ function planOf(
   ledger: Ledger,
   waiting: Waiting,
   shape: Shape,
-  context: BatchContext,
+  context: Context,
   excluded: Excluded,
   room: Room,
 ): BatchPlan {
@@ -205,7 +209,7 @@ function planOf(
     }
   }
   sweep(Math.max(1, Math.floor(shape.members / 2)))
-  const taken = pagesThatFit(ledger, shape, context.time, room, busy, excluded.trades)
+  const taken = pagesThatFit(ledger, shape, context, room, busy, excluded.trades)
   sweep(shape.members)
   return {
     context,
@@ -248,7 +252,7 @@ function isExpired({ page }: PendingPage, time: bigint): boolean {
 function pagesThatFit(
   ledger: Ledger,
   shape: Shape,
-  time: bigint,
+  { time, mode = 'normal' }: Context,
   room: Room,
   busy: ReadonlySet<number>,
   excluded: ReadonlyMap<string, Rejection>,
@@ -256,6 +260,16 @@ function pagesThatFit(
   const stopped = new Set(busy)
   const taken = new Map<number, PendingPage[]>()
   const count = { pages: 0, withdrawals: 0, rotations: 0 }
+  const isHeld = ({ page }: PendingPage): boolean => {
+    const account = ledger.accounts.get(page.account)
+    if (mode === 'normal' || page.kind === 'rotation' || account === undefined) return false
+    if (page.kind === 'withdrawal') return true
+    const before = (taken.get(page.account) ?? []).reduce(
+      (a, p) => withPage(a, p.page, 0n),
+      account,
+    )
+    return growing(before, withPage(before, page, 0n)) !== null
+  }
   for (const pages of unitsOf(ledger, time)) {
     const [first] = pages as [PendingPage]
     const accounts = pages.map((p) => p.page.account)
@@ -266,7 +280,10 @@ function pagesThatFit(
       (isSkipped || kind !== 'withdrawal' || count.withdrawals < shape.withdrawals) &&
       (isSkipped || kind !== 'rotation' || count.rotations < shape.rotations)
     const isWhole = isSkipped || kind !== 'trade' || pages.length === 2
-    const isOut = excluded.has(first.trade) || accounts.some((a) => stopped.has(a))
+    const isOut =
+      excluded.has(first.trade) ||
+      accounts.some((a) => stopped.has(a)) ||
+      (!isSkipped && pages.some(isHeld))
     // What a skipped page would have moved needs no row.
     const instruments = isSkipped
       ? []

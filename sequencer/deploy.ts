@@ -11,11 +11,20 @@ import {
 import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
-import { chainIdOf, deployContract, timeOf, type Sender } from './l1.ts'
+import {
+  chainIdOf,
+  deployContract,
+  roleNamed,
+  timeOf,
+  type DeployedContract,
+  type Sender,
+} from './l1.ts'
 import { contractsOf } from './solidity.ts'
 
 export type Deployment = {
   readonly contract: string
+  /** Who posts tables and settlement values; undefined where a deployment does not say. */
+  readonly oracle?: string
   readonly token: string
   readonly chainId: bigint
   readonly feeAccount: Account
@@ -25,7 +34,8 @@ export type CompiledVerifier = { readonly key: ShapeKey; readonly contract: Comp
 export type DeployOptions = {
   readonly admin: Sender
   readonly operator: string
-  readonly oracle: string
+  /** Who posts tables; null: a TableOracle is deployed, which alone may do so. */
+  readonly oracle: string | null
   readonly verifiers: readonly CompiledVerifier[]
   readonly feeAccountViewKey: bigint
   /** Micro-dollars per page. */
@@ -121,7 +131,8 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const configuration = {
     admin: await admin.getAddress(),
     operator: options.operator,
-    oracle: options.oracle,
+    // TableOracle must know the house first: until then the admin keeps its place.
+    oracle: options.oracle ?? (await admin.getAddress()),
     genesisRoot: tree.root,
     feeAccountLeaf: leafHash(feeAccount),
     feeAccountViewKeyHash: feeAccount.viewKeyHash,
@@ -136,6 +147,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     configuration,
     extension.address,
   )
+  const oracle = options.oracle ?? (await deployTableOracle(admin, house))
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
   await house.send('addToken', 1, token.address, 1, (1n << 55n) - 1n)
   const shapeIds = new Map<string, bigint>()
@@ -151,9 +163,20 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   }
   return {
     contract: house.address,
+    oracle,
     token: token.address,
     chainId,
     feeAccount,
     shapeIds,
   }
+}
+
+/** The oracle's contract takes the place of the admin: from then on nobody else can post. */
+async function deployTableOracle(admin: Sender, house: DeployedContract): Promise<string> {
+  const own = await admin.getAddress()
+  const contract = contractsOf()['TableOracle'] as CompiledContract
+  const { address } = await deployContract(admin, contract, house.address, own)
+  await house.send('grantRole', roleNamed('ORACLE'), address)
+  await house.send('revokeRole', roleNamed('ORACLE'), own)
+  return address
 }

@@ -1,5 +1,4 @@
 /** The desk: proposals, affirmations, order stamps and pages. A trade is admitted with both its sides or not at all. */
-import { randomBytes } from 'node:crypto'
 import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
 import { checkPage, counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
@@ -16,6 +15,8 @@ import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from 
 
 export class Desk {
   readonly tickets = new Map<string, Ticket>()
+  /** By proposer and its own name for the trade. */
+  private readonly byClient = new Map<string, Ticket>()
   readonly resigning: Resigning
   refusedCount = 0
   private readonly ledger: Ledger
@@ -30,17 +31,16 @@ export class Desk {
   }
 
   /** Strictly rising stamps: seconds and random bits, so that the number of trades does not show. */
-  nextStamp(): bigint {
-    const random =
-      BigInt(`0x${randomBytes(4).toString('hex')}`) & ((1n << BigInt(STAMP_RANDOM_BITS)) - 1n)
-    const stamp = stampOf(BigInt(Math.floor(Date.now() / 1000)), random)
+  private nextStamp(time: bigint, chance: bigint): bigint {
+    const random = chance & ((1n << BigInt(STAMP_RANDOM_BITS)) - 1n)
+    const stamp = stampOf(time, random)
     this.lastStamp = stamp > this.lastStamp ? stamp : this.lastStamp + 1n + (random & 15n)
     return this.lastStamp
   }
 
-  private newId(): string {
+  private newId(chance: bigint): string {
     this.counter++
-    return `t${this.counter}-${randomBytes(6).toString('hex')}`
+    return `t${this.counter}-${chance.toString(16).padStart(16, '0')}`
   }
 
   private refuse(ticket: Ticket | null, rejection: Rejection, asker: number): Refusal {
@@ -52,17 +52,17 @@ export class Desk {
     return tell(rejection, asker)
   }
 
-  /** Records a proposal; the same client id again returns the same ticket. */
+  /** Records a proposal; the same client id again returns the same ticket. `chance`: 64 random bits. */
   propose(
     proposer: number,
     clientId: string,
     counterparty: number,
     entries: readonly Entry[],
     payload: bigint,
+    chance: bigint,
   ): Ticket | Refusal {
-    const known = [...this.tickets.values()].find(
-      (t) => t.proposer === proposer && t.clientId === clientId,
-    )
+    const own = `${proposer} ${clientId}`
+    const known = this.byClient.get(own)
     if (known !== undefined) return known
     const { time, fee } = this.conditions()
     const page: Page = {
@@ -84,7 +84,7 @@ export class Desk {
       )
     }
     const ticket: Ticket = {
-      id: this.newId(),
+      id: this.newId(chance),
       clientId,
       proposer,
       counterparty,
@@ -96,21 +96,23 @@ export class Desk {
       sides: new Map(),
       heads: new Map(),
       receipts: new Map(),
+      admittedAt: 0n,
       batch: null,
     }
     this.tickets.set(ticket.id, ticket)
+    this.byClient.set(own, ticket)
     return ticket
   }
 
   /** The counterparty agrees: the trade gets its place in the one order that both journals follow. */
-  affirm(account: number, id: string): Ticket | Refusal {
+  affirm(account: number, id: string, chance: bigint): Ticket | Refusal {
     const ticket = this.tickets.get(id)
     if (ticket === undefined || ticket.counterparty !== account) {
       return tell({ rule: 'TradeMustMatch', detail: 'no such proposal for this account' }, account)
     }
     if (ticket.state !== 'proposed') return ticket
     const conditions = this.conditions()
-    const stamp = this.nextStamp()
+    const stamp = this.nextStamp(conditions.time, chance)
     const page: Page = {
       kind: 'trade',
       account: ticket.proposer,
@@ -156,7 +158,7 @@ export class Desk {
     }
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
     if (ticket.state !== 'stamped')
-      return { head: ticket.heads.get(account) ?? 0n, complete: true }
+      return { head: ticket.heads.get(account) ?? 0n, complete: true, time: ticket.admittedAt }
     const expected: Page = {
       kind: 'trade',
       account: ticket.proposer,
@@ -179,7 +181,7 @@ export class Desk {
     const checked = checkSignedPage(this.ledger, signed, this.conditions())
     if ('rule' in checked) return this.refuse(ticket, checked, account)
     ticket.sides.set(account, signed)
-    if (ticket.sides.size < 2) return { head: checked.head, complete: false }
+    if (ticket.sides.size < 2) return { head: checked.head, complete: false, time: 0n }
     return this.admitPair(ticket, account)
   }
 
@@ -202,7 +204,12 @@ export class Desk {
       })
     })
     ticket.state = 'accepted'
-    return { head: heads[one.page.account === asker ? 0 : 1] as bigint, complete: true }
+    ticket.admittedAt = conditions.time
+    return {
+      head: heads[one.page.account === asker ? 0 : 1] as bigint,
+      complete: true,
+      time: conditions.time,
+    }
   }
 
   /** A withdrawal or a rotation: a page that needs no second side. */
@@ -217,8 +224,10 @@ export class Desk {
     const known = this.ledger
       .pendingOf(page.account)
       .find((p) => pageId(p.page) === pageId(page) && p.signature.s === signed.signature.s)
-    if (known !== undefined) return { head: known.head, complete: true }
-    const checked = checkSignedPage(this.ledger, signed, this.conditions())
+    const conditions = this.conditions()
+    const { time } = conditions
+    if (known !== undefined) return { head: known.head, complete: true, time }
+    const checked = checkSignedPage(this.ledger, signed, conditions)
     if ('rule' in checked) return this.refuse(null, checked, page.account)
     const pending = {
       page,
@@ -230,7 +239,7 @@ export class Desk {
       page.account,
       signed.rotation === undefined ? pending : { ...pending, rotation: signed.rotation },
     )
-    return { head: checked.head, complete: true }
+    return { head: checked.head, complete: true, time }
   }
 
   /**
@@ -266,7 +275,7 @@ export class Desk {
   }
 
   /** The trades of a batch go on to their next state. */
-  advance(trades: ReadonlySet<string>, state: TradeState, batch: bigint): void {
+  advance(trades: ReadonlySet<string>, state: TradeState, batch: bigint | null): void {
     for (const id of trades) {
       const ticket = this.tickets.get(id)
       if (ticket !== undefined) {
@@ -283,6 +292,17 @@ export class Desk {
       if (ticket === undefined) continue
       ticket.state = 'refused'
       ticket.refusal = { rule: 'StampMustBeLive', detail: 'no batch took the trade in its time' }
+    }
+  }
+
+  /** For comparing one replay with another; what is made on demand is left out. */
+  get state() {
+    return {
+      tickets: [...this.tickets.values()].map(({ receipts: _made, ...ticket }) => ticket),
+      lastStamp: this.lastStamp,
+      counter: this.counter,
+      refusedCount: this.refusedCount,
+      ...this.resigning.state,
     }
   }
 }

@@ -1,42 +1,38 @@
-/** The clearing house: watches L1, admits pages, builds batches, has them proven and settles them. */
-import { randomBytes, randomInt } from 'node:crypto'
+/**
+ * The clearing house: takes what comes from outside into the journal, lets the core make of it what
+ * the law says, and does what that asks for: proofs, and transactions on L1.
+ */
+import { randomBytes } from 'node:crypto'
 import { FIELD_MODULUS } from '../circuits/params.ts'
-import { depositCommitment, ownerKeyHash, viewKeyHash } from '../circuits/account.ts'
-import type { BatchContext, Credit, L1Request } from '../circuits/batch.ts'
-import { timesEight, type Point } from '../circuits/eddsa.ts'
+import { depositCommitment, viewKeyHash } from '../circuits/account.ts'
+import type { Point } from '../circuits/eddsa.ts'
 import { statementOf } from '../circuits/statement.ts'
-import { rowLookup, settlementsOf, type Row, type Table } from '../circuits/table.ts'
-import { buildBatch, type WitnessInput } from '../circuits/witness.ts'
+import type { Table } from '../circuits/table.ts'
+import { buildBatch, type BuiltBatch, type WitnessInput } from '../circuits/witness.ts'
 import { wordLayout } from '../circuits/words.ts'
 import type { ShapeKey } from '../prover/artifacts.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
-import { chooseBatch, type Choice, type Chosen } from './builder.ts'
+import type { Answers, OpenBatch, SettledBatch } from './answers.ts'
+import { Core, Diverged } from './core.ts'
 import type { Deployment } from './deploy.ts'
-import { Desk } from './desk.ts'
-import type { L1Deposit, L1Table, QueuedRequest, SequencerL1 } from './l1.ts'
-import { Ledger } from './ledger.ts'
+import type { Desk } from './desk.ts'
+import { JournalError, MemoryJournal, type Journal } from './journal/journal.ts'
+import { encodeRecord, type InputOf, type Kind, type TablePosted } from './journal/record.ts'
+import { applyEntry, checkGenesis, genesisOf, replayInto } from './journal/replay.ts'
+import { BatchRefused, type L1Table, type SequencerL1 } from './l1.ts'
+import type { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
+import { KEPT, type Mode } from './tables.ts'
 
-const ENTRY_SHAPE = 'entry'
+const WATCH_MILLISECONDS = 250
 
-export type BatchReport = {
-  readonly number: bigint
-  readonly shape: string
-  readonly trades: number
-  readonly legs: number
-  readonly pages: number
-  readonly pageSlots: number
-  readonly accounts: number
-  readonly proveSeconds: number
-  readonly gas: bigint
-  readonly publicBytes: number
-  readonly root: bigint
-}
+export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
 export type HouseL1 = Pick<
   SequencerL1,
-  'operator' | 'news' | 'countersign' | 'signReceipt' | 'freeVault' | 'submit' | 'close'
->
+  'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
+> &
+  Partial<Pick<SequencerL1, 'resumeAt'>>
 export type HouseOptions = {
   readonly rpcUrl: string
   readonly deployment: Deployment
@@ -50,47 +46,129 @@ export type HouseOptions = {
   /** The oracle's table by its root: where a deployment serves them; the house checks the root. */
   readonly tableByRoot: (root: bigint) => Table | undefined
   readonly log: (line: string) => void
-  /** Draws cover accounts; the system's generator unless a run is to be replayed. */
+  /** Without one, everything is forgotten when the process ends. */
+  readonly journal?: Journal
+  /** Nothing can be recorded any more, or journal and L1 contradict each other: the process must end. */
+  readonly onFatal?: (error: Error) => void
+  /** Of a standby that has followed the journal so far. */
+  readonly core?: Core
+  /** Draws cover accounts, in place of what the recorded seeds give. */
   readonly randomBelow?: RandomBelow
 }
 
+const chance = (bytes: number): bigint => BigInt(`0x${randomBytes(bytes).toString('hex')}`)
+
 export class House {
-  readonly ledger: Ledger
-  readonly desk: Desk
+  readonly core: Core
+  readonly journal: Journal
   readonly l1: HouseL1
   readonly reports: BatchReport[] = []
   readonly domain: bigint
   readonly options: HouseOptions
-  batchNumber = 0n
-  table: Table | null = null
-  tableNumber = 0n
-  private accountCount = 16n
-  private requests: QueuedRequest[] = []
-  private readonly deposits = new Map<bigint, L1Deposit>()
-  private readonly openings = new Map<bigint, { account: number; secret: bigint }>()
-  /** View keys that members showed before they registered, by hash. */
-  private readonly shownViewKeys = new Map<bigint, bigint>()
-  private settled: Row[] = []
-  private lastTime = 0n
   private watching: Promise<void> = Promise.resolve()
+  private opening: Promise<void> | null = null
 
   constructor(options: HouseOptions) {
     this.options = options
     this.domain = options.domain
-    this.ledger = new Ledger(options.deployment.feeAccount, options.feeAccountViewKey)
     this.l1 = options.l1
-    this.desk = new Desk(this.ledger, () => this.conditions())
+    this.journal = options.journal ?? new MemoryJournal()
+    const { randomBelow } = options
+    const draws = randomBelow === undefined ? undefined : () => randomBelow
+    this.core = options.core ?? new Core(genesisOf(options), draws)
+  }
+
+  get ledger(): Ledger {
+    return this.core.ledger
+  }
+  get desk(): Desk {
+    return this.core.desk
+  }
+  get batchNumber(): bigint {
+    return this.core.batchNumber
+  }
+  get table(): Table | null {
+    return this.core.table
+  }
+  get tableNumber(): bigint {
+    return this.core.tableNumber
+  }
+  get mode(): Mode {
+    return this.core.mode
+  }
+
+  /**
+   * Rebuilds the state from the journal; the first run of a house writes what it is. Throws
+   * JournalMustBelong if the journal is another house's. Must have ended before anything else.
+   */
+  open(): Promise<void> {
+    this.opening ??= this.start()
+    return this.opening
+  }
+
+  private async start(): Promise<void> {
+    checkGenesis(this.core, genesisOf(this.options))
+    if (this.journal.head.sequence === 0) {
+      const genesis = this.core.genesis
+      await this.journal.append(
+        encodeRecord({ at: Date.now(), input: { kind: 'genesis', genesis } }),
+      )
+    }
+    const { records, seconds } = await replayInto(this.core, this.journal)
+    this.l1.resumeAt?.(this.core.nextBlock)
+    if (records > 1) {
+      const time = seconds.toFixed(1)
+      this.options.log(
+        `journal: ${records} records applied in ${time} s; batch ${this.batchNumber}`,
+      )
+    }
+  }
+
+  /**
+   * Throws Diverged unless L1 has the last accepted batch as the journal has it: an L1 that was put
+   * back, or another one at the same address, must not be built upon.
+   */
+  async meetL1(): Promise<void> {
+    await this.open()
+    const number = this.batchNumber
+    if (number === 0n) return
+    const [root, own] = [await this.l1.rootOf(number), this.ledger.tree.root]
+    if (root === own) return
+    const said = root === null ? 'does not have it' : `has root ${root}`
+    throw new Diverged(`the journal makes root ${own} of batch ${number}; L1 ${said}`)
+  }
+
+  /**
+   * Records what came from outside, and applies it once it is durable. Whoever is answered with the
+   * result may rely on it. Rejects with a JournalError if it could not be recorded; then nothing changed.
+   */
+  async submit<K extends Kind>(input: InputOf<K>): Promise<Answers[K]> {
+    await this.open()
+    const record = { at: Date.now(), input }
+    try {
+      const sequence = await this.journal.append(encodeRecord(record))
+      return applyEntry(this.core, sequence, record) as Answers[K]
+    } catch (error) {
+      const isFatal = error instanceof Diverged || (error instanceof JournalError && error.isFatal)
+      if (isFatal) this.options.onFatal?.(error)
+      throw error
+    }
+  }
+
+  /** As `submit`, for what makes no sense before there is a table: that is not worth a record. */
+  async ask<K extends Kind>(input: InputOf<K>): Promise<Answers[K]> {
+    this.conditions()
+    return this.submit(input)
+  }
+  propose(account: number, proposal: Omit<InputOf<'proposal'>, 'kind' | 'account' | 'chance'>) {
+    return this.ask({ kind: 'proposal', account, ...proposal, chance: chance(8) })
+  }
+  affirm(account: number, ticket: string) {
+    return this.ask({ kind: 'affirmation', account, ticket, chance: chance(8) })
   }
 
   conditions() {
-    if (this.table === null)
-      throw new Error('no table of values yet: ask again when the oracle has posted one')
-    const time = BigInt(Math.floor(Date.now() / 1000))
-    return {
-      time: time > this.lastTime ? time : this.lastTime,
-      fee: this.options.fee,
-      rowOf: rowLookup(this.table, settlementsOf(this.settled)),
-    }
+    return this.core.conditions(Date.now())
   }
 
   /** Takes what L1 has to say since the last time; looks one after the other, nothing twice. */
@@ -101,128 +179,111 @@ export class House {
   }
 
   private async takeNews(): Promise<void> {
-    const news = await this.l1.news()
-    this.requests.push(...news.requests)
-    for (const request of news.requests) {
-      if (request.kind !== 'register') continue
-      const viewKey = this.shownViewKeys.get(request.viewKeyHash)
-      if (viewKey !== undefined)
-        this.ledger.viewKeys.set(request.account, viewKey)
+    await this.open()
+    try {
+      await this.recordNews()
+    } catch (error) {
+      // It was not recorded, so it is still news.
+      this.l1.resumeAt?.(this.core.nextBlock)
+      throw error
     }
-    for (const deposit of news.deposits) this.deposits.set(deposit.id, deposit)
-    for (const id of news.refundRequests) this.deposits.delete(id)
-    this.settled.push(...news.settled)
-    if (news.latestTable !== null) this.takeTable(news.latestTable)
   }
 
-  private takeTable(posted: L1Table): void {
+  private async recordNews(): Promise<void> {
+    const { tables: all, nextBlock, ...news } = await this.l1.news()
+    const latest = all.at(-1)?.number ?? 0n
+    // Of the others nobody is asked for rows any more.
+    const tables = all.filter(({ number }) => number + KEPT > latest).map((t) => this.tableOf(t))
+    const lists = [
+      news.requests,
+      news.deposits,
+      news.refundRequests,
+      news.settled,
+      tables,
+      news.confirmed,
+    ]
+    // Blocks without anything for us are not worth a record: after a restart they are read again.
+    if (news.mode === null && lists.every((list) => list.length === 0)) return
+    await this.submit({ kind: 'l1', seen: { ...news, tables, nextBlock: nextBlock ?? 0 } })
+  }
+
+  private tableOf(posted: L1Table): TablePosted {
     const table = this.options.tableByRoot(posted.root)
     if (table === undefined || table.root !== posted.root)
       throw new Error(`table ${posted.number} is posted but its rows are not known here`)
-    this.table = table
-    this.tableNumber = posted.number
+    return { number: posted.number, root: table.root, flags: table.flags, rows: table.rows }
   }
 
   /** A member shows its view key and gets the countersignature for its registration on L1. */
   async countersign(l1Owner: string, key: Point, viewKey: bigint): Promise<string> {
     const hash = viewKeyHash(viewKey)
-    this.shownViewKeys.set(hash, viewKey)
+    // Anybody may ask, again and again; what is known needs no record.
+    if (!this.core.knowsViewKey(hash)) await this.submit({ kind: 'viewKey', viewKey })
     return this.l1.countersign({ l1Owner, ownerX: key.x, ownerY: key.y, viewKeyHash: hash })
   }
 
-  showDeposit(account: number, secret: bigint): void {
-    this.openings.set(depositCommitment(account, secret), { account, secret })
-  }
-
-  private credits(): readonly Credit[] {
-    return [...this.deposits.values()].flatMap((d) => {
-      const opening = this.openings.get(d.commitment)
-      return opening === undefined
-        ? []
-        : [{ id: d.id, commitment: d.commitment, token: d.token, amount: d.amount, ...opening }]
-    })
+  async showDeposit(account: number, secret: bigint): Promise<void> {
+    if (this.core.knowsOpening(depositCommitment(account, secret))) return
+    await this.submit({ kind: 'opening', account, secret })
   }
 
   /** One batch, from choice to L1. Null when there is nothing to settle. */
   async runBatch(): Promise<BatchReport | null> {
     await this.watch()
+    if (this.core.open !== null) return this.resume(this.core.open)
     if (this.table === null) return null
-    // The wall clock, as for stamps: L1's next block carries it, while its last one may be old.
-    const context = {
-      domain: this.domain,
-      batchNumber: this.batchNumber + 1n,
-      time: this.conditions().time,
-      fee: this.options.fee,
-      batchNonce: BigInt(`0x${randomBytes(40).toString('hex')}`) % FIELD_MODULUS,
-      table: this.table,
-      settlements: settlementsOf(this.settled),
-    }
-    this.desk.dropOverdue(context.time)
-    const { key, chosen, unprovable } = this.choose(context, await this.servable())
-    // Before the proof: while it is made, the members sign anew. Pages of this batch stand before.
-    for (const { trade, rejection } of unprovable) {
+    const { open, unprovable } = await this.submit({
+      kind: 'batch',
+      shapes: this.options.keys.map(({ shape }) => shape),
+      freeVaults: await this.freeVaults(),
+      nonce: chance(40) % FIELD_MODULUS,
+      salt: chance(40) % FIELD_MODULUS,
+      seed: randomBytes(32),
+    })
+    for (const { rejection } of unprovable)
       this.options.log(`a page cannot settle (${rejection.rule}): its sides sign anew without it`)
-      this.desk.drop(trade, rejection, context.time)
-    }
-    if (chosen === null) return null
-    return this.settle(key, chosen)
+    return open === null ? null : this.settle(open)
   }
 
-  /** The queue as it can be served now. What a forced exit may take changes with batches only. */
-  private servable(): Promise<readonly L1Request[]> {
-    return Promise.all(
-      this.requests.map(async (request) =>
-        request.kind === 'forcedExit'
-          ? { ...request, freeVault: await this.l1.freeVault(request.token) }
-          : request,
+  /** What a forced exit may take changes with batches only: of those there is one at a time. */
+  private async freeVaults(): Promise<ReadonlyMap<number, bigint>> {
+    const tokens = new Set(
+      this.core.requests.flatMap((r) => (r.kind === 'forcedExit' ? [r.token] : [])),
+    )
+    return new Map(
+      await Promise.all(
+        [...tokens].map(async (token) => [token, await this.l1.freeVault(token)] as const),
       ),
     )
   }
 
-  /**
-   * In the first shape; in the entry shape, which is proven sooner, if that holds all of it. The
-   * shape of a batch tells an outsider that no page was in it: only where registrations, which are
-   * public, are what it is about.
-   */
-  private choose(
-    context: BatchContext,
-    requests: readonly L1Request[],
-  ): Choice & { readonly key: ShapeKey } {
-    const waiting = { requests, credits: this.credits() }
-    const random = this.options.randomBelow ?? ((bound: number) => randomInt(bound))
-    const choose = (key: ShapeKey) => ({
-      key,
-      ...chooseBatch(this.ledger, waiting, key.shape, context, random),
-    })
-    const [key, ...others] = this.options.keys
-    if (key === undefined) throw new Error('house: no shape is configured')
-    const usual = choose(key)
-    const entry = others.find(({ shape }) => shape.name === ENTRY_SHAPE)
-    const { plan } = usual.chosen ?? {}
-    if (entry === undefined || plan === undefined || plan.requests.length === 0) return usual
-    if ([...this.ledger.pending.values()].some((pages) => pages.length > 0)) return usual
-    const quick = choose(entry)
-    const isAll =
-      quick.chosen?.plan.requests.length === plan.requests.length &&
-      quick.chosen.plan.credits.length === plan.credits.length
-    return isAll ? quick : usual
+  /** After a restart, or an answer of L1 that never came: the same batch, or what became of it. */
+  private async resume(open: OpenBatch): Promise<BatchReport> {
+    const number = open.plan.context.batchNumber
+    const root = await this.l1.rootOf(number)
+    if (root === null) return this.settle(open)
+    const { newRoot, words } = this.build(open)
+    if (root === newRoot) return this.accepted(open, root, 0n, words.length)
+    // Not worth a record: the journal must stay one that can be replayed.
+    const error = new Diverged(
+      `L1 has root ${root} for batch ${number}; the journal makes it ${newRoot}`,
+    )
+    this.options.onFatal?.(error)
+    throw error
   }
 
-  private async settle(key: ShapeKey, { plan, trace }: Chosen): Promise<BatchReport> {
-    const { shape } = key
-    const salt = BigInt(`0x${randomBytes(40).toString('hex')}`) % FIELD_MODULUS
-    const tableNumber = this.tableNumber
-    const built = buildBatch(
-      shape,
-      trace,
-      this.ledger.tree,
-      {
-        tableNumber,
-        confirmedTableRoot: plan.context.table.root,
-        accountCountBefore: this.accountCount,
-      },
-      salt,
-    )
+  private build(open: OpenBatch): BuiltBatch {
+    const { shape, trace, salt, tableNumber, confirmedTableRoot, accountCountBefore } = open
+    const view = { tableNumber, confirmedTableRoot, accountCountBefore }
+    return buildBatch(shape, trace, this.ledger.tree, view, salt)
+  }
+
+  private async settle(open: OpenBatch): Promise<BatchReport> {
+    const { plan, trace, shape } = open
+    const number = plan.context.batchNumber
+    const key = this.options.keys.find((k) => k.shape.name === shape.name)
+    if (key === undefined) throw new Error(`batch ${number} needs shape ${shape.name}`)
+    const built = this.build(open)
     const { deployment } = this.options
     const scope = {
       chainId: deployment.chainId,
@@ -231,86 +292,77 @@ export class House {
     }
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const started = performance.now()
-    const proof = await this.options.prove(key, built.finish(x, y))
-    const proveSeconds = (performance.now() - started) / 1000
-    const trades = this.tradesOf(trace, true)
-    const skipped = this.tradesOf(trace, false)
-    const number = this.batchNumber + 1n
-    this.desk.advance(trades, 'proven', number)
+    const proof = await this.options
+      .prove(key, built.finish(x, y))
+      .catch(async (error: unknown) => {
+        // It was never sent, so another batch may take its number, with a nonce of its own.
+        await this.submit({ kind: 'withdrawn', number, reason: 'no proof' })
+        throw error
+      })
+    await this.submit({ kind: 'proven', number, seconds: (performance.now() - started) / 1000 })
+    await this.untilTaken(open)
     const accountsPart = wordLayout(shape).find((part) => part.name === 'accounts')
-    const { gasUsed } = await this.l1.submit({
-      shapeId: deployment.shapeIds.get(shape.name) as bigint,
-      time: plan.context.time,
-      newRoot: built.newRoot,
-      tableNumber,
-      batchNonce: plan.context.batchNonce,
-      requestCount: plan.requests.length,
-      depositIds: plan.credits.map((c) => c.id),
-      withdrawals: trace.payouts,
-      forcedPayments: plan.requests.flatMap(({ kind, account }) =>
-        kind === 'forcedExit'
-          ? [trace.members.find((m) => m.index === account)?.forced?.amount ?? 0n]
-          : [],
-      ),
-      accountWords: built.words.slice(accountsPart?.first),
-      commitment: built.commitment,
-      proof,
-    })
-    this.take(plan, trace)
-    this.desk.advance(trades, 'final', number)
-    this.desk.expire(skipped)
-    const live = trace.pages.filter((u) => u.isLive && u.page.kind === 'trade')
-    const report: BatchReport = {
-      number,
-      shape: shape.name,
-      trades: live.length / 2,
-      proveSeconds,
-      gas: gasUsed,
-      root: built.newRoot,
-      legs:
-        live.reduce((sum, u) => sum + u.page.entries.filter((e) => e.quantity !== 0n).length, 0) /
-        2,
-      pages: trace.pages.filter((u) => u.isLive).length,
-      pageSlots: shape.pages,
-      accounts: trace.members.length,
-      publicBytes: 32 * built.words.length,
+    try {
+      const { gasUsed } = await this.l1.submit({
+        shapeId: deployment.shapeIds.get(shape.name) as bigint,
+        time: plan.context.time,
+        newRoot: built.newRoot,
+        tableNumber: open.tableNumber,
+        batchNonce: plan.context.batchNonce,
+        requestCount: plan.requests.length,
+        depositIds: plan.credits.map((c) => c.id),
+        withdrawals: trace.payouts,
+        forcedPayments: plan.requests.flatMap(({ kind, account }) =>
+          kind === 'forcedExit'
+            ? [trace.members.find((m) => m.index === account)?.forced?.amount ?? 0n]
+            : [],
+        ),
+        accountWords: built.words.slice(accountsPart?.first),
+        commitment: built.commitment,
+        proof,
+      })
+      return await this.accepted(open, built.newRoot, gasUsed, built.words.length)
+    } catch (error) {
+      // Only the contract's own word ends a batch: any other error may hide that it was accepted.
+      if (error instanceof BatchRefused && (await this.l1.rootOf(number)) === null)
+        await this.submit({ kind: 'withdrawn', number, reason: error.message })
+      throw error
     }
+  }
+
+  /**
+   * L1 sets the mode of a batch. One that was proven in normal mode waits while the latest table is
+   * indicative; one that cannot be taken any more is built again from the same pages.
+   */
+  private async untilTaken({ plan, tableNumber }: OpenBatch): Promise<void> {
+    const { batchNumber: number, mode = 'normal' } = plan.context
+    for (;;) {
+      await this.watch()
+      if (this.mode === mode) return
+      if (mode !== 'normal' || !this.core.isCurrent(tableNumber)) {
+        const reason = `the batch of table ${tableNumber} must be built again: L1 went on`
+        await this.submit({ kind: 'withdrawn', number, reason })
+        throw new Error(reason)
+      }
+      await new Promise((resolve) => setTimeout(resolve, WATCH_MILLISECONDS))
+    }
+  }
+
+  private async accepted(
+    open: OpenBatch,
+    root: bigint,
+    gas: bigint,
+    words: number,
+  ): Promise<BatchReport> {
+    const number = open.plan.context.batchNumber
+    const batch = await this.submit({ kind: 'accepted', number, root, gas })
+    const report = { ...batch, publicBytes: 32 * words }
     this.reports.push(report)
     return report
   }
 
-  /** Names of what the pages of a batch belong to: of the live ones, or of the skipped. */
-  private tradesOf(trace: Chosen['trace'], isLive: boolean): ReadonlySet<string> {
-    const pages = trace.pages.filter((use) => use.isLive === isLive).map(({ page }) => page)
-    return new Set(
-      pages.flatMap((page) =>
-        this.ledger.pendingOf(page.account).flatMap((p) => (p.page === page ? [p.trade] : [])),
-      ),
-    )
-  }
-
-  private take(plan: Chosen['plan'], trace: Chosen['trace']): void {
-    this.batchNumber = plan.context.batchNumber
-    this.lastTime = plan.context.time
-    this.ledger.settle(trace)
-    for (const request of plan.requests)
-      if (request.kind !== 'forcedExit')
-        this.ledger.ownerKeys.set(request.account, timesEight(request.key))
-    for (const { index, run, after } of trace.members) {
-      if (run?.rotation === undefined) continue
-      // The page may have been skipped: the leaf says which key counts.
-      const key = timesEight(run.rotation.key)
-      if (ownerKeyHash(key) === after.ownerKeyHash) this.ledger.ownerKeys.set(index, key)
-    }
-    this.requests = this.requests.slice(plan.requests.length)
-    this.accountCount += BigInt(plan.requests.filter((r) => r.kind === 'register').length)
-    for (const credit of plan.credits) {
-      this.deposits.delete(credit.id)
-      this.openings.delete(credit.commitment)
-    }
-  }
-
-  close(): void {
+  async close(): Promise<void> {
     this.l1.close()
+    await this.journal.close()
   }
 }

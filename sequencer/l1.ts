@@ -9,6 +9,7 @@ import {
   JsonRpcProvider,
   keccak256,
   NonceManager,
+  toUtf8Bytes,
   Wallet,
   type EventLog,
   type InterfaceAbi,
@@ -61,6 +62,21 @@ export async function untilAnswering(rpcUrl: string, seconds: number): Promise<v
   }
 }
 
+/** Throws unless this is the chain that has the contract: a new chain at the same URL has nothing. */
+export async function requireContract(
+  rpcUrl: string,
+  { contract, chainId }: { readonly contract: string; readonly chainId: bigint },
+): Promise<void> {
+  const provider = connectTo(rpcUrl)
+  try {
+    const { chainId: found } = await provider.getNetwork()
+    if (found === chainId && (await provider.getCode(contract)) !== '0x') return
+    throw new Error(`L1 must have the house at ${contract} on chain ${chainId}; this one has not`)
+  } finally {
+    provider.destroy()
+  }
+}
+
 export function addressOfKey(key: string): string {
   return new Wallet(key).address
 }
@@ -92,6 +108,11 @@ export async function deployContract(
   }
 }
 
+/** A role of the contract as its access control names it. */
+export function roleNamed(name: string): string {
+  return keccak256(toUtf8Bytes(name))
+}
+
 /** The first word of every batch: it ties a statement to one chain and one contract. */
 export function domainOf(chainId: bigint, contract: string): bigint {
   const words = AbiCoder.defaultAbiCoder().encode(['uint256', 'address'], [chainId, contract])
@@ -113,8 +134,17 @@ export type L1News = {
   readonly deposits: readonly L1Deposit[]
   readonly refundRequests: readonly bigint[]
   readonly settled: readonly Row[]
-  readonly latestTable: L1Table | null
+  /** Posted, whether confirmed or not. */
+  readonly tables: readonly L1Table[]
+  /** Numbers of tables that were confirmed. */
+  readonly confirmed: readonly bigint[]
+  /** What the admin has set the mode to; null if nothing. */
+  readonly mode: bigint | null
+  /** The first block that was not looked at. */
+  readonly nextBlock?: number
 }
+/** The contract's own word that it does not take a batch. */
+export class BatchRefused extends Error {}
 export type Submission = {
   readonly shapeId: bigint
   readonly time: bigint
@@ -183,6 +213,18 @@ export class SequencerL1 {
     return this.wallet.address
   }
 
+  /** Goes on from the first block that an earlier run has not looked at. */
+  resumeAt(block: number): void {
+    this.nextBlock = block
+  }
+
+  /** The root after a batch that L1 has accepted, or null. */
+  async rootOf(number: bigint): Promise<bigint | null> {
+    const last = (await this.contract.getFunction('batchNumber')()) as bigint
+    if (number > last) return null
+    return (await this.contract.getFunction('roots')(number)) as bigint
+  }
+
   async news(): Promise<L1News> {
     const head = await this.provider.getBlockNumber()
     const empty: L1News = {
@@ -190,15 +232,18 @@ export class SequencerL1 {
       deposits: [],
       refundRequests: [],
       settled: [],
-      latestTable: null,
+      tables: [],
+      confirmed: [],
+      mode: null,
     }
     if (head < this.nextBlock) return empty
     const logs = await this.contract.queryFilter('*', this.nextBlock, head)
-    this.nextBlock = head + 1
+    const nextBlock = head + 1
+    this.nextBlock = nextBlock
     const named = (name: string): EventLog[] =>
       logs.filter((log): log is EventLog => 'eventName' in log && log.eventName === name)
-    const table = named('TablePosted').at(-1)
     return {
+      nextBlock,
       requests: named('RequestQueued').map(({ args }) => requestOf(args)),
       deposits: named('Deposited').map(({ args }) => ({
         id: args['id'] as bigint,
@@ -213,14 +258,13 @@ export class SequencerL1 {
           settledRow(Number(id), values[i] as bigint),
         )
       }),
-      latestTable:
-        table === undefined
-          ? null
-          : {
-              number: table.args['number'] as bigint,
-              root: table.args['root'] as bigint,
-              time: table.args['time'] as bigint,
-            },
+      tables: named('TablePosted').map(({ args }) => ({
+        number: args['number'] as bigint,
+        root: args['root'] as bigint,
+        time: args['time'] as bigint,
+      })),
+      confirmed: named('TableConfirmed').map(({ args }) => args['number'] as bigint),
+      mode: (named('ModeSet').at(-1)?.args['mode'] as bigint | undefined) ?? null,
     }
   }
 
@@ -287,9 +331,8 @@ export class SequencerL1 {
       const data = (error as { data?: string }).data
       const parsed = typeof data === 'string' ? this.contract.interface.parseError(data) : null
       if (parsed === null) throw error
-      throw new Error(`L1 refused the batch: ${parsed.name}(${parsed.args.join(', ')})`, {
-        cause: error,
-      })
+      const words = `${parsed.name}(${parsed.args.join(', ')})`
+      throw new BatchRefused(`L1 refused the batch: ${words}`, { cause: error })
     }
   }
 

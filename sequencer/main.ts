@@ -9,9 +9,19 @@ import { tableOf, type Row, type Table } from '../circuits/table.ts'
 import { developmentKeyOf, shapeNamed, type ShapeKey } from '../prover/artifacts.ts'
 import { readR1csInfo } from '../prover/groth16.ts'
 import { serve } from './api.ts'
-import { compileVerifiers, deploy, FORGE_FLAG } from './deploy.ts'
+import { compileVerifiers, deploy, FORGE_FLAG, type Deployment } from './deploy.ts'
 import { House } from './house.ts'
-import { addressOfKey, domainOf, senderOf, SequencerL1, untilAnswering } from './l1.ts'
+import { MemoryJournal } from './journal/journal.ts'
+import { openJournal } from './journal/open.ts'
+import { deploymentOf, readGenesis } from './journal/replay.ts'
+import {
+  addressOfKey,
+  domainOf,
+  requireContract,
+  senderOf,
+  SequencerL1,
+  untilAnswering,
+} from './l1.ts'
 import { BatchProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
 import { stringify } from './wire.ts'
@@ -21,9 +31,13 @@ type Configuration = {
   readonly port: number
   readonly tables: string
   readonly shapes: readonly string[]
-  readonly oracle: string
+  /** Who posts tables; null: a TableOracle of its own. */
+  readonly oracle: string | null
   /** Micro-dollars per page. */
   readonly fee: string
+  /** A directory or the URL of a PostgreSQL; without it nothing outlives the process. */
+  readonly journal?: string
+  readonly journalKeyFile?: string
 }
 export type Command = { readonly id: number; readonly command: 'batch' | 'stop' }
 
@@ -61,24 +75,29 @@ const operatorKey = secret('OPERATOR_KEY')
 const adminKey = secret('ADMIN_KEY')
 const feeAccountViewKey = BigInt(secret('FEE_ACCOUNT_VIEW_KEY')) % FIELD_MODULUS
 
+const journalKey = process.env['CLOISTER_JOURNAL_KEY']
+delete process.env['CLOISTER_JOURNAL_KEY']
+
 const keys: ShapeKey[] = []
 for (const name of configuration.shapes) keys.push(await developmentKeyOf(shapeNamed(name), log))
-log('compiling the contracts (solc)')
-contractsOf()
-const verifiers = await compileVerifiers(keys)
 await untilAnswering(configuration.rpcUrl, 60)
-const admin = senderOf(configuration.rpcUrl, adminKey)
-const deployment = await deploy({
-  admin: admin.sender,
-  operator: addressOfKey(operatorKey),
-  oracle: configuration.oracle,
-  verifiers,
-  feeAccountViewKey,
-  fee: BigInt(configuration.fee),
-  refundDelaySeconds: 172_800n,
-  letAnybodyForgeProofs: process.env[FORGE_FLAG] === '1',
-})
-admin.close()
+const journal =
+  configuration.journal === undefined
+    ? new MemoryJournal()
+    : await openJournal({
+        journal: configuration.journal,
+        log,
+        ...(journalKey === undefined ? {} : { key: journalKey }),
+        ...(configuration.journalKeyFile === undefined
+          ? {}
+          : { keyFile: configuration.journalKeyFile }),
+      })
+const genesis = await readGenesis(journal)
+const deployment = genesis === null ? await deployHouse() : deploymentOf(genesis)
+if (genesis !== null) {
+  await requireContract(configuration.rpcUrl, genesis)
+  log(`the house of the journal, at ${genesis.contract}: nothing is deployed`)
+}
 const [usual] = keys
 if (usual === undefined) throw new Error('no shape is configured')
 const prover = new BatchProver(usual)
@@ -93,7 +112,15 @@ const house = new House({
   fee: BigInt(configuration.fee),
   tableByRoot: (root) => tableFrom(configuration.tables, root),
   log,
+  journal,
+  onFatal: (error) => {
+    // What is in memory may be used no more; whoever starts this process starts it again.
+    log(`the house stops: ${error.message}`)
+    process.exit(70)
+  },
 })
+await house.open()
+await house.meetL1()
 // The process of the first proof loads its libraries while the members register.
 prover.prepare(keys.at(-1) ?? usual)
 const app = await serve(house, configuration.port)
@@ -103,6 +130,7 @@ say({
   ready: true,
   url: `http://127.0.0.1:${port}`,
   contract: deployment.contract,
+  oracle: deployment.oracle,
   token: deployment.token,
   shapes: keys.map((k) => ({
     name: k.shape.name,
@@ -110,13 +138,40 @@ say({
   })),
 })
 
+/** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
+const WATCH_MILLISECONDS = 500
+setInterval(() => {
+  house.watch().catch((error: unknown) => {
+    log(`L1 could not be read: ${error instanceof Error ? error.message : String(error)}`)
+  })
+}, WATCH_MILLISECONDS).unref()
+
+async function deployHouse(): Promise<Deployment> {
+  log('compiling the contracts (solc)')
+  contractsOf()
+  const verifiers = await compileVerifiers(keys)
+  const admin = senderOf(configuration.rpcUrl, adminKey)
+  const deployed = await deploy({
+    admin: admin.sender,
+    operator: addressOfKey(operatorKey),
+    oracle: configuration.oracle,
+    verifiers,
+    feeAccountViewKey,
+    fee: BigInt(configuration.fee),
+    refundDelaySeconds: 172_800n,
+    letAnybodyForgeProofs: process.env[FORGE_FLAG] === '1',
+  })
+  admin.close()
+  return deployed
+}
+
 /** Batches one after the other: the next is built on the root of the last. */
 let turn: Promise<unknown> = Promise.resolve()
 process.on('message', (message: Command) => {
   turn = turn.then(async () => {
     if (message.command === 'stop') {
       await app.close()
-      house.close()
+      await house.close()
       prover.close()
       process.exit(0)
     }

@@ -54,6 +54,14 @@ export class Resigning {
     return this.unaware.has(account) || this.ledger.unsignedOf(account).length > 0
   }
 
+  /** Whether a look at its journal would be news to the owner. */
+  isUnaware(account: number): boolean {
+    return this.unaware.has(account)
+  }
+  get state() {
+    return { since: this.since, unaware: this.unaware }
+  }
+
   /** Trades of accounts that were asked too long ago. */
   overdue(time: bigint): readonly string[] {
     return [...this.since].flatMap(([account, asked]) =>

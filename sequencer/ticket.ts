@@ -19,13 +19,17 @@ export type Ticket = {
   readonly sides: Map<number, SignedPage>
   /** The head of each side after its page, once both are admitted. */
   readonly heads: Map<number, bigint>
+  /** Made when they are asked for, from head and time: the same each time. */
   readonly receipts: Map<number, Receipt>
+  /** Seconds at which both pages were admitted. */
+  admittedAt: bigint
   batch: bigint | null
 }
 /** The operator's signature under an admitted head; `time` in seconds. */
 export type Receipt = { readonly head: bigint; readonly time: number; readonly signature: string }
 export type Refusal = { readonly refused: RuleName; readonly detail: string }
-export type Admitted = { readonly head: bigint; readonly complete: boolean }
+/** `time`: seconds of the admission, as the receipt has it. */
+export type Admitted = { readonly head: bigint; readonly complete: boolean; readonly time: bigint }
 
 /** Error texts never say which side's margin failed: the detail stays with the account it is about. */
 export function tell(rejection: Rejection, asker: number): Refusal {

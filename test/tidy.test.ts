@@ -25,6 +25,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   circomlibjs: ['circuits/poseidon.ts'],
   snarkjs: ['prover/groth16.ts'],
   ethers: ['sequencer/l1.ts', 'oracle/post.ts', 'client/l1/ethers.ts'],
+  postgres: ['sequencer/journal/postgres-journal.ts'],
   merkletreejs: ['client/l1/withdrawals.ts'],
   fastify: ['sequencer/api.ts'],
   commander: ['client/cli/main.ts'],

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Interface } from '../l1/ethers.ts'
 import { RULES, type RuleName } from '../../circuits/rules.ts'
+import { FUNDING_RULES, type FundingRule } from '../perpetual.ts'
 import { ROOT } from './root.ts'
 
 export type ExitCode = 0 | 1 | 2
@@ -12,9 +13,9 @@ export class Undone extends Error {}
 
 /** A rule of the house forbids it: exit code 1. */
 export class RefusedByRule extends Error {
-  readonly rule: RuleName
-  constructor(rule: RuleName, detail = '') {
-    super(`${rule}: ${RULES[rule]}${detail === '' ? '' : ` (${detail})`}`)
+  readonly rule: RuleName | FundingRule
+  constructor(rule: RuleName | FundingRule, detail = '') {
+    super(`${rule}: ${{ ...RULES, ...FUNDING_RULES }[rule]}${detail === '' ? '' : ` (${detail})`}`)
     this.rule = rule
   }
 }

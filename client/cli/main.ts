@@ -6,6 +6,7 @@ import { addCircuits } from './circuits.ts'
 import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
+import { journalCommand } from './journal.ts'
 import { riskCommand } from './risk.ts'
 import { addOracle } from './oracle.ts'
 import { addDisclose, addRebuild } from './l1-commands.ts'
@@ -88,6 +89,7 @@ function programOf(
   addDisclose(program, commonOf, run)
   addCeremony(program, commonOf, run)
   addCircuits(program, commonOf, run)
+  journalCommand(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')

@@ -2,6 +2,7 @@
 import { ownerKeyHash } from '../../circuits/account.ts'
 import { JournalError } from '../journal.ts'
 import { memberKeys } from '../keys.ts'
+import { readFundingTables } from '../l1/oracle-tables.ts'
 import { MemberL1 } from '../l1/member-l1.ts'
 import { Member, type Outcome } from '../member.ts'
 import { findHouse, type Common, type House } from './day.ts'
@@ -34,6 +35,7 @@ export class Session {
       record: { account: stored.account, deposits: stored.deposits },
       journalPath: store.journalPath,
       save: ({ account, deposits }) => store.save({ account, deposits }),
+      fundingTables: async () => readFundingTables(house.rpcUrl, house.status.contract),
     })
   }
 

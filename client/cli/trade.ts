@@ -4,6 +4,7 @@ import { documentHash } from '../../circuits/document.ts'
 import { stampSeconds } from '../../circuits/page.ts'
 import type { Refused, TicketView } from '../api.ts'
 import { isRefused } from '../member.ts'
+import type { FundingRule } from '../perpetual.ts'
 import { until, type Common, type Result } from './day.ts'
 import { RefusedByRule, Undone } from './failures.ts'
 import { asMember, lookingAs, type Session } from './session.ts'
@@ -18,7 +19,7 @@ export type Outcome = {
   readonly id: string
   readonly clientId: string
   readonly state: 'accepted' | 'refused' | 'stale' | 'not agreed'
-  readonly rule: TicketView['refused']
+  readonly rule: TicketView['refused'] | FundingRule
 }
 
 const termsOf = ({ counterparty, payload, entries }: TicketView): Terms => ({

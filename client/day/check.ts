@@ -1,5 +1,5 @@
 /** What a member checks at the end of the day: its leaf against the root on L1, its worth in every world. */
-import { worthOf, tableOf, rowLookup, settlementsOf } from '../../circuits/table.ts'
+import { rowLookup, settledRow, settlementsOf, tableOf, worthOf } from '../../circuits/table.ts'
 import type { HouseStatus } from '../api.ts'
 import { rebuild } from '../l1/rebuild.ts'
 import type { Member } from '../member.ts'
@@ -32,7 +32,8 @@ export async function checkMember(member: Member, house: HouseStatus): Promise<M
   const onL1 = rebuilt.tables.at(-1)
   if (onL1 === undefined || onL1.root !== table.root)
     throw new Error('the table that the house serves is not the one on L1')
-  const worth = worthOf(account, rowLookup(table, settlementsOf([])))
+  const settled = [...rebuilt.settlements].map(([id, value]) => settledRow(id, value))
+  const worth = worthOf(account, rowLookup(table, settlementsOf(settled)))
   if (typeof worth === 'number') throw new Error(`instrument ${worth} is held and not in the table`)
   return {
     account: member.account,

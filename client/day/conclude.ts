@@ -1,24 +1,45 @@
 /** What a day amounts to: recomputed from L1 and from leaves that their owners opened, never from the sequencer's word. */
 import type { BatchReport } from '../api.ts'
 import { footprintOf } from '../l1/footprint.ts'
-import { rebuild } from '../l1/rebuild.ts'
+import { readFundingTables, type FundingTables } from '../l1/oracle-tables.ts'
+import { rebuild, type Rebuilt } from '../l1/rebuild.ts'
 import { vaultOf } from '../l1/ledger.ts'
 import type { DayTrade } from './csv.ts'
 import type { MemberCheck } from './check.ts'
+import { PERPETUAL } from './instruments.ts'
+import {
+  fundingIntervals,
+  positionsIn,
+  sumOf,
+  type Expiry,
+  type FundingInterval,
+} from './lifecycle.ts'
+
+export type RoundResult = {
+  readonly trade: string
+  readonly outcome: {
+    readonly state: string
+    readonly rule: string | null
+    /** A client refused, whatever the house made of it. */
+    readonly isOwnWord?: boolean
+  }
+}
+/** A withdrawal that was claimed on L1, in micro-dollars. */
+export type Claim = { readonly name: string; readonly expected: bigint; readonly received: bigint }
 
 export type Facts = {
   readonly rpcUrl: string
   readonly contract: string
   readonly trades: readonly DayTrade[]
-  readonly results: readonly {
-    readonly trade: string
-    readonly outcome: { readonly state: string; readonly rule: string | null }
-  }[]
+  readonly results: readonly RoundResult[]
   readonly batches: readonly BatchReport[]
   readonly checks: readonly MemberCheck[]
   readonly names: readonly string[]
-  readonly received: bigint
-  readonly expectedReceived: bigint
+  readonly claims: readonly Claim[]
+  /** What expired, as the oracle settled it. */
+  readonly settled: readonly { readonly id: number; readonly value: bigint }[]
+  /** Who withdrew the proceeds of the option. */
+  readonly winner: string
   readonly constraints: number
   readonly seconds: number
 }
@@ -27,6 +48,8 @@ export type Conclusion = {
   readonly failures: readonly string[]
   readonly outsiderBytes: { readonly commitments: number; readonly ciphertext: number }
   readonly feesCollected: bigint
+  readonly expiries: readonly Expiry[]
+  readonly intervals: readonly FundingInterval[]
   readonly line: {
     readonly batches: number
     readonly trades: number
@@ -34,6 +57,9 @@ export type Conclusion = {
     readonly l1Root: string
     readonly clientRoot: string
     readonly conserved: boolean
+    /** Instruments that were settled, and dollars of funding that changed hands. */
+    readonly settled: number
+    readonly funding: number
     readonly seconds: number
   }
 }
@@ -53,7 +79,8 @@ export async function conclude(facts: Facts): Promise<Conclusion> {
     hold(check.root === clientRoot, `account ${check.account} sees another root`)
 
   // Every bad trade refused for its own rule, every good one accepted.
-  const outcomes = new Map(facts.results.map((r) => [r.trade, r.outcome]))
+  const inOrder = [...facts.results].sort((a, b) => wordOf(a) - wordOf(b))
+  const outcomes = new Map(inOrder.map((r) => [r.trade, r.outcome]))
   for (const trade of facts.trades) {
     const outcome = outcomes.get(trade.tradeId)
     const met =
@@ -70,7 +97,10 @@ export async function conclude(facts: Facts): Promise<Conclusion> {
     proven === facts.trades.filter((t) => t.expect === 'settle').length,
     'not every accepted trade was proven',
   )
-  hold(facts.received === facts.expectedReceived, 'the withdrawal did not arrive')
+  for (const { name, expected, received } of facts.claims)
+    hold(expected > 0n && received === expected, `the withdrawal of ${name} did not arrive`)
+  const quotes = await readFundingTables(facts.rpcUrl, facts.contract)
+  const { expiries, intervals } = lifecycleOf(facts, rebuilt, quotes, hold)
 
   // Conservation: vault = balances + unconsumed deposits + unclaimed withdrawals, instruments sum to zero.
   const totals = rebuilt.totals.get(1)
@@ -99,6 +129,8 @@ export async function conclude(facts: Facts): Promise<Conclusion> {
     facts,
     failures,
     feesCollected: fees,
+    expiries,
+    intervals,
     outsiderBytes: { commitments: total.commitmentBytes, ciphertext: total.cipherBytes },
     line: {
       batches: rebuilt.batches.length,
@@ -107,7 +139,47 @@ export async function conclude(facts: Facts): Promise<Conclusion> {
       l1Root,
       clientRoot,
       conserved,
+      settled: expiries.length,
+      funding: Number(sumOf(intervals.map(paidIn))) / 1e6,
       seconds: Math.round(facts.seconds),
     },
   }
+}
+
+const wordOf = ({ outcome }: RoundResult): number => (outcome.isOwnWord === true ? 1 : 0)
+
+/** Micro-dollars that one side paid the other. */
+function paidIn({ flows }: FundingInterval): bigint {
+  return sumOf([...flows.values()].map((flow) => (flow > 0n ? flow : 0n)))
+}
+
+/** Expiry and funding: what was paid out and what changed hands sums to zero over all members. */
+function lifecycleOf(
+  facts: Facts,
+  rebuilt: Rebuilt,
+  quotes: FundingTables,
+  hold: (holds: boolean, what: string) => boolean,
+): Pick<Conclusion, 'expiries' | 'intervals'> {
+  const settled = facts.trades.filter((trade) => trade.expect === 'settle')
+  const expiries = facts.settled.map(({ id, value }): Expiry => {
+    const lots = positionsIn(settled, id)
+    hold(rebuilt.settlements.get(id) === value, `the register on L1 has another value of ${id}`)
+    hold(
+      facts.checks.every(({ balances }) => balances.every((balance) => balance.id !== id)),
+      `instrument ${id} is settled and still held`,
+    )
+    hold(sumOf([...lots.values()].map((q) => q * value)) === 0n, `the expiry of ${id} made money`)
+    return { id, value, lots }
+  })
+  const held = positionsIn(settled, PERPETUAL)
+  facts.checks.forEach(({ balances }, i) => {
+    const found = BigInt(balances.find(({ id }) => id === PERPETUAL)?.quantity ?? 0)
+    const name = facts.names[i] ?? ''
+    hold(found === (held.get(name) ?? 0n), `${name} has another position in the perpetual`)
+  })
+  const intervals = fundingIntervals(settled, quotes)
+  hold(intervals.length > 0 && held.size > 0, 'no funding was seen')
+  for (const { to, flows } of intervals)
+    hold(sumOf(flows.values()) === 0n, `the funding of table ${to} does not sum to zero`)
+  return { expiries, intervals }
 }

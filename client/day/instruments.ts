@@ -16,6 +16,10 @@ export const INSTRUMENT_NAMES: Readonly<Record<string, number>> = {
   'ETH-27MAR20-120-P': 1035,
   'ETH-27MAR20-160-P': 1036,
   'ETH-27MAR20-160-C': 1037,
+  'BTC-PERP': 1038,
 }
-/** Candle of the day whose close is the mark of rounds 1 to 4. */
+/** Candle of the day whose close is the mark of rounds 1 to 4; the later ones trade on the last. */
 export const ROUND_TABLES: readonly number[] = [0, 1, 2, 5]
+/** What expires on the morning after, and is settled in the register. */
+export const EXPIRING_OPTION = 1029
+export const PERPETUAL = 1038

@@ -7,9 +7,13 @@ import { HouseApi, HouseError, type HouseStatus, type TicketView } from '../api.
 import { memberKeys, Seed } from '../keys.ts'
 import { isRefused, Member, type Outcome } from '../member.ts'
 import { MemberL1 } from '../l1/member-l1.ts'
+import { readFundingTables, type FundingTables } from '../l1/oracle-tables.ts'
+import { rebuild } from '../l1/rebuild.ts'
+import type { FundingTerms } from '../perpetual.ts'
 import { badPage, badSigning } from './attacks.ts'
 import { parseDayTrades, type DayTrade } from './csv.ts'
 import { checkMember } from './check.ts'
+import { shownDocument, showDocument } from './documents.ts'
 
 export type MemberCommand =
   | { readonly id: number; readonly command: 'register' }
@@ -21,23 +25,13 @@ export type MemberCommand =
       readonly directory: Record<string, number>
     }
   | { readonly id: number; readonly command: 'withdraw'; readonly amount: string }
-  | {
-      readonly id: number
-      readonly command: 'claim'
-      readonly batch: string
-      readonly slot: number
-      readonly withdrawals: readonly { token: number; amount: string; to: string }[]
-    }
-  | { readonly id: number; readonly command: 'check' }
+  | { readonly id: number; readonly command: 'holding'; readonly instrument: number }
+  | { readonly id: number; readonly command: 'claim' | 'check' }
   | { readonly id: number; readonly command: 'stop' }
 
-const [name, houseUrl, csvPath, instrumentsJson, journalPath] = process.argv.slice(2) as [
-  string,
-  string,
-  string,
-  string,
-  string,
-]
+const [name, houseUrl, csvPath, instrumentsJson, journalPath, documents] = process.argv.slice(
+  2,
+) as [string, string, string, string, string, string]
 const seed = new Seed(Buffer.from(process.env['MEMBER_SEED'] ?? '', 'hex'))
 const l1Key = process.env['MEMBER_L1_KEY'] ?? ''
 delete process.env['MEMBER_SEED']
@@ -53,6 +47,7 @@ const member = await new Member({
   keys: memberKeys(seed, name),
   record: { account: null, deposits: 0 },
   journalPath,
+  fundingTables: () => readFundingTables(house.rpcUrl, house.contract),
 }).connect()
 const trades = parseDayTrades(readFileSync(csvPath, 'utf8'))
 
@@ -70,21 +65,40 @@ async function untilOpen(): Promise<HouseStatus> {
 
 const idOf = (instrument: string): number =>
   instruments.get(instrument) ?? Number(instrument.replace(/^ID-/, ''))
-const entriesOf = (trade: DayTrade): readonly Entry[] =>
+/** Funding of each instrument by the latest table on L1, micro-dollars a lot. */
+const fundingOf = ({ perpetuals, tables }: FundingTables, instrument: number): bigint =>
+  perpetuals.has(instrument) ? (tables.at(-1)?.funding.get(instrument) ?? 0n) : 0n
+/** A perpetual is quoted at a price and traded at that less its funding. */
+const entriesOf = (trade: DayTrade, quotes: FundingTables): readonly Entry[] =>
   trade.legs.map((leg) => ({
     instrument: idOf(leg.instrument),
     quantity: leg.quantity,
-    price: leg.price,
+    price: leg.price - fundingOf(quotes, idOf(leg.instrument)),
   }))
-const documentOf = (trade: DayTrade): string =>
-  JSON.stringify({
-    trade: trade.tradeId,
-    buyer: trade.buyer,
-    seller: trade.seller,
-    legs: trade.legs.map((l) => `${l.instrument}:${l.quantity}@${l.price}`),
-  })
 
-type Done = { readonly trade: string; readonly outcome: Outcome }
+const FALSE_FUNDING = 'FundingMustMatchTable'
+/** What both sides sign by its hash: of perpetuals also table, price and funding. */
+function documentOf(trade: DayTrade, quotes: FundingTables): string {
+  const legs = trade.legs.filter((leg) => quotes.perpetuals.has(idOf(leg.instrument)))
+  // The bad trade of the file names another funding, and a price that fits it.
+  const falsity = trade.expect === FALSE_FUNDING ? 1_000_000n : 0n
+  const terms: FundingTerms = {
+    table: quotes.tables.at(-1)?.number ?? 0,
+    perpetuals: legs.map((leg) => {
+      const instrument = idOf(leg.instrument)
+      const funding = fundingOf(quotes, instrument) + falsity
+      return { instrument, price: `${leg.price + falsity}`, funding: `${funding}` }
+    }),
+  }
+  const { tradeId, buyer, seller } = trade
+  const words = trade.legs.map((l) => `${l.instrument}:${l.quantity}@${l.price}`)
+  const all = { trade: tradeId, buyer, seller, legs: words }
+  return JSON.stringify(legs.length === 0 ? all : { ...all, ...terms })
+}
+
+/** `isOwnWord`: this client refused, not the house. */
+type OwnOutcome = Outcome & { readonly isOwnWord?: boolean }
+type Done = { readonly trade: string; readonly outcome: OwnOutcome }
 
 /** Proposes what this member buys, affirms what it sells as the file has it, signs in stamp order. */
 async function playRound(
@@ -92,13 +106,15 @@ async function playRound(
   directory: Record<string, number>,
 ): Promise<readonly Done[]> {
   const mine = trades.filter((t) => t.round === round)
+  // A round trades on one table, which was posted before it.
+  const quotes = await readFundingTables(house.rpcUrl, house.contract)
   const outcomes = new Map<string, Done>()
-  const finish = (trade: DayTrade, outcome: Outcome): void => {
+  const finish = (trade: DayTrade, outcome: OwnOutcome): void => {
     outcomes.set(trade.tradeId, { trade: trade.tradeId, outcome })
   }
   const buying = mine.filter((t) => t.buyer === name)
   for (const trade of buying) {
-    const [leg] = entriesOf(trade)
+    const [leg] = entriesOf(trade, quotes)
     if (trade.expect !== 'settle' && trade.seller === 'HOUSE' && leg !== undefined) {
       const outcome = await badPage(
         trade.expect as RuleName,
@@ -113,11 +129,13 @@ async function playRound(
       }
     }
     const counterparty = trade.seller === 'HOUSE' ? 0 : directory[trade.seller]
+    const document = documentOf(trade, quotes)
+    showDocument(documents, document)
     const made = await member.propose(
       trade.tradeId,
       counterparty ?? 0,
-      entriesOf(trade),
-      documentOf(trade),
+      entriesOf(trade, quotes),
+      document,
     )
     if (isRefused(made))
       finish(trade, { trade: trade.tradeId, state: 'refused', rule: made.refused })
@@ -136,8 +154,10 @@ async function playRound(
       const trade = expected.get(ticket.clientId) as DayTrade
       if (ticket.state === 'refused')
         finish(trade, { trade: trade.tradeId, state: 'refused', rule: ticket.refused })
-      else if (ticket.state === 'proposed' && ticket.role === 'counterparty')
-        await affirm(trade, ticket)
+      else if (ticket.state === 'proposed' && ticket.role === 'counterparty') {
+        const refused = await affirm(trade, ticket, quotes)
+        if (refused !== null) finish(trade, refused)
+      }
     }
     const next = tickets
       .filter((t) => t.state === 'stamped')
@@ -149,20 +169,56 @@ async function playRound(
         trade.buyer === name && trade.expect !== 'settle'
           ? await badSigning(trade.expect as RuleName, member, next)
           : null
-      finish(trade, bad ?? (await member.settleTicket(next)))
+      finish(
+        trade,
+        bad ?? (await member.settleTicket(next, shownDocument(documents, next.payload))),
+      )
     }
   }
+  // Each trade is told by its buyer, but for what this member alone would not sign.
   return [...outcomes.values()].filter(
-    ({ trade }) => trades.find((t) => t.tradeId === trade)?.buyer === name,
+    ({ trade, outcome }) =>
+      outcome.isOwnWord === true || trades.find((t) => t.tradeId === trade)?.buyer === name,
   )
 }
 
-/** Affirms only what the file says: the same instruments, quantities and prices, seen from this side. */
-async function affirm(trade: DayTrade, ticket: TicketView): Promise<void> {
-  const mine = entriesOf(trade).map((e) => `${e.instrument}:${-e.quantity}@${e.price}`)
+/**
+ * Affirms only what the file says: the same instruments, quantities and prices, seen from this side.
+ * Returns what this member itself would not sign.
+ */
+async function affirm(
+  trade: DayTrade,
+  ticket: TicketView,
+  quotes: FundingTables,
+): Promise<OwnOutcome | null> {
+  const document = shownDocument(documents, ticket.payload)
+  const wrong = await member.checkTerms(ticket, document)
+  const mine = entriesOf(trade, quotes).map((e) => `${e.instrument}:${-e.quantity}@${e.price}`)
   const theirs = ticket.entries.map((e) => `${e.instrument}:${e.quantity}@${e.price}`)
-  if (mine.join() === theirs.join()) await api.affirm(ticket.id)
+  const isAgreed = wrong === null && document !== null && mine.join() === theirs.join()
+  if (isAgreed) await api.affirm(ticket.id)
   else await api.reject(ticket.id)
+  if (wrong === null) return null
+  return { trade: trade.tradeId, state: 'refused', rule: wrong.refused, isOwnWord: true }
+}
+
+/** Takes what the last batch with a withdrawal to this member's address has for it. */
+async function claim(): Promise<{ readonly received: string }> {
+  const { withdrawals } = await rebuild(house.rpcUrl, house.contract)
+  const all = [...withdrawals.values()]
+  const own = all.findLast((w) => BigInt(w.to) === BigInt(l1.address) && !w.isClaimed)
+  if (own === undefined) throw new Error('no withdrawal on L1 waits for this member')
+  const before = await l1.tokenBalance()
+  const ofBatch = all.filter((w) => w.batch === own.batch).sort((a, b) => a.slot - b.slot)
+  await l1.claim(ofBatch, own.slot)
+  return { received: ((await l1.tokenBalance()) - before).toString() }
+}
+
+/** Lots of an instrument, by the leaf on L1 that this member opens itself. */
+async function holding(instrument: number): Promise<{ readonly lots: string }> {
+  const account = member.sync(await rebuild(house.rpcUrl, house.contract))
+  const found = account.balances.find(({ id }) => id === instrument)
+  return { lots: (found?.quantity ?? 0n).toString() }
 }
 
 async function run(message: MemberCommand): Promise<unknown> {
@@ -176,20 +232,10 @@ async function run(message: MemberCommand): Promise<unknown> {
       return playRound(message.round, message.directory)
     case 'withdraw':
       return member.withdraw(CASH_ID, BigInt(message.amount), BigInt(l1.address))
-    case 'claim': {
-      const before = await l1.tokenBalance()
-      await l1.claim(
-        message.withdrawals.map((w, slot) => ({
-          batch: BigInt(message.batch),
-          slot,
-          token: w.token,
-          amount: BigInt(w.amount),
-          to: w.to,
-        })),
-        message.slot,
-      )
-      return { received: ((await l1.tokenBalance()) - before).toString() }
-    }
+    case 'holding':
+      return holding(message.instrument)
+    case 'claim':
+      return claim()
     case 'check':
       return checkMember(member, house)
     case 'stop':

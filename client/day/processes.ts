@@ -75,7 +75,14 @@ export class Worker {
   >()
   private nextId = 1
 
-  constructor(name: string, file: string, args: readonly string[], env: Record<string, string>) {
+  /** `onNote` gets what the process says without being asked. */
+  constructor(
+    name: string,
+    file: string,
+    args: readonly string[],
+    env: Record<string, string>,
+    onNote: (line: string) => void = () => {},
+  ) {
     this.name = name
     this.child = keep(
       fork(join(ROOT, file), args, {
@@ -87,7 +94,13 @@ export class Worker {
     )
     this.ready = new Promise((resolve, reject) => {
       this.child.on('message', (text: string) => {
-        const message = JSON.parse(text) as { ready?: boolean; id?: number; error?: string }
+        const message = JSON.parse(text) as {
+          ready?: boolean
+          id?: number
+          error?: string
+          note?: string
+        }
+        if (message.note !== undefined) onNote(message.note)
         if (message.ready === true) resolve(message as Record<string, unknown>)
         const waiter = message.id === undefined ? undefined : this.waiting.get(message.id)
         if (waiter === undefined || message.id === undefined) return
@@ -111,32 +124,4 @@ export class Worker {
       this.child.send({ id, ...command })
     })
   }
-}
-
-/** Runs a TypeScript file to its end. */
-export function runScript(
-  file: string,
-  args: readonly string[],
-  env: Record<string, string>,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = keep(
-      spawn(process.execPath, ['--import', 'tsx', join(ROOT, file), ...args], {
-        cwd: ROOT,
-        env: { ...process.env, ...env },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      }),
-    )
-    let out = ''
-    let complaint = ''
-    child.stdout?.on('data', (data: Buffer) => {
-      out += data.toString()
-    })
-    child.stderr?.on('data', (data: Buffer) => {
-      complaint = (complaint + data.toString()).slice(-2000)
-    })
-    child.once('exit', (code) =>
-      code === 0 ? resolve(out.trim()) : reject(new Error(`${file} failed: ${complaint}`)),
-    )
-  })
 }

@@ -8,10 +8,21 @@ const line = (text = ''): void => {
   process.stdout.write(`${text}\n`)
 }
 
+/** To the micro-dollar, for what must sum to zero. */
+const exact = (micro: bigint): string => {
+  const size = micro < 0n ? -micro : micro
+  const fraction = String(size % 1_000_000n)
+    .padStart(6, '0')
+    .replace(/0{1,4}$/, '')
+  return `${micro < 0n ? '-' : ''}${(size / 1_000_000n).toLocaleString('en')}.${fraction}`
+}
+
 export function printTable({
   facts,
   outsiderBytes,
   feesCollected,
+  expiries,
+  intervals,
   line: summary,
   failures,
 }: Conclusion): void {
@@ -28,6 +39,7 @@ export function printTable({
   )
   for (const trade of facts.trades.filter((t) => t.expect !== 'settle'))
     line(`  ${trade.tradeId.padEnd(5)}${trade.note.padEnd(45)}${trade.expect}`)
+  printLifecycle({ facts, expiries, intervals })
   line(
     `\nWhat an outsider saw: ${outsiderBytes.commitments.toLocaleString('en')} bytes of commitments, ${outsiderBytes.ciphertext.toLocaleString('en')} bytes of ciphertext, and which accounts were touched.`,
   )
@@ -53,4 +65,33 @@ export function printTable({
 
 function nameOf(id: number): string {
   return Object.entries(INSTRUMENT_NAMES).find(([, known]) => known === id)?.[0] ?? `#${id}`
+}
+
+function printLifecycle({
+  facts,
+  expiries,
+  intervals,
+}: Pick<Conclusion, 'facts' | 'expiries' | 'intervals'>): void {
+  line('\nExpired, settled in the register, converted to cash in the last batch:')
+  for (const { id, value, lots } of expiries) {
+    const amounts = [...lots].map(([name, quantity]) => [name, quantity * value] as const)
+    const total = (isWinner: boolean): bigint =>
+      amounts.reduce((sum, [, x]) => (x > 0n === isWinner ? sum + x : sum), 0n)
+    line(
+      `  ${nameOf(id).padEnd(20)}${exact(value).padStart(10)} a lot   longs ${exact(total(true))}   shorts ${exact(total(false))}   sum ${exact(total(true) + total(false))}`,
+    )
+  }
+  const claimed = facts.claims.find(({ name }) => name === facts.winner)
+  line(
+    `  ${facts.winner} withdrew its ${exact(claimed?.received ?? 0n)} of the option and claimed them on L1`,
+  )
+  line('Funding of BTC-PERP, by shifted marks alone (no account has an index):')
+  for (const { from, to, funding, flows } of intervals) {
+    const payer = funding > 0n ? 'longs paid shorts' : 'shorts paid longs'
+    const shares = [...flows].filter(([, flow]) => flow !== 0n)
+    line(
+      `  table ${from} to ${to}   F ${funding > 0n ? '+' : ''}${exact(funding)} a lot   ${payer}: ` +
+        `${shares.map(([name, flow]) => `${name} ${exact(flow)}`).join(', ')}   sum ${exact(shares.reduce((sum, [, x]) => sum + x, 0n))}`,
+    )
+  }
 }

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CASH_ID } from '../../circuits/params.ts'
-import { INSTRUMENT_NAMES, ROUND_TABLES } from './instruments.ts'
+import { EXPIRING_OPTION, INSTRUMENT_NAMES, ROUND_TABLES } from './instruments.ts'
 import { parseDayTrades } from './csv.ts'
 import { developmentAccounts } from './l1-accounts.ts'
 import type { MemberCheck } from './check.ts'
-import { freePort, ROOT, runScript, startL1, stopAll, Worker } from './processes.ts'
-import type { BatchReport } from '../api.ts'
-import { conclude, type Conclusion } from './conclude.ts'
+import { freePort, ROOT, startL1, stopAll, Worker } from './processes.ts'
+import { HouseApi, type BatchReport } from '../api.ts'
+import { conclude, type Claim, type Conclusion, type RoundResult } from './conclude.ts'
 import { printTable } from './report.ts'
 
 const HELP = `cloister day - a day at a clearing house on an embedded L1
@@ -39,12 +39,16 @@ export const MEMBER_NAMES = [
   'ROWAN',
 ] as const
 
-/** Batches of 8, then 32, then the rest: round 2 waits for round 3, the bad trades share the last batch. */
-const SETTLING_ROUNDS: readonly number[] = [1, 3]
+/** Rounds after which a batch is made; what expires over night is traded for the last time in round 4. */
+const SETTLING_ROUNDS: readonly number[] = [2, 4]
+/** Who withdraws collateral, and who its proceeds of the option that expires. */
+const WITHDRAWER = 3
+const WINNER = 1
 
-type RoundResult = {
-  readonly trade: string
-  readonly outcome: { readonly state: string; readonly rule: string | null }
+type PostedStep = {
+  readonly number: number
+  readonly wasIndicative: boolean
+  readonly signatures: number
 }
 const { values: options } = parseArgs({
   options: {
@@ -55,6 +59,18 @@ const { values: options } = parseArgs({
     help: { type: 'boolean', short: 'h' },
   },
 })
+
+type SettledNight = {
+  readonly values: readonly { readonly id: number; readonly value: string }[]
+  readonly table: PostedStep
+}
+const tableInWords = ({ number, wasIndicative, signatures }: PostedStep): string =>
+  `table ${number} posted with ${signatures} of 5 signatures` +
+  (wasIndicative
+    ? '; farther than 5 % from what was confirmed, so 4 of 5 looked again and confirmed it'
+    : '')
+const nameOf = (id: number): string =>
+  Object.entries(INSTRUMENT_NAMES).find(([, known]) => known === id)?.[0] ?? `#${id}`
 
 const started = Date.now()
 const note = (line: string): void => {
@@ -72,7 +88,7 @@ async function day(folder: string): Promise<Conclusion> {
   // Whoever needs it first says why it is not there.
   l1.catch(() => {})
   const accounts = developmentAccounts(3 + MEMBER_NAMES.length)
-  const [admin, operator, oracle] = accounts as [
+  const [admin, operator, collector] = accounts as [
     (typeof accounts)[0],
     (typeof accounts)[0],
     (typeof accounts)[0],
@@ -85,7 +101,7 @@ async function day(folder: string): Promise<Conclusion> {
       port,
       tables,
       shapes: options.shape === 'mini' ? ['mini'] : [options.shape, ENTRY_SHAPE],
-      oracle: oracle.address,
+      oracle: null,
       fee: FEE,
     }),
     OPERATOR_KEY: operator.key,
@@ -104,6 +120,7 @@ async function day(folder: string): Promise<Conclusion> {
           CSV,
           JSON.stringify(INSTRUMENT_NAMES),
           join(folder, `${name}.journal`),
+          join(folder, 'documents'),
         ],
         { MEMBER_SEED: hex(32), MEMBER_L1_KEY: accounts[3 + i]?.key ?? '' },
       ),
@@ -112,16 +129,32 @@ async function day(folder: string): Promise<Conclusion> {
   const house = (await sequencer.ready) as {
     url: string
     contract: string
+    oracle: string
     token: string
     shapes: { name: string; constraints: number }[]
   }
   note(`contracts deployed, house at ${house.url}, contract ${house.contract}`)
-  const post = (step: number): Promise<string> =>
-    runScript(
-      'oracle/post.ts',
-      ['--rpc', rpcUrl, '--contract', house.contract, '--step', String(step), '--tables', tables],
-      { ORACLE_KEY: oracle.key },
-    )
+  note(
+    `only the oracle's contract ${house.oracle} may post tables: 3 of 5 signers speak through it`,
+  )
+  const oracle = new Worker(
+    'oracle',
+    'oracle/day-process.ts',
+    [],
+    {
+      CLOISTER_ORACLE: JSON.stringify({ rpcUrl, oracle: house.oracle, tables }),
+      ADMIN_KEY: admin.key,
+      COLLECTOR_KEY: collector.key,
+    },
+    note,
+  )
+  oracle.ready.catch(() => {})
+  const post = async (step: number): Promise<string> => {
+    await oracle.ready
+    const { result } = await oracle.ask<{ result: PostedStep }>({ command: 'table', step })
+    await untilSeen(house.url, result.number)
+    return tableInWords(result)
+  }
   const firstTable = post(ROUND_TABLES[0] as number)
   await Promise.all(members.map((m) => m.ready))
   note('members connected')
@@ -155,47 +188,61 @@ async function day(folder: string): Promise<Conclusion> {
   await settleAll()
   // From here a batch is proven while the next rounds trade on what the journals already say.
   let settling: Promise<unknown> = Promise.resolve()
-  let tablesSince = 0
   const results: RoundResult[] = []
   const rounds = [...new Set(trades.map((t) => t.round))].sort((a, b) => a - b)
   for (const round of rounds) {
     const isLast = round === rounds.at(-1)
     const step = ROUND_TABLES[round - 1]
     if (step !== undefined && round > 1) {
-      // L1 takes the latest table or the one before: a batch must not fall behind by two.
-      if (tablesSince > 0) await settling
+      // Until a table that moved far is confirmed, L1 takes no batch in normal mode.
+      await settling
       note(await post(step))
-      tablesSince++
     }
     const done = await Promise.all(
       members.map((m) => m.ask<{ result: RoundResult[] }>({ command: 'round', round, directory })),
     )
     const outcomes = done.flatMap((d) => d.result)
     results.push(...outcomes)
-    note(
-      `round ${round}: ${outcomes.filter((o) => o.outcome.state === 'accepted').length} trades accepted, ${outcomes.filter((o) => o.outcome.state === 'refused').length} refused`,
-    )
-    // The attacks come right after the last good trades and share their batch with a withdrawal.
-    if (isLast) await members[3]?.ask({ command: 'withdraw', amount: WITHDRAWAL.toString() })
-    if (!isLast && !SETTLING_ROUNDS.includes(round)) continue
+    const told = new Map(outcomes.map(({ trade, outcome }) => [trade, outcome.state]))
+    const count = (state: string): number => [...told.values()].filter((s) => s === state).length
+    note(`round ${round}: ${count('accepted')} trades accepted, ${count('refused')} refused`)
+    if (!SETTLING_ROUNDS.includes(round)) continue
     await settling
-    settling = isLast ? settleAll() : settleOne()
-    tablesSince = 0
+    settling = settleOne()
   }
   await settling
-  const last = batches.at(-1)
-  const [received, checks] = await Promise.all([
-    members[3]?.ask<{ result: { received: string } }>({
-      command: 'claim',
-      batch: String(last?.number),
-      slot: 0,
-      withdrawals: [
-        { token: CASH_ID, amount: WITHDRAWAL.toString(), to: accounts[6]?.address ?? '' },
-      ],
-    }),
-    Promise.all(members.map((m) => m.ask<{ result: MemberCheck }>({ command: 'check' }))),
-  ])
-  note(`${MEMBER_NAMES[3]} withdrew ${WITHDRAWAL / 1_000_000n} test dollars and claimed them on L1`)
+  // The night passes; what expires is settled, and the last batch converts it for whom it touches.
+  const { result: settled } = await oracle.ask<{ result: SettledNight }>({ command: 'settle' })
+  for (const { id, value } of settled.values)
+    note(`${nameOf(id)} settled at ${Number(value) / 1e6} dollars a lot, final on L1`)
+  note(tableInWords(settled.table))
+  await untilSeen(house.url, settled.table.number)
+  const optionValue = BigInt(settled.values.find(({ id }) => id === EXPIRING_OPTION)?.value ?? 0)
+  const held = await members[WINNER]?.ask<{ result: { lots: string } }>({
+    command: 'holding',
+    instrument: EXPIRING_OPTION,
+  })
+  const proceeds = BigInt(held?.result.lots ?? 0) * optionValue
+  await withdraw(members[WITHDRAWER], WITHDRAWAL)
+  await withdraw(members[WINNER], proceeds)
+  await settleAll()
+  const claims: Claim[] = []
+  for (const [member, expected] of [
+    [WITHDRAWER, WITHDRAWAL],
+    [WINNER, proceeds],
+  ] as const) {
+    const got = await members[member]?.ask<{ result: { received: string } }>({ command: 'claim' })
+    claims.push({
+      name: MEMBER_NAMES[member] as string,
+      expected,
+      received: BigInt(got?.result.received ?? 0),
+    })
+  }
+  const checks = await Promise.all(
+    members.map((m) => m.ask<{ result: MemberCheck }>({ command: 'check' })),
+  )
+  for (const { name, received } of claims)
+    note(`${name} withdrew ${Number(received) / 1e6} test dollars and claimed them on L1`)
   note('every member opened its leaf and checked it against the root on L1')
   const conclusion = await conclude({
     rpcUrl,
@@ -205,8 +252,9 @@ async function day(folder: string): Promise<Conclusion> {
     batches,
     checks: checks.map((c) => c.result),
     names: MEMBER_NAMES,
-    received: BigInt(received?.result.received ?? '0'),
-    expectedReceived: WITHDRAWAL,
+    claims,
+    settled: settled.values.map(({ id, value }) => ({ id, value: BigInt(value) })),
+    winner: MEMBER_NAMES[WINNER] as string,
     constraints: house.shapes[0]?.constraints ?? 0,
     seconds: (Date.now() - started) / 1000,
   })
@@ -215,7 +263,13 @@ async function day(folder: string): Promise<Conclusion> {
     writeFileSync(
       session,
       JSON.stringify(
-        { url: house.url, rpcUrl, contract: house.contract, token: house.token },
+        {
+          url: house.url,
+          rpcUrl,
+          contract: house.contract,
+          token: house.token,
+          oracle: house.oracle,
+        },
         null,
         1,
       ),
@@ -226,6 +280,25 @@ async function day(folder: string): Promise<Conclusion> {
     void keepSettling(settleOne)
   }
   return conclusion
+}
+
+/** The house looks at L1 by itself; a round begins when it has seen its table confirmed. */
+async function untilSeen(url: string, table: number): Promise<void> {
+  const api = new HouseApi(url)
+  for (;;) {
+    const { tableNumber, mode } = await api.status()
+    if (Number(tableNumber) >= table && mode === 'normal') return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+async function withdraw(member: Worker | undefined, amount: bigint): Promise<void> {
+  const answer = await member?.ask<{ result: { state: string; rule: string | null } }>({
+    command: 'withdraw',
+    amount: amount.toString(),
+  })
+  if (answer?.result.state !== 'accepted')
+    throw new Error(`a withdrawal of ${amount} was refused: ${answer?.result.rule}`)
 }
 
 /** After the day a batch is tried every three seconds, one at a time; what goes wrong is said and tried again. */

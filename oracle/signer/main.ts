@@ -4,7 +4,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { INSTRUMENTS } from '../day-2020-03-12.ts'
+import { recordedPerpetuals } from '../day-replay.ts'
 import { configFrom, readConfig, readKey, readSecret } from './config.ts'
+import type { Policy } from './policy.ts'
 import { instrumentsBytes, STANDARD_WORLDS, worldsBytes } from './engine.ts'
 import { serveSigner } from './server.ts'
 import { Signer, type Documents, type Memory } from './signer.ts'
@@ -71,6 +73,11 @@ export function recordedConfig(chainId: number, contract: string, startedAt: num
   }
 }
 
+/** Only their quotes have a history in the recording; the rest of the policy holds all day. */
+function withRecordedPerpetuals(policy: Policy, marketTime: number): Policy {
+  return { ...policy, perpetuals: recordedPerpetuals(marketTime) }
+}
+
 function documentsIn(folder: string | undefined): Documents {
   if (folder === undefined) {
     return { worlds: worldsBytes(STANDARD_WORLDS), instruments: instrumentsBytes(INSTRUMENTS) }
@@ -117,6 +124,7 @@ async function main(): Promise<void> {
     config,
     documents: documentsIn(values.documents),
     key,
+    ...(recorded === undefined ? {} : { recorded: { policyAt: withRecordedPerpetuals } }),
     ...(file !== undefined && existsSync(file)
       ? { memory: JSON.parse(readFileSync(file, 'utf8')) as Memory }
       : {}),

@@ -15,7 +15,7 @@ import {
   type MarketDocument,
 } from './engine.ts'
 import { observe, Refusal, type Observed } from './observe.ts'
-import { currentPolicy, marketOf } from './policy.ts'
+import { currentPolicy, marketOf, type Policy } from './policy.ts'
 import {
   addressOfKey,
   confirmationDigest,
@@ -48,8 +48,16 @@ export type Observation = {
   readonly market: MarketDocument
   readonly observed: Readonly<Record<string, Observed>>
 }
+/** What a recorded day knows besides its prices; a signer of a live market has none of it. */
+export type Recorded = {
+  /** Market time of a second of L1's clock, where it does not simply run. */
+  readonly marketTime?: (time: number) => number
+  /** The configured policy as it was at a market time. */
+  readonly policyAt?: (policy: Policy, marketTime: number) => Policy
+}
 export type SignerOptions = {
   readonly config: SignerConfig
+  readonly recorded?: Recorded
   readonly documents: Documents
   readonly key: SigningKey
   /** Unix seconds of this machine. */
@@ -108,9 +116,14 @@ export class Signer {
     return looking
   }
 
+  private marketTime(time: number): number {
+    const { config, recorded } = this.options
+    return recorded?.marketTime?.(time) ?? marketTime(config.replay, time)
+  }
+
   private async look(time: number): Promise<Observation> {
-    const { config } = this.options
-    const at = marketTime(config.replay, time)
+    const { config, recorded } = this.options
+    const at = this.marketTime(time)
     const seen = await Promise.all(
       config.underlyings.map(async ({ name, sources }) => {
         const found = await observe(sources, at, config.observe, name, config.limits)
@@ -122,7 +135,8 @@ export class Signer {
       this.log.add(name, { price, time: at })
       return { id, name, spot: decimalOfMicro(price) }
     })
-    const market = marketOf(await currentPolicy(config.policy), at, prices)
+    const policy = await currentPolicy(config.policy)
+    const market = marketOf(recorded?.policyAt?.(policy, at) ?? policy, at, prices)
     return { signer: this.address, market, observed: Object.fromEntries(seen) }
   }
 
@@ -167,7 +181,7 @@ export class Signer {
     const own = (await this.observe(time)).market
     this.requirePolicy(market, own)
     this.requirePrices(market, own)
-    if (market.time !== marketTime(config.replay, Number(report.time))) {
+    if (market.time !== this.marketTime(Number(report.time))) {
       throw new Refusal('TimeMustBeNow', `a market of ${market.time} in a report of ${report.time}`)
     }
     const listed = new Set(decodeMarks(report.marks).map(({ id }) => id))
@@ -189,9 +203,10 @@ export class Signer {
     if (!(start < end && end <= this.now())) {
       throw new Refusal('WindowMustBePast', `${start} to ${end}`)
     }
-    const [windowStart, windowEnd] = [start, end].map((time) =>
-      marketTime(config.replay, time),
-    ) as [number, number]
+    const [windowStart, windowEnd] = [start, end].map((time) => this.marketTime(time)) as [
+      number,
+      number,
+    ]
     const underlyings = config.underlyings.map(({ id, name }) => {
       const average = timeWeighted(this.log.of(name), windowStart, windowEnd, config.maxGap)
       return { id, name, price: decimalOfMicro(average) }

@@ -3,6 +3,7 @@ import { availableParallelism, cpus } from 'node:os'
 import { Command } from 'commander'
 import { shapeNamed } from '../../prover/artifacts.ts'
 import { admissionCost, type AdmissionCost } from './admission.ts'
+import { journalCost, type JournalCost } from './journal.ts'
 import { isSparse } from './load.ts'
 import { PEERS } from './peers.ts'
 import { proofCostOf, type ProofCost } from './prove.ts'
@@ -15,6 +16,7 @@ type Options = {
   readonly shapes?: true
   readonly json?: true
   readonly wide?: true
+  readonly journal?: true
   readonly worlds?: true
   readonly prove: string
   readonly only: string
@@ -75,6 +77,16 @@ function printAdmission(cost: AdmissionCost): void {
     + `${seconds(cost.seconds)} s,\n${count(cost.tradesPerSecond)} trades a second.\n`)
 }
 
+function printJournal(cost: JournalCost): void {
+  print('The journal: records of 1.1 kB, sealed, each acknowledged when it is durable\n')
+  print(tableText(['engine', 'load', 'records a second', 'p50 ms', 'p99 ms'],
+    cost.appends.map((c) => [c.engine, c.load, count(Math.round(c.perSecond)),
+      c.p50Ms.toFixed(2), c.p99Ms.toFixed(2)])))
+  if (cost.missing !== null) print(cost.missing)
+  print(`Replayed with every signature checked again: ${count(Math.round(cost.replayPerSecond))} `
+    + `records a processor second (${cost.replayRecords} records, batches included).\n`)
+}
+
 function printPeers(): void {
   print('Others, as published or as their public circuits compile. Theirs are marginal figures of\n'
     + 'one more item at --O2, which drops linear constraints; ours divide a whole batch at --O1.\n')
@@ -88,6 +100,7 @@ const command = new Command('bench')
   .option('--json', 'one line of JSON on stdout (use npm run -s to have nothing else there)')
   .option('--prove <shapes>', 'shapes to prove, with commas, or none', 'mini,small')
   .option('--only <shapes>', 'shapes to count, with commas, or none', ORDER.join(','))
+  .option('--journal', 'only: how fast records become durable and are replayed')
   .option('--wide', 'only: compile the mini shape at 36 balances and 32 worlds')
   .option('--worlds', 'only: what sixteen and thirty-two worlds see of random books; a table\'s time')
   .addHelpText('after', '\nProgress goes to stderr. Proving standard takes minutes and gigabytes:\n'
@@ -95,7 +108,11 @@ const command = new Command('bench')
   .parse()
 const options = command.opts<Options>()
 
-if (options.worlds) {
+if (options.journal) {
+  const journal = await journalCost(progress)
+  if (options.json) print(JSON.stringify({ journal }))
+  else printJournal(journal)
+} else if (options.worlds) {
   print(`${worldsReport(1000)}\n\n${tableReport()}`)
 } else if (options.wide) {
   progress('compiling mini at 36 balances and 32 worlds')
@@ -110,11 +127,13 @@ if (options.worlds) {
   else if (!options.json) printShapes(shapes)
   if (!options.shapes) {
     const admission = admissionCost()
+    const journal = await journalCost(progress)
     const proofs = await proofCosts(list(options.prove))
-    if (options.json) print(JSON.stringify({ shapes, proofs, admission }))
+    if (options.json) print(JSON.stringify({ shapes, proofs, admission, journal }))
     else {
       printProofs(proofs)
       printAdmission(admission)
+      printJournal(journal)
       print(`${tableReport()}\n`)
       printPeers()
     }

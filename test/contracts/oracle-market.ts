@@ -1,8 +1,10 @@
 /** A market document of the recorded day, with prices to choose; it needs no chain. */
-import { marketAt } from '../../oracle/day-2020-03-12.ts'
+import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
 import { decimalOfMicro } from '../../oracle/signer/decimal.ts'
 import type { MarketDocument } from '../../oracle/signer/engine.ts'
 
+/** Without the perpetual: these markets have no funding. */
+export const DATED = INSTRUMENTS.filter(({ kind }) => kind !== 'perpetual')
 export const BTC = 6_067_010_000n
 export const ETH = 136_590_000n
 

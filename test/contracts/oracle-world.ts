@@ -11,7 +11,7 @@ import {
   type SettlementReport, type TableReport,
 } from '../../oracle/signer/report.ts'
 import { settlementDigest, vetoDigest } from '../../oracle/signer/report.ts'
-import { BTC, ETH, marketDocument } from './oracle-market.ts'
+import { BTC, DATED, ETH, marketDocument } from './oracle-market.ts'
 import { configuration, deploy, deployCloister, now, provider, send, setTime } from './l1.ts'
 
 export const CHAIN = 31337n
@@ -25,7 +25,7 @@ export const BAND = {
 export { BTC, ETH, marketDocument }
 /** The instruments of the recorded day, as far from their expiry as they were then. */
 const SHIFT = Number(await now()) - marketAt(2).time
-const ALIVE: readonly InstrumentSpec[] = INSTRUMENTS.map((spec) =>
+const ALIVE: readonly InstrumentSpec[] = DATED.map((spec) =>
   'expiry' in spec ? { ...spec, expiry: spec.expiry + SHIFT } : spec)
 export const LISTED = ALIVE.filter((spec) => spec.kind !== 'cash')
 export const WORLDS = worldsBytes(STANDARD_WORLDS)

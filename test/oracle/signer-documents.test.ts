@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
+import { recordedPerpetuals } from '../../oracle/day-replay.ts'
 import { buildTable } from '../../oracle/table.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
 import {
@@ -17,7 +18,7 @@ import {
 import {
   decodeMarks, encodeMarks, reportOf, stringify, tableReportFrom,
 } from '../../oracle/signer/report.ts'
-import { marketDocument } from '../contracts/oracle-market.ts'
+import { DATED, marketDocument } from '../contracts/oracle-market.ts'
 
 const hex = (text: string): string => `0x${Buffer.from(text).toString('hex')}`
 
@@ -88,8 +89,10 @@ describe('documents of the engine', () => {
       id: i + 1, name, spot: String(spot[name]), vol: String(vol[name]),
       scanRange: String(scanRange[name]), liquidity: String(liquidity[name]), volGrid: [],
     }))
-    const market = readMarket(marketBytes(
-      { version: 1, time, rate: String(rate), underlyings, perpetuals: [] }))
+    const perpetuals = recordedPerpetuals(time)
+    const market = readMarket(marketBytes({
+      version: 1, time, rate: String(rate), underlyings, perpetuals,
+    }))
     const table = computeTable(market, readInstruments(instrumentsBytes(INSTRUMENTS)),
       readWorlds(worldsBytes(WORLDS)))
     const rows = buildTable(marketAt(2), INSTRUMENTS, WORLDS)
@@ -105,7 +108,7 @@ describe('documents of the engine', () => {
     const [btc, eth] = market.underlyings as [never, never]
     const of = (underlyings: unknown[]) => documentBytes({ ...market, underlyings } as never)
     const table = (underlyings: unknown[]) => () =>
-      computeTable(readMarket(of(underlyings)), INSTRUMENTS, WORLDS)
+      computeTable(readMarket(of(underlyings)), DATED, WORLDS)
     expect(table([btc, eth])).not.toThrow()
     expect(table([btc])).toThrow(/ETH once/)
     expect(table([])).toThrow(InputError)
@@ -138,6 +141,23 @@ describe('documents of the engine', () => {
       expect(() => readMarket(bytes()), JSON.stringify(change)).toThrow(InputError)
     }
   })
+  test('a perpetual has its own funding, in one form, or no table is made', () => {
+    const market = marketDocument(1_584_000_000)
+    const [perp] = recordedPerpetuals(marketAt(2).time) as [object]
+    const of = (perpetuals: unknown) => () =>
+      computeTable(readMarket(documentBytes({ ...market, perpetuals } as never)), INSTRUMENTS, WORLDS)
+    expect(of([perp])).not.toThrow()
+    expect(of([])).toThrow(/no funding/)
+    expect(of([{ ...perp, id: 1025 }])).toThrow(/no funding/)
+    expect(of([perp, perp])).toThrow(/ascend/)
+    for (const [key, value] of [['basis', '-0'], ['basis', '0.10'], ['funding', 'NaN'],
+      ['funding', '-0'], ['funding', '1e3'], ['funding', 5], ['id', '1038'], ['more', '1']])
+      expect(of([{ ...perp, [key as string]: value }]), `${key} ${value}`).toThrow(InputError)
+    // Funding may be negative, and moves the mark alone by it.
+    const mark = (funding: string) => of([{ ...perp, funding }])().rows
+      .find(({ id }) => id === 1038)!.values[0]!
+    expect(mark('-2') - mark('1')).toBe(30_000n)
+  })
   test('settlement values are what a lot pays at the average', () => {
     const spec = (id: number) => INSTRUMENTS.find((one) => one.id === id)!
     const at = Date.UTC(2020, 2, 13, 8) / 1000
@@ -151,8 +171,8 @@ describe('documents of the engine', () => {
 
 describe('reports', () => {
   const market = marketDocument(1_584_000_000)
-  const table = computeTable(market, INSTRUMENTS, WORLDS)
-  const [worlds, instruments] = [worldsBytes(WORLDS), instrumentsBytes(INSTRUMENTS)]
+  const table = computeTable(market, DATED, WORLDS)
+  const [worlds, instruments] = [worldsBytes(WORLDS), instrumentsBytes(DATED)]
   const report = reportOf(table, { number: 7n, time: 5n, worlds, instruments, market })
 
   test('travel as JSON and come back', () => {

@@ -11,7 +11,7 @@ import { gatherTable, NoQuorum, type Peer } from '../../oracle/collector/gather.
 import {
   confirmTable, postTable, readState, tendSettlement, type CollectorOptions,
 } from '../../oracle/collector/rounds.ts'
-import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
+import { DATED } from '../contracts/oracle-market.ts'
 import {
   computeTable, instrumentsBytes, marketBytes, STANDARD_WORLDS,
 } from '../../oracle/signer/engine.ts'
@@ -38,7 +38,7 @@ let start: string
 const toClose: (() => unknown)[] = []
 const EXPIRY = (await now()) + 20_000n
 // One put expires on the clock of this chain, under a document that says so, too.
-const SPECS = INSTRUMENTS.map((spec) =>
+const SPECS = DATED.map((spec) =>
   spec.id === SHORT && 'expiry' in spec ? { ...spec, expiry: Number(EXPIRY) }
     : 'expiry' in spec ? { ...spec, expiry: Number(EXPIRY) + 40_000_000 } : spec)
 const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }

@@ -36,7 +36,9 @@ const MORE: readonly ExposedSpec[] = [
     expiry: market.time + 40 * 86_400,
   },
 ]
-const ALL: readonly InstrumentSpec[] = [...INSTRUMENTS, ...MORE]
+// The day's perpetual has its funding of the day alone.
+const DATED = INSTRUMENTS.filter(({ kind }) => kind !== 'perpetual')
+const ALL: readonly InstrumentSpec[] = [...DATED, ...MORE]
 
 const specById = new Map(ALL.map((spec) => [spec.id, spec]))
 

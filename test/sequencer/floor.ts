@@ -17,8 +17,9 @@ import { isRefused, Member, type Outcome } from '../../client/member.ts'
 import { addressOfPrivateKey, makeReceipt } from '../../client/receipt.ts'
 import type { ShapeKey } from '../../prover/artifacts.ts'
 import { serve } from '../../sequencer/api.ts'
-import { House, type BatchReport, type HouseL1 } from '../../sequencer/house.ts'
-import type { L1Deposit, L1News, L1Table } from '../../sequencer/l1.ts'
+import { House, type BatchReport, type HouseL1, type HouseOptions } from '../../sequencer/house.ts'
+import type { Journal } from '../../sequencer/journal/journal.ts'
+import type { L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
 import type { RandomBelow } from '../../sequencer/room.ts'
 import { row } from '../law/house.ts'
 
@@ -53,19 +54,46 @@ class MemoryL1 implements HouseL1 {
   private accounts = 16
   private serial = 0n
   private depositId = 0n
+  private tableCount = 0n
 
   private static nothing(): L1News {
-    return { requests: [], deposits: [], refundRequests: [], settled: [], latestTable: null }
+    return {
+      requests: [],
+      deposits: [],
+      refundRequests: [],
+      settled: [],
+      tables: [],
+      confirmed: [],
+      mode: null,
+    }
   }
 
-  post(rows: readonly Row[]): void {
+  /** Its number. An indicative one waits for confirm(). */
+  post(rows: readonly Row[], isConfirmed = true): bigint {
     const table = tableOf(rows)
     this.tables.set(table.root, table)
-    const number = BigInt(this.tables.size)
-    this.news_.latestTable = { number, root: table.root, time: 0n } satisfies L1Table
+    const number = ++this.tableCount
+    const posted: L1Table = { number, root: table.root, time: 0n }
+    this.news_.tables = [...this.news_.tables, posted]
+    if (isConfirmed) this.confirm(number)
+    return number
+  }
+  confirm(number: bigint): void {
+    this.news_.confirmed = [...this.news_.confirmed, number]
+  }
+  setMode(mode: bigint): void {
+    this.news_.mode = mode
   }
   settle(id: number, value: bigint): void {
     this.news_.settled = [...this.news_.settled, settledRow(id, value)]
+  }
+  /** Lots that the contract says it can pay out of any token. */
+  free = 1n << 50n
+  /** Before it answers: what else happens on L1 in that moment. */
+  onFreeVault: () => Promise<void> = async () => {}
+  forceExit(account: number, token: number): void {
+    const request = { kind: 'forcedExit' as const, serial: this.serial++, account, token, to: 7n }
+    this.news_.requests = [...this.news_.requests, request]
   }
   memberDoor(address: string) {
     return {
@@ -93,29 +121,47 @@ class MemoryL1 implements HouseL1 {
     return '0x'
   }
   async freeVault(): Promise<bigint> {
-    return 1n << 50n
+    const { free } = this
+    await this.onFreeVault()
+    return free
   }
   async signReceipt(text: string): Promise<string> {
     const [, , domain, account, head, time] = text.split(' ')
     const body = { account: Number(account), head: BigInt(head ?? 0), time: BigInt(time ?? 0) }
     return makeReceipt(BigInt(domain ?? 0), body, OPERATOR_KEY).signature
   }
-  async submit() {
+  /** Roots by batch, as the contract keeps them. */
+  readonly roots: bigint[] = []
+  readonly submitted: Submission[] = []
+  async rootOf(number: bigint): Promise<bigint | null> {
+    return this.roots[Number(number) - 1] ?? null
+  }
+  async submit(batch: Submission) {
+    this.submitted.push(batch)
+    this.roots.push(batch.newRoot)
     return { gasUsed: 1n, hash: '0x' }
   }
   close(): void {}
 }
 
 export class Floor {
-  readonly l1 = new MemoryL1()
+  readonly l1: MemoryL1
+  prove: HouseOptions['prove'] = async () => {
+    await this.whileProving()
+    return {} as never
+  }
   readonly house: House
   rows: Row[] = [row(1024, 50_000_000n), row(1025, 2_000_000n), row(1026, 500_000n)]
   private readonly folder = mkdtempSync(join(tmpdir(), 'cloister-floor-'))
+  /** What happens between the choice of a batch and its submission. */
+  whileProving: () => Promise<void> = async () => {}
   private app: FastifyInstance | null = null
   private url = ''
   private trades = 0
 
-  constructor(randomBelow: RandomBelow = () => 0) {
+  /** With null the recorded seeds draw; an L1 given is one that another floor has used. */
+  constructor(randomBelow: RandomBelow | null = () => 0, journal?: Journal, l1 = new MemoryL1()) {
+    this.l1 = l1
     const feeAccount: Account = {
       ownerKeyHash: 0n,
       viewKeyHash: viewKeyHash(FEE_VIEW_KEY),
@@ -136,20 +182,26 @@ export class Floor {
       },
       domain: DOMAIN,
       l1: this.l1,
-      prove: async () => ({}) as never,
+      prove: (key, input) => this.prove(key, input),
       feeAccountViewKey: FEE_VIEW_KEY,
       keys: [keyOf(SHAPE), keyOf(ENTRY)],
       fee: FEE,
       tableByRoot: (root) => this.l1.tables.get(root),
       log: () => {},
-      randomBelow,
+      ...(randomBelow === null ? {} : { randomBelow }),
+      ...(journal === undefined ? {} : { journal }),
     })
   }
 
   /** A floor with members that hold the given dollars. */
-  static async open(dollars: readonly number[], random?: RandomBelow) {
-    const floor = new Floor(random)
+  static async open(
+    dollars: readonly number[],
+    random: RandomBelow | null = () => 0,
+    journal?: Journal,
+  ) {
+    const floor = new Floor(random, journal)
     floor.l1.post(floor.rows)
+    await floor.house.open()
     floor.app = await serve(floor.house, 0)
     const address = floor.app.server.address()
     if (typeof address !== 'object' || address === null) throw new Error('no address')
@@ -212,7 +264,7 @@ export class Floor {
 
   async close(): Promise<void> {
     await this.app?.close()
-    this.house.close()
+    await this.house.close()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -1,0 +1,129 @@
+/** `cloister journal`: looks at the sequencer's journal, in a process of the sequencer's own room. */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { Common, Result } from './day.ts'
+import { Undone } from './failures.ts'
+import { fromHere, ROOT } from './root.ts'
+
+type CommonOf = (command: Command) => Common
+type Run = (work: Promise<Result>) => Promise<void>
+type Options = {
+  readonly keyFile?: string
+  readonly unsealed?: true
+  readonly out?: string
+  readonly secrets?: true
+  readonly from?: string
+  readonly to?: string
+  readonly root?: string
+}
+
+const HELP = `
+JOURNAL is a directory or the URL of a PostgreSQL; without it, CLOISTER_JOURNAL of the environment
+counts, which keeps a password out of the list of processes. The key comes from
+CLOISTER_JOURNAL_KEY (64 hexadecimal digits), or from a file: DIRECTORY.key, or --key-file.
+A journal in use is read as far as it is durable; nothing is ever changed. Examples:
+  cloister journal verify /var/lib/cloister/journal
+  cloister journal export /var/lib/cloister/journal --out day.jsonl --from 1000 --to 2000
+  cloister journal replay /var/lib/cloister/journal --root ROOT_ON_L1
+Exit codes: 0 all held, 1 something is damaged, missing or another's, 2 it could not be read.`
+
+/** Adds the group `journal` to the program. */
+export function journalCommand(program: Command, commonOf: CommonOf, run: Run): void {
+  const group = program
+    .command('journal')
+    .description('verify, export or replay the journal of a sequencer')
+    .addHelpText('after', HELP)
+  const add = (name: string, description: string): Command =>
+    group
+      .command(`${name} [journal]`)
+      .description(description)
+      .option('--key-file <file>', 'the key of the journal')
+      .option('--unsealed', 'the journal is kept without a key')
+      .addHelpText('after', HELP)
+  const act =
+    (command: 'verify' | 'export' | 'replay') =>
+    (journal: string | undefined, options: Options, given: Command): Promise<void> => {
+      commonOf(given)
+      return run(work(command, journal, options))
+    }
+  add('verify', 'every record: whole, in its place, readable with the key').action(act('verify'))
+  add('export', 'records as lines of JSON: positions in plain text')
+    .requiredOption('--out <file>', 'the file to make')
+    .option('--from <sequence>', 'the first record')
+    .option('--to <sequence>', 'the last record')
+    .option('--secrets', 'view keys, deposit secrets and randomness too')
+    .action(act('export'))
+  add('replay', 'rebuild the state from the journal alone; roots of all batches')
+    .option('--root <root>', 'the root that must come out, as L1 has it')
+    .action(act('replay'))
+}
+
+function sequence(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new Undone(`${name} must be the number of a record`)
+  return Number(text)
+}
+
+async function work(
+  command: string,
+  given: string | undefined,
+  { keyFile, unsealed, out, secrets, from, to, root }: Options,
+): Promise<Result> {
+  const { CLOISTER_JOURNAL: named, CLOISTER_JOURNAL_KEY: key, ...env } = process.env
+  const journal = given ?? named
+  if (journal === undefined) throw new Undone('name a journal: a directory or a PostgreSQL URL')
+  if (root !== undefined && !/^(0|[1-9][0-9]{0,77}|0x[0-9a-fA-F]{1,64})$/.test(root))
+    throw new Undone('--root must be a number')
+  const configuration = {
+    journal: /^postgres(ql)?:\/\//.test(journal) ? journal : fromHere(journal),
+    key,
+    keyFile: keyFile === undefined ? undefined : fromHere(keyFile),
+    unsealed,
+  }
+  const asked = {
+    command,
+    configuration,
+    out: out === undefined ? undefined : fromHere(out),
+    secrets,
+    from: sequence(from, '--from'),
+    to: sequence(to, '--to'),
+    root,
+  }
+  const answer = await runProcess({ ...env, CLOISTER_JOURNAL_WORK: JSON.stringify(asked) })
+  const rule = answer.json['rule']
+  if (!answer.ok && rule === null) throw new Undone(answer.text)
+  return { text: answer.text, json: answer.json, code: answer.ok ? 0 : 1 }
+}
+
+type Answer = {
+  readonly ok: boolean
+  readonly text: string
+  readonly json: Readonly<Record<string, unknown>>
+}
+/** The work goes by environment, which other users cannot read, as they can a command line. */
+function runProcess(env: NodeJS.ProcessEnv): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const file = join(ROOT, 'sequencer', 'journal', 'command.ts')
+    const child = spawn(process.execPath, ['--import', 'tsx', file], {
+      cwd: ROOT,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let out = ''
+    let complaint = ''
+    child.stdout.on('data', (data: Buffer) => (out += data.toString()))
+    child.stderr.on(
+      'data',
+      (data: Buffer) => (complaint = (complaint + data.toString()).slice(-500)),
+    )
+    child.once('error', reject)
+    child.once('close', () => {
+      try {
+        resolve(JSON.parse(out) as Answer)
+      } catch {
+        reject(new Undone(`the journal could not be read: ${complaint.trim()}`))
+      }
+    })
+  })
+}

@@ -1,0 +1,145 @@
+/** What the oracle said of perpetuals, read from L1 alone: which tables count, and their funding. */
+import { keccak_256 } from '@noble/hashes/sha3.js'
+import { Interface } from './ethers.ts'
+import { httpTransport, ReadError, type Transport } from './transport.ts'
+
+const ORACLE_EVENTS = new Interface([
+  'event InstrumentsSet(bytes32 indexed instrumentsHash, (uint32 id, uint64 expiry)[] added, ' +
+    'bytes document)',
+  'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
+    'uint256 tableRoot, bytes32 worldsHash, bytes32 instrumentsHash, ' +
+    '(uint32 underlying, uint64 price)[] references, bytes market)',
+  'event Confirmed(uint256 indexed number)',
+])
+const ROLE_EVENTS = new Interface([
+  'event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)',
+  'event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)',
+])
+/** keccak256("ORACLE"): the role in contracts/Store.sol. */
+const ORACLE_ROLE = `0x${Buffer.from(keccak_256(new TextEncoder().encode('ORACLE'))).toString('hex')}`
+
+/** Of a perpetual: units a lot as a decimal, and the name of its underlying. */
+type Listed = { readonly lot: string; readonly underlying: string }
+type Log = { readonly topics: string[]; readonly data: string }
+/** A table of the oracle as far as perpetuals go; amounts are micro-dollars a lot. */
+export type FundingTable = {
+  readonly number: number
+  readonly isConfirmed: boolean
+  /** Cumulative funding by instrument. */
+  readonly funding: ReadonlyMap<number, bigint>
+  /** What the perpetual was quoted at; its mark is this less funding. */
+  readonly price: ReadonlyMap<number, bigint>
+}
+export type FundingTables = {
+  readonly perpetuals: ReadonlySet<number>
+  /** By number, ascending. */
+  readonly tables: readonly FundingTable[]
+}
+
+/**
+ * Everything at once, from the contract that has the role of the oracle in the house: what names
+ * itself an oracle is not believed. Throws ReadError where several have it.
+ */
+export async function readFundingTables(
+  rpc: string | Transport,
+  house: string,
+): Promise<FundingTables> {
+  const send = typeof rpc === 'string' ? httpTransport(rpc) : rpc
+  const logsOf = async (address: string, topics: readonly unknown[]): Promise<readonly Log[]> =>
+    (await send('eth_getLogs', [{ address, topics, fromBlock: '0x0', toBlock: 'latest' }])) as Log[]
+  const signatures = ROLE_EVENTS.fragments.map(
+    (fragment) => ROLE_EVENTS.getEvent((fragment as unknown as { name: string }).name)?.topicHash,
+  )
+  const holders = new Set<string>()
+  for (const log of await logsOf(house, [signatures, ORACLE_ROLE])) {
+    const { name, args } = ROLE_EVENTS.parseLog(log) ?? { name: '', args: {} as never }
+    if (name === 'RoleGranted') holders.add(args['account'] as string)
+    if (name === 'RoleRevoked') holders.delete(args['account'] as string)
+  }
+  const [oracle, another] = [...holders]
+  if (oracle === undefined || another !== undefined)
+    throw new ReadError(
+      `the role of the oracle must be one contract's, not that of ${holders.size}`,
+    )
+  const logs = await logsOf(oracle, [])
+  const lots = new Map<number, Listed>()
+  const tables: { -readonly [key in keyof FundingTable]: FundingTable[key] }[] = []
+  for (const log of logs) {
+    const parsed = ORACLE_EVENTS.parseLog(log)
+    if (parsed === null) continue
+    const { name, args } = parsed
+    if (name === 'InstrumentsSet') readLots(jsonIn(args['document'] as string), lots)
+    if (name === 'Confirmed')
+      tables.forEach((table) => {
+        if (BigInt(table.number) === args['number']) table.isConfirmed = true
+      })
+    if (name === 'Reported')
+      tables.push({
+        number: Number(args['number']),
+        isConfirmed: args['isConfirmed'] as boolean,
+        ...quotesIn(jsonIn(args['market'] as string), lots),
+      })
+  }
+  return { perpetuals: new Set(lots.keys()), tables }
+}
+
+/** JSON in the bytes of an event; whoever posted it answers for its form. */
+function jsonIn(bytes: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(bytes.slice(2), 'hex').toString('utf8')) as Record<string, unknown>
+}
+
+function readLots(document: Record<string, unknown>, lots: Map<number, Listed>): void {
+  for (const spec of document['instruments'] as Record<string, string>[]) {
+    if (spec['kind'] !== 'perpetual') continue
+    lots.set(Number(spec['id']), { lot: lotOf(spec), underlying: spec['underlying'] ?? '' })
+  }
+}
+
+/** Units a lot as a decimal. A multiplier would have to be multiplied in: none is listed yet. */
+function lotOf({ lot = '', multiplier = '1', name }: Record<string, string>): string {
+  if (multiplier !== '1') throw new ReadError(`the multiplier of ${name} is not read here`)
+  return lot
+}
+
+function quotesIn(
+  market: Record<string, unknown>,
+  lots: ReadonlyMap<number, Listed>,
+): Pick<FundingTable, 'funding' | 'price'> {
+  const states = (market['perpetuals'] ?? []) as { id: number; basis: string; funding: string }[]
+  const spots = (market['underlyings'] ?? []) as { name: string; spot: string }[]
+  const known = states.flatMap(({ id, ...state }) => {
+    const listed = lots.get(id)
+    const spot = spots.find(({ name }) => name === listed?.underlying)?.spot
+    return listed === undefined || spot === undefined ? [] : [{ id, spot, ...listed, ...state }]
+  })
+  return {
+    funding: new Map(known.map(({ id, funding, lot }) => [id, microsOfLot(funding, lot)])),
+    price: new Map(known.map(({ id, spot, basis, lot }) => [id, quoteOf(spot, basis, lot)])),
+  }
+}
+
+/** Micro-dollars a lot of spot times one plus basis, rounded to the nearest. */
+function quoteOf(spot: string, basis: string, lot: string): bigint {
+  const parts = [scaled(spot), scaled(basis), scaled(lot)] as const
+  const [[price, priceScale], [over, overScale], [units, unitsScale]] = parts
+  const scale = priceScale * overScale * unitsScale
+  const product = price * (overScale + over) * units * 1_000_000n
+  return (2n * product + scale) / (2n * scale)
+}
+
+/** Micro-dollars a lot of an amount in dollars a unit; exact, or it throws. */
+export function microsOfLot(dollars: string, lot: string): bigint {
+  const [amount, amountScale] = scaled(dollars)
+  const [units, unitsScale] = scaled(lot)
+  const [product, scale] = [amount * units * 1_000_000n, amountScale * unitsScale]
+  if (product % scale !== 0n)
+    throw new ReadError(`${dollars} a unit is no whole number of micro-dollars a lot of ${lot}`)
+  return product / scale
+}
+
+/** Digits without the point, and the power of ten to divide them by. */
+function scaled(decimal: string): readonly [bigint, bigint] {
+  if (!/^-?\d{1,18}(\.\d{1,18})?$/.test(decimal)) throw new ReadError(`${decimal} is no decimal`)
+  const [whole = '', fraction = ''] = decimal.split('.')
+  return [BigInt(whole + fraction), 10n ** BigInt(fraction.length)]
+}

@@ -1,0 +1,128 @@
+/** What comes from outside, as the journal records it. Whatever is drawn at random is drawn before. */
+import type { Account } from '../../circuits/account.ts'
+import type { Entry as Leg } from '../../circuits/page.ts'
+import type { Shape } from '../../circuits/params.ts'
+import type { Row } from '../../circuits/table.ts'
+import type { SignedPage } from '../admission.ts'
+import type { L1Deposit, QueuedRequest } from '../l1.ts'
+import { decode, encode, type Plain } from './codec.ts'
+import { JournalError } from './journal.ts'
+
+/** What a house is: the first record, the same in every later run. */
+export type Genesis = {
+  readonly chainId: bigint
+  readonly contract: string
+  /** Who posted tables when it was deployed; null where the deployment did not say. */
+  readonly oracle: string | null
+  readonly token: string
+  readonly shapeIds: ReadonlyMap<string, bigint>
+  readonly domain: bigint
+  /** Micro-dollars per page. */
+  readonly fee: bigint
+  readonly feeAccount: Account
+  readonly feeAccountViewKey: bigint
+}
+/** A posted table with its rows: the journal does not depend on where a deployment serves them. */
+export type TablePosted = {
+  readonly number: bigint
+  readonly root: bigint
+  readonly flags: bigint
+  readonly rows: readonly Row[]
+}
+/** What L1 said since the last look, in its order. */
+export type L1Seen = {
+  readonly requests: readonly QueuedRequest[]
+  readonly deposits: readonly L1Deposit[]
+  readonly refundRequests: readonly bigint[]
+  readonly settled: readonly Row[]
+  /** Posted, whether confirmed or not; only those that L1 still takes a batch of. */
+  readonly tables: readonly TablePosted[]
+  /** Numbers of tables that were confirmed. */
+  readonly confirmed: readonly bigint[]
+  /** What the mode was set to; null if nothing. */
+  readonly mode: bigint | null
+  /** The first block that was not looked at. */
+  readonly nextBlock: number
+}
+
+export type Input =
+  | { readonly kind: 'genesis'; readonly genesis: Genesis }
+  | {
+      readonly kind: 'proposal'
+      readonly account: number
+      readonly clientId: string
+      readonly counterparty: number
+      /** From the proposer's side. */
+      readonly entries: readonly Leg[]
+      readonly payload: bigint
+      /** 64 random bits: for the ticket's name. */
+      readonly chance: bigint
+    }
+  | {
+      readonly kind: 'affirmation'
+      readonly account: number
+      readonly ticket: string
+      /** 64 random bits: for the stamp. */
+      readonly chance: bigint
+    }
+  | { readonly kind: 'rejection'; readonly account: number; readonly ticket: string }
+  | { readonly kind: 'page'; readonly ticket: string | null; readonly signed: SignedPage }
+  | {
+      readonly kind: 'resigned'
+      readonly account: number
+      readonly pages: readonly SignedPage[]
+    }
+  /** A member was told that its journal was cut. */
+  | { readonly kind: 'told'; readonly account: number }
+  | { readonly kind: 'viewKey'; readonly viewKey: bigint }
+  | { readonly kind: 'opening'; readonly account: number; readonly secret: bigint }
+  | { readonly kind: 'l1'; readonly seen: L1Seen }
+  | { readonly kind: 'tick' }
+  | {
+      readonly kind: 'batch'
+      /** That the house has keys for, the usual one first; the core chooses among them. */
+      readonly shapes: readonly Shape[]
+      /** What L1 could pay out of each token that a waiting forced exit asks for, in lots. */
+      readonly freeVaults: ReadonlyMap<number, bigint>
+      readonly nonce: bigint
+      /** Of the commitment. */
+      readonly salt: bigint
+      /** 32 bytes: cover accounts are drawn from it. */
+      readonly seed: Uint8Array
+    }
+  | { readonly kind: 'proven'; readonly number: bigint; readonly seconds: number }
+  | {
+      readonly kind: 'accepted'
+      readonly number: bigint
+      readonly root: bigint
+      /** 0 if a restart came between, and nobody has looked it up. */
+      readonly gas: bigint
+    }
+  /** A batch that never will be accepted: no prover could prove it, or L1 refused it. */
+  | { readonly kind: 'withdrawn'; readonly number: bigint; readonly reason: string }
+
+export type Kind = Input['kind']
+export type InputOf<K extends Kind> = Extract<Input, { readonly kind: K }>
+export type JournalRecord = {
+  /** Milliseconds since 1970, by the clock of who recorded it. */
+  readonly at: number
+  readonly input: Input
+}
+
+/** The only version that there is. A change of meaning of any kind is a new one. */
+const VERSION = 1
+
+export function encodeRecord({ at, input }: JournalRecord): Uint8Array {
+  return Buffer.from(encode({ v: VERSION, at, input: input as unknown as Plain }), 'utf8')
+}
+
+export function decodeRecord(payload: Uint8Array): JournalRecord {
+  const value = decode(Buffer.from(payload).toString('utf8')) as unknown as JournalRecord & {
+    readonly v: number
+  }
+  if (value.v !== VERSION) {
+    const detail = `a record has version ${value.v}; this program knows ${VERSION}`
+    throw new JournalError('JournalMustBeKnown', detail)
+  }
+  return { at: value.at, input: value.input }
+}

@@ -1,0 +1,87 @@
+/**
+ * Which table the house values by, and the mode that follows. A table is indicative until it is
+ * confirmed; while the latest one is, the house goes on with the confirmed one before it, so that
+ * nobody's margin moves, and only reduces risk: L1 would take no other batch (contracts/Batches.sol).
+ */
+import { MODE } from '../circuits/params.ts'
+import type { Table } from '../circuits/table.ts'
+import type { L1News, L1Table } from './l1.ts'
+
+export type Mode = keyof typeof MODE
+export type NumberedTable = { readonly number: bigint; readonly table: Table }
+
+/** L1 takes batches of the latest table and of the one before. */
+export const KEPT = 2n
+
+export class Tables {
+  private readonly known = new Map<bigint, Table>()
+  private latest = 0n
+  private confirmed: NumberedTable | null = null
+  private isHalted = false
+
+  /** Throws if the rows of a table are not known here. */
+  take(
+    {
+      tables,
+      confirmed,
+      mode,
+    }: Pick<L1News, 'confirmed' | 'mode'> & {
+      readonly tables: readonly Pick<L1Table, 'number' | 'root'>[]
+    },
+    tableByRoot: (root: bigint) => Table | undefined,
+  ): void {
+    for (const { number, root } of tables) {
+      // Of the others nobody is asked for rows any more.
+      if (number + KEPT <= (tables.at(-1)?.number ?? 0n)) continue
+      const table = tableByRoot(root)
+      if (table === undefined || table.root !== root)
+        throw new Error(`table ${number} is posted but its rows are not known here`)
+      this.known.set(number, table)
+    }
+    this.latest = tables.at(-1)?.number ?? this.latest
+    for (const number of confirmed) {
+      const table = this.known.get(number)
+      if (table !== undefined) this.confirmed = { number, table }
+    }
+    for (const number of this.known.keys())
+      if (number + KEPT <= this.latest) this.known.delete(number)
+    if (mode !== null) this.isHalted = mode === BigInt(MODE.reduceOnly)
+  }
+
+  /** What accounts are worth by, and what the next batch names; null before the first table. */
+  get working(): NumberedTable | null {
+    if (this.confirmed !== null && this.confirmed.number + KEPT > this.latest) return this.confirmed
+    const table = this.known.get(this.latest)
+    return table === undefined ? null : { number: this.latest, table }
+  }
+
+  get mode(): Mode {
+    return this.isServing && !this.isHalted ? 'normal' : 'reduceOnly'
+  }
+
+  /** Whether the latest table is confirmed; until it is, L1 pays nothing out, forced exits included. */
+  get isServing(): boolean {
+    return this.confirmed !== null && this.confirmed.number === this.latest
+  }
+
+  /** The batch's own table if that is confirmed, else the last confirmed one, else its own again. */
+  confirmedRoot({ root }: Table): bigint {
+    return this.confirmed?.table.root ?? root
+  }
+
+  /** For comparing one replay with another. */
+  get state() {
+    return {
+      known: [...this.known.keys()],
+      working: this.working === null ? null : [this.working.number, this.working.table.root],
+      confirmed: this.confirmed === null ? null : this.confirmed.number,
+      latest: this.latest,
+      isHalted: this.isHalted,
+    }
+  }
+
+  /** Whether L1 still takes a batch of this table. */
+  isCurrent(number: bigint): boolean {
+    return number + KEPT > this.latest
+  }
+}

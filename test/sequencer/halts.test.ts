@@ -1,0 +1,161 @@
+/** While the latest table is indicative, or the admin says so, the house only reduces risk. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Member } from '../../client/member.ts'
+import { tableOf } from '../../circuits/table.ts'
+import { Floor, FEE, ticketOf } from './floor.ts'
+import { row } from '../law/house.ts'
+
+const FUTURE = 1024
+const PRICE = 50_000_000n
+let floor: Floor
+let a: Member, b: Member, c: Member
+const lots = (quantity: bigint, price = PRICE) => [{ instrument: FUTURE, quantity, price }]
+const held = () => [a, b, c].map((m) => floor.balance(m, FUTURE))
+const moved = () => [row(FUTURE, 2n * PRICE), ...floor.rows.slice(1)]
+/** What the house makes of it when the counterparty affirms. */
+async function offer(buyer: Member, seller: Member, quantity: bigint): Promise<string> {
+  const id = await floor.agree(buyer, seller, lots(quantity))
+  const { state, refused } = await ticketOf(buyer, id)
+  return refused ?? state
+}
+const rule = (work: Promise<string>) => work.catch((error: Error) => error.message.split(':')[0])
+/** What L1 has said is seen without a batch. */
+async function see(): Promise<void> {
+  await floor.house.watch()
+}
+
+beforeEach(async () => {
+  const opened = await Floor.open([1000, 1000, 1000])
+  floor = opened.floor
+  ;[a, b, c] = opened.members as [Member, Member, Member]
+  await floor.trade(a, b, lots(4n))
+  await floor.batch()
+  expect(held()).toEqual([4n, -4n, 0n])
+})
+afterEach(() => floor.close())
+
+describe('an indicative table', () => {
+  it('moves nobody: the house values by the confirmed one before it', async () => {
+    const before = floor.house.table?.root
+    const number = floor.l1.post(moved(), false)
+    await see()
+    expect([floor.house.mode, floor.house.tableNumber]).toEqual(['reduceOnly', number - 1n])
+    expect(floor.house.table?.root).toBe(before)
+    floor.l1.confirm(number)
+    await see()
+    expect([floor.house.mode, floor.house.tableNumber]).toEqual(['normal', number])
+    expect(floor.house.table?.root).toBe(tableOf(moved()).root)
+  })
+
+  it('refuses what opens, by name, and takes what closes', async () => {
+    const number = floor.l1.post(moved(), false)
+    await see()
+    // Opening for both; for one side; growing; through zero by one lot.
+    expect(await rule(offer(c, a, 1n))).toBe('ReduceOnlyMustReduce')
+    expect(await rule(offer(b, c, 1n))).toBe('ReduceOnlyMustReduce')
+    expect(await rule(offer(a, b, 1n))).toBe('ReduceOnlyMustReduce')
+    expect(await rule(offer(b, a, 5n))).toBe('ReduceOnlyMustReduce')
+    // To zero and no further; and in steps, each against what is pending already.
+    await floor.trade(b, a, lots(3n))
+    expect(await rule(offer(b, a, 2n))).toBe('ReduceOnlyMustReduce')
+    await floor.trade(b, a, lots(1n))
+    expect(await floor.batch()).toMatchObject({ trades: 2 })
+    expect(held()).toEqual([0n, 0n, 0n])
+    floor.l1.confirm(number)
+    await see()
+    await floor.trade(a, c, lots(1n))
+    expect(await floor.batch()).toMatchObject({ trades: 1 })
+    expect(held()).toEqual([1n, 0n, -1n])
+  })
+
+  it('lets withdrawals and what was opened before wait, not fail', async () => {
+    const opening = await floor.trade(c, a, lots(1n))
+    expect(await b.withdraw(1, 1_000_000n, 7n)).toMatchObject({ state: 'accepted' })
+    const number = floor.l1.post(moved(), false)
+    const cash = floor.balance(b, 1)
+    expect(await floor.batch()).toBeNull()
+    expect(floor.house.ledger.pendingOf(b.account)).toHaveLength(1)
+    expect((await ticketOf(c, opening)).state).toBe('accepted')
+    // Asked for while it is indicative, a withdrawal waits as well, behind the other.
+    expect(await b.withdraw(1, 2_000_000n, 7n)).toMatchObject({ state: 'accepted' })
+    expect(await floor.batch()).toBeNull()
+    floor.l1.confirm(number)
+    expect(await floor.batch()).toMatchObject({ trades: 1, pages: 3 })
+    expect(await floor.batch()).toMatchObject({ pages: 1 })
+    expect(floor.balance(b, 1)).toBe(cash - 3_000_000n - 2n * FEE)
+    expect(held()).toEqual([3n, -4n, 1n])
+  })
+
+  it('that another follows is named itself: L1 takes the latest two only', async () => {
+    floor.l1.post(moved(), false)
+    await see()
+    const again = floor.l1.post([row(FUTURE, 3n * PRICE), ...floor.rows.slice(1)], false)
+    await see()
+    expect([floor.house.mode, floor.house.tableNumber]).toEqual(['reduceOnly', again])
+    floor.l1.confirm(again)
+    await see()
+    expect([floor.house.mode, floor.house.tableNumber]).toEqual(['normal', again])
+  })
+})
+
+describe('the mode that the admin sets', () => {
+  it('halts the house at a confirmed table, until it is taken back', async () => {
+    floor.l1.setMode(1n)
+    await see()
+    expect(await rule(offer(c, a, 1n))).toBe('ReduceOnlyMustReduce')
+    expect(await rule(offer(b, a, 4n))).toBe('stamped')
+    floor.l1.post(moved())
+    await see()
+    expect(floor.house.mode).toBe('reduceOnly')
+    floor.l1.setMode(0n)
+    await see()
+    expect(await rule(offer(c, a, 1n))).toBe('stamped')
+  })
+})
+
+describe('one instrument', () => {
+  const expired = () =>
+    floor.rows.map((r) => (r.id === FUTURE ? { ...r, status: 'expired' as const } : r))
+
+  it('that has expired is halted for opening and closing, the others trade on', async () => {
+    floor.l1.post(expired())
+    await see()
+    expect(await rule(offer(b, a, 1n))).toBe('InstrumentMustBeListed')
+    const other = [{ instrument: 1025, quantity: 1n, price: 2_000_000n }]
+    await floor.trade(a, b, other)
+    expect(await floor.batch()).toMatchObject({ trades: 1 })
+  })
+
+  it('that has settled is traded no more, by the rule of the law', async () => {
+    floor.l1.settle(FUTURE, PRICE)
+    await see()
+    expect(await rule(offer(b, a, 1n))).toBe('SettledBalanceMustBeConverted')
+  })
+})
+
+it('a batch that was proven while a table is indicative waits for its confirmation', async () => {
+  await floor.trade(a, c, lots(1n))
+  let number = 0n
+  floor.whileProving = async () => {
+    number = floor.l1.post(moved(), false)
+  }
+  const batch = floor.batch()
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  expect(floor.l1.submitted).toHaveLength(2)
+  floor.l1.confirm(number)
+  expect(await batch).toMatchObject({ trades: 1 })
+  expect(floor.l1.submitted.map((s) => s.tableNumber)).toEqual([1n, 1n, 1n])
+})
+
+it('one that L1 would take no more is built again from the same pages', async () => {
+  await floor.trade(a, c, lots(1n))
+  floor.whileProving = async () => {
+    floor.l1.post(moved(), false)
+    floor.l1.post(moved().slice(0, 2), false)
+  }
+  await expect(floor.batch()).rejects.toThrow('must be built again')
+  floor.whileProving = async () => {}
+  floor.l1.confirm(3n)
+  expect(await floor.batch()).toMatchObject({ trades: 1 })
+  expect(floor.l1.submitted.at(-1)?.tableNumber).toBe(3n)
+})

@@ -1,0 +1,141 @@
+/** cloister journal verify, export and replay, on the journal of a small day. */
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { main } from '../../../client/cli/main.ts'
+import type { Member } from '../../../client/member.ts'
+import { openJournal } from '../../../sequencer/journal/open.ts'
+import { stateDigest } from '../../../sequencer/journal/replay.ts'
+import { Floor } from '../floor.ts'
+
+let folder: string
+let directory: string
+let floor: Floor
+let records: number
+const CANARY = 1_234_567n
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'cloister-command-'))
+  directory = join(folder, 'journal')
+  const journal = await openJournal({ journal: directory })
+  const opened = await Floor.open([1_000_000_000, 1_000_000_000], null, journal)
+  floor = opened.floor
+  const [a, b] = opened.members as [Member, Member]
+  await floor.trade(a, b, [{ instrument: 1025, quantity: CANARY, price: 2_000_000n }])
+  await floor.batch()
+  records = journal.head.sequence
+})
+afterAll(async () => {
+  await floor.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function cloister(...argv: string[]) {
+  let out = ''
+  let err = ''
+  const code = await main(argv, {
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+  })
+  return { code, out, err }
+}
+const json = (out: string): Record<string, unknown> => JSON.parse(out) as Record<string, unknown>
+
+describe('cloister journal', () => {
+  it('verifies a journal in use', async () => {
+    const { code, out } = await cloister('journal', 'verify', directory)
+    expect(code).toBe(0)
+    expect(out).toContain(`${records} records, all whole`)
+  })
+
+  it('replays it to the roots of L1 and the state of the house', async () => {
+    const root = floor.l1.roots.at(-1) as bigint
+    const { code, out } = await cloister(
+      'journal',
+      'replay',
+      directory,
+      '--root',
+      `${root}`,
+      '--json',
+    )
+    expect(code).toBe(0)
+    expect(json(out)).toMatchObject({
+      ok: true,
+      records,
+      root: root.toString(),
+      state: stateDigest(floor.house.core),
+      batches: floor.l1.roots.map((r, i) => ({ number: `${i + 1}`, root: r.toString() })),
+    })
+    const other = await cloister('journal', 'replay', directory, '--root', '1')
+    expect(other.code).toBe(1)
+    expect(other.out).toContain('not the root that was expected')
+  })
+
+  it('exports records without keys, and with them on demand, for the owner alone', async () => {
+    const file = join(folder, 'day.jsonl')
+    expect((await cloister('journal', 'export', directory, '--out', file)).code).toBe(0)
+    const text = readFileSync(file, 'utf8')
+    const lines = text.trim().split('\n').map(json)
+    expect(lines.map((line) => line['sequence'])).toEqual(lines.map((_, i) => i + 1))
+    expect(lines).toHaveLength(records)
+    expect(text).toContain(CANARY.toString())
+    expect(text).not.toContain('"viewKey":"7')
+    expect(text).toContain('"feeAccountViewKey":"left out"')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    // A file that is there is not written over.
+    expect((await cloister('journal', 'export', directory, '--out', file)).code).toBe(2)
+    const part = join(folder, 'part.jsonl')
+    const range = ['--from', '2', '--to', '3', '--secrets']
+    await cloister('journal', 'export', directory, '--out', part, ...range)
+    expect(readFileSync(part, 'utf8').trim().split('\n')).toHaveLength(2)
+    expect(readFileSync(part, 'utf8')).not.toContain('left out')
+  })
+
+  it('finds nothing of the positions in any file of the journal', () => {
+    for (const name of readdirSync(directory)) {
+      if (name === 'lock') continue
+      const bytes = readFileSync(join(directory, name))
+      expect(bytes.includes(CANARY.toString())).toBe(false)
+      expect(bytes.includes('proposal')).toBe(false)
+    }
+  })
+
+  it('says what is damaged, and where', async () => {
+    const copy = join(folder, 'copy')
+    const { cpSync } = await import('node:fs')
+    const segment = join(copy, 'journal-0000000000000001.segment')
+    cpSync(join(directory, 'journal-0000000000000001.segment'), segment)
+    const bytes = readFileSync(segment)
+    bytes[1000] = (bytes[1000] as number) ^ 1
+    writeFileSync(segment, bytes)
+    const key = ['--key-file', `${directory}.key`]
+    const { code, out } = await cloister('journal', 'verify', copy, ...key)
+    expect(code).toBe(1)
+    expect(out).toMatch(/JournalMustBeWhole.*segment: .*\(offset [0-9]+\)/)
+    const other = join(folder, 'other.key')
+    writeFileSync(other, `${'ab'.repeat(32)}\n`, { mode: 0o600 })
+    const wrong = await cloister('journal', 'verify', directory, '--key-file', other, '--json')
+    expect(wrong.code).toBe(1)
+    expect(json(wrong.out)).toMatchObject({ ok: false, rule: 'JournalKeyMustMatch' })
+  })
+
+  it('makes nothing where there is no journal', async () => {
+    const nowhere = join(folder, 'nowhere')
+    const { code, err } = await cloister('journal', 'verify', nowhere)
+    expect([code, err]).toEqual([2, `cloister: there is no directory ${nowhere}\n`])
+    expect(existsSync(nowhere)).toBe(false)
+    expect(existsSync(`${nowhere}.key`)).toBe(false)
+    expect((await cloister('journal', 'verify')).code).toBe(2)
+    expect((await cloister('journal', 'replay', directory, '--root', 'x')).code).toBe(2)
+    expect((await cloister('journal', 'export', directory)).code).toBe(2)
+  })
+})

@@ -71,32 +71,30 @@ const LIQUIDITY: PerUnderlying<number> = { BTC: 0.0005, ETH: 0.001 }
 const PERPETUAL_PREMIUMS: readonly number[] = [10, 12, -150, -60, -40, -120, -50, -20]
 /** Close of 13 March 04:00; source as above. */
 const NIGHT_CLOSE_BTC = 5167.26
-const CENT = 10_000
-
-/** Micro-dollars a unit. */
-export type PerpetualQuote = { readonly price: bigint; readonly funding: bigint }
+/** What a table says of a perpetual: quoted price over spot, less one; micro-dollars a unit. */
+export type PerpetualQuote = { readonly basis: number; readonly funding: bigint }
 
 /** Quote and funding of BTC-PERP as of a time of the recorded day; it was listed at the first close. */
 export function perpetualQuoteAt(time: number): PerpetualQuote {
   const closes = [...CLOSES.BTC, NIGHT_CLOSE_BTC, EXPIRY_SPOT.BTC]
   const passed = Math.floor((time - DAY_START) / CANDLE_SECONDS)
   const last = Math.min(passed, closes.length) - 1
+  if (last < 0) throw new RangeError(`the perpetual is not listed yet at ${time}`)
   const premiums = closes.slice(0, last + 1).map((close, i): Premium => {
-    const quoted = (close * (10_000 + at(PERPETUAL_PREMIUMS, i))) / 10_000
-    return {
-      price: BigInt(Math.round((quoted * 1e6) / CENT) * CENT),
-      index: BigInt(Math.round(close * 1e6)),
-      seconds: BigInt(CANDLE_SECONDS),
-    }
+    const index = BigInt(Math.round(close * 1e6))
+    const over = BigInt(at(PERPETUAL_PREMIUMS, i))
+    const price = index + (index * over) / 10_000n
+    return { price, index, seconds: BigInt(CANDLE_SECONDS) }
   })
-  const quote = premiums.at(-1)
-  if (quote === undefined) throw new RangeError(`the perpetual is not listed yet at ${time}`)
-  return { price: quote.price, funding: cumulativeFunding(premiums.slice(1), FUNDING_TERMS) }
+  return {
+    basis: at(PERPETUAL_PREMIUMS, last) / 10_000,
+    funding: cumulativeFunding(premiums.slice(1), FUNDING_TERMS),
+  }
 }
 
-/** As the engine takes it, at an index price in dollars. */
-export function perpetualOf({ price, funding }: PerpetualQuote, index: number): Perpetual {
-  return { basis: Number(price) / 1e6 / index - 1, funding: Number(funding) / 1e6 }
+/** As the engine takes it. */
+export function perpetualOf({ basis, funding }: PerpetualQuote): Perpetual {
+  return { basis, funding: Number(funding) / 1e6 }
 }
 
 /** Which candle's close each of the day's five rounds of trading takes its table from. */
@@ -116,7 +114,7 @@ export function marketAt(step: number): Market {
     vol: perUnderlying((name) => at(VOLS[name], step)),
     scanRange: perUnderlying((name) => scanRange(name, spot[name])),
     liquidity: LIQUIDITY,
-    perpetuals: { [PERPETUAL_ID]: perpetualOf(perpetualQuoteAt(time), spot.BTC) },
+    perpetuals: { [PERPETUAL_ID]: perpetualOf(perpetualQuoteAt(time)) },
   }
 }
 
@@ -130,7 +128,7 @@ export function marketOfRound(round: number): Market {
  * last.
  */
 export function marketAtExpiry(): Market {
-  const perpetual = perpetualOf(perpetualQuoteAt(EXPIRY_13MAR20), EXPIRY_SPOT.BTC)
+  const perpetual = perpetualOf(perpetualQuoteAt(EXPIRY_13MAR20))
   return {
     ...marketAt(STEP_COUNT - 1),
     time: EXPIRY_13MAR20,

@@ -25,8 +25,6 @@ export type FundingTable = {
   readonly isConfirmed: boolean
   /** Cumulative funding by instrument. */
   readonly funding: ReadonlyMap<number, bigint>
-  /** What the perpetual was quoted at; its mark is this less funding. */
-  readonly price: ReadonlyMap<number, bigint>
 }
 export type FundingTables = {
   readonly perpetuals: ReadonlySet<number>
@@ -75,7 +73,7 @@ export async function readFundingTables(
       tables.push({
         number: Number(args['number']),
         isConfirmed: args['isConfirmed'] as boolean,
-        ...quotesIn(jsonIn(args['market'] as string), lots),
+        funding: fundingIn(jsonIn(args['market'] as string), lots),
       })
   }
   return { perpetuals: new Set(lots.keys()), tables }
@@ -99,18 +97,17 @@ function lotOf({ lot = '', multiplier = '1', name }: Record<string, string>): st
   return lot
 }
 
-function quotesIn(
+function fundingIn(
   market: Record<string, unknown>,
   lots: ReadonlyMap<number, string>,
-): Pick<FundingTable, 'funding' | 'price'> {
-  const states = (market['perpetuals'] ?? []) as { id: number; price: string; funding: string }[]
-  const known = states.flatMap(({ id, ...state }) => {
-    const lot = lots.get(id)
-    return lot === undefined ? [] : [{ id, lot, ...state }]
-  })
-  const by = (key: 'price' | 'funding') =>
-    new Map(known.map((state) => [state.id, microsOfLot(state[key], state.lot)]))
-  return { funding: by('funding'), price: by('price') }
+): ReadonlyMap<number, bigint> {
+  const states = (market['perpetuals'] ?? []) as { id: number; funding: string }[]
+  return new Map(
+    states.flatMap(({ id, funding }) => {
+      const lot = lots.get(id)
+      return lot === undefined ? [] : [[id, microsOfLot(funding, lot)] as const]
+    }),
+  )
 }
 
 /** Micro-dollars a lot of an amount in dollars a unit; exact, or it throws. */

@@ -3,17 +3,14 @@ import { dirname, resolve } from 'node:path'
 import { statSync, readFileSync } from 'node:fs'
 import { getAddress, SigningKey } from 'ethers'
 import { InputError, listOf, objectOf, textOf, wholeOf } from './canonical.ts'
-import { canonicalDecimal } from './decimal.ts'
 import type { ObservePolicy } from './observe.ts'
+import { policyFrom, type Policy } from './policy.ts'
 import type { Domain } from './report.ts'
 import { checkUrl, SOURCE_LIMITS, type SourceConfig, type SourceLimits } from './sources.ts'
 
 export type UnderlyingConfig = {
   readonly id: number
   readonly name: string
-  readonly vol: string
-  readonly scanRange: string
-  readonly liquidity: string
   readonly sources: readonly SourceConfig[]
 }
 /** Maps the clock of L1 to that of a recorded market: `from` at `startedAt`, then `speed` times. */
@@ -24,7 +21,8 @@ export type Replay = {
 }
 export type SignerConfig = {
   readonly domain: Domain
-  readonly rate: string
+  /** Or the path of its file, which is read at each look. */
+  readonly policy: Policy | string
   readonly underlyings: readonly UnderlyingConfig[]
   readonly observe: ObservePolicy
   readonly limits: SourceLimits
@@ -42,7 +40,7 @@ export type SignerConfig = {
 const KEYS = [
   'chainId',
   'contract',
-  'rate',
+  'policy',
   'underlyings',
   'maxAge',
   'maxSpread',
@@ -54,7 +52,7 @@ const KEYS = [
   'timeoutMs',
   'replay',
 ] as const
-const UNDERLYING_KEYS = ['id', 'name', 'vol', 'scanRange', 'liquidity', 'sources'] as const
+const UNDERLYING_KEYS = ['id', 'name', 'sources'] as const
 const FIELD_KEYS = ['price', 'time'] as const
 
 /** Paths of files in it are read from the folder of the file. */
@@ -82,9 +80,6 @@ export function configFrom(value: unknown, folder: string): SignerConfig {
     return {
       id,
       name: textOf(one['name'], 'name'),
-      vol: canonicalDecimal(one['vol'], 'vol'),
-      scanRange: canonicalDecimal(one['scanRange'], 'scanRange'),
-      liquidity: canonicalDecimal(one['liquidity'], 'liquidity'),
       sources,
     }
   })
@@ -96,7 +91,10 @@ export function configFrom(value: unknown, folder: string): SignerConfig {
   }
   return {
     domain: { chainId: BigInt(whole('chainId')), contract: getAddress(`${given['contract']}`) },
-    rate: canonicalDecimal(given['rate'], 'rate'),
+    policy:
+      typeof given['policy'] === 'string'
+        ? resolve(folder, given['policy'])
+        : policyFrom(given['policy']),
     underlyings,
     observe: { maxAge: positive('maxAge'), maxSpread: positive('maxSpread'), minSources },
     limits: { ...SOURCE_LIMITS, timeoutMs: positive('timeoutMs') },

@@ -36,17 +36,8 @@ export type MarketDocument = {
   readonly rate: string
   /** In ascending order of id. */
   readonly underlyings: readonly UnderlyingState[]
-  /** In ascending order of id; left out where no perpetual is listed. */
-  readonly perpetuals?: readonly PerpetualState[]
-}
-/** A perpetual, in dollars a unit of its underlying. */
-export type PerpetualState = {
-  /** Of the instrument. */
-  readonly id: number
-  /** What it is quoted at; at most six digits after the point. */
-  readonly price: string
-  /** Cumulative funding since its listing: what a long has paid. */
-  readonly funding: string
+  /** In ascending order of id. */
+  readonly perpetuals: readonly PerpetualState[]
 }
 export type UnderlyingState = {
   /** The id that TableOracle gave it. */
@@ -57,18 +48,57 @@ export type UnderlyingState = {
   readonly vol: string
   readonly scanRange: string
   readonly liquidity: string
+  /** Volatility by expiry and strike where quotes say more than one number; else empty. */
+  readonly volGrid: readonly VolSlice[]
 }
-const STATE_KEYS = ['id', 'name', 'spot', 'vol', 'scanRange', 'liquidity'] as const
+export type VolSlice = {
+  readonly expiry: number
+  readonly smile: readonly { readonly strike: string; readonly vol: string }[]
+}
+export type PerpetualState = {
+  readonly id: number
+  /** The quoted price over spot, less one. */
+  readonly basis: string
+  /** Cumulative funding in dollars per unit. */
+  readonly funding: string
+}
+const STATE_KEYS = ['id', 'name', 'spot', 'vol', 'scanRange', 'liquidity', 'volGrid'] as const
 
 export function marketBytes(market: MarketDocument): string {
   return documentBytes(market)
 }
 
+const MARKET_KEYS = ['version', 'time', 'rate', 'underlyings', 'perpetuals'] as const
+
+/** Whether expiries and strikes ascend is the engine's to say. */
+export function readVolGrid(value: unknown): readonly VolSlice[] {
+  return listOf(value, 'volGrid', 257).map((given) => {
+    const { expiry, smile } = objectOf(given, ['expiry', 'smile'], 'slice')
+    const points = listOf(smile, 'smile', 257).map((item) => {
+      const { strike, vol } = objectOf(item, ['strike', 'vol'], 'point')
+      return { strike: canonicalDecimal(strike, 'strike'), vol: canonicalDecimal(vol, 'vol') }
+    })
+    return { expiry: wholeOf(expiry, 'expiry'), smile: points }
+  })
+}
+
+export function readPerpetuals(value: unknown): readonly PerpetualState[] {
+  let previous = 0
+  return listOf(value, 'perpetuals', 257).map((given) => {
+    const { id: number, basis, funding } = objectOf(given, ['id', 'basis', 'funding'], 'perpetual')
+    const id = wholeOf(number, 'id')
+    if (id <= previous) throw new InputError('perpetuals must ascend')
+    previous = id
+    return {
+      id,
+      basis: canonicalDecimal(basis, 'basis'),
+      funding: canonicalDecimal(funding, 'funding'),
+    }
+  })
+}
+
 export function readMarket(bytes: string): MarketDocument {
-  const given = readDocument(bytes)
-  const hasPerpetuals = Object.hasOwn(Object(given) as object, 'perpetuals')
-  const keys = ['version', 'time', 'rate', 'underlyings', ...(hasPerpetuals ? ['perpetuals'] : [])]
-  const fields = objectOf(given, keys, 'market')
+  const fields = objectOf(readDocument(bytes), MARKET_KEYS, 'market')
   if (fields['version'] !== 1) throw new InputError('the version of a market must be 1')
   let previous = 0
   const underlyings = listOf(fields['underlyings'], 'underlyings', 257).map((given) => {
@@ -87,32 +117,18 @@ export function readMarket(bytes: string): MarketDocument {
       vol: decimal('vol'),
       scanRange: decimal('scanRange'),
       liquidity: decimal('liquidity'),
+      volGrid: readVolGrid(state['volGrid']),
     }
   })
   const time = wholeOf(fields['time'], 'time')
-  const market: MarketDocument = {
+  const perpetuals = readPerpetuals(fields['perpetuals'])
+  return {
     version: 1,
     time,
     rate: canonicalDecimal(fields['rate'], 'rate'),
     underlyings,
+    perpetuals,
   }
-  return hasPerpetuals ? { ...market, perpetuals: perpetualsFrom(fields['perpetuals']) } : market
-}
-
-function perpetualsFrom(value: unknown): readonly PerpetualState[] {
-  let previous = 0
-  const perpetuals = listOf(value, 'perpetuals', 257).map((given) => {
-    const state = objectOf(given, ['id', 'price', 'funding'], 'perpetual')
-    const id = wholeOf(state['id'], 'id')
-    if (id <= previous) throw new InputError('perpetuals must ascend')
-    previous = id
-    const price = canonicalDecimal(state['price'], `price of ${id}`)
-    microOf(price, `price of ${id}`)
-    return { id, price, funding: canonicalDecimal(state['funding'], `funding of ${id}`) }
-  })
-  // Without any the key is left out: one content has one form.
-  if (perpetuals.length === 0) throw new InputError('perpetuals must be left out or have entries')
-  return perpetuals
 }
 
 /** Reference prices in micros, by id of the underlying. */
@@ -126,7 +142,7 @@ export function referencesOf(
 }
 
 /** Number() of a canonical decimal is fixed to the last bit by the language. */
-function engineMarket(market: MarketDocument, instruments: readonly InstrumentSpec[]): Market {
+function engineMarket(market: MarketDocument): Market {
   const stateOf = (name: Underlying): UnderlyingState => {
     const found = market.underlyings.filter((state) => state.name === name)
     if (found.length !== 1) throw new InputError(`a market must have ${name} once`)
@@ -137,26 +153,28 @@ function engineMarket(market: MarketDocument, instruments: readonly InstrumentSp
       Underlying,
       number
     >
-  const spot = per('spot')
-  const perpetuals = Object.fromEntries(
-    (market.perpetuals ?? []).flatMap(({ id, price, funding }) => {
-      const spec = instruments.find((one) => one.id === id)
-      // One that is not listed has no row.
-      if (spec === undefined) return []
-      if (spec.kind !== 'perpetual') throw new InputError(`${id} must be a perpetual`)
-      const index = Number(stateOf(spec.underlying as Underlying).spot)
-      return [[id, { basis: Number(price) / index - 1, funding: Number(funding) }]]
-    }),
+  const grids = market.underlyings.flatMap(({ name, volGrid }) =>
+    volGrid.length === 0 ? [] : [[name, volGrid.map(engineSlice)] as const],
+  )
+  const perpetuals = market.perpetuals.map(
+    ({ id, basis, funding }) => [id, { basis: Number(basis), funding: Number(funding) }] as const,
   )
   return {
     time: market.time,
     rate: Number(market.rate),
-    ...(market.perpetuals === undefined ? {} : { perpetuals }),
-    spot,
+    spot: per('spot'),
     vol: per('vol'),
     scanRange: per('scanRange'),
     liquidity: per('liquidity'),
+    // Spread, because not every engine has the fields yet.
+    ...(grids.length === 0 ? {} : { volGrid: Object.fromEntries(grids) }),
+    ...(perpetuals.length === 0 ? {} : { perpetuals: Object.fromEntries(perpetuals) }),
   }
+}
+
+function engineSlice({ expiry, smile }: VolSlice) {
+  const points = smile.map(({ strike, vol }) => ({ strike: Number(strike), vol: Number(vol) }))
+  return { expiry, smile: points }
 }
 
 /** The table that follows from the three documents, byte for byte on anybody's machine. */
@@ -165,11 +183,7 @@ export function computeTable(
   instruments: readonly InstrumentSpec[],
   worlds: readonly World[],
 ): Table {
-  const rows: readonly Row[] = buildTable(
-    engineMarket(market, instruments),
-    instruments,
-    worlds,
-  ).map((row) => ({
+  const rows: readonly Row[] = buildTable(engineMarket(market), instruments, worlds).map((row) => ({
     ...row,
     status: row.status === 'LIVE' ? ('live' as const) : ('expired' as const),
   }))

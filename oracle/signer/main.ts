@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { INSTRUMENTS } from '../day-2020-03-12.ts'
 import { recordedPerpetuals } from '../day-replay.ts'
-import { configFrom, readConfig, readKey, readSecret } from './config.ts'
+import { configFrom, readConfig, readKey, readSecret, type SignerConfig } from './config.ts'
 import { instrumentsBytes, STANDARD_WORLDS, worldsBytes } from './engine.ts'
+import type { Policy } from './policy.ts'
 import { serveSigner } from './server.ts'
 import { Signer, type Documents, type Memory } from './signer.ts'
 
@@ -41,11 +42,21 @@ export const RECORDING = join(HERE, 'recorded-2020-03.json')
 export function recordedConfig(chainId: number, contract: string, startedAt: number): unknown {
   const from = Date.UTC(2020, 2, 12, 4) / 1000
   const sources = (series: string) => [{ kind: 'recorded', path: RECORDING, series }]
-  const [vol, scanRange] = ['1.2', '0.375']
+  const policy = (name: string, liquidity: string) => ({
+    name,
+    vol: '1.2',
+    scanRange: '0.375',
+    liquidity,
+    volGrid: [],
+  })
   return {
     chainId,
     contract,
-    rate: '0.05',
+    policy: {
+      rate: '0.05',
+      underlyings: [policy('BTC', '0.0005'), policy('ETH', '0.001')],
+      perpetuals: [],
+    },
     maxAge: 4 * 3600,
     maxSpread: 100,
     minSources: 1,
@@ -56,10 +67,16 @@ export function recordedConfig(chainId: number, contract: string, startedAt: num
     timeoutMs: 5000,
     replay: { startedAt, from, speed: 240 },
     underlyings: [
-      { id: 1, name: 'BTC', vol, scanRange, liquidity: '0.0005', sources: sources('BTC') },
-      { id: 2, name: 'ETH', vol, scanRange, liquidity: '0.001', sources: sources('ETH') },
+      { id: 1, name: 'BTC', sources: sources('BTC') },
+      { id: 2, name: 'ETH', sources: sources('ETH') },
     ],
   }
+}
+
+/** The policy of the replay with the funding that had been paid by then. */
+function fundedPolicy({ policy }: SignerConfig): (marketTime: number) => Policy {
+  if (typeof policy === 'string') throw new Error('the policy of a replay must be given inline')
+  return (marketTime) => ({ ...policy, perpetuals: recordedPerpetuals(marketTime) })
 }
 
 function documentsIn(folder: string | undefined): Documents {
@@ -108,7 +125,7 @@ async function main(): Promise<void> {
     config,
     documents: documentsIn(values.documents),
     key,
-    ...(recorded === undefined ? {} : { recorded: { perpetualsAt: recordedPerpetuals } }),
+    ...(recorded === undefined ? {} : { recorded: { policyAt: fundedPolicy(config) } }),
     ...(file !== undefined && existsSync(file)
       ? { memory: JSON.parse(readFileSync(file, 'utf8')) as Memory }
       : {}),

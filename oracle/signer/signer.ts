@@ -13,9 +13,9 @@ import {
   readMarket,
   readWorlds,
   type MarketDocument,
-  type PerpetualState,
 } from './engine.ts'
 import { observe, Refusal, type Observed } from './observe.ts'
+import { currentPolicy, marketOf, type Policy } from './policy.ts'
 import {
   addressOfKey,
   confirmationDigest,
@@ -52,12 +52,8 @@ export type Observation = {
 export type Recorded = {
   /** Market time of a second of L1's clock, where it does not simply run. */
   readonly marketTime?: (time: number) => number
-  /** What the configuration says of an underlying, as it was at a market time. */
-  readonly policyAt?: (
-    name: string,
-    marketTime: number,
-  ) => { readonly vol: string; readonly scanRange: string }
-  readonly perpetualsAt?: (marketTime: number) => readonly PerpetualState[]
+  /** What the configuration says of the market, as it was at a market time. */
+  readonly policyAt?: (marketTime: number) => Policy
 }
 export type SignerOptions = {
   readonly config: SignerConfig
@@ -134,20 +130,13 @@ export class Signer {
         return [name, found] as const
       }),
     )
-    const underlyings = config.underlyings.map(({ id, name, vol, scanRange, liquidity }, i) => {
+    const prices = config.underlyings.map(({ id, name }, i) => {
       const price = (seen[i]?.[1] as Observed).price
       this.log.add(name, { price, time: at })
-      const policy = recorded?.policyAt?.(name, at) ?? { vol, scanRange }
-      return { id, name, spot: decimalOfMicro(price), ...policy, liquidity }
+      return { id, name, spot: decimalOfMicro(price) }
     })
-    const perpetuals = recorded?.perpetualsAt?.(at)
-    const market: MarketDocument = {
-      version: 1,
-      time: at,
-      rate: config.rate,
-      underlyings,
-      ...(perpetuals === undefined ? {} : { perpetuals }),
-    }
+    const policy = recorded?.policyAt?.(at) ?? (await currentPolicy(config.policy))
+    const market = marketOf(policy, at, prices)
     return { signer: this.address, market, observed: Object.fromEntries(seen) }
   }
 

@@ -46,7 +46,7 @@ export type OracleWorld = {
   readonly anyone: string
 }
 export type OracleWorldOptions = {
-  /** Stand the oracle before a double that keeps what it is told, instead of the house. */
+  /** Stand the oracle before a double, instead of the house. */
   readonly isFlagged?: boolean
   readonly feed?: string
   readonly listed?: readonly InstrumentSpec[]
@@ -59,7 +59,8 @@ export async function createOracleWorld(options: OracleWorldOptions = {}): Promi
   const overrides = options.settlementRoot === undefined
     ? {} : { settlementRoot: options.settlementRoot }
   const cloister = await deployCloister(await configuration(overrides))
-  const house = options.isFlagged === true ? await deploy('FlaggedHouse') : cloister
+  const house = options.isFlagged === true
+    ? await deploy('FlaggedHouse') : cloister
   const oracle = await deploy('TableOracle', await house.getAddress(), admin)
   const contract = await oracle.getAddress()
   if (options.isFlagged !== true) {
@@ -138,12 +139,13 @@ export async function wait(seconds: bigint): Promise<void> {
   await setTime((await now()) + seconds)
 }
 
-/** What the house has: how many tables count, and the latest root that does. */
+/** Roots of the tables that count in the house, in order. */
 export async function countedTables(world: OracleWorld): Promise<readonly bigint[]> {
   const count: bigint = await world.cloister.getFunction('tableNumber')()
   const roots: bigint[] = []
   for (let number = 1n; number <= count; number++) {
-    roots.push((await world.cloister.getFunction('tables')(number)).root)
+    const { root, isConfirmed } = await world.cloister.getFunction('tables')(number)
+    if (isConfirmed) roots.push(root)
   }
   return roots
 }

@@ -13,7 +13,7 @@ import {
 } from '../../oracle/signer/decimal.ts'
 import {
   computeTable, instrumentsBytes, marketBytes, readInstruments, readMarket, readWorlds,
-  settlementValue, STANDARD_WORLDS, worldsBytes,
+  settlementValue, STANDARD_WORLDS, worldsBytes, type UnderlyingState,
 } from '../../oracle/signer/engine.ts'
 import {
   decodeMarks, encodeMarks, reportOf, stringify, tableReportFrom,
@@ -87,12 +87,10 @@ describe('documents of the engine', () => {
     const { rate, vol, scanRange, liquidity, time, spot } = marketAt(2)
     const underlyings = (['BTC', 'ETH'] as const).map((name, i) => ({
       id: i + 1, name, spot: String(spot[name]), vol: String(vol[name]),
-      scanRange: String(scanRange[name]), liquidity: String(liquidity[name]),
+      scanRange: String(scanRange[name]), liquidity: String(liquidity[name]), volGrid: [],
     }))
-    const perpetuals = recordedPerpetuals(time)
-    const market = readMarket(marketBytes({
-      version: 1, time, rate: String(rate), underlyings, perpetuals,
-    }))
+    const market = readMarket(marketBytes(
+      { version: 1, time, rate: String(rate), underlyings, perpetuals: recordedPerpetuals(time) }))
     const table = computeTable(market, readInstruments(instrumentsBytes(INSTRUMENTS)),
       readWorlds(worldsBytes(WORLDS)))
     const rows = buildTable(marketAt(2), INSTRUMENTS, WORLDS)
@@ -121,24 +119,25 @@ describe('documents of the engine', () => {
     expect(table([{ ...(btc as object), more: 1 }, eth])).toThrow(/must have/)
     expect(table([{ ...(btc as object), vol: '-1' }, eth])).toThrow(/vol/)
   })
-  test('funding missing, zero prices, doubled or unsorted perpetuals are none', () => {
+  test('grids and funding are read in their one form', () => {
     const market = marketDocument(1_584_000_000)
-    const [perp] = recordedPerpetuals(marketAt(2).time) as [object]
-    const of = (perpetuals: unknown) => () =>
-      computeTable(readMarket(documentBytes({ ...market, perpetuals } as never)), INSTRUMENTS, WORLDS)
-    expect(of([perp])).not.toThrow()
-    expect(() => computeTable(market, INSTRUMENTS, WORLDS)).toThrow(/no funding/)
-    // One content has one form: an empty list is left out.
-    expect(of([])).toThrow(/left out/)
-    expect(of([perp, perp])).toThrow(/ascend/)
-    expect(of([{ ...perp, id: 1025 }])).toThrow(/must be a perpetual/)
-    for (const [key, value] of [['price', '0'], ['price', '-1'], ['price', '1.0'], ['funding', 'NaN'],
-      ['funding', '-0'], ['funding', '1e3'], ['funding', 5], ['id', '1038'], ['more', '1']])
-      expect(of([{ ...perp, [key as string]: value }]), `${key} ${value}`).toThrow(InputError)
-    // Funding may be negative, and moves the mark alone by it.
-    const mark = (funding: string) => of([{ ...perp, funding }])().rows
-      .find(({ id }) => id === 1038)!.values[0]!
-    expect(mark('-2') - mark('1')).toBe(30_000n)
+    const [btc, eth] = market.underlyings as [UnderlyingState, UnderlyingState]
+    const smile = [{ strike: '5000', vol: '0.9' }, { strike: '8000', vol: '0.7' }]
+    const full = { ...market, underlyings: [{ ...btc, volGrid: [{ expiry: 1_585_000_000, smile }] },
+      eth], perpetuals: [{ id: 1100, basis: '-0.001', funding: '12.5' }] }
+    expect(readMarket(marketBytes(full))).toEqual(full)
+    const bad: object[] = [
+      { perpetuals: [{ id: 1100, basis: 0.5, funding: '1' }] },
+      { perpetuals: [{ id: 1100, basis: '0.50', funding: '1' }] },
+      { perpetuals: [{ id: 2, basis: '0', funding: '1' }, { id: 2, basis: '0', funding: '1' }] },
+      { perpetuals: [{ id: 2, basis: '0' }] }, { perpetuals: null },
+      { underlyings: [{ ...btc, volGrid: [{ expiry: 5, smile: [{ strike: '1', vol: '1e3' }] }] }, eth] },
+      { underlyings: [{ ...btc, volGrid: [{ expiry: -5, smile }] }, eth] },
+    ]
+    for (const change of bad) {
+      const bytes = () => documentBytes({ ...market, ...change } as never)
+      expect(() => readMarket(bytes()), JSON.stringify(change)).toThrow(InputError)
+    }
   })
   test('settlement values are what a lot pays at the average', () => {
     const spec = (id: number) => INSTRUMENTS.find((one) => one.id === id)!

@@ -195,9 +195,13 @@ describe('keys and configuration', () => {
     const good = configOf(domain, folder) as Record<string, unknown>
     expect(configFrom(good, folder).domain.chainId).toBe(31337n)
     const [btc, eth] = good['underlyings'] as Record<string, unknown>[]
+    const policy = good['policy'] as { underlyings: object[] }
+    const [first] = policy.underlyings
     const bad: [object, RegExp][] = [
       [{ more: 1 }, /must have/], [{ minSources: 0 }, /at least 1/], [{ maxAge: 0 }, /at least 1/],
-      [{ minSources: 4 }, /at least 4 sources/], [{ rate: 0.05 }, /decimal/],
+      [{ minSources: 4 }, /at least 4 sources/], [{ policy: { ...policy, rate: 0.05 } }, /decimal/],
+      [{ policy: { ...policy, underlyings: [first, first] } }, /each once/],
+      [{ policy: null }, /policy must/],
       [{ contract: '0x12' }, /address/], [{ underlyings: [eth, btc] }, /ascend/],
       [{ underlyings: [{ ...btc, sources: [1, 1, 1].map(() => (btc!['sources'] as unknown[])[0]) }] },
         /distinct/],
@@ -209,6 +213,26 @@ describe('keys and configuration', () => {
     for (const [change, error] of bad) {
       expect(() => configFrom({ ...good, ...change }, folder)).toThrow(error)
     }
+  })
+  test('a policy may be a file, which is read again at each look', async () => {
+    const config = configFrom({ ...(configOf(domain, folder) as object), policy: 'policy.json' }, folder)
+    const { policy } = configOf(domain, folder) as { policy: { underlyings: object[] } }
+    const put = (rate: string, underlyings = policy.underlyings) => writeFileSync(
+      join(folder, 'policy.json'), JSON.stringify({ ...policy, rate, underlyings }))
+    const signer = new Signer({ config, documents: { worlds: WORLDS, instruments: SPECS },
+      key: KEYS[0]!, clock: () => now })
+    for (const rate of ['0.05', '0.06']) {
+      now += 1
+      writePrices(folder, CALM, now)
+      put(rate)
+      expect((await signer.observe(now)).market.rate).toBe(rate)
+    }
+    now += 1
+    put('0.05', policy.underlyings.slice(1))
+    await expect(signer.observe(now)).rejects.toThrow('the policy must have BTC')
+    now += 1
+    put('5%')
+    await expect(signer.observe(now)).rejects.toThrow('rate')
   })
   test('the recorded default sees the recorded day', async () => {
     const config = configFrom(recordedConfig(31337, domain.contract, START), folder)

@@ -29,9 +29,13 @@ export function configOf(domain: Domain, folder: string, change: object = {}): u
     ({ kind: 'file', path: `${name}-${i}.json`, price: 'price', time: 'time' })
   mkdirSync(folder, { recursive: true })
   return {
-    chainId: Number(domain.chainId), contract: domain.contract, rate: market.rate,
-    underlyings: market.underlyings.map(({ id, name, vol, scanRange, liquidity }) => ({
-      id, name, vol, scanRange, liquidity, sources: [1, 2, 3].map((i) => source(name, i)),
+    chainId: Number(domain.chainId), contract: domain.contract,
+    policy: {
+      rate: market.rate, perpetuals: [],
+      underlyings: market.underlyings.map(({ id: _id, spot: _spot, ...policy }) => policy),
+    },
+    underlyings: market.underlyings.map(({ id, name }) => ({
+      id, name, sources: [1, 2, 3].map((i) => source(name, i)),
     })),
     maxAge: 100, maxSpread: 100, minSources: 2, tolerance: 50, clockSlack: 30, confirmAfter: 60,
     maxGap: 7200, timeoutMs: 1000, replay: null, ...change,

@@ -83,6 +83,6 @@ test('three signers and a collector bring the table of a recorded hour to L1', a
     answers: ['signed', 'signed', 'signed'] }])
   expect(first.code).toBe(3)
   const verified = await verifyTable({ provider, contract })
-  expect(verified).toMatchObject({ holds: true, number: 1n, isConfirmed: false, rowCount: 15 })
+  expect(verified).toMatchObject({ holds: true, number: 1n, isConfirmed: false, rowCount: 16 })
   expect(verified.notes.join()).toContain('a recorded one is replayed')
 })

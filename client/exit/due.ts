@@ -1,4 +1,5 @@
 /** All that L1 would pay an owner now: payments of batches, refunds, and its share of each pot. */
+import { getAddress } from '../l1/ethers.ts'
 import { withdrawalProof, type Withdrawal } from '../l1/withdrawals.ts'
 import type { Rebuilt } from '../l1/ledger.ts'
 import type { L1 } from '../l1/rpc.ts'
@@ -31,7 +32,7 @@ export function paymentsDue(l1: L1, rebuilt: Rebuilt, account: number): readonly
         .sort((a, b) => a.slot - b.slot)
       const proof = withdrawalProof(l1.contract, ofBatch, slot)
       const call = { name: 'claim', args: [batch, slot, token, amount, to, proof] }
-      return { what: 'payment', token, amount, to, only: null, call }
+      return { what: 'payment', token, amount, to: getAddress(to), only: null, call }
     })
 }
 

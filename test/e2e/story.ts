@@ -8,24 +8,29 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Contract, JsonRpcProvider, NonceManager, Wallet, type InterfaceAbi } from 'ethers'
 import { expect } from 'vitest'
-import { depositCommitment, leafHash, viewKeyHash } from '../../circuits/account.ts'
+import { depositCommitment, leafHash, viewKeyHash, type Account } from '../../circuits/account.ts'
 import type { BatchPlan, BatchTrace, Credit, L1Request } from '../../circuits/batch.ts'
 import { eighthOf } from '../../circuits/eddsa.ts'
 import { statementOf } from '../../circuits/statement.ts'
-import { tableOf, type Row, type Table } from '../../circuits/table.ts'
+import { TREE_DEPTH } from '../../circuits/params.ts'
+import { SWEEP_SHAPES, sweepChunk, type SweepShape } from '../../circuits/sweep.ts'
+import { buildSweep } from '../../circuits/sweep-witness.ts'
+import { settlementsOf, tableOf, type Row, type Table } from '../../circuits/table.ts'
+import { Tree } from '../../circuits/tree.ts'
 import { buildBatch } from '../../circuits/witness.ts'
 import { wordLayout } from '../../circuits/words.ts'
 import { main } from '../../client/cli/main.ts'
 import { memberKeys } from '../../client/keys.ts'
 import { marksData } from '../../oracle/post.ts'
 import { developmentKeyOf, shapeNamed, type ShapeKey } from '../../prover/artifacts.ts'
+import type { CircuitKey } from '../../prover/circuit-key.ts'
 import type { CircuitInput, Groth16Proof } from '../../prover/groth16.ts'
 import { proveInChild } from '../../prover/pool.ts'
 import { compileSolidity, type CompiledContract } from '../../prover/solidity.ts'
 import { compileExits, type CompiledExit } from '../../sequencer/deploy-exits.ts'
 import { compileVerifiers, deploy, type Deployment } from '../../sequencer/deploy.ts'
 import { StateHistory } from '../../sequencer/history.ts'
-import { domainOf, SequencerL1, type Submission } from '../../sequencer/l1.ts'
+import { domainOf, proofWords, SequencerL1, type Submission } from '../../sequencer/l1.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
 import { Sweeper, type SweepReport } from '../../sequencer/sweep.ts'
 import { ADMIN_KEY, startNode } from '../client/chain.ts'
@@ -270,15 +275,50 @@ export class Story {
   }
 
   async sweep(): Promise<SweepReport> {
-    const sweeper = new Sweeper({
+    return this.sweeper(this.house.accounts).run(await this.now())
+  }
+
+  /**
+   * Chunk by chunk as an operator would that has one account stand otherwise than it does: what L1
+   * says to each. The root that its own tree has is not asked for, or the sweeper would stop itself.
+   */
+  async sweepAsIf(index: number, account: Account): Promise<readonly string[]> {
+    const accounts = new Map(this.house.accounts).set(index, account)
+    const tree = new Tree(TREE_DEPTH)
+    for (const [at, each] of accounts) tree.set(at, leafHash(each))
+    const { time } = await this.ask<{ time: bigint }>('sweep')
+    const { callDelay } = await this.ask<{ callDelay: bigint }>('terms')
+    const said: string[] = []
+    const state = { accounts, table: this.table, settlements: settlementsOf(this.house.settled),
+      time, callDelay }
+    const shape = SWEEP_SHAPES.find(({ name }) => name === 'sweep-mini') as SweepShape
+    const key = this.exits.find((exit) => exit.key.name === shape.name)?.key as CircuitKey
+    const scope = { chainId: CHAIN_ID, contract: BigInt(this.deployment.contract),
+      keyHash: BigInt(`0x${key.keyHash}`) }
+    for (const first of [0, 8, 16]) {
+      // The chunks before are proven in the true state, so that the last differs in the account alone.
+      const honest = { ...state, tree: this.house.tree, accounts: this.house.accounts }
+      const outcome = sweepChunk(shape, first, first === 16 ? { ...state, tree } : honest)
+      if (!outcome.ok) throw new Error(outcome.detail)
+      const built = buildSweep(outcome.trace, randomField())
+      const { x, y } = statementOf(scope, built.commitment, built.words)
+      const proof = await proofOf(key, built.finish(x, y) as CircuitInput)
+      const id = this.deployment.exits?.sweep.get(key.name)
+      const args = [id, ...built.words.slice(-2), built.commitment, proofWords(proof)]
+      said.push(await refusal(sent(this.operator.contract, 'submitSweep', ...args)))
+    }
+    return said
+  }
+
+  private sweeper(accounts: ReadonlyMap<number, Account>): Sweeper {
+    return new Sweeper({
       l1: this.operator, chainId: CHAIN_ID, contract: this.deployment.contract,
       keys: this.exits.filter(({ key }) => key.name === 'sweep-mini').map(({ key }) => (
         { id: this.deployment.exits?.sweep.get(key.name) as bigint, key })),
-      accounts: () => this.house.accounts, history: this.history,
+      accounts: () => accounts, history: this.history,
       tableByRoot: (root) => this.tables.get(root), settled: () => this.house.settled,
       prove: proofOf, log: () => {},
     })
-    return sweeper.run(await this.now())
   }
 
   /** The command line in a directory that holds the seed and the L1 key, and nothing else. */
@@ -405,7 +445,8 @@ export async function refusal(work: Promise<unknown>): Promise<string> {
   try {
     await work
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    const { revert } = error as { revert?: { name?: string } }
+    return revert?.name ?? (error instanceof Error ? error.message : String(error))
   }
   return 'accepted'
 }

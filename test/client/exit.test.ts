@@ -7,7 +7,7 @@ import { main } from '../../client/cli/main.ts'
 import { markedTableOf, postingOf, registerAt } from '../../client/exit/posted-table.ts'
 import type { EventLog } from '../../client/l1/event-log.ts'
 import type { L1Event, TableEvent } from '../../client/l1/events.ts'
-import { marksData } from '../../oracle/post.ts'
+import { marksData } from '../contracts/marks-data.ts'
 import { row } from '../law/house.ts'
 import { seedBytes, seedFolder } from './seeded.ts'
 

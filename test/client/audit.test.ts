@@ -108,8 +108,8 @@ describe('audit', () => {
     const proof = await statusOf(
       lying('eth_getTransactionByHash', (text) =>
         text.replace(/("input":"0x[0-9a-f]*)[0-9a-f](")/, (_, head: string, tail: string) => {
-          // The proof lies in the head of the calldata, after header, offsets and C: 10 words.
-          const at = head.indexOf('0x') + 2 + 8 + 64 * 10 + 40
+          // The proof lies in the head of the calldata, after header, offsets and C: 11 words.
+          const at = head.indexOf('0x') + 2 + 8 + 64 * 11 + 40
           return `${flip(head, at)}0${tail}`
         }),
       ),

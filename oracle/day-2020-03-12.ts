@@ -71,41 +71,29 @@ const LIQUIDITY: PerUnderlying<number> = { BTC: 0.0005, ETH: 0.001 }
 const PERPETUAL_PREMIUMS: readonly number[] = [10, 12, -150, -60, -40, -120, -50, -20]
 /** Close of 13 March 04:00; source as above. */
 const NIGHT_CLOSE_BTC = 5167.26
-const CENT = 10_000
-
-/** Micro-dollars a unit. */
-export type PerpetualQuote = {
-  readonly price: bigint
-  readonly index: bigint
-  readonly funding: bigint
-}
-const BASIS_DIGITS = 12
+/** What a table says of a perpetual: quoted price over spot, less one; micro-dollars a unit. */
+export type PerpetualQuote = { readonly basis: number; readonly funding: bigint }
 
 /** Quote and funding of BTC-PERP as of a time of the recorded day; it was listed at the first close. */
 export function perpetualQuoteAt(time: number): PerpetualQuote {
   const closes = [...CLOSES.BTC, NIGHT_CLOSE_BTC, EXPIRY_SPOT.BTC]
   const passed = Math.floor((time - DAY_START) / CANDLE_SECONDS)
   const last = Math.min(passed, closes.length) - 1
+  if (last < 0) throw new RangeError(`the perpetual is not listed yet at ${time}`)
   const premiums = closes.slice(0, last + 1).map((close, i): Premium => {
-    const quoted = (close * (10_000 + at(PERPETUAL_PREMIUMS, i))) / 10_000
-    return {
-      price: BigInt(Math.round((quoted * 1e6) / CENT) * CENT),
-      index: BigInt(Math.round(close * 1e6)),
-      seconds: BigInt(CANDLE_SECONDS),
-    }
+    const index = BigInt(Math.round(close * 1e6))
+    const over = BigInt(at(PERPETUAL_PREMIUMS, i))
+    const price = index + (index * over) / 10_000n
+    return { price, index, seconds: BigInt(CANDLE_SECONDS) }
   })
-  const quote = premiums.at(-1)
-  if (quote === undefined) throw new RangeError(`the perpetual is not listed yet at ${time}`)
   return {
-    price: quote.price,
-    index: quote.index,
+    basis: at(PERPETUAL_PREMIUMS, last) / 10_000,
     funding: cumulativeFunding(premiums.slice(1), FUNDING_TERMS),
   }
 }
 
-/** As the engine takes it; a basis of so few digits is the same number as text and as a float. */
-export function perpetualOf({ price, index, funding }: PerpetualQuote): Perpetual {
-  const basis = Number((Number(price) / Number(index) - 1).toFixed(BASIS_DIGITS))
+/** As the engine takes it. */
+export function perpetualOf({ basis, funding }: PerpetualQuote): Perpetual {
   return { basis, funding: Number(funding) / 1e6 }
 }
 

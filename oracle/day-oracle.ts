@@ -22,7 +22,7 @@ import {
   type CollectorOptions,
 } from './collector/rounds.ts'
 import { INSTRUMENTS } from './day-2020-03-12.ts'
-import { recordedPolicy, ReplayClock, SETTLEMENT_WINDOW } from './day-replay.ts'
+import { recordedPolicy, ReplayClock, SETTLEMENT_WINDOW, WATCH_BEFORE } from './day-replay.ts'
 import { configFrom } from './signer/config.ts'
 import { instrumentsBytes, STANDARD_WORLDS, worldsBytes } from './signer/engine.ts'
 import { recordedConfig } from './signer/main.ts'
@@ -107,10 +107,7 @@ export class DayOracle {
       worlds: worldsBytes(STANDARD_WORLDS),
       instruments: instrumentsBytes(INSTRUMENTS),
     }
-    const recorded = {
-      marketTime: clock.marketTime,
-      policyAt: recordedPolicy,
-    }
+    const recorded = { marketTime: clock.marketTime, policyAt: recordedPolicy }
     const signers = keys.map(
       (key) => new Signer({ config, documents, key, recorded, clock: () => now.time }),
     )
@@ -149,11 +146,12 @@ export class DayOracle {
   async settle(): Promise<SettledDay> {
     const { expiryOnL1 } = this.clock
     await this.look()
-    const start = expiryOnL1 - SETTLEMENT_WINDOW
-    await this.pass(start - this.now.time, 'the night until the settlement window')
+    const watched = expiryOnL1 - SETTLEMENT_WINDOW - WATCH_BEFORE / 2
+    await this.pass(watched - this.now.time, 'the night until shortly before the settlement window')
     await this.observe()
-    for (const _third of [1, 2, 3]) {
-      await this.pass(SETTLEMENT_WINDOW / 3, 'a third of the settlement window')
+    for (const third of [1, 2, 3]) {
+      const end = expiryOnL1 - SETTLEMENT_WINDOW + (third * SETTLEMENT_WINDOW) / 3
+      await this.pass(end - this.now.time, 'a third of the settlement window')
       await this.observe()
     }
     const proposed = await tendSettlement(this.collector, SETTLEMENT_WINDOW)

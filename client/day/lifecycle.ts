@@ -7,9 +7,8 @@ import { INSTRUMENT_NAMES, PERPETUAL, ROUND_TABLES } from './instruments.ts'
 export type FundingInterval = {
   readonly from: number
   readonly to: number
-  /** By how much the funding of a lot rose, and the quote of a lot. */
+  /** By how much the funding of a lot rose. */
   readonly funding: bigint
-  readonly quote: bigint
   /** Lots of those who are long. */
   readonly open: bigint
   /** What each member's worth changed by through funding: the opposite of lots times funding. */
@@ -50,9 +49,7 @@ export function fundingIntervals(
 ): readonly FundingInterval[] {
   return tables.slice(1).map((table, i) => {
     const before = tables[i] as (typeof tables)[number]
-    const change = (key: 'funding' | 'price'): bigint =>
-      (table[key].get(PERPETUAL) ?? 0n) - (before[key].get(PERPETUAL) ?? 0n)
-    const funding = change('funding')
+    const funding = (table.funding.get(PERPETUAL) ?? 0n) - (before.funding.get(PERPETUAL) ?? 0n)
     const held = positionsIn(
       settled.filter(({ round }) => tableOfRound(round) <= before.number),
       PERPETUAL,
@@ -61,7 +58,6 @@ export function fundingIntervals(
       from: before.number,
       to: table.number,
       funding,
-      quote: change('price'),
       open: [...held.values()].reduce((sum, lots) => (lots > 0n ? sum + lots : sum), 0n),
       flows: new Map([...held].map(([name, lots]) => [name, -lots * funding])),
     }

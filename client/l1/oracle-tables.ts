@@ -18,8 +18,6 @@ const ROLE_EVENTS = new Interface([
 /** keccak256("ORACLE"): the role in contracts/Store.sol. */
 const ORACLE_ROLE = `0x${Buffer.from(keccak_256(new TextEncoder().encode('ORACLE'))).toString('hex')}`
 
-/** Of a perpetual: units a lot as a decimal, and the name of its underlying. */
-type Listed = { readonly lot: string; readonly underlying: string }
 type Log = { readonly topics: string[]; readonly data: string }
 /** A table of the oracle as far as perpetuals go; amounts are micro-dollars a lot. */
 export type FundingTable = {
@@ -27,8 +25,6 @@ export type FundingTable = {
   readonly isConfirmed: boolean
   /** Cumulative funding by instrument. */
   readonly funding: ReadonlyMap<number, bigint>
-  /** What the perpetual was quoted at; its mark is this less funding. */
-  readonly price: ReadonlyMap<number, bigint>
 }
 export type FundingTables = {
   readonly perpetuals: ReadonlySet<number>
@@ -62,7 +58,7 @@ export async function readFundingTables(
       `the role of the oracle must be one contract's, not that of ${holders.size}`,
     )
   const logs = await logsOf(oracle, [])
-  const lots = new Map<number, Listed>()
+  const lots = new Map<number, string>()
   const tables: { -readonly [key in keyof FundingTable]: FundingTable[key] }[] = []
   for (const log of logs) {
     const parsed = ORACLE_EVENTS.parseLog(log)
@@ -77,7 +73,7 @@ export async function readFundingTables(
       tables.push({
         number: Number(args['number']),
         isConfirmed: args['isConfirmed'] as boolean,
-        ...quotesIn(jsonIn(args['market'] as string), lots),
+        funding: fundingIn(jsonIn(args['market'] as string), lots),
       })
   }
   return { perpetuals: new Set(lots.keys()), tables }
@@ -88,10 +84,10 @@ function jsonIn(bytes: string): Record<string, unknown> {
   return JSON.parse(Buffer.from(bytes.slice(2), 'hex').toString('utf8')) as Record<string, unknown>
 }
 
-function readLots(document: Record<string, unknown>, lots: Map<number, Listed>): void {
+function readLots(document: Record<string, unknown>, lots: Map<number, string>): void {
   for (const spec of document['instruments'] as Record<string, string>[]) {
     if (spec['kind'] !== 'perpetual') continue
-    lots.set(Number(spec['id']), { lot: lotOf(spec), underlying: spec['underlying'] ?? '' })
+    lots.set(Number(spec['id']), lotOf(spec))
   }
 }
 
@@ -101,30 +97,17 @@ function lotOf({ lot = '', multiplier = '1', name }: Record<string, string>): st
   return lot
 }
 
-function quotesIn(
+function fundingIn(
   market: Record<string, unknown>,
-  lots: ReadonlyMap<number, Listed>,
-): Pick<FundingTable, 'funding' | 'price'> {
-  const states = (market['perpetuals'] ?? []) as { id: number; basis: string; funding: string }[]
-  const spots = (market['underlyings'] ?? []) as { name: string; spot: string }[]
-  const known = states.flatMap(({ id, ...state }) => {
-    const listed = lots.get(id)
-    const spot = spots.find(({ name }) => name === listed?.underlying)?.spot
-    return listed === undefined || spot === undefined ? [] : [{ id, spot, ...listed, ...state }]
-  })
-  return {
-    funding: new Map(known.map(({ id, funding, lot }) => [id, microsOfLot(funding, lot)])),
-    price: new Map(known.map(({ id, spot, basis, lot }) => [id, quoteOf(spot, basis, lot)])),
-  }
-}
-
-/** Micro-dollars a lot of spot times one plus basis, rounded to the nearest. */
-function quoteOf(spot: string, basis: string, lot: string): bigint {
-  const parts = [scaled(spot), scaled(basis), scaled(lot)] as const
-  const [[price, priceScale], [over, overScale], [units, unitsScale]] = parts
-  const scale = priceScale * overScale * unitsScale
-  const product = price * (overScale + over) * units * 1_000_000n
-  return (2n * product + scale) / (2n * scale)
+  lots: ReadonlyMap<number, string>,
+): ReadonlyMap<number, bigint> {
+  const states = (market['perpetuals'] ?? []) as { id: number; funding: string }[]
+  return new Map(
+    states.flatMap(({ id, funding }) => {
+      const lot = lots.get(id)
+      return lot === undefined ? [] : [[id, microsOfLot(funding, lot)] as const]
+    }),
+  )
 }
 
 /** Micro-dollars a lot of an amount in dollars a unit; exact, or it throws. */

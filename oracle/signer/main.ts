@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { INSTRUMENTS } from '../day-2020-03-12.ts'
 import { recordedPerpetuals } from '../day-replay.ts'
-import { configFrom, readConfig, readKey, readSecret } from './config.ts'
-import type { Policy } from './policy.ts'
+import { configFrom, readConfig, readKey, readSecret, type SignerConfig } from './config.ts'
 import { instrumentsBytes, STANDARD_WORLDS, worldsBytes } from './engine.ts'
+import type { Policy } from './policy.ts'
 import { serveSigner } from './server.ts'
 import { Signer, type Documents, type Memory } from './signer.ts'
 
@@ -73,9 +73,10 @@ export function recordedConfig(chainId: number, contract: string, startedAt: num
   }
 }
 
-/** Only their quotes have a history in the recording; the rest of the policy holds all day. */
-function withRecordedPerpetuals(policy: Policy, marketTime: number): Policy {
-  return { ...policy, perpetuals: recordedPerpetuals(marketTime) }
+/** The policy of the replay with the funding that had been paid by then. */
+function fundedPolicy({ policy }: SignerConfig): (marketTime: number) => Policy {
+  if (typeof policy === 'string') throw new Error('the policy of a replay must be given inline')
+  return (marketTime) => ({ ...policy, perpetuals: recordedPerpetuals(marketTime) })
 }
 
 function documentsIn(folder: string | undefined): Documents {
@@ -124,7 +125,7 @@ async function main(): Promise<void> {
     config,
     documents: documentsIn(values.documents),
     key,
-    ...(recorded === undefined ? {} : { recorded: { policyAt: withRecordedPerpetuals } }),
+    ...(recorded === undefined ? {} : { recorded: { policyAt: fundedPolicy(config) } }),
     ...(file !== undefined && existsSync(file)
       ? { memory: JSON.parse(readFileSync(file, 'utf8')) as Memory }
       : {}),

@@ -52,8 +52,8 @@ export type Observation = {
 export type Recorded = {
   /** Market time of a second of L1's clock, where it does not simply run. */
   readonly marketTime?: (time: number) => number
-  /** The configured policy as it was at a market time. */
-  readonly policyAt?: (policy: Policy, marketTime: number) => Policy
+  /** What the configuration says of the market, as it was at a market time. */
+  readonly policyAt?: (marketTime: number) => Policy
 }
 export type SignerOptions = {
   readonly config: SignerConfig
@@ -135,8 +135,8 @@ export class Signer {
       this.log.add(name, { price, time: at })
       return { id, name, spot: decimalOfMicro(price) }
     })
-    const policy = await currentPolicy(config.policy)
-    const market = marketOf(recorded?.policyAt?.(policy, at) ?? policy, at, prices)
+    const policy = recorded?.policyAt?.(at) ?? (await currentPolicy(config.policy))
+    const market = marketOf(policy, at, prices)
     return { signer: this.address, market, observed: Object.fromEntries(seen) }
   }
 

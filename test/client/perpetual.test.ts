@@ -11,7 +11,6 @@ const table = (number: number, funding: bigint, isConfirmed = true) => ({
   number,
   isConfirmed,
   funding: new Map([[PERP, funding], [OTHER, 5n]]),
-  price: new Map([[PERP, 1000n], [OTHER, 1000n]]),
 })
 const TABLES: FundingTables = {
   perpetuals: new Set([PERP, OTHER]),
@@ -108,13 +107,10 @@ describe('what L1 says', () => {
   const bytes = (value: unknown) => `0x${Buffer.from(JSON.stringify(value)).toString('hex')}`
   const log = (name: string, ...args: readonly unknown[]) => EVENTS.encodeEventLog(name, args)
   const instruments = bytes({ instruments: [
-    { id: '1024', kind: 'future', lot: '0.01' }, { id: '1038', kind: 'perpetual', underlying: 'BTC', lot: '0.01' },
+    { id: '1024', kind: 'future', lot: '0.01' }, { id: '1038', kind: 'perpetual', lot: '0.01' },
   ] })
   const report = (number: number, funding: string) => log('Reported', number, word, 1, false, 1,
-    word, word, [], bytes({
-      underlyings: [{ id: 2, name: 'ETH', spot: '150' }, { id: 1, name: 'BTC', spot: '7401' }],
-      perpetuals: [{ id: 1038, basis: '0.0011', funding }],
-    }))
+    word, word, [], bytes({ perpetuals: [{ id: 1038, basis: '0.001', funding }] }))
   const chain = (roles: readonly unknown[], said: readonly unknown[]) =>
     async (_method: string, [filter]: readonly unknown[]): Promise<unknown> =>
       (filter as { address: string }).address === house ? roles : said
@@ -126,8 +122,8 @@ describe('what L1 says', () => {
       report(2, '-18.3162'), log('Confirmed', 1)]
     const read = await readFundingTables(chain(roles, said), house)
     expect([...read.perpetuals]).toEqual([1038])
-    expect(read.tables.map((t) => [t.number, t.isConfirmed, t.funding.get(1038), t.price.get(1038)]))
-      .toEqual([[1, true, 0n, 74_091_411n], [2, false, -183_162n, 74_091_411n]])
+    expect(read.tables.map((t) => [t.number, t.isConfirmed, t.funding.get(1038)]))
+      .toEqual([[1, true, 0n], [2, false, -183_162n]])
   })
 
   it('is not believed where nobody, or more than one, has the role', async () => {

@@ -3,6 +3,7 @@ import { Contract } from 'ethers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rebuild } from '../../client/l1/rebuild.ts'
 import { PERPETUAL_ID } from '../../oracle/day-2020-03-12.ts'
+import { dayModelOf } from '../../oracle/day-model.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
 import { provider } from '../contracts/l1.ts'
@@ -85,6 +86,8 @@ describe('the house of a recorded day', () => {
     const table = await verifyTable({ provider, contract: world.oracleContract })
     // Fourteen rows: what has settled has left the table.
     expect(table).toMatchObject({ holds: true, isConfirmed: true, rowCount: 14 })
+    const { tables } = await rebuild(world.rpcUrl, world.contract)
+    expect(dayModelOf(tables.at(-1)!.root)?.instruments.some(({ id }) => id === PUT)).toBe(false)
   }, 300_000)
 
   it('trades what has settled no more, by the name of the rule', async () => {

@@ -89,10 +89,8 @@ describe('documents of the engine', () => {
       id: i + 1, name, spot: String(spot[name]), vol: String(vol[name]),
       scanRange: String(scanRange[name]), liquidity: String(liquidity[name]), volGrid: [],
     }))
-    const perpetuals = recordedPerpetuals(time)
-    const market = readMarket(marketBytes({
-      version: 1, time, rate: String(rate), underlyings, perpetuals,
-    }))
+    const market = readMarket(marketBytes(
+      { version: 1, time, rate: String(rate), underlyings, perpetuals: recordedPerpetuals(time) }))
     const table = computeTable(market, readInstruments(instrumentsBytes(INSTRUMENTS)),
       readWorlds(worldsBytes(WORLDS)))
     const rows = buildTable(marketAt(2), INSTRUMENTS, WORLDS)
@@ -140,23 +138,6 @@ describe('documents of the engine', () => {
       const bytes = () => documentBytes({ ...market, ...change } as never)
       expect(() => readMarket(bytes()), JSON.stringify(change)).toThrow(InputError)
     }
-  })
-  test('a perpetual has its own funding, in one form, or no table is made', () => {
-    const market = marketDocument(1_584_000_000)
-    const [perp] = recordedPerpetuals(marketAt(2).time) as [object]
-    const of = (perpetuals: unknown) => () =>
-      computeTable(readMarket(documentBytes({ ...market, perpetuals } as never)), INSTRUMENTS, WORLDS)
-    expect(of([perp])).not.toThrow()
-    expect(of([])).toThrow(/no funding/)
-    expect(of([{ ...perp, id: 1025 }])).toThrow(/no funding/)
-    expect(of([perp, perp])).toThrow(/ascend/)
-    for (const [key, value] of [['basis', '-0'], ['basis', '0.10'], ['funding', 'NaN'],
-      ['funding', '-0'], ['funding', '1e3'], ['funding', 5], ['id', '1038'], ['more', '1']])
-      expect(of([{ ...perp, [key as string]: value }]), `${key} ${value}`).toThrow(InputError)
-    // Funding may be negative, and moves the mark alone by it.
-    const mark = (funding: string) => of([{ ...perp, funding }])().rows
-      .find(({ id }) => id === 1038)!.values[0]!
-    expect(mark('-2') - mark('1')).toBe(30_000n)
   })
   test('settlement values are what a lot pays at the average', () => {
     const spec = (id: number) => INSTRUMENTS.find((one) => one.id === id)!

@@ -214,6 +214,13 @@ export class House {
     return { number: posted.number, root: table.root, flags: table.flags, rows: table.rows }
   }
 
+  /** What happens by time alone; recorded only where it changes anything. */
+  async tick(): Promise<void> {
+    if (this.core.open !== null || this.table === null) return
+    if (this.desk.resigning.overdue(this.conditions().time).length > 0)
+      await this.submit({ kind: 'tick' })
+  }
+
   /** A member shows its view key and gets the countersignature for its registration on L1. */
   async countersign(l1Owner: string, key: Point, viewKey: bigint): Promise<string> {
     const hash = viewKeyHash(viewKey)

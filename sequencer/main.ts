@@ -141,9 +141,12 @@ say({
 /** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
 const WATCH_MILLISECONDS = 500
 setInterval(() => {
-  house.watch().catch((error: unknown) => {
-    log(`L1 could not be read: ${error instanceof Error ? error.message : String(error)}`)
-  })
+  house
+    .watch()
+    .then(() => house.tick())
+    .catch((error: unknown) => {
+      log(`L1 could not be read: ${error instanceof Error ? error.message : String(error)}`)
+    })
 }, WATCH_MILLISECONDS).unref()
 
 async function deployHouse(): Promise<Deployment> {

@@ -149,6 +149,23 @@ describe('a page that a new table makes unprovable', () => {
     await expectSettled(later.cd, later.bd, back)
   })
 
+  it('goes on by the clock alone, which records nothing before the time is up', async () => {
+    await floor.batch()
+    await b.realign()
+    const records = () => floor.house.journal.head.sequence
+    vi.setSystemTime(Date.now() + Number(RESIGN_SECONDS) * 1000 - 1000)
+    const before = records()
+    await floor.house.tick()
+    expect(records()).toBe(before)
+    expect(await stateOf(c, later.ac)).toBe('accepted')
+    vi.setSystemTime(Date.now() + 1000)
+    await floor.house.tick()
+    expect(await stateOf(c, later.ac)).toBe('refused')
+    expect(records()).toBe(before + 1)
+    await floor.house.tick()
+    expect(records()).toBe(before + 1)
+  })
+
   it('does not spoil a trade that is being signed meanwhile', async () => {
     const id = await floor.agree(a, d, lots(OTHER, 1n, 2_000_000n))
     const first = ticketOf(a, id).then((ticket) => a.settleTicket(ticket))

@@ -1,9 +1,8 @@
-// The parts of a sweep: the tree over its leaves, the rows it reads, its sums at the challenges.
+// The parts of a sweep: the tree over its leaves, its sums at the challenges.
 //
 //  1. LeafMustBeInTree
-//  2. RowMustBeInTable
-//  3. InstrumentMustBeListed
-//  4. WorthMustFollowTable
+//  2. InstrumentMustBeListed
+//  3. WorthMustFollowTable
 pragma circom 2.2.0;
 
 include "row.circom";
@@ -169,8 +168,8 @@ template AssertSweepSums(ACCOUNTS, ROWS) {
         worth -= worthQuantity[r] - worthSize[r];
     }
 
-    // 3. InstrumentMustBeListed: every balance stands in a row
+    // 2. InstrumentMustBeListed: every balance stands in a row
     lookup === 0;
-    // 4. WorthMustFollowTable: the margins are balances times values
+    // 3. WorthMustFollowTable: the margins are balances times values
     worth === 0;
 }

@@ -3,12 +3,9 @@
 //  1. CommitmentMustMatch
 //  2. WordsMustMatchChallenge
 //  3. LeafMustBeInTree
-//  4. BalancesMustBeWellFormed
-//  5. RowMustBeInTable
-//  6. MaintenanceMustHold
-//  7. FlagMustNotBeOverdue
-//  8. InstrumentMustBeListed
-//  9. WorthMustFollowTable
+//  4. FlagMustNotBeOverdue
+//
+// Its other rules are those of its parts: swept-account.circom, sweep-parts.circom, row.circom.
 pragma circom 2.2.0;
 
 include "sweep-parts.circom";
@@ -106,7 +103,7 @@ template Sweep(LEVELS, PARTS, ROWS, FLAGS) {
     rows.windowBit <== windowBit;
     rows.windowChild <== windowChild;
 
-    // 7. FlagMustNotBeOverdue: flags are counted, what they lack is summed, and one account has one
+    // 4. FlagMustNotBeOverdue: flags are counted, what they lack is summed, and one account has one
     component flag[FLAGS];
     var flagged = 0;
     var shortfall = 0;

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { dirname, join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { JsonRpcProvider, NonceManager, SigningKey, Wallet } from 'ethers'
+import { JsonRpcProvider, NonceManager, SigningKey, Wallet } from './ethers.ts'
 import {
   configureOracle,
   DEFAULT_BAND,

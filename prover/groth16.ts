@@ -6,6 +6,8 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import * as snarkjs from 'snarkjs'
 import type { Groth16Proof } from 'snarkjs'
+
+export { zKey, type Logger } from 'snarkjs'
 import { DEVELOPMENT_SUFFIX } from './dev-key.ts'
 import { readR1csInfo } from './r1cs.ts'
 import type { VerificationKeyJson } from './verification-key.ts'

@@ -51,7 +51,7 @@ export async function verify(options: Common & Given): Promise<Result> {
   }
   const [{ JsonRpcProvider, Network, getAddress, isAddress }, { verifyTable }, { readInputs }] =
     await Promise.all([
-      import('ethers'),
+      import('../../oracle/ethers.ts'),
       import('../../oracle/verify/verify.ts'),
       import('../../oracle/verify/inputs.ts'),
     ])

@@ -1,5 +1,5 @@
 /** Gives a fresh oracle contract its parameters, in the order in which they need each other. */
-import { Contract, ZeroAddress, type Signer as L1Signer } from 'ethers'
+import { Contract, ZeroAddress, type Signer as L1Signer } from '../ethers.ts'
 import {
   expiryOf,
   instrumentsBytes,

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { getAddress, JsonRpcProvider, Wallet } from 'ethers'
+import { getAddress, JsonRpcProvider, Wallet } from '../ethers.ts'
 import { listOf, objectOf, textOf } from '../signer/canonical.ts'
 import { readKey, requirePrivate } from '../signer/config.ts'
 import { stringify, type TableReport } from '../signer/report.ts'

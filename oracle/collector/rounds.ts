@@ -1,7 +1,7 @@
 /** What the collector does on L1: bring tables, confirmations and settlements. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Contract, type AbstractProvider, type Signer as L1Signer } from 'ethers'
+import { Contract, type AbstractProvider, type Signer as L1Signer } from '../ethers.ts'
 import { HOUSE_ABI } from '../verify/abi.ts'
 import { oracleAt, readHistory, type History } from '../verify/chain.ts'
 import type { Table } from '../../circuits/table.ts'

@@ -1,5 +1,5 @@
 /** Documents that are hashed: canonical JSON in UTF-8, so that equal content has equal bytes. */
-import { keccak256, toUtf8Bytes, toUtf8String } from 'ethers'
+import { keccak256, toUtf8Bytes, toUtf8String } from '../ethers.ts'
 
 export type Json =
   string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }

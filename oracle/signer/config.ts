@@ -1,7 +1,7 @@
 /** The configuration of a signer: a JSON file of which every key is known and checked. */
 import { dirname, resolve } from 'node:path'
 import { statSync, readFileSync } from 'node:fs'
-import { getAddress, SigningKey } from 'ethers'
+import { getAddress, SigningKey } from '../ethers.ts'
 import { InputError, listOf, objectOf, textOf, wholeOf } from './canonical.ts'
 import type { ObservePolicy } from './observe.ts'
 import { policyFrom, type Policy } from './policy.ts'

@@ -8,7 +8,7 @@ import {
   SigningKey,
   TypedDataEncoder,
   computeAddress,
-} from 'ethers'
+} from '../ethers.ts'
 import { ROW_STATUS } from '../../circuits/params.ts'
 import type { Row, Table } from '../../circuits/table.ts'
 import { InputError, listOf, objectOf, textOf, documentHash } from './canonical.ts'

@@ -2,7 +2,7 @@
  * A signer: it looks at its own sources, computes the whole table itself, and signs what it has
  * computed. Another's proposal is signed only if it is near what it sees itself.
  */
-import type { SigningKey } from 'ethers'
+import type { SigningKey } from '../ethers.ts'
 import { documentHash, InputError } from './canonical.ts'
 import { marketTime, type SignerConfig } from './config.ts'
 import { decimalOfMicro, isWithin, microOf } from './decimal.ts'

@@ -1,5 +1,5 @@
 /** What L1 says of an oracle: its events in order, and what they add up to. */
-import { Contract, Interface, type AbstractProvider, type LogDescription } from 'ethers'
+import { Contract, Interface, type AbstractProvider, type LogDescription } from '../ethers.ts'
 import { InputError } from '../signer/canonical.ts'
 import type { SettlementReport } from '../signer/report.ts'
 import type { SettledValue } from '../signer/settlement.ts'

@@ -1,5 +1,5 @@
 /** Computes the values of a proposed settlement again, and holds its averages against the tables. */
-import type { AbstractProvider } from 'ethers'
+import type { AbstractProvider } from '../ethers.ts'
 import { InputError } from '../signer/canonical.ts'
 import { BASIS, decimalOfMicro, microOf, mulDivDown } from '../signer/decimal.ts'
 import { readInstruments } from '../signer/engine.ts'

@@ -1,5 +1,5 @@
 /** Computes a posted table again from its published inputs and says where it differs. */
-import { Contract, Interface, type AbstractProvider } from 'ethers'
+import { Contract, Interface, type AbstractProvider } from '../ethers.ts'
 import { tableOf, type Row, type Table } from '../../circuits/table.ts'
 import { documentHash, InputError } from '../signer/canonical.ts'
 import {

@@ -1,7 +1,7 @@
 /** Phase 2 by snarkjs: its steps, their refusals made errors, and what it prints caught. */
 import { randomBytes } from 'node:crypto'
 import { existsSync, renameSync, rmSync } from 'node:fs'
-import { zKey, type Logger } from 'snarkjs'
+import { zKey, type Logger } from '../groth16.ts'
 import { CeremonyFailure } from './failure.ts'
 
 /** The initial key of a circuit: the same bytes on every machine, delta equal to gamma. */

@@ -47,7 +47,7 @@ function l1Rotation(change: (draft: Draft) => void = () => {}): Draft {
 const ORDER_TWO: Point = { x: 0n, y: FIELD_MODULUS - 1n }
 const IDENTITY: Point = { x: 0n, y: 1n }
 
-const attacks: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
+export const attacks: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
   ['LeafMustBeEmptyBeforeRegistration', 'a registration of a leaf that is not empty', () =>
     changed(registrationDraft(), (d) => set(d.isEmpty, a0(d), 0n))],
   ['LeafMustBeInTree', 'a registration over an existing account, called empty', () => {

@@ -76,7 +76,7 @@ function unconverted(): Draft {
   return forgedDraft(MINI, house, house.plan({ cover: [a.index, b.index] }), { converts: () => false })
 }
 
-const attacks: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
+export const attacks: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
   ['ModeMustBeKnown', 'a mode of 2', () => changed(coverDraft(), (d) => set(d.header, 3, 2n))],
   ['ModeMustBeKnown', 'a reserved word', () => changed(coverDraft(), (d) => set(d.header, 14, 1n))],
   ['ModeMustBeKnown', 'the other reserved word', () => changed(coverDraft(), (d) => set(d.header, 15, 1n))],
@@ -255,7 +255,7 @@ const attacks: readonly (readonly [rule: string, name: string, make: () => Draft
 ]
 
 /** Every private value that C binds, changed alone after C is fixed; all other rules would let it pass. */
-const bound: readonly (readonly [string, () => Draft])[] = [
+export const bound: readonly (readonly [string, () => Draft])[] = [
   ['the salt of C', () => late(coverDraft(), (d) => { d.commitmentSalt += 1n })],
   ['C', () => late(coverDraft(), (d) => { d.C += 1n })],
   ['a word that only L1 knows', () => late(coverDraft(), (d) => set(d.header, 6, 5n))],

@@ -54,7 +54,7 @@ const onlyFirst = (): Draft => {
   return forgedDraft(MINI, house, house.plan({ journals: new Map([[a.index, house.run(a)]]) }))
 }
 
-const attacks: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
+export const attacks: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
   ['PageMustBeWellFormed', 'a page both live and skipped', () => changed(tradeDraft(), (d) => set(d.isSkipped, 0, 1n))],
   ['PageMustBeWellFormed', 'a flag of 2', () => changed(tradeDraft(), (d) => set(d.isLive, 0, 2n))],
   ['PageMustBeWellFormed', 'a kind bit of -1', () => changed(tradeDraft(), (d) => set(d.kindBit[0], 0, -1n))],

@@ -1,0 +1,166 @@
+/**
+ * Each constraint of the law taken away in turn: what would get in? docs/tampering.md has the method.
+ * A line stands for the constraints that one line of a template makes, without their indices.
+ *
+ * A line is needed if, for one of its constraints, deleting it provably lets something in:
+ * - in its template: at a real witness its gradient is no combination of those of the template;
+ * - in the whole circuit: likewise, among all constraints;
+ * - by an attack (CLOISTER_LONG=1): a witness that breaks this line and no other.
+ * All other lines stand in survivors.json with the reason why they are kept, or where the attack on
+ * them is. UPDATE_SURVIVORS=1 CLOISTER_LONG=1 writes the list anew; new lines come without a reason.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Shape } from '../../circuits/params.ts'
+import { circuitOfShape, shapeNamed, type CircuitFiles } from '../../prover/artifacts.ts'
+import { Circuit } from './circuit.ts'
+import { CROWDS } from './deletion/crowd.ts'
+import { dependentAt } from './deletion/dependence.ts'
+import { anatomyOf, type Anatomy } from './deletion/lines.ts'
+import { looseCalculator } from './deletion/loose.ts'
+import { brokenBy, readSystem, type System } from './r1cs.ts'
+import { inputOf, type Draft } from './reseal.ts'
+
+const isLong = process.env['CLOISTER_LONG'] === '1'
+const isUpdate = process.env['UPDATE_SURVIVORS'] === '1'
+const FILE = join(import.meta.dirname, 'deletion', 'survivors.json')
+const known = existsSync(FILE)
+  ? (JSON.parse(readFileSync(FILE, 'utf8')) as Record<string, string>)
+  : {}
+/** Insides of circomlib's strict decomposition: not ours to examine. */
+const CIRCOMLIB = /compConstant|hashBits/
+
+type Attack = readonly [rule: string, name: string, make: () => Draft]
+/** Their tests run here as well: they come with the lists. */
+async function attacks(): Promise<readonly Attack[]> {
+  const [pages, accounts, batch] = await Promise.all([
+    import('./tamper-pages.test.ts'),
+    import('./tamper-accounts.test.ts'),
+    import('./tamper-batch.test.ts'),
+  ])
+  const bound = batch.bound.map(([name, make]): Attack => ['CommitmentMustMatch', name, make])
+  return [...pages.attacks, ...accounts.attacks, ...batch.attacks, ...bound]
+}
+const ATTACKS = isLong ? await attacks() : []
+
+class Examination {
+  readonly system: System
+  readonly anatomy: Anatomy
+  readonly needed = new Set<string>()
+  readonly lines: ReadonlySet<string>
+  private readonly files: CircuitFiles
+  private readonly shape: Shape
+  private readonly circuit: Circuit
+  private readonly witnesses = new Map<string, readonly bigint[]>()
+
+  constructor(files: CircuitFiles, shape: Shape) {
+    this.files = files
+    this.shape = shape
+    this.system = readSystem(files)
+    this.anatomy = anatomyOf(files, this.system)
+    this.circuit = new Circuit(files)
+    const all = this.system.constraints.map((_, k) => this.anatomy.lineOf(k))
+    this.lines = new Set(all.filter((line) => !CIRCOMLIB.test(line)))
+  }
+
+  get left(): readonly string[] {
+    return [...this.lines].filter((line) => !this.needed.has(line)).sort()
+  }
+
+  witness(name: string): readonly bigint[] {
+    const made = this.witnesses.get(name)
+    if (made !== undefined) return made
+    const [, make] = CROWDS.find(([crowd]) => crowd === name)!
+    const found = this.circuit.tryWitness(inputOf(make(this.shape)))
+    if (!Array.isArray(found)) throw found
+    this.witnesses.set(name, found)
+    return found
+  }
+
+  /** Marks what is needed among these constraints at a witness. */
+  look(constraints: readonly number[], witness: readonly bigint[]): void {
+    const part = {
+      ...this.system,
+      constraints: constraints.map((k) => this.system.constraints[k]!),
+    }
+    const dependent = new Set(dependentAt(part, witness))
+    constraints.forEach((k, i) => {
+      if (!dependent.has(i)) this.needed.add(this.anatomy.lineOf(k))
+    })
+  }
+
+  /** Each template by itself, in the instances that this circuit has, until all its lines are needed. */
+  lookIntoTemplates(): void {
+    for (const [home, own] of this.anatomy.byHome) {
+      const isOpen = (): boolean =>
+        own.some((k) => {
+          const line = this.anatomy.lineOf(k)
+          return this.lines.has(line) && !this.needed.has(line)
+        })
+      for (const [name] of CROWDS) {
+        if (home === 'main' || !isOpen()) break
+        this.look(this.anatomy.components.get(home)!, this.witness(name))
+      }
+    }
+  }
+
+  /** The whole circuit in one crowd after another, until `isEnough`. */
+  lookAtAll(isEnough: () => boolean): void {
+    const all = this.system.constraints.map((_, k) => k)
+    for (const [name] of CROWDS) {
+      if (isEnough()) return
+      this.look(all, this.witness(name))
+    }
+  }
+
+  /** Lines that some attack breaks alone, with its name. */
+  attacked(): ReadonlyMap<string, string> {
+    const fill = looseCalculator(this.shape.name, this.files, this.system)
+    const found = new Map<string, string>()
+    for (const [rule, name, make] of ATTACKS) {
+      const witness = fill(inputOf(make()))
+      if (witness === null) continue
+      const lines = new Set(brokenBy(this.system, witness).map(this.anatomy.lineOf))
+      const [line] = lines
+      if (lines.size === 1 && line !== undefined) found.set(line, `attack: ${rule}, ${name}`)
+    }
+    return found
+  }
+}
+
+async function examine(name: string): Promise<Examination> {
+  const shape = shapeNamed(name)
+  return new Examination(await circuitOfShape(shape), shape)
+}
+
+describe('the mini shape', () => {
+  let mini: Examination
+  beforeAll(async () => {
+    mini = await examine('mini')
+  }, 300_000)
+
+  test('every line is needed, or kept for a reason that is given', { timeout: 3_600_000 }, () => {
+    mini.lookIntoTemplates()
+    mini.lookAtAll(() => !isLong && mini.left.every((line) => line in known))
+    if (isUpdate) return
+    expect(mini.left.filter((line) => !(line in known))).toEqual([])
+    expect(Object.entries(known).filter(([, reason]) => reason === '')).toEqual([])
+  })
+
+  test.runIf(isLong)('no line is listed that is gone or needed', { timeout: 3_600_000 }, () => {
+    const attacked = mini.attacked()
+    const reasons = Object.fromEntries(
+      mini.left.map((line) => [line, attacked.get(line) ?? known[line] ?? '']),
+    )
+    if (isUpdate) writeFileSync(FILE, `${JSON.stringify(reasons, null, 2)}\n`)
+    else expect(known).toEqual(reasons)
+  })
+})
+
+test.runIf(isLong)('the small shape has no other survivors', { timeout: 7_200_000 }, async () => {
+  const small = await examine('small')
+  small.lookIntoTemplates()
+  small.lookAtAll(() => small.left.every((line) => line in known))
+  expect(small.left.filter((line) => !(line in known))).toEqual([])
+})

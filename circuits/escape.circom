@@ -160,6 +160,13 @@ template Escape(NODES, SETTLED_SLOTS) {
     component balances = Balances();
     balances.id <== id;
     balances.quantity <== quantity;
+    // 2. BalancesMustBeWellFormed: id 0 where nothing is held
+    component isUnheld[n];
+    for (var i = 0; i < n; i++) {
+        isUnheld[i] = EqualsZero();
+        isUnheld[i].in <== quantity[i + 1];
+        isUnheld[i].out * id[i] === 0;
+    }
 
     // 1. LeafMustBeInTree: the leaf stands at the account's index under the root
     component leaf = Leaf();
@@ -226,7 +233,7 @@ template Escape(NODES, SETTLED_SLOTS) {
     var sum = quantity[0];
     for (var i = 0; i < n; i++) {
         mark[i] = Mark(NODES);
-        mark[i].isRead <== balances.isHeld[i] - isSettled[i];
+        mark[i].isRead <== 1 - isUnheld[i].out - isSettled[i];
         mark[i].id <== id[i];
         mark[i].value <== value[i];
         mark[i].status <== status[i];

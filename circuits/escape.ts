@@ -39,10 +39,15 @@ export const ESCAPE_SHAPES: readonly EscapeShape[] = [
   { name: 'escape-settled', nodes: SLOT_COUNT - 1, settled: SLOT_COUNT - 1 },
 ]
 
+/** Of a table only what a claim reads: marks and statuses, and the roots beside them. */
+export type MarkedTable = Pick<Table, 'rows' | 'flags' | 'root'> & {
+  readonly worlds: Pick<Tree, 'root'>
+}
+
 /** The state that a freeze leaves: the tree of the last batch, the last confirmed table and the register at it. */
 export type EscapeState = {
   readonly tree: Tree
-  readonly table: Table
+  readonly table: MarkedTable
   readonly settlements: Settlements
 }
 
@@ -74,7 +79,7 @@ const bitsOf = (value: number, count: number): bigint[] =>
   times(count, (i) => BigInt((value >> i) & 1))
 
 /** The tree whose root a table's posting calls marksRoot. */
-export function marksTreeOf(table: Table): Tree {
+export function marksTreeOf(table: Pick<Table, 'rows'>): Tree {
   const leafOf = (row: Row): bigint =>
     hash('MARK', [BigInt(row.id), mod(row.values[0] as bigint), BigInt(ROW_STATUS[row.status])])
   return new Tree(TABLE_DEPTH, table.rows.map(leafOf))

@@ -132,6 +132,8 @@ abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
     {
         ServiceClock memory clock = _clock;
         Counters memory counters = draft.counters;
+        // What a batch credits can be claimed after a freeze at a confirmed table only.
+        if (counters.confirmedTable == 0) revert FirstTableMustBeConfirmed(number);
         bool isServing;
         if (number == counters.confirmedTable) {
             // The clock runs until the latest confirmed table is too old.

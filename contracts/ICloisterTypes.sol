@@ -160,6 +160,7 @@ interface ICloisterTypes is ICloisterData {
 
     error TableMustBeCurrent(uint256 tableNumber, uint256 latest);
     error TableMustBeIndicative(uint256 tableNumber);
+    error FirstTableMustBeConfirmed(uint256 tableNumber);
     error WithdrawalMustAwaitConfirmedTable(uint256 tableNumber);
     error WithdrawalMustAwaitSweep(uint256 sweptAt);
     error ForcedExitMustNotBePending(uint256 account);

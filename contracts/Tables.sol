@@ -79,8 +79,14 @@ abstract contract Tables is Listing {
         _counters.confirmedTable = uint40(number);
         _stopClock();
         uint256 until = postedAt + _tableLife;
-        // An indicative table may be confirmed when it is old already.
-        if (until > block.timestamp) _clock.until = uint64(until);
+        if (until >= block.timestamp) {
+            _clock.until = uint64(until);
+        } else {
+            // An indicative table may be confirmed when it is too old already: then not even this
+            // second serves.
+            uint64 past = uint64(block.timestamp - 1);
+            (_clock.since, _clock.until) = (past, past);
+        }
         emit TableConfirmed(number);
         _beginSweep(number);
     }

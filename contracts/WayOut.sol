@@ -107,11 +107,7 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
 
     function groundHolds(Ground ground, uint256 serial) public view returns (bool) {
         uint256 serviceTime_ = _serviceTime();
-        if (ground == Ground.ForcedExit) {
-            return serial >= _served() && serial < _counters.requestCount
-                && _requests[serial].kind == FORCED_EXIT
-                && serviceTime_ - _requests[serial].requestedAt > _forceDelay;
-        }
+        if (ground == Ground.ForcedExit) return _isForcedExitLate(serial, serviceTime_);
         if (ground == Ground.QueueFull) {
             uint256 fullSince = _forced.fullSince;
             return fullSince != 0 && serviceTime_ - (fullSince - 1) > _fullDelay;
@@ -152,6 +148,19 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
 
     function pot(uint256 tokenId) external view returns (uint256) {
         return _pot(tokenId);
+    }
+
+    /// @dev Late by the clock of service; or by the wall clock, the longest time without a confirmed
+    /// table added. Else indicative tables, posted right behind confirmed ones, would hold the clock of
+    /// service for ever, and with it everybody, while no other ground ever comes.
+    function _isForcedExitLate(uint256 serial, uint256 serviceTime_) private view returns (bool) {
+        if (serial < _served() || serial >= _counters.requestCount) return false;
+        Request storage queued = _requests[serial];
+        if (queued.kind != FORCED_EXIT) return false;
+        if (serviceTime_ - queued.requestedAt > _forceDelay) return true;
+        // Of this request: the same token is not asked for again before it is served.
+        uint256 askedAt = _forcedAt[queued.account][queued.x];
+        return block.timestamp - askedAt > _forceDelay + _tableDelay;
     }
 
     function _requireFrozen() private view {

@@ -11,6 +11,7 @@ import {
 import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
+import { addExitShapes, type CompiledExit, type ExitShapes } from './deploy-exits.ts'
 import {
   chainIdOf,
   deployContract,
@@ -29,6 +30,7 @@ export type Deployment = {
   readonly chainId: bigint
   readonly feeAccount: Account
   readonly shapeIds: ReadonlyMap<string, bigint>
+  readonly exits?: ExitShapes
 }
 export type CompiledVerifier = { readonly key: ShapeKey; readonly contract: CompiledContract }
 export type DeployOptions = {
@@ -37,6 +39,8 @@ export type DeployOptions = {
   /** Who posts tables; null: a TableOracle is deployed, which alone may do so. */
   readonly oracle: string | null
   readonly verifiers: readonly CompiledVerifier[]
+  /** Verifiers of claims and sweeps; without them nobody can claim after a freeze. */
+  readonly exits?: readonly CompiledExit[]
   readonly feeAccountViewKey: bigint
   /** Micro-dollars per page. */
   readonly fee: bigint
@@ -92,14 +96,19 @@ function assertKeysFit(
   chainId: bigint,
   {
     verifiers,
+    exits = [],
     letAnybodyForgeProofs = false,
-  }: Pick<DeployOptions, 'verifiers' | 'letAnybodyForgeProofs'>,
+  }: Pick<DeployOptions, 'verifiers' | 'exits' | 'letAnybodyForgeProofs'>,
 ): void {
-  const forgeable = verifiers.filter(({ key }) => isDevelopmentKey(key))
+  // Keys of claims and sweeps come from developmentKeyOfCircuit alone, so far.
+  const forgeable = [
+    ...verifiers.filter(({ key }) => isDevelopmentKey(key)).map(({ key }) => key.shape.name),
+    ...exits.map(({ key }) => key.name),
+  ]
   if (LOCAL_CHAINS.includes(chainId) || forgeable.length === 0 || letAnybodyForgeProofs) return
   throw new Error(
     `development keys must stay on local chains (31337, 1337); this is chain ${chainId}, and ` +
-      `anybody can forge proofs for ${forgeable.map(({ key }) => key.shape.name).join(', ')}. ` +
+      `anybody can forge proofs for ${forgeable.join(', ')}. ` +
       'Make keys by `cloister ceremony`; only a deployment that never holds value may set ' +
       `${FORGE_FLAG}=1`,
   )
@@ -161,6 +170,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     await house.send('addShape', id, ...sizes, verifier.address, keyHash, isDevelopment, name)
     shapeIds.set(name, id)
   }
+  const exits = await addExitShapes(admin, house, options.exits ?? [])
   return {
     contract: house.address,
     oracle,
@@ -168,6 +178,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     chainId,
     feeAccount,
     shapeIds,
+    exits,
   }
 }
 

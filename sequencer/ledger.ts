@@ -5,6 +5,7 @@ import type { BatchTrace } from '../circuits/batch.ts'
 import type { Point, Signature } from '../circuits/eddsa.ts'
 import { entriesOf, livenessAt, type Page } from '../circuits/page.ts'
 import { Tree } from '../circuits/tree.ts'
+import { StateHistory } from './history.ts'
 
 /** An admitted page, waiting for a batch. `trade` ties the two sides together. */
 export type PendingPage = {
@@ -18,6 +19,8 @@ export type PendingPage = {
 export class Ledger {
   readonly tree = new Tree(TREE_DEPTH)
   readonly accounts = new Map<number, Account>()
+  /** The way back to the accounts of earlier batches, for sweeps. */
+  readonly history = new StateHistory()
   /** View keys by account: the operator reads every leaf, since it proves every leaf. */
   readonly viewKeys = new Map<number, bigint>()
   /** Owner keys by account, known from registration and rotations. */
@@ -88,6 +91,7 @@ export class Ledger {
 
   /** Takes over a batch that L1 accepted. */
   settle(trace: BatchTrace): void {
+    this.history.record(trace)
     for (const member of trace.members) {
       this.accounts.set(member.index, member.after)
       this.viewKeys.set(member.index, member.viewKey)

@@ -17,6 +17,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** Imports beside the rule, by folder or file, each with its reason. */
 const BESIDE: readonly (readonly [string, string, string])[] = [
   ['client/audit/', 'prover/', 'an audit makes keys from this checkout and verifies proofs again'],
+  ['client/exit/prove.ts', 'prover/', 'a member proves its claim itself: nobody else is left to'],
   ['client/cli/account.ts', 'oracle/worlds.ts', 'names of worlds, for people'],
 ]
 

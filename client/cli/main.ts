@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander'
 import type { Common, Result } from './day.ts'
 import { addCeremony } from './ceremony.ts'
 import { addCircuits } from './circuits.ts'
+import { addExit } from './exit-commands.ts'
 import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
@@ -87,6 +88,7 @@ function programOf(
   addOracle(program, commonOf, run)
   addRebuild(program, commonOf, run)
   addDisclose(program, commonOf, run)
+  addExit(program, commonOf, run)
   addCeremony(program, commonOf, run)
   addCircuits(program, commonOf, run)
   journalCommand(program, commonOf, run)

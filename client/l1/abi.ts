@@ -30,6 +30,8 @@ export const CLOISTER_ABI = [
     'amount)',
   'event Claimed(uint256 indexed batch, uint256 indexed slot, address indexed to, uint256 token, ' +
     'uint256 amount)',
+  'event EscapeShapeAdded(uint256 indexed id, string name, address verifier, bytes32 keyHash, bool ' +
+    'isDevelopmentKey)',
 
   'function submitBatch((uint256 shapeId, uint256 time, uint256 newRoot, uint256 tableNumber, ' +
     'uint256 batchNonce, uint256 requestCount) header, uint64[] depositIds, (uint256 token, ' +
@@ -53,8 +55,48 @@ export const CLOISTER_ABI = [
     'uint16 withdrawals, uint16 requests, bool isDevelopmentKey, bytes32 keyHash))',
   'function tableNumber() view returns (uint256)',
   'function tables(uint256 number) view returns (uint256 root, uint256 time)',
+  'function confirmedTableNumber() view returns (uint256)',
   'function settlementRoot() view returns (uint256)',
   'function settlement(uint256 id) view returns (bool isSet, int256 value)',
+]
+
+/** What can be asked of the way out. */
+export const EXIT_ABI = [
+  'function account(uint256 index) view returns ((address l1Owner, uint64 rotation, address ' +
+    'nextL1Owner, uint64 forcedExit))',
+  'function request(uint256 serial) view returns ((uint8 kind, uint32 account, uint64 requestedAt, ' +
+    'uint256 x, uint256 y, uint256 viewKeyHash))',
+  'function forcedExitQueue() view returns ((uint256 pending, uint256 capacity, uint256 fullSince, ' +
+    'uint256 price))',
+  'function groundHolds(uint8 ground, uint256 serial) view returns (bool)',
+  'function serviceTime() view returns (uint256)',
+  'function terms() view returns ((uint256 refundDelay, uint256 forceDelay, uint256 fullDelay, ' +
+    'uint256 unwindDelay, uint256 batchDelay, uint256 tableDelay, uint256 sweepDelay, uint256 ' +
+    'tableLife, uint256 lateSweepDelay, uint256 sweepEpoch, uint256 flagDelay, uint256 callDelay, ' +
+    'uint256 claimsWindow, uint256 forcePrice))',
+  'function sweep() view returns ((uint256 table, uint256 time, bool isFixed, uint256 batch, uint256 ' +
+    'accountCount, uint256 settlementRoot, uint256 next, uint256 flagged, uint256 shortfall, uint256 ' +
+    'sweptAt))',
+  'function isFrozen() view returns (bool)',
+  'function escape() view returns ((uint256 frozenAt, uint256 claimsEndAt, bool isPotValued, uint256 ' +
+    'potValue, uint256 claims, uint256 lateClaims))',
+  'function escapeClaims(uint256 account) view returns ((uint128 amount, bool isMade))',
+  'function pot(uint256 token) view returns (uint256)',
+
+  'function forceExit(uint256 account, uint256 token, address to) payable returns (uint256)',
+  'function freeze(uint8 ground, uint256 serial)',
+  'function escapeClaim(uint256 shapeId, uint256 account, uint256 equity, uint256[8] proof)',
+  'function valuePot(bytes marks)',
+  'function escapePay(uint256 account, uint256 token, address to)',
+  'function claim(uint256 batchNumber, uint256 slot, uint256 token, uint256 amount, address to, ' +
+    'bytes32[] proof)',
+  'function requestRefund(uint256 id)',
+  'function takeRefund(uint256 id)',
+]
+
+export const CLAIM_VERIFIER_ABI = [
+  'function verifyProof(uint256[2] a, uint256[2][2] b, uint256[2] c, uint256[5] input) view ' +
+    'returns (bool)',
 ]
 
 export const VERIFIER_ABI = [

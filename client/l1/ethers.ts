@@ -19,6 +19,8 @@ export type Mined = { readonly logs: readonly MinedLog[] } | null
 /** A contract under an account of one's own; transactions are sent in a row and waited for. */
 export type OwnContract = {
   readonly send: (name: string, ...args: readonly unknown[]) => Promise<Mined>
+  /** The same with wei. */
+  readonly sendPaid: (wei: bigint, name: string, ...args: readonly unknown[]) => Promise<Mined>
   readonly read: (name: string, ...args: readonly unknown[]) => Promise<unknown>
   /** An argument of the event `name` among what was mined; throws if it was not emitted. */
   readonly argumentOf: (mined: Mined, name: string, argument: string) => unknown
@@ -42,11 +44,14 @@ export function accountOn(rpcUrl: string, key: string): OwnAccount {
 }
 
 function ownContract(contract: Contract): OwnContract {
+  const send = async (value: bigint, name: string, args: readonly unknown[]): Promise<Mined> => {
+    const given = value === 0n ? args : [...args, { value }]
+    const sent = (await contract.getFunction(name)(...given)) as { wait: () => Promise<Mined> }
+    return sent.wait()
+  }
   return {
-    send: async (name, ...args) => {
-      const sent = (await contract.getFunction(name)(...args)) as { wait: () => Promise<Mined> }
-      return sent.wait()
-    },
+    send: (name, ...args) => send(0n, name, args),
+    sendPaid: (wei, name, ...args) => send(wei, name, args),
     read: (name, ...args) => contract.getFunction(name)(...args) as Promise<unknown>,
     argumentOf: (mined, name, argument) => {
       for (const log of mined?.logs ?? []) {

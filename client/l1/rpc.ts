@@ -2,7 +2,7 @@
  * The reading room's door to L1: JSON-RPC, and ethers for the ABI. Everything is read at one block.
  */
 import { getAddress, Interface, type LogDescription } from './ethers.ts'
-import { CLOISTER_ABI, ERC20_ABI, VERIFIER_ABI } from './abi.ts'
+import { CLAIM_VERIFIER_ABI, CLOISTER_ABI, ERC20_ABI, EXIT_ABI, VERIFIER_ABI } from './abi.ts'
 import {
   httpTransport,
   OverloadedError,
@@ -14,8 +14,9 @@ import {
 // Whoever reads L1 needs this door only.
 export { httpTransport, ReadError, type Transport }
 
-const cloister = new Interface(CLOISTER_ABI)
+const cloister = new Interface([...CLOISTER_ABI, ...EXIT_ABI])
 const verifier = new Interface(VERIFIER_ABI)
+const claimVerifier = new Interface(CLAIM_VERIFIER_ABI)
 const erc20 = new Interface(ERC20_ABI)
 
 export type Block = { readonly number: number; readonly hash: string; readonly time: bigint }
@@ -46,11 +47,17 @@ export type L1 = {
   readonly contract: string
   readonly chainId: bigint
   readonly head: Block
-  readonly logs: (fromBlock: number, toBlock: number) => Promise<readonly DecodedLog[]>
+  /** Every event of a range of blocks, or those of one name. */
+  readonly logs: (
+    fromBlock: number,
+    toBlock: number,
+    name?: string,
+  ) => Promise<readonly DecodedLog[]>
   readonly view: (name: string, args?: readonly unknown[]) => Promise<readonly unknown[]>
   /** At the head, or at an earlier block if the node keeps old states. */
   readonly code: (address: string, block?: number) => Promise<string>
   readonly balanceOf: (token: string, holder: string) => Promise<bigint>
+  /** `input` has three words for a batch, five for a claim. */
   readonly verifyProof: (
     address: string,
     proof: ProofWords,
@@ -95,7 +102,7 @@ export async function connect(
     contract: address,
     chainId,
     head,
-    logs: (fromBlock, toBlock) => readLogs(send, address, fromBlock, toBlock, reader),
+    logs: (fromBlock, toBlock, name) => readLogs(send, address, fromBlock, toBlock, reader, name),
     view: (name, args = []) => call(cloister, address, name, args),
     code: async (at, block) =>
       (await send('eth_getCode', [at, block === undefined ? tag : hex(block)])) as string,
@@ -103,7 +110,7 @@ export async function connect(
       (await call(erc20, token, 'balanceOf', [holder]))[0] as bigint,
     verifyProof: async (at, p, input) =>
       (
-        await call(verifier, at, 'verifyProof', [
+        await call(input.length === 5 ? claimVerifier : verifier, at, 'verifyProof', [
           [p[0], p[1]],
           [
             [p[2], p[3]],
@@ -173,12 +180,13 @@ async function readLogs(
   from: number,
   to: number,
   reader: LogReader,
+  name?: string,
 ): Promise<readonly DecodedLog[]> {
   const logs: DecodedLog[] = []
   for (let first = from; first <= to;) {
     const last = Math.min(first + reader.span - 1, to)
     try {
-      logs.push(...(await logsOfRange(send, address, first, last)))
+      logs.push(...(await logsOfRange(send, address, first, last, name)))
       first = last + 1
       if (!reader.isBounded) reader.span = Math.min(2 * reader.span, BLOCKS_AT_ONCE)
     } catch (error) {
@@ -198,8 +206,10 @@ async function logsOfRange(
   address: string,
   from: number,
   to: number,
+  only?: string,
 ): Promise<readonly DecodedLog[]> {
-  const asked = { address, fromBlock: hex(from), toBlock: hex(to) }
+  const topics = only === undefined ? {} : { topics: [cloister.getEvent(only)?.topicHash] }
+  const asked = { address, fromBlock: hex(from), toBlock: hex(to), ...topics }
   const raw = (await send('eth_getLogs', [asked])) as RawLog[]
   const decoded = raw.flatMap((log): DecodedLog[] => {
     const block = Number(log.blockNumber)
@@ -212,6 +222,7 @@ async function logsOfRange(
     const parsed = cloister.parseLog({ topics: log.topics, data: log.data })
     if (parsed === null) return []
     const { name } = parsed
+    if (only !== undefined && name !== only) return []
     const place = { block, index: Number(log.logIndex), transaction: log.transactionHash }
     return [{ name, args: argsOf(parsed), ...place }]
   })

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openAccount, rebuild } from '../../client/l1/rebuild.ts'
 import { httpTransport, type Transport } from '../../client/l1/rpc.ts'
 import { audit } from '../../client/audit/audit.ts'
+import { committedFingerprints } from '../../prover/fingerprints.ts'
 import { runAudit } from '../../client/audit/command.ts'
 import { renderReport, reportJson } from '../../client/audit/report.ts'
 import { ownerKeyHash } from '../../circuits/account.ts'
@@ -107,8 +108,8 @@ describe('audit', () => {
     const proof = await statusOf(
       lying('eth_getTransactionByHash', (text) =>
         text.replace(/("input":"0x[0-9a-f]*)[0-9a-f](")/, (_, head: string, tail: string) => {
-          // The proof lies in the head of the calldata, after header, offsets and C: 10 words.
-          const at = head.indexOf('0x') + 2 + 8 + 64 * 10 + 40
+          // The proof lies in the head of the calldata, after header, offsets and C: 11 words.
+          const at = head.indexOf('0x') + 2 + 8 + 64 * 11 + 40
           return `${flip(head, at)}0${tail}`
         }),
       ),
@@ -134,6 +135,14 @@ describe('audit', () => {
         : text,
     )
     expect(await statusOf(poor)).toMatchObject({ exitCode: 1, failed: ['holding of token 1'] })
+  })
+  it('fails on a development key that is not the committed one', async () => {
+    const hash = committedFingerprints().shapes['mini']?.developmentKey?.keyHash ?? 'none'
+    const other = await statusOf(
+      lying('eth_getLogs', (text) => text.replaceAll(hash, 'ab'.repeat(32))),
+    )
+    expect(other.failed).toContain('fingerprint of shape mini')
+    expect(other.exitCode).toBe(1)
   })
   it('reads proofs that a multisig forwards, and counts those it cannot read', async () => {
     const wrapped = await statusOf(

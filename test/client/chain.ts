@@ -24,7 +24,7 @@ import { House, type Member } from '../law/house.ts'
 
 const ANVIL = join(PROJECT_ROOT, 'node_modules', '@foundry-rs', 'anvil-linux-amd64', 'bin', 'anvil')
 /** The first account of every local chain; its key is in every manual. */
-const ADMIN_KEY = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
+export const ADMIN_KEY = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
 
 async function freePort(): Promise<number> {
   const server = createServer()
@@ -34,7 +34,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function startNode(): Promise<{ readonly url: string; readonly process: ChildProcess }> {
+export async function startNode(): Promise<{ readonly url: string; readonly process: ChildProcess }> {
   const port = String(await freePort())
   const child = existsSync(ANVIL)
     ? spawn(ANVIL, ['--port', port, '--chain-id', '31337', '--silent'], { stdio: 'ignore' })

@@ -225,6 +225,33 @@ test('while the table is indicative or old nothing is paid, and the clock of ser
     forcedPayments: [5n], tableNumber: 3n }))
 })
 
+test('a table that is confirmed when it is too old serves nobody, not even in that block', async () => {
+  for (const age of [TERMS.tableLife, TERMS.tableLife + 1n]) {
+    const world = await memberWorld()
+    await postTable(world, false)
+    const { time } = await ask(world, 'tables', 2n)
+    await setTime(time + age - 1n)
+    const started = await ask(world, 'serviceTime')
+    const batch = await createBatch(world, { shape: standard,
+      withdrawals: [{ token: 1n, amount: 1n, to: world.operator }] })
+    await provider.send('evm_setNextBlockTimestamp', [`0x${(time + age).toString(16)}`])
+    await provider.send('evm_setAutomine', [false])
+    const sendTo = async (from: string, name: string, args: readonly unknown[]) =>
+      (await provider.getSigner(from)).sendTransaction({ to: world.address, gasLimit: 3_000_000n,
+        data: world.cloister.interface.encodeFunctionData(name, args) })
+    const sent = [await sendTo(world.oracle, 'confirmTable', [2n]),
+      await sendTo(world.operator, 'submitBatch', batchArguments(batch))]
+    await provider.send('evm_mine', [])
+    await provider.send('evm_setAutomine', [true])
+    const receipts = await Promise.all(sent.map(({ hash }) => provider.getTransactionReceipt(hash)))
+    expect(receipts[0]?.blockNumber).toBe(receipts[1]?.blockNumber)
+    expect(receipts.map((r) => r?.status)).toEqual([1, age === TERMS.tableLife ? 1 : 0])
+    expect(await ask(world, 'serviceTime')).toBe(started)
+    await wait(100n)
+    expect(await ask(world, 'serviceTime')).toBe(started)
+  }
+})
+
 test('an older confirmed table serves while the latest is confirmed, by its own age', async () => {
   const world = await memberWorld()
   const withdrawals = [{ token: 1n, amount: 1n, to: world.members[0]! }]

@@ -64,6 +64,28 @@ test('a forced exit that is not served in time, by the clock of service', async 
     (await now()) + TERMS.claimsWindow])
 })
 
+test('an oracle that holds the clock of service holds no forced exit for ever', async () => {
+  const world = await memberWorld()
+  await forceExit(world, world.members[0]!, 16n)
+  const askedAt = await now()
+  const { requestedAt } = await ask(world, 'request', 3n)
+  const limit = TERMS.forceDelay + TERMS.tableDelay
+  // Confirmed tables often enough, each with an indicative one right behind it; and batches.
+  for (let day = 2n; day < limit / 86_400n; day += 2n) {
+    await setTime(askedAt + day * 86_400n)
+    await postTable(world)
+    await postTable(world, false)
+    await submit(world, await createBatch(world, { shape: standard,
+      tableNumber: await ask(world, 'tableNumber') }))
+  }
+  await setTime(askedAt + limit)
+  expect((await ask(world, 'serviceTime')) - requestedAt).toBeLessThan(TERMS.forceDelay)
+  for (const ground of Object.values(GROUND)) await refuseFreeze(world, ground, 3n)
+  await setTime(askedAt + limit + 1n)
+  for (const serial of [0n, 2n, 4n]) await refuseFreeze(world, GROUND.forcedExit, serial)
+  await freeze(world, GROUND.forcedExit, 3n)
+})
+
 test('a queue that is full for too long; room for a second starts the clock anew', async () => {
   const world = await memberWorld(66)
   const { cloister, members } = world
@@ -105,6 +127,17 @@ test('no batch for too long, also none at all', async () => {
     await freeze(world, GROUND.noBatch)
     expect(await ask(world, 'isFrozen')).toBe(true)
   }
+})
+
+test('before a table is confirmed no batch credits anything: there would be no way out for it', async () => {
+  const world = await createWorld('ExpectingVerifier', TERMS, false)
+  const { cloister, operator, members } = world
+  await send(world.admin, world.verifier, 'acceptAll')
+  await send(members[0]!, cloister, 'deposit', 1n, 1_000n, 5n)
+  const batch = await createBatch(world, { shape: standard, depositIds: [1n] })
+  await mustRefuse('FirstTableMustBeConfirmed', operator, cloister, 'submitBatch', ...batchArguments(batch))
+  await send(world.oracle, cloister, 'confirmTable', 1n)
+  await submit(world, batch)
 })
 
 test('no confirmed table for too long: an indicative one is none', async () => {

@@ -177,7 +177,7 @@ export async function deployCloister(settings: object): Promise<ethers.Contract>
 
 /** The contract with cash listed, all shapes added, one table posted, and rich members. */
 export async function createWorld(
-  verifierName = 'ExpectingVerifier', terms: object = TERMS,
+  verifierName = 'ExpectingVerifier', terms: object = TERMS, isConfirmed = true,
 ): Promise<World> {
   const [admin, operator, oracle, ...members] = (await provider.send('eth_accounts',
     [])) as string[]
@@ -193,7 +193,8 @@ export async function createWorld(
       shape.requests, await verifier.getAddress(), KEY_HASH, true, shape.name,
     )
   }
-  await send(oracle!, cloister, 'postTable', 900n, 901n, ethers.id('worlds'), '0x1234', true)
+  await send(oracle!, cloister, 'postTable', 900n, 901n, ethers.id('worlds'), '0x1234',
+    isConfirmed)
   for (const member of members.slice(0, 4)) {
     await send(member, dollar, 'mint', member, 1n << 62n)
     await send(member, dollar, 'approve', address, ethers.MaxUint256)

@@ -88,6 +88,10 @@ describe('a broken feed: posted, not confirmed', () => {
   before('frozen a second too long', set(FEED_BTC, BAND.feedMaxAge + 1n))
   before('from the future', set(FEED_BTC, -1000n))
   before('never updated', () => send(world.admin, feed, 'set', FEED_BTC, 0n))
+  before('never updated, however old it may be', async () => {
+    await setBand({ feedMaxAge: (1n << 32n) - 1n })
+    await send(world.admin, feed, 'set', FEED_BTC, 0n)
+  })
   before('answered in an earlier round', () => send(world.admin, feed, 'setRounds', 10n, 9n))
   before('round 0', () => send(world.admin, feed, 'setRounds', 0n, 0n))
   for (const manner of ['revert', 'short', 'empty', 'burn', 'bomb'] as const) {

@@ -50,7 +50,7 @@ beforeAll(async () => {
     startSigner(world.domain, key, () => clock, documents)))
   options = {
     provider, wallet: await provider.getSigner(world.anyone), contract: world.domain.contract,
-    peers: nodes, limits: { timeoutMs: 2000, bytes: 100_000 },
+    peers: nodes, limits: { timeoutMs: 30_000, bytes: 100_000 },
   }
   // The first table of all is confirmed by the large quorum.
   await look()
@@ -87,7 +87,8 @@ const rootOf = (prices: Prices = CALM): bigint => {
 }
 const micro = (text: string): bigint => BigInt(Math.round(Number(text) * 1e6))
 const counted = () => countedTables(world)
-const roundWith = (peers: readonly Peer[]) => postTable({ ...options, peers })
+const roundWith = (peers: readonly Peer[], timeoutMs = 30_000) =>
+  postTable({ ...options, peers, limits: { timeoutMs, bytes: 100_000 } })
 
 /** Signs whatever report it likes, well, with a key of the set. */
 async function liar(
@@ -139,9 +140,9 @@ describe('honest signers', () => {
     const hanging = await startLiar(KEYS[1]!, () => new Promise(() => {}))
     toClose.push(hanging.close)
     const before = (await counted()).length
-    await expect(roundWith([gone, hanging, gone, nodes[3]!, nodes[4]!])).rejects.toThrow(NoQuorum)
+    await expect(roundWith([gone, hanging, gone, nodes[3]!, nodes[4]!], 4000)).rejects.toThrow(NoQuorum)
     expect(await counted()).toHaveLength(before)
-    await roundWith([gone, hanging, nodes[2]!, nodes[3]!, nodes[4]!])
+    await roundWith([gone, hanging, nodes[2]!, nodes[3]!, nodes[4]!], 6000)
     expect((await counted()).at(-1)).toBe(rootOf())
   })
 })

@@ -37,23 +37,13 @@ it('vault = owed + unconsumed + balances is proven', () => {
   expect(messages[0]?.errorCode).toBe(SAFE)
 }, 300_000)
 
-it.each([
-  [
-    'a claim that stays owed',
-    '        vault -= amount;\n        owed -= amount;',
-    '        vault -= amount;',
-  ],
-  ['a deposit counted twice', '        unconsumed += amount;', '        unconsumed += 2 * amount;'],
-])(
-  '%s is found',
-  (_, was, is) => {
-    expect(MODEL).toContain(was)
-    const [message] = check(MODEL.replace(was, is))
-    expect(message?.errorCode).toBe(VIOLATED)
-    expect(message?.message).toContain('Assertion violation happens here')
-  },
-  300_000,
-)
+it('a deposit that is counted twice is found', () => {
+  const was = '        unconsumed += amount;'
+  expect(MODEL).toContain(was)
+  const [message] = check(MODEL.replace(was, '        unconsumed += 2 * amount;'))
+  expect(message?.errorCode).toBe(VIOLATED)
+  expect(message?.message).toContain('Assertion violation happens here')
+}, 300_000)
 
 const TOTALS = /^(vault|owed|unconsumed) ([-+]?=) (.+);$/
 /** Assignments to totals, with the names of the model and without casts. */

@@ -1,0 +1,369 @@
+/** `cloister exit`: leaving by L1 alone, whatever the house does or no longer does. */
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CASH_ID } from '../../circuits/params.ts'
+import type { Row } from '../../circuits/table.ts'
+import { claimOf, onlyAccount } from '../exit/claim.ts'
+import { fields, paymentsDue, refundsDue, sharesDue, type Due } from '../exit/due.ts'
+import { GROUND_TEXT, groundsOf, readQueue, readTerms, type GroundState } from '../exit/grounds.ts'
+import { OwnerL1, unsentOf, type OwnerCall } from '../exit/owner.ts'
+import { isRecord } from '../l1/codec.ts'
+import { connect, type L1 } from '../l1/rpc.ts'
+import { scan, type Scan } from '../l1/scan.ts'
+import { timeText } from './account-view.ts'
+import type { Common, Result } from './day.ts'
+import { Undone } from './failures.ts'
+import { openKey, type KeyOptions, type OpenedKey } from './key-file.ts'
+import { placeOf } from './rebuild.ts'
+import { fromHere } from './root.ts'
+import { dollars, parseAccount, parseAddress } from './terms.ts'
+
+export type ExitOptions = Common &
+  KeyOptions & {
+    readonly contract?: string
+    readonly state?: string
+    readonly account?: string
+    /** File of the L1 owner's key; beside the seed it is called l1.key. */
+    readonly l1Key?: string
+    /** Write the transaction out instead of sending it. */
+    readonly print?: boolean
+    readonly to?: string
+  }
+
+type Leaving = {
+  readonly l1: L1
+  readonly found: Scan
+  readonly key: OpenedKey
+  readonly account: number
+  readonly owner: string
+  readonly where: { readonly rpc: string; readonly contract: string }
+}
+
+const ETHER = 10n ** 18n
+
+async function leaving(options: ExitOptions): Promise<Leaving> {
+  const key = openKey(options)
+  if (key === null) throw new Undone('name your seed: --key FILE, or --member NAME')
+  const where = placeOf(options, key)
+  const l1 = await connect(where.rpc, where.contract)
+  const found = await scan(l1, {
+    ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
+    onProgress: options.note,
+  })
+  const account =
+    options.account === undefined ? onlyAccount(found, key.ring) : parseAccount(options.account)
+  const owner = found.rebuilt.l1Owners.get(account)
+  if (owner === undefined) throw new Undone(`account ${account} has no L1 owner`)
+  return { l1, found, key, account, owner, where: { ...where, contract: l1.contract } }
+}
+
+/** Shows the price; sends only within the price that the caller names. */
+export async function exitForce(
+  token: string,
+  options: ExitOptions & { readonly maxPrice?: string },
+): Promise<Result> {
+  const { l1, found, account, owner, key, where } = await leaving(options)
+  mustNotBeFrozen(found)
+  const id = tokenOf(found, token)
+  const to = options.to === undefined ? owner : parseAddress(options.to)
+  const queue = await readQueue(l1)
+  const { forceDelay = 0n } = await readTerms(l1)
+  const price = queue['price'] as bigint
+  const isFull = (queue['pending'] as bigint) >= (queue['capacity'] as bigint)
+  const asked = {
+    account,
+    token: id,
+    to,
+    priceWei: `${price}`,
+    pending: `${queue['pending']}`,
+    capacity: `${queue['capacity']}`,
+  }
+  const terms =
+    `a forced exit of token ${id} by account ${account} to ${to} costs ${ether(price)} now, which is ` +
+    `burned; ${queue['pending']} of ${queue['capacity']} wait before it`
+  if (isFull)
+    throw new Undone(
+      `${terms}: the queue is full; kept full, it is a ground to freeze (exit freeze)`,
+    )
+  const call: OwnerCall = { name: 'forceExit', args: [account, id, to], value: price }
+  if (options.print === true) return written(where.contract, [call], asked)
+  if (options.maxPrice === undefined)
+    return {
+      text: `${terms}\nNothing is sent. To send it: the same with --max-price ETHER`,
+      json: { ...asked, sent: false },
+    }
+  const most = parseEther(options.maxPrice)
+  if (price > most)
+    throw new Undone(`${terms}: more than --max-price ${options.maxPrice}; it halves in an hour`)
+  // The price falls with every second, so that what is sent now is enough unless somebody is faster.
+  await asOwner(key, options, where, owner, (l1Owner) => l1Owner.send({ ...call, value: most }))
+  return {
+    text:
+      `asked: ${terms}\nBatches must pay it; if none has within ${hours(forceDelay)} of service, ` +
+      'anybody may freeze the house: cloister exit freeze',
+    json: { ...asked, sent: true, forceDelaySeconds: `${forceDelay}` },
+  }
+}
+
+export async function exitFreeze(options: ExitOptions): Promise<Result> {
+  const key = openKey(options)
+  const where = placeOf(options, key)
+  const l1 = await connect(where.rpc, where.contract)
+  const [isFrozen] = await l1.view('isFrozen')
+  if (isFrozen === true)
+    return { text: 'the house is frozen already', json: { frozen: true, sent: false } }
+  const grounds = await groundsOf(l1)
+  const ground = grounds.find(({ holds }) => holds)
+  if (ground === undefined)
+    return {
+      text: ['no ground to freeze holds now:', ...grounds.map(groundText)].join('\n'),
+      json: { frozen: false, sent: false, grounds: grounds.map(groundJson), exitCode: 1 },
+      code: 1,
+    }
+  const call: OwnerCall = { name: 'freeze', args: [ground.code, ground.serial] }
+  const named = { ground: ground.name, serial: `${ground.serial}` }
+  if (options.print === true) return written(l1.contract, [call], named)
+  if (key === null)
+    throw new Undone(
+      `${GROUND_TEXT[ground.name]}: it may be frozen; name a seed with its L1 key, or --print`,
+    )
+  await asOwner(key, options, { ...where, contract: l1.contract }, null, (l1Owner) =>
+    l1Owner.send(call),
+  )
+  return {
+    text: `frozen: ${GROUND_TEXT[ground.name]}. Every L1 owner may claim now: cloister exit escape`,
+    json: { frozen: true, sent: true, ...named },
+  }
+}
+
+/** Opens the own leaf, proves what it is worth at the last confirmed marks, and claims that. */
+export async function exitEscape(
+  options: ExitOptions & { readonly keys?: string; readonly table?: string },
+): Promise<Result> {
+  const all = await leaving(options)
+  const { l1, found, account, owner, key, where } = all
+  if (found.rebuilt.freeze === null)
+    throw new Undone('the house is not frozen: cloister exit freeze says whether it may be')
+  if ((await fields(l1, 'escapeClaims', account))['isMade'] === true)
+    throw new Undone(`account ${account} has claimed already: cloister exit claim collects it`)
+  const rows = options.table === undefined ? null : rowsOf(fromHere(options.table))
+  const claim = await claimOf(l1, found, key.ring, account, rows)
+  if (!claim.ok) throw new Undone(`${claim.rejection.rule}: ${claim.rejection.detail}`)
+  const { equity } = claim.statement
+  if (equity === 0n)
+    return {
+      text: `account ${account} is worth nothing at the last confirmed marks: there is no claim`,
+      json: { account, equity: '0', sent: false },
+    }
+  // Loaded when a proof is wanted: the prover is the largest part of all.
+  const { proveClaim } = await import('../exit/prove.ts')
+  const from = found.log.heads[0]?.fromBlock ?? 0
+  const keys = options.keys === undefined ? undefined : fromHere(options.keys)
+  const { shape, proof } = await proveClaim(l1, from, claim, keys, options.note)
+  const call: OwnerCall = { name: 'escapeClaim', args: [shape.id, account, equity, proof] }
+  const stated = { account, equity: `${equity}`, shape: shape.name, root: `${found.rebuilt.root}` }
+  if (options.print === true) return written(where.contract, [call], stated)
+  await asOwner(key, options, where, owner, (l1Owner) => l1Owner.send(call))
+  const { claimsEndAt } = found.rebuilt.freeze
+  return {
+    text:
+      `claimed ${dollars(equity)} for account ${account}, proven from its leaf on L1\n` +
+      `Shares are paid after ${timeText(claimsEndAt)}: cloister exit claim`,
+    json: { ...stated, sent: true, claimsEndAt: `${claimsEndAt}` },
+  }
+}
+
+/** Collects what L1 owes: payments of batches, refunds of deposits, shares of the pot. */
+export async function exitClaim(options: ExitOptions): Promise<Result> {
+  const all = await leaving(options)
+  const { key, where, owner, account, found } = all
+  const due = await allDue(all, options)
+  const listed = { account, collected: due.filter(isMoney).map(dueJson) }
+  if (due.length === 0)
+    return { text: `L1 owes account ${account} nothing that can be collected now`, json: listed }
+  if (options.print === true)
+    return written(
+      where.contract,
+      due.map(({ call }) => call),
+      listed,
+    )
+  await asOwner(key, options, where, owner, async (l1Owner) => {
+    for (const each of due) await l1Owner.send(each.call)
+  })
+  return {
+    text: due
+      .filter(isMoney)
+      .map((each) => `collected: ${dueText(each, found)}`)
+      .join('\n'),
+    json: listed,
+  }
+}
+
+export async function exitStatus(options: ExitOptions): Promise<Result> {
+  const all = await leaving(options)
+  const { l1, found, account, owner } = all
+  const { freeze } = found.rebuilt
+  const grounds = await groundsOf(l1)
+  const claim = await fields(l1, 'escapeClaims', account)
+  const due = (await allDue(all, options)).filter(isMoney)
+  const waiting = found.rebuilt.keyRequests.filter(
+    (r) => r.account === account && r.kind === 'forcedExit' && r.servedBy === null,
+  )
+  const isClaimed = claim['isMade'] === true
+  return {
+    text: [
+      `account ${account}, L1 owner ${owner}`,
+      ...waiting.map(({ serial, x }) => `  forced exit ${serial} of token ${x} waits`),
+      ...(freeze === null
+        ? ['  the house is not frozen; grounds:', ...grounds.map(groundText)]
+        : [`  FROZEN; claims until ${timeText(freeze.claimsEndAt)}`]),
+      ...(isClaimed ? [`  claimed ${dollars(claim['amount'] as bigint)}`] : []),
+      ...due.map((each) => `  can be collected: ${dueText(each, found)}`),
+    ].join('\n'),
+    json: {
+      account,
+      l1Owner: owner,
+      frozen: freeze !== null,
+      claimsEndAt: freeze === null ? null : `${freeze.claimsEndAt}`,
+      claimed: isClaimed ? `${claim['amount'] as bigint}` : null,
+      forcedExits: waiting.map(({ serial, x }) => ({ serial: `${serial}`, token: Number(x) })),
+      grounds: grounds.map(groundJson),
+      due: due.map(dueJson),
+    },
+  }
+}
+
+async function allDue(
+  { l1, found, account, owner }: Leaving,
+  options: ExitOptions,
+): Promise<readonly Due[]> {
+  const to = options.to === undefined ? owner : parseAddress(options.to)
+  return [
+    ...paymentsDue(l1, found.rebuilt, account),
+    ...refundsDue(l1, found.rebuilt, owner),
+    ...(await sharesDue(l1, found, account, owner, to)),
+  ]
+}
+
+/** With the L1 key in hand; `owner` is who must send, null for anybody. */
+async function asOwner(
+  key: OpenedKey,
+  options: ExitOptions,
+  where: Leaving['where'],
+  owner: string | null,
+  work: (l1Owner: OwnerL1) => Promise<void>,
+): Promise<void> {
+  const path = options.l1Key === undefined ? join(key.directory, 'l1.key') : fromHere(options.l1Key)
+  if (!existsSync(path))
+    throw new Undone(
+      `there is no L1 key in ${path}: give its file with --l1-key, or have the transaction written ` +
+        'out for another wallet with --print',
+    )
+  const l1Owner = new OwnerL1(where.rpc, where.contract, readL1Key(path))
+  try {
+    if (owner !== null && BigInt(l1Owner.address) !== BigInt(owner))
+      throw new Undone(`the L1 owner is ${owner}, the key in ${path} is that of ${l1Owner.address}`)
+    await work(l1Owner)
+  } finally {
+    l1Owner.close()
+  }
+}
+
+function readL1Key(path: string): string {
+  const file = openSync(path, 'r')
+  try {
+    // The open file is asked, not the path: the path could be exchanged between two looks.
+    if ((fstatSync(file).mode & 0o077) !== 0)
+      throw new Undone(`others may read ${path}: run chmod 600 ${path}`)
+    const text = readFileSync(file, 'utf8').trim()
+    if (!/^0x[0-9a-f]{64}$/i.test(text)) throw new Undone(`${path} does not hold an L1 key`)
+    return text
+  } finally {
+    closeSync(file)
+  }
+}
+
+function written(
+  contract: string,
+  calls: readonly OwnerCall[],
+  json: Readonly<Record<string, unknown>>,
+): Result {
+  const transactions = calls.map((call) => unsentOf(contract, call))
+  return {
+    text: transactions
+      .map(({ to, data, value }) => `to ${to}\nvalue ${value}\ndata ${data}`)
+      .join('\n\n'),
+    json: { ...json, sent: false, transactions },
+  }
+}
+
+function tokenOf({ rebuilt }: Scan, text: string): number {
+  const id = text === 'cash' ? CASH_ID : /^\d{1,4}$/.test(text) ? Number(text) : -1
+  if (rebuilt.tokens.has(id)) return id
+  const known = [...rebuilt.tokens.keys()].join(', ')
+  throw new Undone(`"${text}" is no token of this house: cash, or an id (${known})`)
+}
+
+function mustNotBeFrozen({ rebuilt }: Scan): void {
+  if (rebuilt.freeze !== null)
+    throw new Undone('the house is frozen: nothing is served any more; cloister exit escape')
+}
+
+/** As the oracle publishes a table: [{id, status, addOn, values}], numbers of any size as text. */
+function rowsOf(path: string): readonly Row[] {
+  try {
+    const list = JSON.parse(readFileSync(path, 'utf8')) as unknown
+    if (!Array.isArray(list) || !list.every(isRecord)) throw new Error('it holds no list of rows')
+    return list.map((row) => ({
+      id: Number(row['id']),
+      status: row['status'] as Row['status'],
+      addOn: BigInt(row['addOn'] as string),
+      values: (row['values'] as readonly string[]).map(BigInt),
+    }))
+  } catch (error) {
+    throw new Undone(`${path} is no table: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+function parseEther(text: string): bigint {
+  const [, whole, decimals = ''] = /^(\d{1,9})(?:\.(\d{1,18}))?$/.exec(text) ?? []
+  if (whole === undefined) throw new Undone(`"${text}" is no price: ether like 0.002`)
+  return BigInt(whole) * ETHER + BigInt(decimals.padEnd(18, '0'))
+}
+
+function ether(wei: bigint): string {
+  const decimals = (wei % ETHER).toString().padStart(18, '0').replace(/0+$/, '')
+  return `${wei / ETHER}${decimals === '' ? '' : `.${decimals}`} ether`
+}
+
+function hours(seconds: bigint): string {
+  return seconds < 7_200n ? `${seconds} s` : `${seconds / 3_600n} h`
+}
+
+const isMoney = ({ what }: Due): boolean => what !== 'valuePot'
+
+function dueText({ what, token, amount, to }: Due, { rebuilt }: Scan): string {
+  const lots = token === CASH_ID ? dollars(amount) : `${amount} lots of token ${token}`
+  const address = rebuilt.tokens.get(token)?.address ?? ''
+  const words = {
+    payment: 'a payment of',
+    refund: 'a refund of',
+    share: 'a share of',
+    valuePot: '',
+  }
+  return `${words[what]} ${lots} (${address}) to ${to}`
+}
+
+function dueJson({ what, token, amount, to }: Due) {
+  return { what, token, lots: `${amount}`, to }
+}
+
+function groundText({ name, holds, left, isServiceClock }: GroundState): string {
+  const clock = isServiceClock ? ' of service' : ''
+  const when = holds ? 'holds NOW' : left === null ? 'nothing waits' : `in ${hours(left)}${clock}`
+  return `    ${name.padEnd(10)}  ${GROUND_TEXT[name]}: ${when}`
+}
+
+function groundJson({ name, code, holds, left }: GroundState) {
+  return { name, code, holds, secondsLeft: left === null ? null : `${left}` }
+}

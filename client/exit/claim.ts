@@ -1,0 +1,69 @@
+/** A claim after a freeze, from L1 and a seed: the state that it is proven against, and the witness. */
+import type { Account } from '../../circuits/account.ts'
+import { escapeClaim, type EscapeClaim, type EscapeState } from '../../circuits/escape.ts'
+import type { Row } from '../../circuits/table.ts'
+import type { KeyRing } from '../key-ring.ts'
+import { accountsOfSeed, openVisits, visitsOf } from '../l1/own-account.ts'
+import { OpenError } from '../l1/open.ts'
+import type { L1 } from '../l1/rpc.ts'
+import type { Scan } from '../l1/scan.ts'
+import { markedTableOf, PostingError, registerAt } from './posted-table.ts'
+
+/** What L1 froze: the last root, the last confirmed table, the register at it. */
+export async function frozenState(
+  l1: L1,
+  { rebuilt, log }: Scan,
+  rows: readonly Row[] | null = null,
+): Promise<EscapeState> {
+  const [number] = (await l1.view('confirmedTableNumber')) as readonly [bigint]
+  const posted = rebuilt.tables.find((table) => table.number === number)
+  if (posted === undefined)
+    throw new PostingError('no table was ever confirmed: nothing says what an account is worth')
+  const table = markedTableOf(posted, rows)
+  return { tree: rebuilt.tree, table, settlements: registerAt(log, number) }
+}
+
+/** The account as the latest batch left it. Throws OpenError where the seed does not open it. */
+export function latestAccount({ rebuilt, log }: Scan, ring: KeyRing, index: number): Account {
+  const visits = visitsOf(rebuilt, log, index)
+  if (visits.length === 0)
+    throw new OpenError(
+      `no batch has ever written account ${index}: there is nothing to claim but deposits`,
+    )
+  const last = openVisits(rebuilt, visits, ring).at(-1)
+  if (last === undefined) throw new OpenError(`account ${index} does not open with this seed`)
+  return last.account
+}
+
+/** The account that a seed names, if it is one alone. */
+export function onlyAccount(scan: Scan, ring: KeyRing): number {
+  const opened = accountsOfSeed(scan.rebuilt, ring).filter((index) => {
+    if (visitsOf(scan.rebuilt, scan.log, index).length === 0) return true
+    try {
+      latestAccount(scan, ring, index)
+      return true
+    } catch (error) {
+      if (error instanceof OpenError) return false
+      throw error
+    }
+  })
+  const [index] = opened
+  if (index !== undefined && opened.length === 1) return index
+  throw new OpenError(
+    opened.length === 0
+      ? `no account on L1 opens with this seed under the label "${ring.label}"`
+      : `the seed has ${opened.length} accounts (${opened.join(', ')}): name one with --account`,
+  )
+}
+
+export async function claimOf(
+  l1: L1,
+  scan: Scan,
+  ring: KeyRing,
+  index: number,
+  rows: readonly Row[] | null = null,
+): Promise<EscapeClaim & { readonly account: Account }> {
+  const account = latestAccount(scan, ring, index)
+  const state = await frozenState(l1, scan, rows)
+  return { ...escapeClaim(index, account, state), account }
+}

@@ -1,0 +1,99 @@
+/** Proves a claim on the member's own machine, with the key whose hash the house has on L1. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { EscapeClaim, EscapeStatement } from '../../circuits/escape.ts'
+import { developmentKeyOfCircuit } from '../../prover/circuit-key.ts'
+import { circuitOf, hashOfVerificationKey, PROJECT_ROOT } from '../../prover/artifacts.ts'
+import {
+  exportVerificationKey,
+  type CircuitInput,
+  type Groth16Proof,
+} from '../../prover/groth16.ts'
+import { proveInChild } from '../../prover/pool.ts'
+import type { L1 } from '../l1/rpc.ts'
+
+/** The house takes no claim of this shape, or under another key than this checkout has. */
+export class ClaimKeyError extends Error {}
+
+export type ClaimShape = {
+  readonly id: bigint
+  readonly name: string
+  readonly verifier: string
+  readonly keyHash: string
+  readonly isDevelopmentKey: boolean
+}
+
+/** The shapes of claims that the house was given, oldest first. */
+export async function claimShapes(l1: L1, fromBlock: number): Promise<readonly ClaimShape[]> {
+  const logs = await l1.logs(fromBlock, l1.head.number, 'EscapeShapeAdded')
+  return logs.map(({ args }) => ({
+    id: args['id'] as bigint,
+    name: args['name'] as string,
+    verifier: args['verifier'] as string,
+    keyHash: args['keyHash'] as string,
+    isDevelopmentKey: args['isDevelopmentKey'] as boolean,
+  }))
+}
+
+type Provable = Extract<EscapeClaim, { ok: true }>
+export type ProvenClaim = { readonly shape: ClaimShape; readonly proof: readonly bigint[] }
+
+/** `keys`: directory of NAME.zkey files of a ceremony; without it this checkout's development keys. */
+export async function proveClaim(
+  l1: L1,
+  fromBlock: number,
+  claim: Provable,
+  keys: string | undefined,
+  note: (line: string) => void,
+): Promise<ProvenClaim> {
+  const { name } = claim.shape
+  const shapes = (await claimShapes(l1, fromBlock)).filter((shape) => shape.name === name)
+  if (shapes.length === 0)
+    throw new ClaimKeyError(
+      `the house was given no verifier "${name}" of claims: this account cannot be claimed`,
+    )
+  const key = await keyOf(name, keys, note)
+  const shape = shapes.find(({ keyHash }) => BigInt(keyHash) === BigInt(`0x${key.keyHash}`))
+  if (shape === undefined)
+    throw new ClaimKeyError(
+      `the house's key of "${name}" is ${shapes[0]?.keyHash}, the one here is 0x${key.keyHash}: ` +
+        'use the checkout of its deployment, or the keys of its ceremony with --keys DIRECTORY',
+    )
+  note(`proving the claim (${name})`)
+  const { proof } = await proveInChild({
+    zkeyPath: key.zkeyPath,
+    wasmPath: key.wasmPath,
+    input: claim.input as CircuitInput,
+    singleThread: false,
+  })
+  const words = wordsOf(proof)
+  // Asked of L1's verifier before gas is spent on it.
+  if (!(await l1.verifyProof(shape.verifier, words, inputsOf(claim.statement))))
+    throw new ClaimKeyError(`the verifier at ${shape.verifier} does not take the proof`)
+  return { shape, proof: words }
+}
+
+export function inputsOf(s: EscapeStatement): readonly bigint[] {
+  return [s.root, s.tableRoot, s.settlementRoot, s.index, s.equity]
+}
+
+async function keyOf(name: string, keys: string | undefined, note: (line: string) => void) {
+  if (keys === undefined) return developmentKeyOfCircuit(name, note)
+  const zkeyPath = join(keys, `${name}.zkey`)
+  if (!existsSync(zkeyPath)) throw new ClaimKeyError(`there is no ${name}.zkey in ${keys}`)
+  const entry = join(PROJECT_ROOT, 'circuits', 'shapes', `${name}.circom`)
+  const { wasmPath } = await circuitOf(entry, name, note)
+  const keyHash = hashOfVerificationKey(await exportVerificationKey(zkeyPath))
+  return { zkeyPath, wasmPath, keyHash }
+}
+
+/** The proof's eight numbers in the order that the precompile takes them. */
+function wordsOf(proof: Groth16Proof): readonly bigint[] {
+  const [a, b, c] = [proof.pi_a, proof.pi_b, proof.pi_c] as unknown as [
+    string[],
+    string[][],
+    string[],
+  ]
+  const list = [a[0], a[1], b[0]?.[1], b[0]?.[0], b[1]?.[1], b[1]?.[0], c[0], c[1]]
+  return list.map((word) => BigInt(word as string))
+}

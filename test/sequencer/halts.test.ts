@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Member } from '../../client/member.ts'
 import { tableOf } from '../../circuits/table.ts'
+import { growing } from '../../sequencer/reducing.ts'
 import { Floor, FEE, ticketOf } from './floor.ts'
 import { row } from '../law/house.ts'
 
@@ -172,4 +173,42 @@ it('one that L1 would take no more is built again from the same pages', async ()
   floor.l1.confirm(3n)
   expect(await floor.batch()).toMatchObject({ trades: 1 })
   expect(floor.l1.submitted.at(-1)?.tableNumber).toBe(3n)
+})
+
+describe('what reduces', () => {
+  const of = (quantity: bigint) => ({
+    balances: quantity === 0n ? [] : [{ id: FUTURE, quantity }],
+  })
+  it.each([
+    [4n, 4n],
+    [4n, 3n],
+    [4n, 0n],
+    [-4n, -4n],
+    [-4n, -3n],
+    [-4n, 0n],
+    [0n, 0n],
+  ])('%s to %s does', (before, after) => {
+    expect(growing(of(before), of(after))).toBeNull()
+  })
+  it.each([
+    [4n, 5n],
+    [4n, -1n],
+    [4n, -4n],
+    [-4n, -5n],
+    [-4n, 1n],
+    [-4n, 4n],
+    [0n, 1n],
+    [0n, -1n],
+  ])('%s to %s does not', (before, after) => {
+    expect(growing(of(before), of(after))).toBe(FUTURE)
+  })
+  it('is asked of every instrument besides cash', () => {
+    const [one, other] = [
+      { id: FUTURE, quantity: 1n },
+      { id: 1025, quantity: 1n },
+    ]
+    expect(growing({ balances: [one] }, { balances: [one, other] })).toBe(1025)
+    expect(growing({ balances: [one, other] }, { balances: [other] })).toBeNull()
+    expect(growing({ balances: [] }, { balances: [{ id: 1, quantity: 5n }] })).toBeNull()
+  })
 })

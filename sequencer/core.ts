@@ -70,6 +70,10 @@ export class Core {
   get mode(): Mode {
     return this.tables.mode
   }
+  /** Whether L1 takes any batch yet. */
+  get hasConfirmedTable(): boolean {
+    return this.tables.hasConfirmed
+  }
   /** Whether L1 still takes a batch of this table. */
   isCurrent(number: bigint): boolean {
     return this.tables.isCurrent(number)

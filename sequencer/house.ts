@@ -238,7 +238,7 @@ export class House {
   async runBatch(): Promise<BatchReport | null> {
     await this.watch()
     if (this.core.open !== null) return this.resume(this.core.open)
-    if (this.table === null) return null
+    if (this.table === null || !this.core.hasConfirmedTable) return null
     const { open, unprovable } = await this.submit({
       kind: 'batch',
       shapes: this.options.keys.map(({ shape }) => shape),

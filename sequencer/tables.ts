@@ -59,6 +59,11 @@ export class Tables {
     return this.isServing && !this.isHalted ? 'normal' : 'reduceOnly'
   }
 
+  /** Before the first confirmed table L1 takes no batch. */
+  get hasConfirmed(): boolean {
+    return this.confirmed !== null
+  }
+
   /** Whether the latest table is confirmed; until it is, L1 pays nothing out, forced exits included. */
   get isServing(): boolean {
     return this.confirmed !== null && this.confirmed.number === this.latest

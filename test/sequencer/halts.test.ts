@@ -99,6 +99,20 @@ describe('an indicative table', () => {
   })
 })
 
+it('before the first table is confirmed no batch is even begun: L1 takes none', async () => {
+  const fresh = new Floor()
+  const number = fresh.l1.post(fresh.rows, false)
+  await fresh.house.watch()
+  const { sequence } = fresh.house.journal.head
+  expect(await fresh.batch()).toBeNull()
+  expect(fresh.house.journal.head.sequence).toBe(sequence)
+  fresh.l1.confirm(number)
+  await fresh.batch()
+  // What L1 said, and the batch that had nothing to do.
+  expect(fresh.house.journal.head.sequence).toBe(sequence + 2)
+  await fresh.close()
+})
+
 describe('the mode that the admin sets', () => {
   it('halts the house at a confirmed table, until it is taken back', async () => {
     floor.l1.setMode(1n)

@@ -23,6 +23,7 @@ import { serve } from '../../sequencer/api.ts'
 import { deploy } from '../../sequencer/deploy.ts'
 import { House } from '../../sequencer/house.ts'
 import { domainOf, senderOf, SequencerL1 } from '../../sequencer/l1.ts'
+import { contractsOf } from '../../sequencer/solidity.ts'
 import { PROOF, provider } from '../contracts/l1.ts'
 import { startRpc } from '../oracle/rpc.ts'
 
@@ -61,6 +62,8 @@ export type LifecycleHouse = {
 
 /** Deployed, the oracle configured; no table, no member. */
 export async function openHouse(memberCount: number): Promise<LifecycleHouse> {
+  // The compiler holds the thread for a minute: connections that were open would be lost.
+  contractsOf()
   const rpc = await startRpc()
   const folder = mkdtempSync(join(tmpdir(), 'cloister-lifecycle-'))
   const tables = join(folder, 'tables')

@@ -124,8 +124,8 @@ abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
         if (named < previous) revert TableMustNotGoBack(named, previous);
     }
 
-    /// @dev The mode of the batch. Normal only if its table and the latest one are confirmed, and its
-    /// table is young; otherwise risk is only reduced, and nothing new is paid out.
+    /// @dev The mode of the batch. Normal only if its table and the latest one are confirmed, and
+    /// its table is young; otherwise risk is only reduced, and nothing new is paid out.
     function _requireService(Draft memory draft, uint256 number, uint256 withdrawalCount)
         private
         view

@@ -141,8 +141,9 @@ interface ICloisterExtension is ICloisterTypes {
     /// @notice Posts a table of values.
     /// @param root Poseidon(marksRoot, worldsRoot, flags).
     /// @param dataHash Hash of the world file, from which the worlds root follows.
-    /// @param marks abi.encode of (uint32 id, uint8 status, int64 mark)[], ids ascending. Its hash
-    /// is kept: after a freeze the tokens of the pot are valued by it.
+    /// @param marks abi.encode of (uint32 id, uint8 status, int64 mark)[], ids ascending; then the
+    /// worlds root and the flags as two words, without which no claim can be proven from it. Its
+    /// hash is kept: after a freeze the tokens of the pot are valued by it.
     /// @param isConfirmed False for an indicative table: mode reduce-only, no payments.
     function postTable(
         uint256 root,

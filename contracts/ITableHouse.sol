@@ -10,7 +10,8 @@ interface ITableHouse {
     /// @notice Posts a table. One that is not confirmed must move nobody's margin by itself.
     /// @param root Poseidon(marksRoot, worldsRoot, flags).
     /// @param dataHash Hash of the inputs that the table follows from.
-    /// @param marks abi.encode of (uint32 id, uint8 status, int64 mark)[], ids ascending.
+    /// @param marks abi.encode of (uint32 id, uint8 status, int64 mark)[], ids ascending; then the
+    /// worlds root and the flags as two words, with which the marks lead to `root`.
     function postTable(
         uint256 root,
         uint256 marksRoot,

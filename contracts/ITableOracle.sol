@@ -16,7 +16,9 @@ interface ITableOracle {
 
     /// @param number The number that the table will have: the house's latest and one.
     /// @param time When the signers saw the market.
-    /// @param tableRoot Poseidon(marksRoot, worldsRoot, flags).
+    /// @param tableRoot Poseidon(marksRoot, worldsRoot, flags); flags are 0.
+    /// @param worldsRoot Root of the rows with all their worlds. L1 does not check it; handed on with
+    /// the marks, it lets whoever holds them prove a mark under tableRoot without the worlds.
     /// @param worldsHash keccak256 of the world set's document; the current one.
     /// @param instrumentsHash keccak256 of the document of specifications; the current one.
     /// @param market The market state, a canonical JSON document: with the other two documents all
@@ -28,6 +30,7 @@ interface ITableOracle {
         uint64 time;
         uint256 tableRoot;
         uint256 marksRoot;
+        uint256 worldsRoot;
         bytes32 worldsHash;
         bytes32 instrumentsHash;
         bytes market;

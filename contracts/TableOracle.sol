@@ -14,7 +14,7 @@ contract TableOracle is OracleSettlement {
     bytes32 private constant REFERENCE_TYPEHASH =
         keccak256("Reference(uint32 underlying,uint64 price)");
     bytes32 private constant TABLE_REPORT_TYPEHASH = keccak256(
-        "TableReport(uint64 number,uint64 time,uint256 tableRoot,uint256 marksRoot,bytes32 worldsHash,bytes32 instrumentsHash,bytes market,bytes marks,Reference[] references)Reference(uint32 underlying,uint64 price)"
+        "TableReport(uint64 number,uint64 time,uint256 tableRoot,uint256 marksRoot,uint256 worldsRoot,bytes32 worldsHash,bytes32 instrumentsHash,bytes market,bytes marks,Reference[] references)Reference(uint32 underlying,uint64 price)"
     );
 
     uint256 private constant ROW_BYTES = 13;
@@ -230,17 +230,27 @@ contract TableOracle is OracleSettlement {
             abi.encode(report.worldsHash, report.instrumentsHash, keccak256(report.market))
         );
         house.postTable(
-            report.tableRoot, report.marksRoot, dataHash, _asTuples(report.marks), isConfirmed
+            report.tableRoot,
+            report.marksRoot,
+            dataHash,
+            _asPosting(report.marks, report.worldsRoot),
+            isConfirmed
         );
     }
 
-    /// @dev Rows of 13 bytes as the house reads them: abi.encode of (uint32, uint8, int64)[].
-    function _asTuples(bytes calldata marks) private pure returns (bytes memory tuples) {
+    /// @dev Rows of 13 bytes as the house reads them: abi.encode of (uint32, uint8, int64)[]; behind
+    /// them the worlds root and the flags, where decoders of the rows stop reading. A claim after a
+    /// freeze is proven from these bytes alone.
+    function _asPosting(bytes calldata marks, uint256 worldsRoot)
+        private
+        pure
+        returns (bytes memory posting)
+    {
         uint256 count = marks.length / ROW_BYTES;
-        tuples = new bytes(64 + 96 * count);
-        // Writes 64 + 96 * count bytes from the first of `tuples`, which is its whole length.
+        posting = new bytes(128 + 96 * count);
+        // Writes 96 + 96 * count bytes from the first of `posting`; the last word stays 0: no flags.
         assembly ("memory-safe") {
-            let place := add(tuples, 32)
+            let place := add(posting, 32)
             mstore(place, 32)
             mstore(add(place, 32), count)
             place := add(place, 64)
@@ -253,6 +263,7 @@ contract TableOracle is OracleSettlement {
                 mstore(add(place, 64), signextend(7, shr(152, row)))
                 place := add(place, 96)
             }
+            mstore(place, worldsRoot)
         }
     }
 
@@ -272,6 +283,7 @@ contract TableOracle is OracleSettlement {
                 report.time,
                 report.tableRoot,
                 report.marksRoot,
+                report.worldsRoot,
                 report.worldsHash,
                 report.instrumentsHash,
                 keccak256(report.market),

@@ -109,6 +109,7 @@ function tableOfReport({ documents, listed }: History, report: TableReport): Tab
   const isSame =
     table.root === report.tableRoot &&
     table.marksRoot === report.marksRoot &&
+    table.worlds.root === report.worldsRoot &&
     encodeMarks(table.rows) === report.marks
   if (!isSame) throw new InputError(`table ${report.number} must be what its inputs give`)
   return table

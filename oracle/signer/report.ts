@@ -21,6 +21,7 @@ export type TableReport = {
   readonly time: bigint
   readonly tableRoot: bigint
   readonly marksRoot: bigint
+  readonly worldsRoot: bigint
   readonly worldsHash: string
   readonly instrumentsHash: string
   readonly market: string
@@ -47,6 +48,7 @@ const TABLE_TYPES = {
     field('time', 'uint64'),
     field('tableRoot', 'uint256'),
     field('marksRoot', 'uint256'),
+    field('worldsRoot', 'uint256'),
     field('worldsHash', 'bytes32'),
     field('instrumentsHash', 'bytes32'),
     field('market', 'bytes'),
@@ -135,13 +137,22 @@ export function decodeMarks(marks: string): readonly Mark[] {
   }))
 }
 
-/** Marks as the house emits them. */
+/** Marks as the house emits them; what stands behind the rows is not read. */
 export function decodeHouseMarks(marks: string): readonly Mark[] {
   const [rows] = AbiCoder.defaultAbiCoder().decode(
     ['tuple(uint32 id, uint8 status, int64 mark)[]'],
     marks,
   ) as unknown as readonly [readonly (readonly [bigint, bigint, bigint])[]]
   return rows.map(([id, status, mark]) => ({ id: Number(id), status: Number(status), mark }))
+}
+
+/** The word behind the rows of what the house emits, or null where the posting ends with the rows. */
+export function houseWorldsRoot(marks: string): bigint | null {
+  const [word, rowWords, tailWords] = [32, 3, 2]
+  const bytes = getBytes(marks)
+  const end = word * (2 + rowWords * decodeHouseMarks(marks).length)
+  if (bytes.length < end + word * tailWords) return null
+  return BigInt(hexlify(bytes.subarray(end, end + word)))
 }
 
 // --------------------------------------------------------------------------------------- making
@@ -161,6 +172,7 @@ export function reportOf(
     time: given.time,
     tableRoot: table.root,
     marksRoot: table.marksRoot,
+    worldsRoot: table.worlds.root,
     worldsHash: documentHash(given.worlds),
     instrumentsHash: documentHash(given.instruments),
     market: marketBytes(given.market),
@@ -203,6 +215,7 @@ export function tableReportFrom(value: unknown): TableReport {
     time: integer('time'),
     tableRoot: integer('tableRoot'),
     marksRoot: integer('marksRoot'),
+    worldsRoot: integer('worldsRoot'),
     worldsHash: hexOf(given['worldsHash'], 'worldsHash', 32),
     instrumentsHash: hexOf(given['instrumentsHash'], 'instrumentsHash', 32),
     market: hexOf(given['market'], 'market'),

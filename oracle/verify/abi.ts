@@ -2,8 +2,8 @@
 
 const REFERENCE = '(uint32 underlying, uint64 price)'
 const REPORT =
-  '(uint64 number, uint64 time, uint256 tableRoot, uint256 marksRoot, bytes32 worldsHash, ' +
-  `bytes32 instrumentsHash, bytes market, bytes marks, ${REFERENCE}[] references)`
+  '(uint64 number, uint64 time, uint256 tableRoot, uint256 marksRoot, uint256 worldsRoot, ' +
+  `bytes32 worldsHash, bytes32 instrumentsHash, bytes market, bytes marks, ${REFERENCE}[] references)`
 const SETTLEMENT =
   '(uint64 serial, uint64 windowStart, uint64 windowEnd, uint256 previousRoot, uint256 newRoot, ' +
   'bytes data, uint256[] ids, int256[] values)'

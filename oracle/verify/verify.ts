@@ -12,7 +12,7 @@ import {
   type MarketDocument,
   type World,
 } from '../signer/engine.ts'
-import { decodeHouseMarks } from '../signer/report.ts'
+import { decodeHouseMarks, houseWorldsRoot } from '../signer/report.ts'
 import { HOUSE_ABI } from './abi.ts'
 import { eventsOf, oracleAt, readHistory, type PostedTable } from './chain.ts'
 import { markDifferences, rowDifferences, unique, type Difference } from './differences.ts'
@@ -78,6 +78,9 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
     if (posted.isConfirmed) check(checks, 'table in the house', 'present', 'absent')
   } else {
     check(checks, 'marks root', expected.marksRoot, inHouse.marksRoot)
+    // A claim after a freeze is proven from it: a false one locks members out of their own marks.
+    const worldsRoot = houseWorldsRoot(inHouse.marks)
+    check(checks, 'worlds root', expected.worlds.root, worldsRoot ?? 'absent')
   }
   for (const { underlying, price } of referencesOf(market)) {
     const said = posted.references.find((one) => one.underlying === underlying)?.price
@@ -87,13 +90,7 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
   if (market.time !== Number(posted.time)) {
     notes.push(`the market valued is that of ${market.time}: a recorded one is replayed`)
   }
-  const rootsDiffer = expected.root !== posted.tableRoot
-  if (rootsDiffer && differences.length === 0) {
-    notes.push(
-      'all marks that L1 carries agree, so the difference lies in a world, an add-on or a mark that ' +
-        'L1 does not carry: give the rows that the poster published with --inputs to see which',
-    )
-  }
+  if (expected.root !== posted.tableRoot && differences.length === 0) notes.push(rootNote(checks))
   return {
     contract,
     number: posted.number,
@@ -106,6 +103,16 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
     notes,
     holds: checks.every(({ holds }) => holds) && differences.length === 0,
   }
+}
+
+/** Where a root differs and no number that could be compared does. */
+function rootNote(checks: readonly Check[]): string {
+  if (checks.some(({ what, holds }) => what === 'worlds root' && holds))
+    return 'marks and worlds root are those of the inputs: the posted root is not their hash'
+  return (
+    'all marks that L1 carries agree, so the difference lies in a world, an add-on or a mark that ' +
+    'L1 does not carry: give the rows that the poster published with --inputs to see which'
+  )
 }
 
 function compute(posted: PostedTable, files: InputFiles | undefined) {

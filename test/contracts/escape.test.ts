@@ -88,6 +88,8 @@ test('the pot is valued by the marks of the last confirmed table, once', async (
 test.each([
   ['no marks at all', '0x', 0n], ['half a row', MARKS.slice(0, 2 + 2 * 150), 0n],
   ['a token without a row', marksOf([[3n, 1n, 9n], [1024n, 1n, 5n]]), 0n],
+  ['a worlds root that reads like the token', marksOf([[3n, 1n, 9n]], 2n, 5n), 0n],
+  ['rows without the words behind them', marksOf([[2n, 1n, 3n]]).slice(0, -128), 270n],
   ['a negative mark', marksOf([[2n, 1n, -3n]]), 0n],
   ['a mark too wide', `0x${'00'.repeat(64)}${'00'.repeat(31)}02${'00'.repeat(32)}${'ff'.repeat(32)}`, 0n],
   ['the widest mark', marksOf([[2n, 1n, (1n << 48n) - 1n]]), 90n * ((1n << 48n) - 1n)],

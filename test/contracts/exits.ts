@@ -15,10 +15,13 @@ export const standard = SHAPES.find(({ name }) => name === 'standard')!
 export const ask = (world: World, name: string, ...args: unknown[]) =>
   world.cloister.getFunction(name)(...args)
 
-/** Marks as the oracle posts them. */
-export function marksOf(rows: readonly (readonly [bigint, bigint, bigint])[]): string {
-  return ethers.AbiCoder.defaultAbiCoder().encode(
-    ['tuple(uint32 id, uint8 status, int64 mark)[]'], [rows])
+/** Marks as the oracle posts them: rows, then worlds root and flags. */
+export function marksOf(
+  rows: readonly (readonly [bigint, bigint, bigint])[], worldsRoot = 7n, flags = 0n,
+): string {
+  const coder = ethers.AbiCoder.defaultAbiCoder()
+  return coder.encode(['tuple(uint32 id, uint8 status, int64 mark)[]'], [rows]) +
+    coder.encode(['uint256', 'uint256'], [worldsRoot, flags]).slice(2)
 }
 export const MARKS = marksOf([[2n, 1n, 3n], [1024n, 1n, -5n]])
 

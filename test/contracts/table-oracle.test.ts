@@ -144,7 +144,7 @@ describe('signatures', () => {
     const references = report.references.map((one) => ({ ...one, price: one.price + 1n }))
     const changed: Partial<TableReport>[] = [
       { time: report.time - 1n }, { tableRoot: report.tableRoot + 1n }, { references },
-      { marksRoot: report.marksRoot + 1n }, { market: `${report.market}20` },
+      { marksRoot: report.marksRoot + 1n }, { worldsRoot: report.worldsRoot + 1n }, { market: `${report.market}20` },
       { marks: marksOf(decodeMarks(report.marks).map(({ id, mark }, i) => [id, i === 0 ? 2 : 1, mark])) },
     ]
     for (const change of changed) {

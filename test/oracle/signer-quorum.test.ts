@@ -226,8 +226,10 @@ describe('three lying signers are a quorum, and yet', () => {
   })
   test('the collector brings no table that does not follow from its inputs', async () => {
     const before = await counted()
-    const peers = await three((report) => ({ ...report, tableRoot: 5n }))
-    await expect(roundWith(peers)).rejects.toThrow('must be what its inputs give')
+    for (const lie of [{ tableRoot: 5n }, { marksRoot: 5n }, { worldsRoot: 5n }]) {
+      const peers = await three((report) => ({ ...report, ...lie }))
+      await expect(roundWith(peers)).rejects.toThrow('must be what its inputs give')
+    }
     expect(await counted()).toEqual(before)
   })
   test('the collector takes no report but of the market it proposed', async () => {

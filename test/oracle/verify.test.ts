@@ -104,12 +104,12 @@ describe('from L1 alone', () => {
     expect(code).toBe(0)
     expect(json).toMatchObject({ confirmed: false, number: '2' })
   })
-  test('another root: 1, and what to ask for next', async () => {
+  test('another root than the hash of what stands beside it: 1', async () => {
     await lie((report) => ({ ...report, tableRoot: report.tableRoot + 1n }))
     const { code, json } = await verify()
     expect(code).toBe(1)
     expect(failing(json)).toEqual(['table root'])
-    expect(json.notes.join()).toContain('--inputs')
+    expect(json.notes.join()).toContain('not their hash')
     expect((await verify('--number', '1')).code).toBe(0)
   })
   test('a mark that is off by one micro is named with both numbers', async () => {
@@ -121,13 +121,17 @@ describe('from L1 alone', () => {
     expect(json.differences).toEqual([{ row: 1033, name: 'BTC-27MAR20-6000-C', world: '0',
       expected: String(mark), posted: String(mark + 1n) }])
   })
-  test('a status, a marks root, a reference price that are not those of the inputs', async () => {
+  test('a status, a marks root, a worlds root, a reference price that are not those of the inputs', async () => {
     await lie((given) => ({ ...given, marks: marksOf(decodeMarks(given.marks)
       .map(({ id, mark }) => [id, id === 1024 ? 2 : 1, mark])) }))
     expect((await verify()).json.differences).toMatchObject([{ row: 1024, world: 'status' }])
     await wait(1n)
     await lie((given) => ({ ...given, marksRoot: 5n }))
     expect(failing((await verify()).json)).toEqual(['marks root'])
+    await wait(1n)
+    await lie((given) => ({ ...given, worldsRoot: given.worldsRoot + 1n }))
+    const { code, json } = await verify()
+    expect([code, failing(json)]).toEqual([1, ['worlds root']])
     await wait(1n)
     await lie((given) => ({ ...given,
       references: given.references.map((one) => ({ ...one, price: one.price + 1n })) }))
@@ -152,7 +156,8 @@ describe('from L1 alone', () => {
     const report = await createReport(world)
     await post(world, { ...report, worldsHash: await world.oracle.getFunction('worldsHash')() })
     const { code, json } = await verify()
-    expect([code, failing(json)]).toEqual([1, ['table root']])
+    expect([code, failing(json)]).toEqual([1, ['table root', 'worlds root']])
+    expect(json.notes.join()).toContain('--inputs')
   })
 })
 
@@ -182,7 +187,7 @@ describe('with inputs', () => {
       addOn: row.addOn + 7n, values: row.values.map((v, s) => (s === 7 ? v + 1000n : v)) })
     const table = tableOf(rows)
     await lie((given) => ({ ...given, tableRoot: table.root, marksRoot: table.marksRoot,
-      marks: encodeMarks(rows) }))
+      worldsRoot: table.worlds.root, marks: encodeMarks(rows) }))
     const file = join(folder, 'rows.json')
     writeFileSync(file, stringify(rows))
     const { code, json } = await verify('--inputs', file)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
-import {Law} from "./generated/Law.sol";
 import {ICloisterExtension} from "./ICloister.sol";
 import {Store} from "./Store.sol";
 

@@ -5,14 +5,24 @@ import { CASH_ID } from '../../circuits/params.ts'
 import type { Row } from '../../circuits/table.ts'
 import { claimOf, onlyAccount } from '../exit/claim.ts'
 import { fields, paymentsDue, refundsDue, sharesDue, type Due } from '../exit/due.ts'
-import { GROUND_TEXT, groundsOf, readQueue, readTerms, type GroundState } from '../exit/grounds.ts'
+import { GROUND_TEXT, groundsOf, readQueue, readTerms } from '../exit/grounds.ts'
 import { OwnerL1, unsentOf, type OwnerCall } from '../exit/owner.ts'
 import { isRecord } from '../l1/codec.ts'
 import { connect, type L1 } from '../l1/rpc.ts'
 import { scan, type Scan } from '../l1/scan.ts'
 import { timeText } from './account-view.ts'
 import type { Common, Result } from './day.ts'
-import { Undone } from './failures.ts'
+import { failureOf, Undone, type Failure } from './failures.ts'
+import {
+  dueJson,
+  dueText,
+  ether,
+  groundJson,
+  groundText,
+  hours,
+  isMoney,
+  parseEther,
+} from './exit-view.ts'
 import { openKey, type KeyOptions, type OpenedKey } from './key-file.ts'
 import { placeOf } from './rebuild.ts'
 import { fromHere } from './root.ts'
@@ -38,8 +48,6 @@ type Leaving = {
   readonly owner: string
   readonly where: { readonly rpc: string; readonly contract: string }
 }
-
-const ETHER = 10n ** 18n
 
 async function leaving(options: ExitOptions): Promise<Leaving> {
   const key = openKey(options)
@@ -187,15 +195,31 @@ export async function exitClaim(options: ExitOptions): Promise<Result> {
       due.map(({ call }) => call),
       listed,
     )
+  const collected: Due[] = []
+  const refused: (readonly [Due, Failure])[] = []
   await asOwner(key, options, where, owner, async (l1Owner) => {
-    for (const each of due) await l1Owner.send(each.call)
+    for (const each of due) {
+      try {
+        await l1Owner.send(each.call)
+        collected.push(each)
+      } catch (error) {
+        // A token that refuses one address must not keep the others from being paid.
+        refused.push([each, failureOf(error)])
+      }
+    }
   })
+  const [first] = refused
   return {
-    text: due
-      .filter(isMoney)
-      .map((each) => `collected: ${dueText(each, found)}`)
-      .join('\n'),
-    json: listed,
+    text: [
+      ...collected.filter(isMoney).map((each) => `collected: ${dueText(each, found)}`),
+      ...refused.map(([each, { text }]) => `NOT collected: ${dueText(each, found)}: ${text}`),
+    ].join('\n'),
+    json: {
+      account,
+      collected: collected.filter(isMoney).map(dueJson),
+      refused: refused.map(([each, { rule, text }]) => ({ ...dueJson(each), rule, message: text })),
+    },
+    code: first === undefined ? 0 : 1,
   }
 }
 
@@ -260,13 +284,9 @@ async function asOwner(
         'out for another wallet with --print',
     )
   const l1Owner = new OwnerL1(where.rpc, where.contract, readL1Key(path))
-  try {
-    if (owner !== null && BigInt(l1Owner.address) !== BigInt(owner))
-      throw new Undone(`the L1 owner is ${owner}, the key in ${path} is that of ${l1Owner.address}`)
-    await work(l1Owner)
-  } finally {
-    l1Owner.close()
-  }
+  if (owner !== null && BigInt(l1Owner.address) !== BigInt(owner))
+    throw new Undone(`the L1 owner is ${owner}, the key in ${path} is that of ${l1Owner.address}`)
+  await work(l1Owner)
 }
 
 function readL1Key(path: string): string {
@@ -323,47 +343,4 @@ function rowsOf(path: string): readonly Row[] {
   } catch (error) {
     throw new Undone(`${path} is no table: ${error instanceof Error ? error.message : error}`)
   }
-}
-
-function parseEther(text: string): bigint {
-  const [, whole, decimals = ''] = /^(\d{1,9})(?:\.(\d{1,18}))?$/.exec(text) ?? []
-  if (whole === undefined) throw new Undone(`"${text}" is no price: ether like 0.002`)
-  return BigInt(whole) * ETHER + BigInt(decimals.padEnd(18, '0'))
-}
-
-function ether(wei: bigint): string {
-  const decimals = (wei % ETHER).toString().padStart(18, '0').replace(/0+$/, '')
-  return `${wei / ETHER}${decimals === '' ? '' : `.${decimals}`} ether`
-}
-
-function hours(seconds: bigint): string {
-  return seconds < 7_200n ? `${seconds} s` : `${seconds / 3_600n} h`
-}
-
-const isMoney = ({ what }: Due): boolean => what !== 'valuePot'
-
-function dueText({ what, token, amount, to }: Due, { rebuilt }: Scan): string {
-  const lots = token === CASH_ID ? dollars(amount) : `${amount} lots of token ${token}`
-  const address = rebuilt.tokens.get(token)?.address ?? ''
-  const words = {
-    payment: 'a payment of',
-    refund: 'a refund of',
-    share: 'a share of',
-    valuePot: '',
-  }
-  return `${words[what]} ${lots} (${address}) to ${to}`
-}
-
-function dueJson({ what, token, amount, to }: Due) {
-  return { what, token, lots: `${amount}`, to }
-}
-
-function groundText({ name, holds, left, isServiceClock }: GroundState): string {
-  const clock = isServiceClock ? ' of service' : ''
-  const when = holds ? 'holds NOW' : left === null ? 'nothing waits' : `in ${hours(left)}${clock}`
-  return `    ${name.padEnd(10)}  ${GROUND_TEXT[name]}: ${when}`
-}
-
-function groundJson({ name, code, holds, left }: GroundState) {
-  return { name, code, holds, secondsLeft: left === null ? null : `${left}` }
 }

@@ -19,21 +19,27 @@ export function unsentOf(contract: string, { name, args, value = 0n }: OwnerCall
 
 export class OwnerL1 {
   readonly address: string
-  readonly #own: ReturnType<typeof accountOn>
+  readonly #rpcUrl: string
   readonly #contract: string
+  readonly #l1Key: string
 
   constructor(rpcUrl: string, contract: string, l1Key: string) {
-    this.#own = accountOn(rpcUrl, l1Key)
-    this.address = this.#own.address
+    this.#rpcUrl = rpcUrl
     this.#contract = contract
+    this.#l1Key = l1Key
+    const own = accountOn(rpcUrl, l1Key)
+    this.address = own.address
+    own.close()
   }
 
   /** Resolves when it is mined; throws the contract's refusal. */
   async send({ name, args, value = 0n }: OwnerCall): Promise<void> {
-    await this.#own.contract(this.#contract, EXIT_ABI).sendPaid(value, name, ...args)
-  }
-
-  close(): void {
-    this.#own.close()
+    // An account of its own for each call: one that was refused leaves a gap in the nonces it counts.
+    const own = accountOn(this.#rpcUrl, this.#l1Key)
+    try {
+      await own.contract(this.#contract, EXIT_ABI).sendPaid(value, name, ...args)
+    } finally {
+      own.close()
+    }
   }
 }

@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Contract, JsonRpcProvider, NonceManager, Wallet, type InterfaceAbi } from 'ethers'
+import { Contract, Interface, JsonRpcProvider, NonceManager, Wallet, type InterfaceAbi } from 'ethers'
 import { expect } from 'vitest'
 import { depositCommitment, leafHash, viewKeyHash, type Account } from '../../circuits/account.ts'
 import type { BatchPlan, BatchTrace, Credit, L1Request } from '../../circuits/batch.ts'
@@ -440,13 +440,18 @@ export async function proofOf(
   return (await proveInChild({ zkeyPath, wasmPath, input, singleThread: false })).proof
 }
 
-/** The refusal that L1 gives, by name. */
+/** The refusal that L1 gives, by name; "accepted" if it gives none. */
 export async function refusal(work: Promise<unknown>): Promise<string> {
   try {
     await work
   } catch (error) {
-    const { revert } = error as { revert?: { name?: string } }
-    return revert?.name ?? (error instanceof Error ? error.message : String(error))
+    const { data } = error as { data?: unknown }
+    const parsed = typeof data === 'string' ? errors().parseError(data) : null
+    return parsed?.name ?? (error instanceof Error ? error.message : String(error))
   }
   return 'accepted'
+}
+
+function errors(): Interface {
+  return new Interface(contractsOf()['Cloister']?.abi as InterfaceAbi)
 }

@@ -130,7 +130,8 @@ function exclude(
     (plan.cover.includes(account) || plan.credits.some((c) => c.account === account))
   const request = plan.requests.findIndex((r) => r.account === account)
   if (isTouched) excluded.accounts.add(account)
-  else if (request >= 0) excluded.requestCount = request
+  // A view key that the operator said it holds and does not: no later batch could serve it either.
+  else if (request >= 0 && rejection.rule !== 'ViewKeyMustBeHeld') excluded.requestCount = request
   else throw new Error(`no batch can be built: ${rejection.rule}: ${rejection.detail}`)
 }
 

@@ -5,9 +5,9 @@
  * A line is needed if, for one of its constraints, deleting it provably lets something in:
  * - in its template: at a real witness its gradient is no combination of those of the template;
  * - in the whole circuit: likewise, among all constraints;
- * - by an attack (CLOISTER_LONG=1): a witness that breaks this line and no other.
- * All other lines stand in survivors.json with the reason why they are kept, or where the attack on
- * them is. UPDATE_SURVIVORS=1 CLOISTER_LONG=1 writes the list anew; new lines come without a reason.
+ * All other lines stand in survivors.json: with an attack that breaks them, and how many lines more
+ * it breaks (none: the line is needed), or with the reason why they are kept. CLOISTER_LONG=1 asks
+ * all attacks again. UPDATE_SURVIVORS=1 CLOISTER_LONG=1 writes the list anew; new lines come without a reason.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,13 +34,22 @@ const CIRCOMLIB = /compConstant|hashBits/
 type Attack = readonly [rule: string, name: string, make: () => Draft]
 /** Their tests run here as well: they come with the lists. */
 async function attacks(): Promise<readonly Attack[]> {
-  const [pages, accounts, batch] = await Promise.all([
+  const [pages, accounts, batch, exits] = await Promise.all([
     import('./tamper-pages.test.ts'),
     import('./tamper-accounts.test.ts'),
     import('./tamper-batch.test.ts'),
+    import('./tamper-exits.test.ts'),
   ])
   const bound = batch.bound.map(([name, make]): Attack => ['CommitmentMustMatch', name, make])
-  return [...pages.attacks, ...accounts.attacks, ...batch.attacks, ...bound]
+  return [
+    ...pages.attacks,
+    ...accounts.attacks,
+    ...batch.attacks,
+    ...exits.payments,
+    ...exits.services,
+    ...exits.unwindings,
+    ...bound,
+  ]
 }
 const ATTACKS = isLong ? await attacks() : []
 
@@ -114,18 +123,21 @@ class Examination {
     }
   }
 
-  /** Lines that some attack breaks alone, with its name. */
+  /** For each line that an attack breaks, the attack that breaks fewest others with it. */
   attacked(): ReadonlyMap<string, string> {
     const fill = looseCalculator(this.shape.name, this.files, this.system)
-    const found = new Map<string, string>()
+    const found = new Map<string, { readonly others: number; readonly text: string }>()
     for (const [rule, name, make] of ATTACKS) {
       const witness = fill(inputOf(make()))
       if (witness === null) continue
       const lines = new Set(brokenBy(this.system, witness).map(this.anatomy.lineOf))
-      const [line] = lines
-      if (lines.size === 1 && line !== undefined) found.set(line, `attack: ${rule}, ${name}`)
+      const others = lines.size - 1
+      const text = `broken by ${rule}, ${name}${others === 0 ? '' : `, with ${others} more`}`
+      for (const line of lines) {
+        if (others < (found.get(line)?.others ?? Infinity)) found.set(line, { others, text })
+      }
     }
-    return found
+    return new Map([...found].map(([line, { text }]) => [line, text]))
   }
 }
 

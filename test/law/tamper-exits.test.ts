@@ -130,7 +130,7 @@ const oneLess = (exit: Exit, over: Partial<ForcedPayment> = {}): Draft =>
 const capped = (draft: Draft, cap: Cap): Draft => changed(draft, (d) => { d.forcedCap[0] = CAPS.map((c) => (c === cap ? 1n : 0n)) })
 const slot = (draft: Draft, { who }: Exit): number => slotOf(draft, who.index)
 
-const payments: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
+export const payments: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
   ['ForcedExitMustBeExact', 'one lot more than the balance', () => oneMore(tokens())],
   ['TokenMustNotBeNegative', 'one lot more than the balance, as the vault has it', () =>
     exitDraft(tokens(1001n), paying({ amount: 1001n, cap: 'vault' }))],
@@ -204,7 +204,7 @@ const payments: readonly (readonly [rule: string, name: string, make: () => Draf
   }],
 ]
 
-const services: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
+export const services: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
   ['RequestMustBeServed', 'skipped', () => changed(exitDraft(plain()), (d) => d.requestChoice[0]?.fill(0n))],
   ['RequestMustBeServed', 'served by another account', () => {
     const { house, b, c } = funded()
@@ -303,7 +303,7 @@ const reduceOnly = (quantity: bigint, instrument?: number): Draft => {
   return forgedDraft(MINI, house, { ...plan, context: { ...plan.context, mode: 'reduceOnly' } })
 }
 
-const unwindings: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
+export const unwindings: readonly (readonly [rule: string, name: string, make: () => Draft])[] = [
   ['ReduceOnlyMustReduce', 'one lot more', () => unwound(1n)],
   ['ReduceOnlyMustReduce', 'one lot through zero', () => unwound(-6n)],
   ['ReduceOnlyMustReduce', 'another instrument', () => unwound(1n, 1025)],

@@ -167,14 +167,12 @@ export class Core {
     for (const id of seen.refundRequests) this.deposits.delete(id)
     if (seen.settled.length > 0)
       this.settlements = settlementsOf([...this.settlements.rows, ...seen.settled])
-    const posted = new Map(
-      seen.tables.map(({ number, root, rows, flags }) => {
-        const table = tableOf(rows, flags)
-        if (table.root !== root) throw new Diverged(`the rows of table ${number} have another root`)
-        return [root, table] as const
-      }),
-    )
-    this.tables.take(seen, (root) => posted.get(root))
+    const tables = seen.tables.map(({ number, root, rows, flags }) => {
+      const table = tableOf(rows, flags)
+      if (table.root !== root) throw new Diverged(`the rows of table ${number} have another root`)
+      return { number, table }
+    })
+    this.tables.take({ ...seen, tables })
     const { table } = this
     if (table !== null) this.rowOf = rowLookup(table, this.settlements)
   }

@@ -5,7 +5,7 @@
  */
 import { MODE } from '../circuits/params.ts'
 import type { Table } from '../circuits/table.ts'
-import type { L1News, L1Table } from './l1.ts'
+import type { L1News } from './l1.ts'
 
 export type Mode = keyof typeof MODE
 export type NumberedTable = { readonly number: bigint; readonly table: Table }
@@ -19,25 +19,13 @@ export class Tables {
   private confirmed: NumberedTable | null = null
   private isHalted = false
 
-  /** Throws if the rows of a table are not known here. */
-  take(
-    {
-      tables,
-      confirmed,
-      mode,
-    }: Pick<L1News, 'confirmed' | 'mode'> & {
-      readonly tables: readonly Pick<L1Table, 'number' | 'root'>[]
-    },
-    tableByRoot: (root: bigint) => Table | undefined,
-  ): void {
-    for (const { number, root } of tables) {
-      // Of the others nobody is asked for rows any more.
-      if (number + KEPT <= (tables.at(-1)?.number ?? 0n)) continue
-      const table = tableByRoot(root)
-      if (table === undefined || table.root !== root)
-        throw new Error(`table ${number} is posted but its rows are not known here`)
-      this.known.set(number, table)
-    }
+  /** `tables` are the posted ones that L1 still takes batches of, in the order of their numbers. */
+  take({
+    tables,
+    confirmed,
+    mode,
+  }: Pick<L1News, 'confirmed' | 'mode'> & { readonly tables: readonly NumberedTable[] }): void {
+    for (const { number, table } of tables) this.known.set(number, table)
     this.latest = tables.at(-1)?.number ?? this.latest
     for (const number of confirmed) {
       const table = this.known.get(number)

@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { main } from '../../client/cli/main.ts'
+import { cloister } from './command.ts'
 import { PROJECT_ROOT } from '../../prover/artifacts.ts'
 import { blake2bOf } from '../../prover/ceremony/phase1.ts'
 import { deriveToxicWaste } from '../../prover/dev-key.ts'
@@ -15,18 +15,9 @@ let phase1: readonly string[]
 const at = (file: string): string => join(dir, file)
 
 async function run(...argv: readonly string[]) {
-  let out = ''
-  let err = ''
-  const code = await main(argv, {
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-  })
-  const json = argv.includes('--json') ? (JSON.parse(out) as Record<string, unknown>) : {}
-  return { code, out, err, json }
+  const ran = await cloister(...argv)
+  const json = argv.includes('--json') ? (JSON.parse(ran.out) as Record<string, unknown>) : {}
+  return { ...ran, json }
 }
 
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { main } from '../../client/cli/main.ts'
+import { cloister } from './command.ts'
 import { failureOf, RefusedByRule } from '../../client/cli/failures.ts'
 import { MemberStore } from '../../client/cli/store.ts'
 import {
@@ -25,20 +25,6 @@ afterAll(() => {
   delete process.env['CLOISTER_DAY']
   rmSync(folder, { recursive: true, force: true })
 })
-
-async function cloister(...argv: string[]) {
-  let out = ''
-  let err = ''
-  const code = await main(argv, {
-    out: (t) => {
-      out += t
-    },
-    err: (t) => {
-      err += t
-    },
-  })
-  return { code, out, err }
-}
 
 describe('help', () => {
   it('teaches the whole walk with examples, exit codes and where keys lie', async () => {

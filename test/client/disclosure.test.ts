@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { batchKey, type Account } from '../../circuits/account.ts'
-import { main } from '../../client/cli/main.ts'
+import { cloister as run } from './command.ts'
 import {
   parseGrant,
   renderGrant,
@@ -79,11 +79,8 @@ beforeEach(() => {
 })
 
 async function cloister(...argv: string[]) {
-  let out = ''
-  let err = ''
-  const output = { out: (t: string) => void (out += t), err: (t: string) => void (err += t) }
-  const code = await main(argv, output)
-  return { code, out, err, json: () => JSON.parse(out) as Record<string, unknown> }
+  const ran = await run(...argv)
+  return { ...ran, json: () => JSON.parse(ran.out) as Record<string, unknown> }
 }
 const PLACE = (): string[] => ['--rpc', url, '--contract', HOME.contract]
 const KEY = ['--key', own.path, '--label', 'ANN']

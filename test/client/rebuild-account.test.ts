@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Account } from '../../circuits/account.ts'
 import { sign } from '../../circuits/eddsa.ts'
 import { headAfter } from '../../circuits/page.ts'
-import { main } from '../../client/cli/main.ts'
+import { cloister } from './command.ts'
 import { appendLine, type SignedPage } from '../../client/journal-file.ts'
 import { memberKeys } from '../../client/keys.ts'
 import { FakeNode } from './fake-node.ts'
@@ -93,13 +93,6 @@ afterAll(() => {
   for (const { folder } of [own, other]) rmSync(folder, { recursive: true, force: true })
 })
 
-async function cloister(...argv: string[]) {
-  let out = ''
-  let err = ''
-  const output = { out: (t: string) => void (out += t), err: (t: string) => void (err += t) }
-  const code = await main(argv, output)
-  return { code, out, err }
-}
 const rebuild = (...more: string[]) =>
   cloister('rebuild', '--rpc', url, '--contract', HOME.contract, ...more)
 

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eighthOf } from '../../circuits/eddsa.ts'
-import { main } from '../../client/cli/main.ts'
+import { cloister as run } from './command.ts'
 import { memberKeys } from '../../client/keys.ts'
 import { httpTransport } from '../../client/l1/rpc.ts'
 import type { Member } from '../law/house.ts'
@@ -48,11 +48,8 @@ afterAll(() => {
 })
 
 async function cloister(...argv: string[]) {
-  let out = ''
-  let err = ''
-  const output = { out: (t: string) => void (out += t), err: (t: string) => void (err += t) }
-  const code = await main([...argv, '--json'], output)
-  return { code, out, json: () => JSON.parse(out) as Shown }
+  const ran = await run(...argv, '--json')
+  return { ...ran, json: () => JSON.parse(ran.out) as Shown }
 }
 type Shown = {
   readonly root: string

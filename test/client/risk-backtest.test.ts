@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { main } from '../../client/cli/main.ts'
+import { cloister } from './command.ts'
 import { garch } from '../oracle/backtest-synthetic.ts'
 
 let folder: string
@@ -33,20 +33,7 @@ function csv(count: number): string {
   return ['timestamp,close', ...rows].join('\n')
 }
 
-async function backtest(...argv: string[]) {
-  let out = ''
-  let err = ''
-  const output = {
-    out: (t: string) => {
-      out += t
-    },
-    err: (t: string) => {
-      err += t
-    },
-  }
-  const code = await main(['risk', 'backtest', ...argv], output)
-  return { code, out, err }
-}
+const backtest = (...argv: string[]) => cloister('risk', 'backtest', ...argv)
 
 describe('cloister risk backtest', () => {
   it('teaches with examples, options, exit codes', async () => {

@@ -1,7 +1,7 @@
 /** cloister risk scenarios and margin: what they teach, refuse and print. */
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { main } from '../../client/cli/main.ts'
+import { cloister } from './command.ts'
 
 const FOLDER = new URL('../../../shared/vectors/margin/', import.meta.url)
 const isThere = existsSync(FOLDER)
@@ -9,20 +9,6 @@ if (!isThere)
   console.log('published margin vectors are absent: ../shared/vectors/margin is skipped')
 
 describe('cloister risk', () => {
-  const cloister = async (...argv: string[]) => {
-    let out = ''
-    let err = ''
-    const code = await main(argv, {
-      out: (t) => {
-        out += t
-      },
-      err: (t) => {
-        err += t
-      },
-    })
-    return { code, out, err }
-  }
-
   test('help names the commands, the format and the exit codes', async () => {
     expect((await cloister('risk', '--help')).out).toMatch(/scenarios[^]*margin/)
     for (const [name, words] of [

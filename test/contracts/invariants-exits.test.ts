@@ -11,6 +11,7 @@ import {
 } from './l1.ts'
 import { GROUND, ask, marksOf, paymentsTree, proofOf, setEscapeVerifier, standard } from './exits.ts'
 import { keyOf } from './points.ts'
+import { createRandom, isAccepted } from './random.ts'
 
 const SEED = Number(process.env.CLOISTER_SEED ?? 20_200_312)
 const LIVES = Number(process.env.CLOISTER_LIVES ?? 6)
@@ -29,23 +30,6 @@ type Deposit = { id: bigint; token: bigint; amount: bigint; owner: string; refun
 type Paid = { token: bigint; amount: bigint; to: string; batch: bigint; slot: number; proof: string[]; isClaimed: boolean }
 type Money = { balances: bigint; owed: bigint; unconsumed: bigint; escaped: bigint; donated: bigint }
 type Claim = { amount: bigint; paid: Set<bigint>; worth: bigint }
-
-function createRandom(seed: number): (bound: number) => number {
-  let state = seed >>> 0
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) % bound
-  }
-}
-
-async function isAccepted(call: Promise<unknown>): Promise<boolean> {
-  return call.then(() => true, (error: Error) => {
-    if (/custom error|reverted/.test(error.message)) return false
-    throw error
-  })
-}
 
 class Life {
   readonly world: World

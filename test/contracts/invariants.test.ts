@@ -10,6 +10,7 @@ import {
   LOT_CAP, REFUND_DELAY, TERMS, type World, batchArguments, createBatch, createWorld, deploy, now, send,
     setTime,
 } from './l1.ts'
+import { createRandom, isAccepted } from './random.ts'
 
 const CALL_COUNT = Number(process.env.CLOISTER_CALLS ?? 2_000)
 const SEED = Number(process.env.CLOISTER_SEED ?? 20_200_312)
@@ -32,23 +33,6 @@ type Paid = Payment & {
   isClaimed: boolean
 }
 type Totals = { balances: bigint; owed: bigint; unconsumed: bigint; donated: bigint }
-
-function createRandom(seed: number): (bound: number) => number {
-  let state = seed >>> 0
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) % bound
-  }
-}
-
-async function isAccepted(call: Promise<unknown>): Promise<boolean> {
-  return call.then(() => true, (error: Error) => {
-    if (/custom error|reverted/.test(error.message)) return false
-    throw error
-  })
-}
 
 test(`seed ${SEED}, ${CALL_COUNT} calls: vault = balances + owed + unconsumed`, async () => {
   const day = 86_400n

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { main } from '../../../client/cli/main.ts'
+import { cloister } from '../../client/command.ts'
 import type { Member } from '../../../client/member.ts'
 import { openJournal } from '../../../sequencer/journal/open.ts'
 import { stateDigest } from '../../../sequencer/journal/replay.ts'
@@ -39,15 +39,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function cloister(...argv: string[]) {
-  let out = ''
-  let err = ''
-  const code = await main(argv, {
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-  })
-  return { code, out, err }
-}
 const json = (out: string): Record<string, unknown> => JSON.parse(out) as Record<string, unknown>
 
 describe('cloister journal', () => {

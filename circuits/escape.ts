@@ -19,6 +19,7 @@ import {
 } from './params.ts'
 import { leafHash, slotsOf, type Account } from './account.ts'
 import { mod } from './field.ts'
+import { bitsOf, times } from './lists.ts'
 import { hash } from './poseidon.ts'
 import type { Row, Settlements, Table } from './table.ts'
 import { Tree } from './tree.ts'
@@ -72,11 +73,6 @@ export type EscapeClaim =
       readonly input: WitnessInput
     }
   | { readonly ok: false; readonly rejection: EscapeRejection }
-
-const times = <T>(count: number, make: (i: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(i))
-const bitsOf = (value: number, count: number): bigint[] =>
-  times(count, (i) => BigInt((value >> i) & 1))
 
 /** The tree whose root a table's posting calls marksRoot. */
 export function marksTreeOf(table: Pick<Table, 'rows'>): Tree {

@@ -11,6 +11,7 @@ import {
   type Shape,
 } from './params.ts'
 import { mod } from './field.ts'
+import { bitsOf, times } from './lists.ts'
 import type { Row, Settlements, Table } from './table.ts'
 
 /** A row of the table, or an entry of the settlement register: `place` is its leaf there. */
@@ -52,10 +53,6 @@ function nodeOf(place: RowPlace): number {
   return Math.floor(place.place / TREE_ARITY)
 }
 
-const bitsOf = (value: number, count: number): bigint[] =>
-  Array.from({ length: count }, (_, i) => (BigInt(value) >> BigInt(i)) & 1n)
-const times = <T>(count: number, make: (i: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(i))
 
 const BLANK: Row = {
   id: 0,

@@ -3,6 +3,7 @@ import { FLAG_WORD_BITS, STATUS, TREE_ARITY, TREE_DEPTH } from './params.ts'
 import { slotsOf } from './account.ts'
 import { challengesOf, CHALLENGE_NAMES } from './challenges.ts'
 import { mod } from './field.ts'
+import { times } from './lists.ts'
 import { hash } from './poseidon.ts'
 import { rowInputs } from './rows.ts'
 import { accountsOf, MARGIN_BITS, MARGIN_COUNT, type SweepTrace } from './sweep.ts'
@@ -17,8 +18,6 @@ export type BuiltSweep = {
   readonly finish: (x: bigint, y: bigint) => WitnessInput
 }
 
-const times = <T>(count: number, make: (i: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(i))
 const size = (q: bigint): bigint => (q < 0n ? -q : q)
 const WEIGHT = CHALLENGE_NAMES.indexOf('ACCOUNT_WEIGHT')
 

@@ -5,6 +5,7 @@ import type { BatchTrace, L1Request, MemberStep } from './batch.ts'
 import { BASE } from './eddsa.ts'
 import { CAPS } from './exit.ts'
 import { mod } from './field.ts'
+import { bitsOf, times } from './lists.ts'
 import { entriesOf, PADDING, type Page } from './page.ts'
 import { hash } from './poseidon.ts'
 import type { RowInputs } from './rows.ts'
@@ -13,10 +14,6 @@ import type { RowInputs } from './rows.ts'
 export type MemberSlot = { readonly index: number; readonly step: MemberStep | null }
 
 export const bool = (value: boolean): bigint => (value ? 1n : 0n)
-export const bitsOf = (value: bigint | number, count: number): bigint[] =>
-  Array.from({ length: count }, (_, i) => (BigInt(value) >> BigInt(i)) & 1n)
-export const times = <T>(count: number, make: (i: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => make(i))
 
 export function pageInputs(shape: Shape, trace: BatchTrace) {
   if (trace.pages.length > shape.pages)

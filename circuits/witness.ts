@@ -16,19 +16,18 @@ import { leafHash, type Account } from './account.ts'
 import type { BatchTrace } from './batch.ts'
 import { challengesOf } from './challenges.ts'
 import { mod } from './field.ts'
+import { bitsOf, times } from './lists.ts'
 import { hash } from './poseidon.ts'
 import { rowInputs, type RowInputs } from './rows.ts'
 import { Tree } from './tree.ts'
 import {
   accountInputs,
-  bitsOf,
   edgeInputs,
   forcedInputs,
   pageInputs,
   reductionInputs,
   reductionWords,
   rescueInputs,
-  times,
   type MemberSlot,
 } from './witness-slots.ts'
 import { headerWords, type HeaderWord } from './words.ts'

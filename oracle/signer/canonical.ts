@@ -1,8 +1,8 @@
 /** Documents that are hashed: canonical JSON in UTF-8, so that equal content has equal bytes. */
+import { canonicalJson as canonical, type Json } from '../canonical.ts'
 import { keccak256, toUtf8Bytes, toUtf8String } from '../ethers.ts'
 
-export type Json =
-  string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+export type { Json }
 
 /** What is given is not what it should be; the sentence says what it must be. */
 export class InputError extends Error {}
@@ -10,25 +10,19 @@ export class InputError extends Error {}
 const DOCUMENT_BYTES_UPPER_BOUND = 1 << 16
 
 /**
- * Keys sorted, no spaces, no number but safe integers: whatever has a fraction travels as a decimal
+ * As elsewhere, but no number besides safe integers: whatever has a fraction travels as a decimal
  * string, because a float's text is not the same everywhere.
  */
 export function canonicalJson(value: Json): string {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') {
-    return JSON.stringify(value)
-  }
-  if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
-      throw new InputError(`a number in a document must be a safe integer, not ${value}`)
-    }
-    return String(value)
-  }
-  if (Array.isArray(value)) return `[${value.map((item: Json) => canonicalJson(item)).join(',')}]`
-  const fields = value as { readonly [key: string]: Json }
-  const parts = Object.keys(fields)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(fields[key] as Json)}`)
-  return `{${parts.join(',')}}`
+  requireWholeNumbers(value)
+  return canonical(value)
+}
+
+function requireWholeNumbers(value: Json): void {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return
+  if (typeof value !== 'number') return Object.values(value).forEach(requireWholeNumbers)
+  if (!Number.isSafeInteger(value) || Object.is(value, -0))
+    throw new InputError(`a number in a document must be a safe integer, not ${value}`)
 }
 
 /** 0x and hex digits of the UTF-8 bytes. */

@@ -33,6 +33,9 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   postgres: ['sequencer/journal/postgres-journal.ts'],
   merkletreejs: ['client/l1/withdrawals.ts'],
   fastify: ['sequencer/api.ts', 'oracle/signer/server.ts'],
+  '@fastify/swagger': ['sequencer/api.ts'],
+  '@fastify/websocket': ['sequencer/api.ts'],
+  ws: ['client/api.ts'],
   commander: ['client/cli/main.ts'],
 }
 

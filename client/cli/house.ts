@@ -38,7 +38,6 @@ export async function status(options: Common): Promise<Result> {
         ? '  table      none yet'
         : `  table      ${posted.number} of ${time(posted.time)}, ${table.rows.length} rows, ` +
           (isSameTable ? 'the house has the same' : 'THE HOUSE HAS ANOTHER'),
-      `  trades     ${house.trades} settled (by the house's count: L1 does not show them)`,
       `  members    ${rebuilt.accountCount - 16n} on L1`,
       `  root       0x${rebuilt.root.toString(16)}`,
       `Batches (${rebuilt.batches.length}, the last ${BATCHES_SHOWN} shown)`,
@@ -57,7 +56,6 @@ export async function status(options: Common): Promise<Result> {
       operator: house.operator,
       fee: house.fee,
       feeUnit: 'micro-dollar a page',
-      trades: house.trades,
       developmentKeys: isDevelopment,
       table: posted === undefined ? null : `${posted.number}`,
       sameTable: isSameTable,

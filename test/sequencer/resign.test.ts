@@ -74,7 +74,9 @@ describe('a page that a new table makes unprovable', () => {
     const stale = headOf(a)
     expect(await floor.batch()).toBeNull()
     expect(await stateOf(a, bad)).toBe('refused')
-    expect((await ticketOf(b, bad)).refused).toBe('AccountMustBeSolvent')
+    // Whose margin failed is told to that side alone.
+    expect((await ticketOf(a, bad)).refused).toBe('AccountMustBeSolvent')
+    expect((await ticketOf(b, bad)).refused).toBe('TradeMustBeAdmissible')
     // Both sides are asked, and for their later pages only.
     expect((await a.api.account()).resign).toHaveLength(1)
     expect((await b.api.account()).resign).toHaveLength(1)

@@ -13,6 +13,7 @@ import { LIMITS, type Limits } from './api/limits.ts'
 import { memberRoutes } from './api/member-routes.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import type { Desk } from './api/routes.ts'
+import { ERROR } from './api/schemas.ts'
 import type { House } from './house.ts'
 import { stringify } from './wire.ts'
 
@@ -63,7 +64,9 @@ export async function apiOf(
   prepare(app, log)
   app.setSerializerCompiler(() => stringify)
   app.setReplySerializer(stringify)
-  await app.register(swagger, { openapi: DOCUMENT })
+  app.addSchema(ERROR)
+  const refResolver = { buildLocalReference: (schema: { $id?: unknown }) => String(schema.$id) }
+  await app.register(swagger, { openapi: DOCUMENT, refResolver })
   await app.register(websocket, { options: { maxPayload: STREAM_MESSAGE_LIMIT } })
   const door = new Door(house, limits, options.now ?? Date.now)
   const desk: Desk = { app, house, door, feeds: new Feeds(limits) }

@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { House } from '../house.ts'
 import type { Door } from './door.ts'
 import type { Feeds } from './events.ts'
-import { ERROR } from './schemas.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 export type Route = {
@@ -47,8 +46,8 @@ export function schemaOf(route: Route, isMembers: boolean): Schema {
     ...(isMembers ? { security: SECURITY } : {}),
     response: {
       200: { description: 'done', ...answer },
-      '4xx': { description: 'refused', ...ERROR },
-      '5xx': { description: 'not possible now', ...ERROR },
+      '4xx': { description: 'refused', $ref: 'Error#' },
+      '5xx': { description: 'not possible now', $ref: 'Error#' },
     },
   }
 }

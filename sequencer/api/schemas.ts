@@ -194,12 +194,15 @@ export const ANSWERS = {
   events: EVENTS,
 } as const
 
-export const ERROR = form(
-  {
-    error: form({
-      code: { type: 'string', description: 'stable: a rule of the law or a code of the API' },
-      detail: WORD,
-    }),
-  },
-  `Codes of the API: ${Object.keys(API_ERRORS).join(', ')}. Any other is the name of a rule.`,
-)
+export const ERROR = {
+  $id: 'Error',
+  ...form(
+    {
+      error: form({
+        code: { type: 'string', description: 'stable: a rule of the law or a code of the API' },
+        detail: WORD,
+      }),
+    },
+    `Codes of the API: ${Object.keys(API_ERRORS).join(', ')}. Any other is the name of a rule.`,
+  ),
+}

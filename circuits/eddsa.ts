@@ -96,13 +96,37 @@ export function isValidKey(key: Point): boolean {
   return Curve.fromAffine(key).isTorsionFree()
 }
 
+/** Keys that have signed before: their check and their multiples are worth keeping. */
+const KNOWN_KEYS = 256
+/** A table of multiples costs as much as two checks without one, and about 130 KB. */
+const USES_BEFORE_TABLE = 3
+const TABLE_WINDOW = 4
+type KnownKey = { readonly point: EdwardsPoint; uses: number }
+const knownKeys = new Map<string, KnownKey>()
+
+/** The key as a point, or null if it is no valid key; the least recently used one is forgotten. */
+function knownPoint(key: Point): EdwardsPoint | null {
+  const name = `${key.x},${key.y}`
+  const known =
+    knownKeys.get(name) ?? (isValidKey(key) ? { point: Curve.fromAffine(key), uses: 0 } : null)
+  if (known === null) return null
+  knownKeys.delete(name)
+  knownKeys.set(name, known)
+  if (knownKeys.size > KNOWN_KEYS) knownKeys.delete(knownKeys.keys().next().value as string)
+  known.uses += 1
+  if (known.uses === USES_BEFORE_TABLE) known.point.precompute(TABLE_WINDOW, false)
+  return known.point
+}
+
 /** S * Base8 = R + hash * 8A, with every odd form of input refused first. */
 export function verify(key: Point, message: bigint, signature: Signature): boolean {
   const { r, s } = signature
   if (s < 0n || s >= ORDER || message < 0n || message >= FIELD_MODULUS) return false
-  if (!isValidKey(key) || !isOnCurve(r)) return false
+  if (!isOnCurve(r)) return false
+  const point = knownPoint(key)
+  if (point === null) return false
   const h = challenge(r, key, message) % ORDER
   const left = s === 0n ? Curve.ZERO : Curve.BASE.multiplyUnsafe(s)
-  const shifted = Curve.fromAffine(key).multiplyUnsafe((8n * h) % ORDER)
+  const shifted = point.multiplyUnsafe((8n * h) % ORDER)
   return left.equals(Curve.fromAffine(r).add(shifted))
 }

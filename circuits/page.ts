@@ -59,14 +59,21 @@ export function termsWord(page: Page): bigint {
   )
 }
 
+/** Admission, the ledger and the batch ask for the head of the same page, which never changes. */
+const knownHeads = new WeakMap<Page, { readonly previousHead: bigint; readonly head: bigint }>()
+
 /** The journal head after this page. */
 export function headAfter(previousHead: bigint, page: Page): bigint {
-  return hash('PAGE', [
+  const known = knownHeads.get(page)
+  if (known?.previousHead === previousHead) return known.head
+  const head = hash('PAGE', [
     previousHead,
     termsWord(page),
     page.payload,
     ...entriesOf(page).flatMap((e) => [BigInt(e.instrument), mod(e.quantity), mod(e.price)]),
   ])
+  knownHeads.set(page, { previousHead, head })
+  return head
 }
 
 export function paddingHead(): bigint {

@@ -16,6 +16,7 @@ import { hasDevelopmentMark } from './ceremony/zkey-file.ts'
 import { compileCircuit } from './compile.ts'
 import { DEVELOPMENT_SUFFIX, writeDevelopmentKey } from './dev-key.ts'
 import { exportSolidityVerifier, type VerificationKeyJson } from './groth16.ts'
+import { SIDES_RULE } from './sides.ts'
 
 export const PROJECT_ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const CACHE = join(PROJECT_ROOT, '.cache', 'circuits')
@@ -60,7 +61,7 @@ function circomFiles(dir: string): string[] {
 
 /** The law's sources for one shape as a short hash: the name of its cache folder. */
 export function sourceHash(entry: string): string {
-  const hash = createHash('sha256')
+  const hash = createHash('sha256').update(SIDES_RULE)
   for (const file of [...circomFiles(join(PROJECT_ROOT, 'circuits')), entry])
     hash.update(readFileSync(file)).update('\0')
   return hash.digest('hex').slice(0, 16)

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { turnSides } from './sides.ts'
 
 export type CompileOptions = {
   readonly entry: string
@@ -61,6 +62,7 @@ export async function compileCircuit(options: CompileOptions): Promise<CompiledC
       throw new Error(`circom succeeded on ${entry} but did not write ${path}`)
     }
   }
+  turnSides(compiled.r1csPath)
   return compiled
 }
 

@@ -160,7 +160,12 @@ export class Floor {
   private trades = 0
 
   /** With null the recorded seeds draw; an L1 given is one that another floor has used. */
-  constructor(randomBelow: RandomBelow | null = () => 0, journal?: Journal, l1 = new MemoryL1()) {
+  constructor(
+    randomBelow: RandomBelow | null = () => 0,
+    journal?: Journal,
+    l1 = new MemoryL1(),
+    shapes: readonly Shape[] = [SHAPE, ENTRY],
+  ) {
     this.l1 = l1
     const feeAccount: Account = {
       ownerKeyHash: 0n,
@@ -178,13 +183,13 @@ export class Floor {
         token: `0x${'33'.repeat(20)}`,
         chainId: 31337n,
         feeAccount,
-        shapeIds: new Map([SHAPE, ENTRY].map(({ name }, i) => [name, BigInt(i + 1)])),
+        shapeIds: new Map(shapes.map(({ name }, i) => [name, BigInt(i + 1)])),
       },
       domain: DOMAIN,
       l1: this.l1,
       prove: (key, input) => this.prove(key, input),
       feeAccountViewKey: FEE_VIEW_KEY,
-      keys: [keyOf(SHAPE), keyOf(ENTRY)],
+      keys: shapes.map(keyOf),
       fee: FEE,
       tableByRoot: (root) => this.l1.tables.get(root),
       log: () => {},
@@ -199,8 +204,9 @@ export class Floor {
     random: RandomBelow | null = () => 0,
     journal?: Journal,
     api: ApiOptions = {},
+    shapes?: readonly Shape[],
   ) {
-    const floor = new Floor(random, journal)
+    const floor = new Floor(random, journal, new MemoryL1(), shapes)
     floor.l1.post(floor.rows)
     await floor.house.open()
     floor.app = await serve(floor.house, 0, api)

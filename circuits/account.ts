@@ -97,8 +97,13 @@ export function balancesFromWords(words: readonly bigint[]): Pick<Account, 'cash
   return account
 }
 
+/** The batch, its witness and the ledger ask for the leaf of the same account, which never changes. */
+const knownLeaves = new WeakMap<Account, bigint>()
+
 export function leafHash(account: Account): bigint {
-  return hash('LEAF', [
+  const known = knownLeaves.get(account)
+  if (known !== undefined) return known
+  const leaf = hash('LEAF', [
     account.ownerKeyHash,
     account.viewKeyHash,
     account.head,
@@ -109,6 +114,8 @@ export function leafHash(account: Account): bigint {
     0n,
     0n,
   ])
+  knownLeaves.set(account, leaf)
+  return leaf
 }
 
 /** The key that opens one account in one batch. An auditor may be given it. */

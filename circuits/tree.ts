@@ -20,9 +20,12 @@ export function emptyRoot(depth: number): bigint {
 export class Tree {
   readonly depth: number
   private readonly nodes: Map<number, bigint>[]
+  /** Where nodes are found that are not here. */
+  private readonly below: Tree | null
 
-  constructor(depth: number, leaves: readonly bigint[] = []) {
+  constructor(depth: number, leaves: readonly bigint[] = [], below: Tree | null = null) {
     this.depth = depth
+    this.below = below
     this.nodes = Array.from({ length: depth + 1 }, () => new Map<number, bigint>())
     leaves.forEach((leaf, i) => {
       if (leaf !== 0n) this.nodes[0]?.set(i, leaf)
@@ -35,7 +38,8 @@ export class Tree {
   }
 
   node(level: number, index: number): bigint {
-    return this.nodes[level]?.get(index) ?? (EMPTY[level] as bigint)
+    const known = this.nodes[level]?.get(index) ?? this.below?.node(level, index)
+    return known ?? (EMPTY[level] as bigint)
   }
 
   /** The eight nodes below node `index` of `level`. */
@@ -87,9 +91,8 @@ export class Tree {
     return out
   }
 
-  clone(): Tree {
-    const copy = new Tree(this.depth)
-    this.nodes.forEach((level, l) => level.forEach((node, i) => copy.nodes[l]?.set(i, node)))
-    return copy
+  /** A tree over this one, for changes that this one does not see; it must not change meanwhile. */
+  overlay(): Tree {
+    return new Tree(this.depth, [], this)
   }
 }

@@ -6,14 +6,15 @@ import { BASE } from './eddsa.ts'
 import { CAPS } from './exit.ts'
 import { mod } from './field.ts'
 import { bitsOf, times } from './lists.ts'
-import { entriesOf, PADDING, type Page } from './page.ts'
-import { hash } from './poseidon.ts'
+import { entriesOf, PADDING, paddingHead, type Page } from './page.ts'
 import type { RowInputs } from './rows.ts'
 
 /** A member slot; without a step it is padding, an empty leaf. */
 export type MemberSlot = { readonly index: number; readonly step: MemberStep | null }
 
 export const bool = (value: boolean): bigint => (value ? 1n : 0n)
+
+const PADDING_HEAD = paddingHead()
 
 export function pageInputs(shape: Shape, trace: BatchTrace) {
   if (trace.pages.length > shape.pages)
@@ -24,7 +25,7 @@ export function pageInputs(shape: Shape, trace: BatchTrace) {
       trace.pages[i] ?? {
         page: PADDING,
         previousHead: 0n,
-        head: hash('PAGE', Array<bigint>(12).fill(0n)),
+        head: PADDING_HEAD,
         isLive: false,
       },
   )

@@ -58,7 +58,7 @@ export function buildBatch(
   salt: bigint,
 ): BuiltBatch {
   const members = memberSlots(shape, trace, tree)
-  const after = tree.clone()
+  const after = tree.overlay()
   const child: bigint[][][] = []
   const update = (index: number, leaf: bigint): void => {
     child.push(after.path(index, TREE_DEPTH - 1))

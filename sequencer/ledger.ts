@@ -95,12 +95,14 @@ export class Ledger {
     for (const member of trace.members) {
       this.accounts.set(member.index, member.after)
       this.viewKeys.set(member.index, member.viewKey)
-      this.tree.set(member.index, leafHash(member.after))
       const settled = member.run?.pages.length ?? 0
       if (settled > 0) this.pending.set(member.index, this.pendingOf(member.index).slice(settled))
     }
     this.accounts.set(FEE_ACCOUNT_INDEX, trace.feeAccount.after)
-    this.tree.set(FEE_ACCOUNT_INDEX, leafHash(trace.feeAccount.after))
+    this.tree.setAll([
+      [FEE_ACCOUNT_INDEX, leafHash(trace.feeAccount.after)],
+      ...trace.members.map(({ index, after }) => [index, leafHash(after)] as const),
+    ])
   }
 }
 

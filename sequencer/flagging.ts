@@ -1,0 +1,77 @@
+/** Whose status the next batch should change: who breaks maintenance, who is cured, who has left. */
+import { FIRST_MEMBER_INDEX, STATUS, type Shape } from '../circuits/params.ts'
+import type { Account } from '../circuits/account.ts'
+import type { BatchContext, BatchPlan } from '../circuits/batch.ts'
+import { statusOf } from '../circuits/exit.ts'
+import {
+  brokenWorld,
+  holdsDerivatives,
+  isCall,
+  isCallDue,
+  type FlagStep,
+} from '../circuits/flag.ts'
+import { lackOf, marginsOfWorth } from '../circuits/sweep.ts'
+import { rowLookup, worthOf } from '../circuits/table.ts'
+import type { Room } from './room.ts'
+
+export type DueFlag = { readonly index: number; readonly step: FlagStep; readonly lack: bigint }
+type Scene = Pick<BatchContext, 'time' | 'mode' | 'isTableConfirmed'>
+
+/**
+ * The step that the law allows an account as it stands; null for most. Nobody whom it may flag is
+ * spared, and nobody stays flagged who is cured: this is the operator's rule, the law's is may.
+ */
+export function dueStep(
+  { meta, balances }: Pick<Account, 'meta' | 'balances'>,
+  worth: readonly bigint[],
+  { time, mode = 'normal', isTableConfirmed = true }: Scene,
+): FlagStep | null {
+  const [status, isNormal] = [statusOf(meta), mode === 'normal']
+  if (brokenWorld(worth) !== null) {
+    if (status === STATUS.active || status === STATUS.exiting)
+      return isTableConfirmed ? 'call' : null
+    return isTableConfirmed && isNormal && isCallDue(meta, time) ? 'liquidate' : null
+  }
+  if (!isNormal || worth.some((w) => w < 0n)) return null
+  const isFlagged = status === STATUS.called || status === STATUS.liquidating
+  const hasLeft = status === STATUS.exiting && !holdsDerivatives({ balances })
+  return isFlagged || hasLeft ? 'release' : null
+}
+
+/** All that are due: calls and liquidations first, those that lack most before others. */
+export function dueFlags(
+  accounts: ReadonlyMap<number, Account>,
+  context: BatchContext,
+): readonly DueFlag[] {
+  const rowOf = rowLookup(context.table, context.settlements)
+  const due = [...accounts].flatMap(([index, account]): readonly DueFlag[] => {
+    if (index < FIRST_MEMBER_INDEX) return []
+    const worth = worthOf(account, rowOf)
+    // What stands in no row is listed by the next table, or settled.
+    if (typeof worth === 'number') return []
+    const step = dueStep(account, worth, context)
+    return step === null ? [] : [{ index, step, lack: lackOf(marginsOfWorth(worth)) }]
+  })
+  const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)
+  return [...due].sort((a, b) => order(b.lack, a.lack) || a.index - b.index)
+}
+
+/**
+ * The due steps that find a slot and room in this batch; the rest waits for the next. A deposit or a
+ * page beside one may undo its ground: then the law refuses the step, and the builder leaves it out.
+ */
+export function flagsThatFit(
+  due: readonly DueFlag[],
+  shape: Shape,
+  room: Room,
+): NonNullable<BatchPlan['flags']> {
+  const flags = new Map<number, FlagStep>()
+  const left = { calls: shape.rescues, releases: shape.releases }
+  for (const { index, step } of due) {
+    const slots = isCall(step) ? 'calls' : 'releases'
+    if (left[slots] === 0 || !room.take([index])) continue
+    flags.set(index, step)
+    left[slots]--
+  }
+  return flags
+}

@@ -71,9 +71,10 @@ export function chooseBatch(
     flags: new Set(),
     requestCount: waiting.requests.length,
   }
+  const due = dueFlags(ledger.accounts, context)
   for (;;) {
     const room = new Room(shape, ledger.accounts, context)
-    const plan = planOf(ledger, waiting, shape, context, excluded, room)
+    const plan = planOf(ledger, waiting, due, shape, context, excluded, room)
     const touches = plan.journals.size + (plan.flags?.size ?? 0) + plan.cover.length
     const work = plan.requests.length + plan.credits.length + touches
     const unprovable = (): readonly Unprovable[] => unprovableIn(ledger, plan, excluded)
@@ -184,6 +185,7 @@ function unprovableIn(
 function planOf(
   ledger: Ledger,
   waiting: Waiting,
+  due: readonly DueFlag[],
   shape: Shape,
   context: Context,
   excluded: Excluded,
@@ -219,20 +221,12 @@ function planOf(
       credits.length === shape.deposits
     if (exists && !isOut && room.take([credit.account], [credit.token])) credits.push(credit)
   }
-  const due = dueFlags(ledger.accounts, context)
   // A forced exit stands alone, and who asks for more has not left.
   const asks = new Set(waiting.requests.map((r) => r.account))
-  const isOut = ({ index, step }: DueFlag): boolean =>
-    exiting.has(index) || excluded.flags.has(index) || (step === 'release' && asks.has(index))
-  // Who is touched anyway shares its slot: so neither calls nor deposits wait for the other.
-  const first = [...due].sort(
-    (a, b) => Number(room.touched.has(b.index)) - Number(room.touched.has(a.index)),
-  )
-  const flags = flagsThatFit(
-    first.filter((flag) => !isOut(flag)),
-    shape,
-    room,
-  )
+  const flags = flagsThatFit(due, shape, room, ({ index, step }) => {
+    const isLeaving = exiting.has(index) || (step === 'release' && asks.has(index))
+    return isLeaving || excluded.flags.has(index)
+  })
   const holders = holdersOfSettled(ledger.accounts, context).filter(
     (index) => !excluded.accounts.has(index),
   )

@@ -57,20 +57,25 @@ export function dueFlags(
 }
 
 /**
- * The due steps that find a slot and room in this batch; the rest waits for the next. A deposit or a
- * page beside one may undo its ground: then the law refuses the step, and the builder leaves it out.
+ * The due steps that find a slot and room in this batch; the rest waits for the next. Who is touched
+ * anyway comes first and shares its rescue slot, so that calls and deposits do not wait for each other. A
+ * deposit or a page beside a step may undo its ground: then the law refuses it, and the builder leaves
+ * it out.
  */
 export function flagsThatFit(
   due: readonly DueFlag[],
   shape: Shape,
   room: Room,
+  isOut: (flag: DueFlag) => boolean,
 ): NonNullable<BatchPlan['flags']> {
+  const touched = new Set(room.touched)
+  const rank = ({ index }: DueFlag): number => (touched.has(index) ? 0 : 1)
   const flags = new Map<number, FlagStep>()
   const left = { calls: shape.rescues, releases: shape.releases }
-  for (const { index, step } of due) {
-    const slots = isCall(step) ? 'calls' : 'releases'
-    if (left[slots] === 0 || !room.take([index])) continue
-    flags.set(index, step)
+  for (const flag of due.filter((f) => !isOut(f)).sort((a, b) => rank(a) - rank(b))) {
+    const slots = isCall(flag.step) ? 'calls' : 'releases'
+    if (left[slots] === 0 || !room.take([flag.index])) continue
+    flags.set(flag.index, flag.step)
     left[slots]--
   }
   return flags

@@ -231,14 +231,14 @@ export class History {
     switch (this.random(17)) {
       case 14: return { rules: ['ForcedExitMustStandAlone'], plan: house.plan({ requests: [house.exit(a, CASH_ID)] }) }
       case 15: {
-        const leaving = this.active().find((m) => this.isExiting(m))
+        const leaving = this.active().find((m) => this.isBound(m))
         if (leaving === undefined) return { rules: ['TradeMustMatch'], plan: replace({ payload: 7n }) }
         this.clear()
-        house.trade(leaving, a, [{ instrument: this.future(), quantity: 100_000n, price: 0n }])
-        house.trade(leaving, a, [{ instrument: this.future(), quantity: -100_001n, price: 0n }])
-        house.trade(leaving, a, [{ instrument: 2, quantity: 1n, price: 0n }])
-        return { rules: ['ReduceOnlyMustReduce'], plan: house.plan(),
-          circuitRules: ['ReduceOnlyMustReduce', 'AccountMustBeSolvent', 'TokenMustNotBeNegative'] }
+        const instrument = this.future()
+        const held = house.accounts.get(leaving.index)?.balances.find((x) => x.id === instrument)?.quantity ?? 0n
+        house.trade(leaving, a, [{ instrument, quantity: held < 0n ? -1n : 1n, price: this.mark(instrument) }])
+        // In a crash the other side may have no margin for a lot.
+        return { rules: ['ReduceOnlyMustReduce', 'AccountMustBeSolvent'], plan: house.plan() }
       }
       case 16: {
         this.clear()

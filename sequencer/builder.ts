@@ -16,7 +16,7 @@ import {
 } from '../circuits/batch.ts'
 import { entriesOf, livenessAt } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
-import { dueFlags, flagsThatFit, type DueFlag } from './flagging.ts'
+import { dueFlags, dueWithCredits, flagsThatFit, type DueFlag } from './flagging.ts'
 import { withPage, type Ledger, type PendingPage } from './ledger.ts'
 import { growing } from './reducing.ts'
 import { chooseCover, holdersOfSettled, Room, type RandomBelow } from './room.ts'
@@ -117,7 +117,7 @@ function excess(trace: BatchTrace, shape: Shape): Rejection | null {
   return { rule: 'InstrumentMustBeListed', detail: `more ${part} than the shape has` }
 }
 
-/** What a page or a deposit of the batch may take the ground from. */
+/** What a page of the batch may take the ground from. */
 const FLAG_RULES: ReadonlySet<RuleName> = new Set(['CallMustBeProven', 'ReleaseMustBeProven'])
 
 /**
@@ -223,7 +223,8 @@ function planOf(
   }
   // A forced exit stands alone, and who asks for more has not left.
   const asks = new Set(waiting.requests.map((r) => r.account))
-  const flags = flagsThatFit(due, shape, room, ({ index, step }) => {
+  const shown = dueWithCredits(due, ledger.accounts, credits, context)
+  const flags = flagsThatFit(shown, shape, room, ({ index, step }) => {
     const isLeaving = exiting.has(index) || (step === 'release' && asks.has(index))
     return isLeaving || excluded.flags.has(index)
   })

@@ -1,7 +1,7 @@
 /** Whose status the next batch should change: who breaks maintenance, who is cured, who has left. */
 import { FIRST_MEMBER_INDEX, STATUS, type Shape } from '../circuits/params.ts'
-import type { Account } from '../circuits/account.ts'
-import type { BatchContext, BatchPlan } from '../circuits/batch.ts'
+import { addBalance, type Account } from '../circuits/account.ts'
+import type { BatchContext, BatchPlan, Credit } from '../circuits/batch.ts'
 import { statusOf } from '../circuits/exit.ts'
 import {
   brokenWorld,
@@ -56,11 +56,25 @@ export function dueFlags(
   return [...due].sort((a, b) => order(b.lack, a.lack) || a.index - b.index)
 }
 
+/** As `due`, but of accounts that this batch credits what they show with the deposit. */
+export function dueWithCredits(
+  due: readonly DueFlag[],
+  accounts: ReadonlyMap<number, Account>,
+  credits: readonly Credit[],
+  context: BatchContext,
+): readonly DueFlag[] {
+  const credited = new Map<number, Account>()
+  for (const { account, token, amount } of credits) {
+    const before = credited.get(account) ?? accounts.get(account)
+    if (before !== undefined) credited.set(account, addBalance(before, token, amount))
+  }
+  return [...due.filter(({ index }) => !credited.has(index)), ...dueFlags(credited, context)]
+}
+
 /**
  * The due steps that find a slot and room in this batch; the rest waits for the next. Who is touched
  * anyway comes first and shares its rescue slot, so that calls and deposits do not wait for each other. A
- * deposit or a page beside a step may undo its ground: then the law refuses it, and the builder leaves
- * it out.
+ * page beside a step may undo its ground: then the law refuses it, and the builder leaves it out.
  */
 export function flagsThatFit(
   due: readonly DueFlag[],

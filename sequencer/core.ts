@@ -196,6 +196,7 @@ export class Core {
   private choose({ shapes, freeVaults, nonce, salt, seed }: InputOf<'batch'>): Chosen {
     if (this.open !== null) throw new NotReady('a batch is on its way already')
     const { time } = this.conditions()
+    const table = this.table as Table
     const context: BatchContext = {
       domain: this.genesis.domain,
       batchNumber: this.batchNumber + 1n,
@@ -203,7 +204,8 @@ export class Core {
       fee: this.genesis.fee,
       batchNonce: nonce,
       mode: this.mode,
-      table: this.table as Table,
+      table,
+      isTableConfirmed: this.tables.confirmedRoot(table) === table.root,
       settlements: this.settlements,
     }
     this.desk.dropOverdue(time)

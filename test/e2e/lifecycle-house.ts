@@ -31,7 +31,7 @@ export const FEE = 100n
 const FEE_VIEW_KEY = 777n
 const SHAPE: Shape = {
   name: 'lifecycle', pages: 8, members: 4, rows: 8, rowsPerNode: 1, deposits: 4, withdrawals: 2, requests: 4,
-  rotations: 1, rescues: 2, forcedExits: 1, reductions: 4,
+  rotations: 1, rescues: 2, forcedExits: 1, reductions: 4, releases: 2,
 }
 const word = (i: number): string => String(PROOF[i])
 /** Points of the curves: the stub does its pairing work and then accepts. */

@@ -26,6 +26,8 @@ type Context = BatchContext & { readonly mode?: Mode }
 export type Waiting = {
   readonly requests: readonly L1Request[]
   readonly credits: readonly Credit[]
+  /** While the sweep is late L1 takes no batch with a withdrawal: they wait, and the rest goes on. */
+  readonly areWithdrawalsHeld?: boolean
 }
 /** A trade, withdrawal or rotation whose page is the next of an account and breaks a rule now. */
 export type Unprovable = { readonly trade: string; readonly rejection: Rejection }
@@ -109,12 +111,7 @@ function excess(trace: BatchTrace, shape: Shape): Rejection | null {
  * a long one is not tried page by page. Without a journal the touch of the account goes, or the L1
  * requests end before its own. What nobody in particular is too much for costs the latest page.
  */
-function exclude(
-  ledger: Ledger,
-  plan: BatchPlan,
-  rejection: Rejection,
-  excluded: Excluded,
-): void {
+function exclude(ledger: Ledger, plan: BatchPlan, rejection: Rejection, excluded: Excluded): void {
   const account = rejection.account ?? latestTrader(plan)
   const pages = (account === undefined ? undefined : plan.journals.get(account)?.pages) ?? []
   if (account !== undefined && pages.length > 0) {
@@ -136,7 +133,10 @@ function exclude(
 }
 
 function latestTrader(plan: BatchPlan): number | undefined {
-  const latest = [...plan.journals].map(([index, run]) => ({ index, stamp: run.pages.at(-1)!.stamp }))
+  const latest = [...plan.journals].map(([index, run]) => ({
+    index,
+    stamp: run.pages.at(-1)!.stamp,
+  }))
   return latest.reduce<(typeof latest)[number] | undefined>(
     (last, next) => (last === undefined || next.stamp > last.stamp ? next : last),
     undefined,
@@ -210,7 +210,9 @@ function planOf(
     }
   }
   sweep(Math.max(1, Math.floor(shape.members / 2)))
-  const taken = pagesThatFit(ledger, shape, context, room, busy, excluded.trades)
+  const { areWithdrawalsHeld = false } = waiting
+  const held = { ...context, areWithdrawalsHeld }
+  const taken = pagesThatFit(ledger, shape, held, room, busy, excluded.trades)
   sweep(shape.members)
   return {
     context,
@@ -253,7 +255,7 @@ function isExpired({ page }: PendingPage, time: bigint): boolean {
 function pagesThatFit(
   ledger: Ledger,
   shape: Shape,
-  { time, mode = 'normal' }: Context,
+  { time, mode = 'normal', areWithdrawalsHeld }: Context & { readonly areWithdrawalsHeld: boolean },
   room: Room,
   busy: ReadonlySet<number>,
   excluded: ReadonlyMap<string, Rejection>,
@@ -263,6 +265,7 @@ function pagesThatFit(
   const count = { pages: 0, withdrawals: 0, rotations: 0 }
   const isHeld = ({ page }: PendingPage): boolean => {
     const account = ledger.accounts.get(page.account)
+    if (areWithdrawalsHeld && page.kind === 'withdrawal') return true
     if (mode === 'normal' || page.kind === 'rotation' || account === undefined) return false
     if (page.kind === 'withdrawal') return true
     const before = (taken.get(page.account) ?? []).reduce(

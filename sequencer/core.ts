@@ -193,7 +193,8 @@ export class Core {
     })
   }
 
-  private choose({ shapes, freeVaults, nonce, salt, seed }: InputOf<'batch'>): Chosen {
+  private choose(input: InputOf<'batch'>): Chosen {
+    const { shapes, freeVaults, nonce, salt, seed, areWithdrawalsHeld = false } = input
     if (this.open !== null) throw new NotReady('a batch is on its way already')
     const { time } = this.conditions()
     const context: BatchContext = {
@@ -211,7 +212,11 @@ export class Core {
     const vaults = this.tables.isServing ? freeVaults : new Map<number, bigint>()
     const { shape, chosen, unprovable } = chooseShape(
       this.ledger,
-      { requests: servable(this.requests, vaults), credits: this.credits() },
+      {
+        requests: servable(this.requests, vaults),
+        credits: this.credits(),
+        areWithdrawalsHeld,
+      },
       shapes,
       context,
       () => this.randomBelow(seed),

@@ -32,7 +32,7 @@ export type HouseL1 = Pick<
   SequencerL1,
   'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
 > &
-  Partial<Pick<SequencerL1, 'resumeAt'>>
+  Partial<Pick<SequencerL1, 'resumeAt' | 'isSweepLate'>>
 export type HouseOptions = {
   readonly rpcUrl: string
   readonly deployment: Deployment
@@ -243,6 +243,7 @@ export class House {
       kind: 'batch',
       shapes: this.options.keys.map(({ shape }) => shape),
       freeVaults: await this.freeVaults(),
+      ...((await this.l1.isSweepLate?.()) === true ? { areWithdrawalsHeld: true } : {}),
       nonce: chance(40) % FIELD_MODULUS,
       salt: chance(40) % FIELD_MODULUS,
       seed: randomBytes(32),

@@ -165,6 +165,9 @@ export type Submission = {
   readonly proof: Groth16Proof
 }
 
+/** A batch is proven and accepted within these, where all is well. */
+const PROOF_SECONDS = 600n
+
 export function addressOf(word: bigint): string {
   return `0x${word.toString(16).padStart(40, '0')}`
 }
@@ -274,6 +277,16 @@ export class SequencerL1 {
       ['vault', 'owed', 'unconsumedDeposits'].map((name) => this.contract.getFunction(name)(token)),
     )) as [bigint, bigint, bigint]
     return vault - owed - unconsumed
+  }
+
+  /** Whether L1 refuses batches that pay withdrawals, until a sweep is complete. */
+  async isSweepLate(): Promise<boolean> {
+    const ask = (name: string): Promise<unknown> => this.contract.getFunction(name)()
+    const [time, { sweptAt }, { lateSweepDelay }] = (await Promise.all(
+      ['serviceTime', 'sweep', 'terms'].map(ask),
+    )) as [bigint, { sweptAt: bigint }, { lateSweepDelay: bigint }]
+    // What passes between choice and acceptance must not spoil the batch.
+    return time + PROOF_SECONDS - sweptAt > lateSweepDelay
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */

@@ -84,6 +84,8 @@ export type Input =
       readonly shapes: readonly Shape[]
       /** What L1 could pay out of each token that a waiting forced exit asks for, in lots. */
       readonly freeVaults: ReadonlyMap<number, bigint>
+      /** L1 takes no withdrawal before the sweep that is late. */
+      readonly areWithdrawalsHeld?: true
       readonly nonce: bigint
       /** Of the commitment. */
       readonly salt: bigint

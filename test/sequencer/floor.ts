@@ -89,6 +89,11 @@ class MemoryL1 implements HouseL1 {
   }
   /** Lots that the contract says it can pay out of any token. */
   free = 1n << 50n
+  /** Whether withdrawals must wait for a sweep. */
+  isLate = false
+  async isSweepLate(): Promise<boolean> {
+    return this.isLate
+  }
   /** Before it answers: what else happens on L1 in that moment. */
   onFreeVault: () => Promise<void> = async () => {}
   forceExit(account: number, token: number): void {

@@ -7,6 +7,7 @@ import { emptyRoot } from '../../circuits/tree.ts'
 import type { CircuitKey } from '../../prover/circuit-key.ts'
 import { StateHistory } from '../../sequencer/history.ts'
 import { HOUSE_SWEEP_SHAPES } from '../../sequencer/sweep-shapes.ts'
+import { SequencerL1 } from '../../sequencer/l1.ts'
 import { Sweeper, type SweeperOptions } from '../../sequencer/sweep.ts'
 import { Sweeping } from '../../sequencer/sweeping.ts'
 import { ask, marksOf, standard, wait } from '../contracts/exits.ts'
@@ -134,6 +135,8 @@ async function due(): Promise<void> {
   const { time } = await ask(world, 'sweep')
   if ((await now()) < time) await setTime(time)
 }
+/** As the sequencer asks before a batch. */
+const isLate = () => SequencerL1.prototype.isSweepLate.call({ contract: l1.contract } as SequencerL1)
 const sweep = () => ask(world, 'sweep')
 
 beforeEach(async () => {
@@ -388,6 +391,7 @@ describe('a late sweep', () => {
       throw new Error('no proof')
     }
     // The oracle goes on, the prover does not.
+    expect(await isLate()).toBe(false)
     while ((await ask(world, 'serviceTime')) <= TERMS.lateSweepDelay) {
       await wait(TERMS.tableLife / 2n)
       await post()
@@ -406,10 +410,12 @@ describe('a late sweep', () => {
       'submitBatch',
       ...batchArguments(await withdrawal()),
     )
+    expect(await isLate()).toBe(true)
     await due()
     whileProving = async () => {}
     await sweeping.look()
     expect((await sweep()).table).toBe(0n)
+    expect(await isLate()).toBe(false)
     await submit(world, await withdrawal())
     expect(await ask(world, 'owed', 1n)).toBe(5n)
   })

@@ -28,6 +28,8 @@ export type Waiting = {
   readonly credits: readonly Credit[]
   /** While the sweep is late L1 takes no batch with a withdrawal: they wait, and the rest goes on. */
   readonly areWithdrawalsHeld?: boolean
+  /** Cover alone is a batch, if it must be. */
+  readonly isBatchDue?: boolean
 }
 /** A trade, withdrawal or rotation whose page is the next of an account and breaks a rule now. */
 export type Unprovable = { readonly trade: string; readonly rejection: Rejection }
@@ -74,7 +76,8 @@ export function chooseBatch(
     const plan = planOf(ledger, waiting, shape, context, excluded, room)
     const work = plan.requests.length + plan.credits.length + plan.journals.size + plan.cover.length
     const unprovable = (): readonly Unprovable[] => unprovableIn(ledger, plan, excluded)
-    if (work === 0) return { chosen: null, setAside, unprovable: unprovable() }
+    if (work === 0 && waiting.isBatchDue !== true)
+      return { chosen: null, setAside, unprovable: unprovable() }
     const cover = chooseCover(room, ledger.accounts, context, excluded.accounts, random)
     const covered = { ...plan, cover: [...plan.cover, ...cover] }
     const outcome = executeBatch(ledger.accounts, covered)

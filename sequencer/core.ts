@@ -194,7 +194,7 @@ export class Core {
   }
 
   private choose(input: InputOf<'batch'>): Chosen {
-    const { shapes, freeVaults, nonce, salt, seed, areWithdrawalsHeld = false } = input
+    const { shapes, freeVaults, nonce, salt, seed } = input
     if (this.open !== null) throw new NotReady('a batch is on its way already')
     const { time } = this.conditions()
     const context: BatchContext = {
@@ -215,7 +215,8 @@ export class Core {
       {
         requests: servable(this.requests, vaults),
         credits: this.credits(),
-        areWithdrawalsHeld,
+        areWithdrawalsHeld: input.areWithdrawalsHeld === true,
+        isBatchDue: input.isBatchDue === true,
       },
       shapes,
       context,

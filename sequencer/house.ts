@@ -25,6 +25,7 @@ import type { RandomBelow } from './room.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 const WATCH_MILLISECONDS = 250
+const NO_DUTIES = { areWithdrawalsHeld: false, isBatchDue: false }
 
 export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
@@ -32,7 +33,7 @@ export type HouseL1 = Pick<
   SequencerL1,
   'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
 > &
-  Partial<Pick<SequencerL1, 'resumeAt' | 'isSweepLate'>>
+  Partial<Pick<SequencerL1, 'resumeAt' | 'duties'>>
 export type HouseOptions = {
   readonly rpcUrl: string
   readonly deployment: Deployment
@@ -239,11 +240,13 @@ export class House {
     await this.watch()
     if (this.core.open !== null) return this.resume(this.core.open)
     if (this.table === null || !this.core.hasConfirmedTable) return null
+    const { areWithdrawalsHeld, isBatchDue } = (await this.l1.duties?.()) ?? NO_DUTIES
     const { open, unprovable } = await this.submit({
       kind: 'batch',
       shapes: this.options.keys.map(({ shape }) => shape),
       freeVaults: await this.freeVaults(),
-      ...((await this.l1.isSweepLate?.()) === true ? { areWithdrawalsHeld: true } : {}),
+      ...(areWithdrawalsHeld ? { areWithdrawalsHeld } : {}),
+      ...(isBatchDue ? { isBatchDue } : {}),
       nonce: chance(40) % FIELD_MODULUS,
       salt: chance(40) % FIELD_MODULUS,
       seed: randomBytes(32),

@@ -165,6 +165,12 @@ export type Submission = {
   readonly proof: Groth16Proof
 }
 
+export type Duties = {
+  /** L1 refuses batches that pay withdrawals, until a sweep is complete. */
+  readonly areWithdrawalsHeld: boolean
+  /** Without a batch, be there anything for it or not, anybody may freeze the house before long. */
+  readonly isBatchDue: boolean
+}
 /** A batch is proven and accepted within these, where all is well. */
 const PROOF_SECONDS = 600n
 
@@ -279,14 +285,29 @@ export class SequencerL1 {
     return vault - owed - unconsumed
   }
 
-  /** Whether L1 refuses batches that pay withdrawals, until a sweep is complete. */
-  async isSweepLate(): Promise<boolean> {
-    const ask = (name: string): Promise<unknown> => this.contract.getFunction(name)()
-    const [time, { sweptAt }, { lateSweepDelay }] = (await Promise.all(
-      ['serviceTime', 'sweep', 'terms'].map(ask),
-    )) as [bigint, { sweptAt: bigint }, { lateSweepDelay: bigint }]
-    // What passes between choice and acceptance must not spoil the batch.
-    return time + PROOF_SECONDS - sweptAt > lateSweepDelay
+  /** What the terms of the house ask of its next batch. */
+  async duties(): Promise<Duties> {
+    const ask = (name: string, ...args: readonly unknown[]): Promise<unknown> =>
+      this.contract.getFunction(name)(...args)
+    const number = await ask('batchNumber')
+    const [service, { sweptAt }, { lateSweepDelay, batchDelay }, { time }] = (await Promise.all([
+      ask('serviceTime'),
+      ask('sweep'),
+      ask('terms'),
+      ask('batches', number),
+    ])) as [
+      bigint,
+      { sweptAt: bigint },
+      { lateSweepDelay: bigint; batchDelay: bigint },
+      { time: bigint },
+    ]
+    const now = BigInt((await this.provider.getBlock('latest'))?.timestamp ?? 0)
+    return {
+      // What passes between choice and acceptance must not spoil the batch.
+      areWithdrawalsHeld: service + PROOF_SECONDS - sweptAt > lateSweepDelay,
+      // Half of the delay is left for proofs that fail and an L1 that is full.
+      isBatchDue: now - time > batchDelay / 2n,
+    }
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */

@@ -86,6 +86,8 @@ export type Input =
       readonly freeVaults: ReadonlyMap<number, bigint>
       /** L1 takes no withdrawal before the sweep that is late. */
       readonly areWithdrawalsHeld?: true
+      /** A batch must come, also one of cover alone, before its absence is a ground to freeze. */
+      readonly isBatchDue?: true
       readonly nonce: bigint
       /** Of the commitment. */
       readonly salt: bigint

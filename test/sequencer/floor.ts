@@ -89,10 +89,10 @@ class MemoryL1 implements HouseL1 {
   }
   /** Lots that the contract says it can pay out of any token. */
   free = 1n << 50n
-  /** Whether withdrawals must wait for a sweep. */
-  isLate = false
-  async isSweepLate(): Promise<boolean> {
-    return this.isLate
+  /** What the terms ask of the next batch. */
+  readonly owed = { areWithdrawalsHeld: false, isBatchDue: false }
+  async duties() {
+    return this.owed
   }
   /** Before it answers: what else happens on L1 in that moment. */
   onFreeVault: () => Promise<void> = async () => {}

@@ -115,7 +115,7 @@ it('before the first table is confirmed no batch is even begun: L1 takes none', 
 })
 
 it('while the sweep is late withdrawals wait, and what was signed behind them; all else goes on', async () => {
-  floor.l1.isLate = true
+  floor.l1.owed.areWithdrawalsHeld = true
   const cash = floor.balance(b, 1)
   expect(await b.withdraw(1, 1_000_000n, 7n)).toMatchObject({ state: 'accepted' })
   await floor.trade(c, a, lots(1n))
@@ -126,10 +126,26 @@ it('while the sweep is late withdrawals wait, and what was signed behind them; a
   // A restart makes the same of the same records.
   const { core } = await replay(floor.house.journal.entries(0), () => {}, () => () => 0)
   expect(stateDigest(core)).toBe(stateDigest(floor.house.core))
-  floor.l1.isLate = false
+  floor.l1.owed.areWithdrawalsHeld = false
   expect(await floor.batch()).toMatchObject({ trades: 1, pages: 3 })
   expect(floor.l1.submitted.at(-1)?.withdrawals).toHaveLength(1)
   expect(floor.balance(b, 1)).toBe(cash - PRICE - 1_000_000n - 2n * FEE)
+})
+
+it('a house with nothing to do settles cover alone before its silence is a ground to freeze', async () => {
+  expect(await floor.batch()).toBeNull()
+  floor.l1.owed.isBatchDue = true
+  const root = floor.house.ledger.tree.root
+  expect(await floor.batch()).toMatchObject({ trades: 0, pages: 0 })
+  expect(floor.house.ledger.tree.root).not.toBe(root)
+  floor.l1.owed.isBatchDue = false
+  expect(await floor.batch()).toBeNull()
+  // Also one without a single member.
+  const empty = new Floor()
+  empty.l1.post(empty.rows)
+  empty.l1.owed.isBatchDue = true
+  expect(await empty.batch()).toMatchObject({ trades: 0, accounts: 0 })
+  await empty.close()
 })
 
 describe('the mode that the admin sets', () => {

@@ -136,7 +136,9 @@ async function due(): Promise<void> {
   if ((await now()) < time) await setTime(time)
 }
 /** As the sequencer asks before a batch. */
-const isLate = () => SequencerL1.prototype.isSweepLate.call({ contract: l1.contract } as SequencerL1)
+const duties = () => SequencerL1.prototype.duties.call(
+  { contract: l1.contract, provider } as unknown as SequencerL1)
+const isLate = async () => (await duties()).areWithdrawalsHeld
 const sweep = () => ask(world, 'sweep')
 
 beforeEach(async () => {
@@ -372,6 +374,16 @@ describe('an account that breaks a rule', () => {
     await sweeping.look()
     expect((await sweep()).table).toBe(0n)
   })
+})
+
+it('a batch is due when half of the time is over after which its absence is a ground', async () => {
+  const { time } = await ask(world, 'batches', await ask(world, 'batchNumber'))
+  await setTime(time + TERMS.batchDelay / 2n)
+  expect((await duties()).isBatchDue).toBe(false)
+  await setTime(time + TERMS.batchDelay / 2n + 1n)
+  expect((await duties()).isBatchDue).toBe(true)
+  await settle({})
+  expect((await duties()).isBatchDue).toBe(false)
 })
 
 describe('a late sweep', () => {

@@ -15,7 +15,7 @@ import { statementOf } from '../../circuits/statement.ts'
 import { TREE_DEPTH } from '../../circuits/params.ts'
 import { SWEEP_SHAPES, sweepChunk, type SweepShape } from '../../circuits/sweep.ts'
 import { buildSweep } from '../../circuits/sweep-witness.ts'
-import { settlementsOf, tableOf, type Row, type Table } from '../../circuits/table.ts'
+import { settledRow, settlementsOf, tableOf, type Row, type Table } from '../../circuits/table.ts'
 import { Tree } from '../../circuits/tree.ts'
 import { buildBatch } from '../../circuits/witness.ts'
 import { wordLayout } from '../../circuits/words.ts'
@@ -142,9 +142,9 @@ export class Story {
   }
 
   /** Deployed with verifiers of batches, claims and sweeps; cash, a second token, one table posted. */
-  static async open(): Promise<Story> {
+  static async open(circuits: readonly string[] = ['escape', 'sweep-mini']): Promise<Story> {
     const key = await developmentKeyOf(shapeNamed('mini'), (what) => console.log(what))
-    const exits = await compileExits(['escape', 'sweep-mini'], (what) => console.log(what))
+    const exits = await compileExits(circuits, (what) => console.log(what))
     const verifiers = await compileVerifiers([key])
     const picky = compileSolidity({ 'Picky.sol': PICKY })['Picky'] as CompiledContract
     contractsOf()
@@ -220,6 +220,14 @@ export class Story {
     const { root, marksRoot } = this.table
     await sent(this.cloister, 'postTable', root, marksRoot, `0x${'00'.repeat(32)}`,
       marksData(this.table), true)
+  }
+
+  /** Final values of what has expired, and a table without its rows; nothing is converted yet. */
+  async settleValues(values: ReadonlyMap<number, bigint>, rows: readonly Row[]): Promise<void> {
+    this.house.settled = [...values].map(([id, value]) => settledRow(id, value))
+    const { root } = settlementsOf(this.house.settled).tree
+    await sent(this.cloister, 'postSettlement', [...values.keys()], [...values.values()], root)
+    await this.post(rows)
   }
 
   /** Executes what waits and proves it; nothing is sent, and the house is as it was. */

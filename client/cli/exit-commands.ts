@@ -15,6 +15,7 @@ While the house runs and does not serve you:
   cloister exit force cash --member ANN                        what it would cost
   cloister exit force cash --member ANN --max-price 0.002      ask on L1: batches must pay it
   cloister exit claim --member ANN                             collect it when a batch has
+  cloister exit refund --member ANN                            ask for deposits back that are not credited
 When it has not, or does nothing at all:
   cloister exit freeze --member ANN                            names the ground, or how long until one
   cloister exit escape --key seed --label ANN --rpc URL --contract ADDRESS
@@ -34,7 +35,7 @@ its worlds. They are checked against the root on L1.`
 export function addExit(program: Command, commonOf: CommonOf, run: Run): void {
   const exit = program
     .command('exit')
-    .description('leave by L1 alone: forced exit, freeze, escape, collect')
+    .description('leave by L1 alone: forced exit, refund, freeze, escape, collect')
     .addHelpText('after', EXIT)
   const commands = () => import('./exit.ts')
   withPlace(exit.command('force <token>'))
@@ -43,6 +44,15 @@ export function addExit(program: Command, commonOf: CommonOf, run: Run): void {
     .option('--max-price <ether>', 'send it, for no more than this; what is too much comes back')
     .action((token: string, options: Given, self: Command) =>
       run(commands().then((c) => c.exitForce(token, { ...commonOf(self), ...options }))),
+    )
+  withPlace(exit.command('refund [deposit]'))
+    .description('ask for deposits back that no batch has credited; exit claim collects them')
+    .action((deposit: string | undefined, options: Given, self: Command) =>
+      run(
+        import('./exit-refund.ts').then((c) =>
+          c.exitRefund(deposit, { ...commonOf(self), ...options }),
+        ),
+      ),
     )
   withPlace(exit.command('freeze'))
     .description('freeze the house if there is a ground; else say how long until one')

@@ -40,7 +40,7 @@ export type ExitOptions = Common &
     readonly to?: string
   }
 
-type Leaving = {
+export type Leaving = {
   readonly l1: L1
   readonly found: Scan
   readonly key: OpenedKey
@@ -49,7 +49,7 @@ type Leaving = {
   readonly where: { readonly rpc: string; readonly contract: string }
 }
 
-async function leaving(options: ExitOptions): Promise<Leaving> {
+export async function leaving(options: ExitOptions): Promise<Leaving> {
   const key = openKey(options)
   if (key === null) throw new Undone('name your seed: --key FILE, or --member NAME')
   const where = placeOf(options, key)
@@ -203,8 +203,11 @@ export async function exitClaim(options: ExitOptions): Promise<Result> {
         await l1Owner.send(each.call)
         collected.push(each)
       } catch (error) {
+        const failure = failureOf(error)
+        // Somebody else has valued the pot since it was looked at: the shares are the same.
+        if (failure.rule === 'PotMustNotBeValued') continue
         // A token that refuses one address must not keep the others from being paid.
-        refused.push([each, failureOf(error)])
+        refused.push([each, failure])
       }
     }
   })
@@ -270,7 +273,7 @@ async function allDue(
 }
 
 /** With the L1 key in hand; `owner` is who must send, null for anybody. */
-async function asOwner(
+export async function asOwner(
   key: OpenedKey,
   options: ExitOptions,
   where: Leaving['where'],
@@ -303,7 +306,7 @@ function readL1Key(path: string): string {
   }
 }
 
-function written(
+export function written(
   contract: string,
   calls: readonly OwnerCall[],
   json: Readonly<Record<string, unknown>>,

@@ -237,10 +237,20 @@ export async function exitStatus(options: ExitOptions): Promise<Result> {
     (r) => r.account === account && r.kind === 'forcedExit' && r.servedBy === null,
   )
   const isClaimed = claim['isMade'] === true
+  const deposits = [...found.rebuilt.deposits.values()].filter(
+    ({ status, depositor }) => status === 'open' && BigInt(depositor) === BigInt(owner),
+  )
   return {
     text: [
       `account ${account}, L1 owner ${owner}`,
       ...waiting.map(({ serial, x }) => `  forced exit ${serial} of token ${x} waits`),
+      ...deposits.map(
+        ({ id, token, amount, refundDueAt }) =>
+          `  deposit ${id} of ${token === CASH_ID ? dollars(amount) : `${amount} lots of token ${token}`} ` +
+          (refundDueAt === null
+            ? 'waits for a batch; cloister exit refund asks for it back'
+            : `was asked for back, due ${timeText(refundDueAt)}`),
+      ),
       ...(freeze === null
         ? ['  the house is not frozen; grounds:', ...grounds.map(groundText)]
         : [`  FROZEN; claims until ${timeText(freeze.claimsEndAt)}`]),
@@ -254,6 +264,12 @@ export async function exitStatus(options: ExitOptions): Promise<Result> {
       claimsEndAt: freeze === null ? null : `${freeze.claimsEndAt}`,
       claimed: isClaimed ? `${claim['amount'] as bigint}` : null,
       forcedExits: waiting.map(({ serial, x }) => ({ serial: `${serial}`, token: Number(x) })),
+      deposits: deposits.map(({ id, token, amount, refundDueAt }) => ({
+        id: `${id}`,
+        token,
+        lots: `${amount}`,
+        refundDueAt: refundDueAt === null ? null : `${refundDueAt}`,
+      })),
       grounds: grounds.map(groundJson),
       due: due.map(dueJson),
     },

@@ -3,7 +3,7 @@ import { fields } from '../exit/due.ts'
 import type { OwnerCall } from '../exit/owner.ts'
 import { timeText } from './account-view.ts'
 import type { Result } from './day.ts'
-import { asOwner, leaving, written, type ExitOptions } from './exit.ts'
+import { asOwner, leaving, written, type ExitOptions } from './leaving.ts'
 import { Undone } from './failures.ts'
 import { hours } from './exit-view.ts'
 

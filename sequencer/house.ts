@@ -25,7 +25,7 @@ import type { RandomBelow } from './room.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 const WATCH_MILLISECONDS = 250
-const NO_DUTIES = { areWithdrawalsHeld: false, isBatchDue: false }
+const NO_DUTIES = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
 
 export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
@@ -238,9 +238,12 @@ export class House {
   /** One batch, from choice to L1. Null when there is nothing to settle. */
   async runBatch(): Promise<BatchReport | null> {
     await this.watch()
+    const duties = (await this.l1.duties?.()) ?? NO_DUTIES
+    const { isFrozen, areWithdrawalsHeld, isBatchDue } = duties
+    // No proof is made for an L1 that takes none any more.
+    if (isFrozen) return null
     if (this.core.open !== null) return this.resume(this.core.open)
     if (this.table === null || !this.core.hasConfirmedTable) return null
-    const { areWithdrawalsHeld, isBatchDue } = (await this.l1.duties?.()) ?? NO_DUTIES
     const { open, unprovable } = await this.submit({
       kind: 'batch',
       shapes: this.options.keys.map(({ shape }) => shape),

@@ -166,6 +166,8 @@ export type Submission = {
 }
 
 export type Duties = {
+  /** For ever: there is nothing left to do. */
+  readonly isFrozen: boolean
   /** L1 refuses batches that pay withdrawals, until a sweep is complete. */
   readonly areWithdrawalsHeld: boolean
   /** Without a batch, be there anything for it or not, anybody may freeze the house before long. */
@@ -290,12 +292,14 @@ export class SequencerL1 {
     const ask = (name: string, ...args: readonly unknown[]): Promise<unknown> =>
       this.contract.getFunction(name)(...args)
     const number = await ask('batchNumber')
-    const [service, { sweptAt }, { lateSweepDelay, batchDelay }, { time }] = (await Promise.all([
+    const [isFrozen, service, sweep, terms, { time }] = (await Promise.all([
+      ask('isFrozen'),
       ask('serviceTime'),
       ask('sweep'),
       ask('terms'),
       ask('batches', number),
     ])) as [
+      boolean,
       bigint,
       { sweptAt: bigint },
       { lateSweepDelay: bigint; batchDelay: bigint },
@@ -303,10 +307,11 @@ export class SequencerL1 {
     ]
     const now = BigInt((await this.provider.getBlock('latest'))?.timestamp ?? 0)
     return {
+      isFrozen,
       // What passes between choice and acceptance must not spoil the batch.
-      areWithdrawalsHeld: service + PROOF_SECONDS - sweptAt > lateSweepDelay,
+      areWithdrawalsHeld: service + PROOF_SECONDS - sweep.sweptAt > terms.lateSweepDelay,
       // Half of the delay is left for proofs that fail and an L1 that is full.
-      isBatchDue: now - time > batchDelay / 2n,
+      isBatchDue: now - time > terms.batchDelay / 2n,
     }
   }
 

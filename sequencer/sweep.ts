@@ -92,7 +92,8 @@ export class Sweeper {
    */
   async run(time: bigint): Promise<SweepReport> {
     const first = await this.ask<Record>('sweep')
-    if (first.table === 0n) return { state: 'idle', dueAt: null }
+    if (first.table === 0n || (await this.ask<boolean>('isFrozen')))
+      return { state: 'idle', dueAt: null }
     if (!first.isFixed && time < first.time) return { state: 'idle', dueAt: first.time }
     if (this.hopeless?.table === first.table) return this.hopeless
     const state = await this.stateOf(first)

@@ -22,6 +22,9 @@ When it has not, or does nothing at all:
   cloister exit claim --member ANN                             after the claims window: every token
   cloister exit status --member ANN
 
+To walk it on a local day, set the clock of its L1 forward (evm_increaseTime, evm_mine): seven days
+without a batch are a ground, and fourteen more end the claims.
+
 Exit codes: 0 done, 1 refused by a rule of L1, no ground to freeze, or L1 does not hold together,
 2 could not be done.`
 

@@ -41,7 +41,9 @@ export async function status(options: Common): Promise<Result> {
         ? '  table      none yet'
         : `  table      ${posted.number} of ${time(posted.time)}, ${table.rows.length} rows, ` +
           (isSameTable ? 'the house has the same' : 'THE HOUSE HAS ANOTHER'),
-      `  sweep      ${sweepText(sweeps)}`,
+      ...(rebuilt.freeze === null
+        ? [`  sweep      ${sweepText(sweeps)}`]
+        : ['  FROZEN     nothing is settled any more; leave by: cloister exit']),
       `  trades     ${house.trades} settled (by the house's count: L1 does not show them)`,
       `  members    ${rebuilt.accountCount - 16n} on L1`,
       `  root       0x${rebuilt.root.toString(16)}`,
@@ -65,6 +67,7 @@ export async function status(options: Common): Promise<Result> {
       developmentKeys: isDevelopment,
       table: posted === undefined ? null : `${posted.number}`,
       sameTable: isSameTable,
+      frozen: rebuilt.freeze !== null,
       sweep: sweepJson(sweeps),
       members: Number(rebuilt.accountCount - 16n),
       root: `${rebuilt.root}`,

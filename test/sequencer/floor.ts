@@ -90,7 +90,7 @@ class MemoryL1 implements HouseL1 {
   /** Lots that the contract says it can pay out of any token. */
   free = 1n << 50n
   /** What the terms ask of the next batch. */
-  readonly owed = { areWithdrawalsHeld: false, isBatchDue: false }
+  readonly owed = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
   async duties() {
     return this.owed
   }

@@ -140,6 +140,11 @@ it('a house with nothing to do settles cover alone before its silence is a groun
   expect(floor.house.ledger.tree.root).not.toBe(root)
   floor.l1.owed.isBatchDue = false
   expect(await floor.batch()).toBeNull()
+  // After a freeze it is silent for ever.
+  floor.l1.owed.isBatchDue = true
+  floor.l1.owed.isFrozen = true
+  await floor.trade(a, b, lots(1n))
+  expect(await floor.batch()).toBeNull()
   // Also one without a single member.
   const empty = new Floor()
   empty.l1.post(empty.rows)

@@ -10,7 +10,7 @@ import { HOUSE_SWEEP_SHAPES } from '../../sequencer/sweep-shapes.ts'
 import { SequencerL1 } from '../../sequencer/l1.ts'
 import { Sweeper, type SweeperOptions } from '../../sequencer/sweep.ts'
 import { Sweeping } from '../../sequencer/sweeping.ts'
-import { ask, marksOf, standard, wait } from '../contracts/exits.ts'
+import { ask, freezeForNoBatch, marksOf, standard, wait } from '../contracts/exits.ts'
 import {
   batchArguments,
   configuration,
@@ -384,6 +384,15 @@ it('a batch is due when half of the time is over after which its absence is a gr
   expect((await duties()).isBatchDue).toBe(true)
   await settle({})
   expect((await duties()).isBatchDue).toBe(false)
+})
+
+it('a house that is frozen proves nothing any more', async () => {
+  await due()
+  await freezeForNoBatch(world)
+  expect((await sweep()).table).toBe(1n)
+  expect((await duties()).isFrozen).toBe(true)
+  expect(await started().look()).toBe(LOOK_EVERY)
+  expect([proven, log]).toEqual([[], []])
 })
 
 describe('a late sweep', () => {

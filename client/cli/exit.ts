@@ -166,11 +166,10 @@ export async function exitClaim(options: ExitOptions): Promise<Result> {
         await l1Owner.send(each.call)
         collected.push(each)
       } catch (error) {
-        const failure = failureOf(error)
-        // Somebody else has valued the pot since it was looked at: the shares are the same.
-        if (failure.rule === 'PotMustNotBeValued') continue
+        // Somebody else may have valued the pot at the same time; if nobody has, the shares say so.
+        if (!isMoney(each)) continue
         // A token that refuses one address must not keep the others from being paid.
-        refused.push([each, failure])
+        refused.push([each, failureOf(error)])
       }
     }
   })

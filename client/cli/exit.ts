@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { CASH_ID } from '../../circuits/params.ts'
 import type { Row } from '../../circuits/table.ts'
 import { claimOf } from '../exit/claim.ts'
+import { missingClaimShapes } from '../exit/claim-shapes.ts'
 import { fields, type Due } from '../exit/due.ts'
 import { GROUND_TEXT, groundsOf, readQueue, readTerms } from '../exit/grounds.ts'
 import type { OwnerCall } from '../exit/owner.ts'
@@ -198,6 +199,7 @@ export async function exitStatus(options: ExitOptions): Promise<Result> {
   const waiting = found.rebuilt.keyRequests.filter(
     (r) => r.account === account && r.kind === 'forcedExit' && r.servedBy === null,
   )
+  const missing = await missingClaimShapes(l1, found.log.heads[0]?.fromBlock ?? 0)
   const isClaimed = claim['isMade'] === true
   const deposits = [...found.rebuilt.deposits.values()].filter(
     ({ status, depositor }) => status === 'open' && BigInt(depositor) === BigInt(owner),
@@ -216,6 +218,10 @@ export async function exitStatus(options: ExitOptions): Promise<Result> {
       ...(freeze === null
         ? ['  the house is not frozen; grounds:', ...grounds.map(groundText)]
         : [`  FROZEN; claims until ${timeText(freeze.claimsEndAt)}`]),
+      ...missing.map(
+        (name) =>
+          `  NO VERIFIER "${name}" of claims: after a freeze accounts that need it could not claim`,
+      ),
       ...(isClaimed ? [`  claimed ${dollars(claim['amount'] as bigint)}`] : []),
       ...due.map((each) => `  can be collected: ${dueText(each, found)}`),
     ].join('\n'),
@@ -223,6 +229,7 @@ export async function exitStatus(options: ExitOptions): Promise<Result> {
       account,
       l1Owner: owner,
       frozen: freeze !== null,
+      missingClaimShapes: missing,
       claimsEndAt: freeze === null ? null : `${freeze.claimsEndAt}`,
       claimed: isClaimed ? `${claim['amount'] as bigint}` : null,
       forcedExits: waiting.map(({ serial, x }) => ({ serial: `${serial}`, token: Number(x) })),

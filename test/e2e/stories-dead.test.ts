@@ -41,6 +41,10 @@ afterAll(() => story?.stop())
 
 describe('a dead sequencer', () => {
   it('that credits no deposit is asked for it on L1, deposit by deposit', async () => {
+    // Before anything happens a member can see what would be missing in the end.
+    const status = (await story.cli(cid, 'exit', 'status')).json
+    expect(status['missingClaimShapes']).toEqual(['escape-settled'])
+    expect((status['deposits'] as unknown[]).length).toBe(2)
     const asked = await story.cli(cid, 'exit', 'refund', `${small}`)
     expect([asked.code, asked.json['deposits'], asked.json['sent']]).toEqual([0, [`${small}`], true])
     const again = await story.cli(cid, 'exit', 'refund', `${small}`)

@@ -57,6 +57,7 @@ describe('instruments that expired and were not converted when the house ended',
       row(2, 1_000_000n), { ...row(SWAP, SWAP_MARK), status: 'expired' }])
     // What becomes final after the last table does not count: everybody claims at one table.
     await story.wait(7n * DAY + 1n)
+    expect((await story.cli(cid, 'exit', 'status')).json['missingClaimShapes']).toEqual([])
     expect((await story.cli(cid, 'exit', 'freeze')).code).toBe(0)
     const worth = LOTS * (FUTURE_VALUE + OPTION_VALUE + SWAP_MARK)
     expect(await claimed(ann)).toEqual([0, `${cashOf(ann) + worth}`, 'escape-settled'])

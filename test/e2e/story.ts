@@ -32,6 +32,7 @@ import { compileVerifiers, deploy, type Deployment } from '../../sequencer/deplo
 import { StateHistory } from '../../sequencer/history.ts'
 import { domainOf, proofWords, SequencerL1, type Submission } from '../../sequencer/l1.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
+import { sweepingOf, type SweptHouse } from '../../sequencer/house-sweep.ts'
 import { Sweeper, type SweepReport } from '../../sequencer/sweep.ts'
 import { ADMIN_KEY, startNode } from '../client/chain.ts'
 import { House, randomField, type Member } from '../law/house.ts'
@@ -284,6 +285,30 @@ export class Story {
 
   async sweep(): Promise<SweepReport> {
     return this.sweeper(this.house.accounts).run(await this.now())
+  }
+
+  /** As the house's own process does it: by itself, with an L1 key of its own. Returns what it logged. */
+  async sweepItself(): Promise<readonly string[]> {
+    const log: string[] = []
+    const { house, history, deployment } = this
+    const swept: SweptHouse = {
+      core: { ledger: { accounts: house.accounts, history },
+        rest: () => ({ settled: house.settled }) },
+      options: { rpcUrl: this.url, deployment, log: (line) => log.push(line),
+        tableByRoot: (root) => this.tables.get(root) },
+    }
+    const keys = this.exits.map(({ key }) => key)
+    const payer = Wallet.createRandom()
+    await this.provider.send('hardhat_setBalance', [payer.address, '0x56bc75e2d63100000'])
+    expect(await sweepingOf(swept, keys, undefined)).toBeNull()
+    const others = keys.map((key) => ({ ...key, keyHash: '11'.repeat(32) }))
+    expect(await sweepingOf(swept, others, payer.privateKey)).toBeNull()
+    const sweeping = await sweepingOf(swept, keys, payer.privateKey)
+    sweeping?.start()
+    while ((await this.ask<{ table: bigint }>('sweep')).table !== 0n)
+      await new Promise((wake) => setTimeout(wake, 100))
+    sweeping?.close()
+    return log
   }
 
   /**

@@ -207,4 +207,7 @@ process.on('message', (message: Command) => {
     }
   })
 })
-process.on('disconnect', () => process.exit(0))
+process.on('disconnect', () => {
+  sweeping?.close()
+  process.exit(0)
+})

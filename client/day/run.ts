@@ -18,7 +18,8 @@ const HELP = `cloister day - a day at a clearing house on an embedded L1
 
   npm start                 runs the day and prints what happened
   npm start -- --json       prints one last line of JSON (progress goes to stderr)
-  npm start -- --stay       keeps the house running afterwards, for the cloister command
+  npm start -- --stay       keeps the house running afterwards, for the cloister command; it then also
+                            proves every account solvent (the sweep), which takes a minute
   npm start -- --shape NAME small (default), mini, standard, sparse or large
 
 The proving keys are DEVELOPMENT keys with known toxic waste: anyone can forge proofs. Local use only.`

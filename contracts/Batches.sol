@@ -323,8 +323,11 @@ abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
         _roots[draft.number] = draft.newRoot;
         _progress[draft.number] = draft.next;
         if (draft.forced.length != 0) {
-            _forced.pending -= uint32(draft.forced.length);
-            _forced.fullSince = 0;
+            ForcedQueue memory queue = _forced;
+            queue.pending -= uint16(draft.forced.length);
+            // The service clock counts seconds.
+            if (queue.roomSince == 0) queue.roomSince = uint40(_serviceTime() + 1);
+            _forced = queue;
         }
     }
 

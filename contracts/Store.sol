@@ -23,6 +23,9 @@ abstract contract Store is ICloisterTypes, AccessControl {
     uint8 internal constant MODE_REDUCE_ONLY = 1;
     /// @dev REQUEST_KIND of circuits/params.ts: a forced exit.
     uint256 internal constant FORCED_EXIT = 3;
+    /// @dev Service seconds for which the queue of forced exits must have room before its full time
+    /// ends. Else an operator could serve one and take the place itself, in one transaction, for ever.
+    uint256 private constant ROOM_TIME = 1 hours;
     /// @dev No delay is longer, so that no sum of a time and a delay leaves its 40 bits.
     uint256 private constant MAX_DELAY = 365 days;
 
@@ -77,9 +80,12 @@ abstract contract Store is ICloisterTypes, AccessControl {
 
     /// @dev One slot, read and written when a forced exit is asked for or served.
     struct ForcedQueue {
-        uint32 pending;
-        /// Service clock when the queue became full, plus 1; 0 while it has room.
-        uint64 fullSince;
+        uint16 pending;
+        /// Service clock when the queue became full, plus 1. It stays full until it has had room for
+        /// ROOM_TIME; 0 before it was ever full.
+        uint40 fullSince;
+        /// Service clock when it last got room, plus 1; 0 while all places are taken.
+        uint40 roomSince;
         uint40 pricedAt;
         /// Wei that the last forced exit cost. There are fewer than 2^90.
         uint120 price;
@@ -180,7 +186,9 @@ abstract contract Store is ICloisterTypes, AccessControl {
         if (t.forceDelay == 0 || t.fullDelay == 0) revert TermsMustFit("forceDelay");
         // The same token again only when the first request is served, or a ground to freeze.
         if (t.unwindDelay < t.forceDelay) revert TermsMustFit("unwindDelay");
-        if (t.flagDelay == 0 || t.sweepEpoch < t.flagDelay) revert TermsMustFit("sweepEpoch");
+        // A table of the next epoch gives a sweep up, and no chunk is taken before the flag delay is
+        // over: as much time again must be left to prove it.
+        if (t.flagDelay == 0 || t.sweepEpoch < 2 * t.flagDelay) revert TermsMustFit("sweepEpoch");
         // Two epochs: a sweep that is begun at the end of one is proven within the next.
         if (t.lateSweepDelay < 2 * t.sweepEpoch) revert TermsMustFit("lateSweepDelay");
         if (t.sweepDelay <= t.lateSweepDelay) revert TermsMustFit("sweepDelay");
@@ -223,6 +231,17 @@ abstract contract Store is ICloisterTypes, AccessControl {
     /// @dev Requests served by the latest batch and all before it.
     function _served() internal view returns (uint256) {
         return _progress[_counters.batchNumber].served;
+    }
+
+    /// @dev Service clock when the queue of forced exits became full, plus 1; 0 if it has room, and has
+    /// had it for long enough for others to come in.
+    function _fullSince(ForcedQueue memory queue, uint256 serviceTime_)
+        internal
+        pure
+        returns (uint256)
+    {
+        bool hasRoom = queue.roomSince != 0 && serviceTime_ - (queue.roomSince - 1) >= ROOM_TIME;
+        return hasRoom ? 0 : queue.fullSince;
     }
 
     /// @dev Writes the next request of the queue. Its serial is its position.

@@ -27,6 +27,10 @@ type Context = BatchContext & { readonly mode?: Mode }
 export type Waiting = {
   readonly requests: readonly L1Request[]
   readonly credits: readonly Credit[]
+  /** While the sweep is late L1 takes no batch with a withdrawal: they wait, and the rest goes on. */
+  readonly areWithdrawalsHeld?: boolean
+  /** Cover alone is a batch, if it must be. */
+  readonly isBatchDue?: boolean
 }
 /** A trade, withdrawal or rotation whose page is the next of an account and breaks a rule now. */
 export type Unprovable = { readonly trade: string; readonly rejection: Rejection }
@@ -78,7 +82,8 @@ export function chooseBatch(
     const touches = plan.journals.size + (plan.flags?.size ?? 0) + plan.cover.length
     const work = plan.requests.length + plan.credits.length + touches
     const unprovable = (): readonly Unprovable[] => unprovableIn(ledger, plan, excluded)
-    if (work === 0) return { chosen: null, setAside, unprovable: unprovable() }
+    if (work === 0 && waiting.isBatchDue !== true)
+      return { chosen: null, setAside, unprovable: unprovable() }
     const cover = chooseCover(room, ledger.accounts, context, excluded.accounts, random)
     const covered = { ...plan, cover: [...plan.cover, ...cover] }
     const outcome = executeBatch(ledger.accounts, covered)
@@ -240,7 +245,9 @@ function planOf(
     }
   }
   sweep(Math.max(1, Math.floor(shape.members / 2)))
-  const taken = pagesThatFit(ledger, shape, context, room, busy, excluded.trades)
+  const { areWithdrawalsHeld = false } = waiting
+  const held = { ...context, areWithdrawalsHeld }
+  const taken = pagesThatFit(ledger, shape, held, room, busy, excluded.trades)
   sweep(shape.members)
   return {
     context,
@@ -284,7 +291,7 @@ function isExpired({ page }: PendingPage, time: bigint): boolean {
 function pagesThatFit(
   ledger: Ledger,
   shape: Shape,
-  { time, mode = 'normal' }: Context,
+  { time, mode = 'normal', areWithdrawalsHeld }: Context & { readonly areWithdrawalsHeld: boolean },
   room: Room,
   busy: ReadonlySet<number>,
   excluded: ReadonlyMap<string, Rejection>,
@@ -294,6 +301,7 @@ function pagesThatFit(
   const count = { pages: 0, withdrawals: 0, rotations: 0 }
   const isHeld = ({ page }: PendingPage): boolean => {
     const account = ledger.accounts.get(page.account)
+    if (areWithdrawalsHeld && page.kind === 'withdrawal') return true
     if (mode === 'normal' || page.kind === 'rotation' || account === undefined) return false
     if (page.kind === 'withdrawal') return true
     const before = (taken.get(page.account) ?? []).reduce(

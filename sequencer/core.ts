@@ -193,7 +193,8 @@ export class Core {
     })
   }
 
-  private choose({ shapes, freeVaults, nonce, salt, seed }: InputOf<'batch'>): Chosen {
+  private choose(input: InputOf<'batch'>): Chosen {
+    const { shapes, freeVaults, nonce, salt, seed } = input
     if (this.open !== null) throw new NotReady('a batch is on its way already')
     const { time } = this.conditions()
     const table = this.table as Table
@@ -213,7 +214,12 @@ export class Core {
     const vaults = this.tables.isServing ? freeVaults : new Map<number, bigint>()
     const { shape, chosen, unprovable } = chooseShape(
       this.ledger,
-      { requests: servable(this.requests, vaults), credits: this.credits() },
+      {
+        requests: servable(this.requests, vaults),
+        credits: this.credits(),
+        areWithdrawalsHeld: input.areWithdrawalsHeld === true,
+        isBatchDue: input.isBatchDue === true,
+      },
       shapes,
       context,
       () => this.randomBelow(seed),

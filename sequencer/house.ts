@@ -25,6 +25,7 @@ import type { RandomBelow } from './room.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 const WATCH_MILLISECONDS = 250
+const NO_DUTIES = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
 
 export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
@@ -32,7 +33,7 @@ export type HouseL1 = Pick<
   SequencerL1,
   'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
 > &
-  Partial<Pick<SequencerL1, 'resumeAt'>>
+  Partial<Pick<SequencerL1, 'resumeAt' | 'duties'>>
 export type HouseOptions = {
   readonly rpcUrl: string
   readonly deployment: Deployment
@@ -237,12 +238,18 @@ export class House {
   /** One batch, from choice to L1. Null when there is nothing to settle. */
   async runBatch(): Promise<BatchReport | null> {
     await this.watch()
+    const duties = (await this.l1.duties?.()) ?? NO_DUTIES
+    const { isFrozen, areWithdrawalsHeld, isBatchDue } = duties
+    // No proof is made for an L1 that takes none any more.
+    if (isFrozen) return null
     if (this.core.open !== null) return this.resume(this.core.open)
     if (this.table === null || !this.core.hasConfirmedTable) return null
     const { open, unprovable } = await this.submit({
       kind: 'batch',
       shapes: this.options.keys.map(({ shape }) => shape),
       freeVaults: await this.freeVaults(),
+      ...(areWithdrawalsHeld ? { areWithdrawalsHeld } : {}),
+      ...(isBatchDue ? { isBatchDue } : {}),
       nonce: chance(40) % FIELD_MODULUS,
       salt: chance(40) % FIELD_MODULUS,
       seed: randomBytes(32),

@@ -165,6 +165,17 @@ export type Submission = {
   readonly proof: Groth16Proof
 }
 
+export type Duties = {
+  /** For ever: there is nothing left to do. */
+  readonly isFrozen: boolean
+  /** L1 refuses batches that pay withdrawals, until a sweep is complete. */
+  readonly areWithdrawalsHeld: boolean
+  /** Without a batch, be there anything for it or not, anybody may freeze the house before long. */
+  readonly isBatchDue: boolean
+}
+/** A batch is proven and accepted within these, where all is well. */
+const PROOF_SECONDS = 600n
+
 export function addressOf(word: bigint): string {
   return `0x${word.toString(16).padStart(40, '0')}`
 }
@@ -274,6 +285,34 @@ export class SequencerL1 {
       ['vault', 'owed', 'unconsumedDeposits'].map((name) => this.contract.getFunction(name)(token)),
     )) as [bigint, bigint, bigint]
     return vault - owed - unconsumed
+  }
+
+  /** What the terms of the house ask of its next batch. */
+  async duties(): Promise<Duties> {
+    const ask = (name: string, ...args: readonly unknown[]): Promise<unknown> =>
+      this.contract.getFunction(name)(...args)
+    const number = await ask('batchNumber')
+    const [isFrozen, service, sweep, terms, { time }] = (await Promise.all([
+      ask('isFrozen'),
+      ask('serviceTime'),
+      ask('sweep'),
+      ask('terms'),
+      ask('batches', number),
+    ])) as [
+      boolean,
+      bigint,
+      { sweptAt: bigint },
+      { lateSweepDelay: bigint; batchDelay: bigint },
+      { time: bigint },
+    ]
+    const now = BigInt((await this.provider.getBlock('latest'))?.timestamp ?? 0)
+    return {
+      isFrozen,
+      // What passes between choice and acceptance must not spoil the batch.
+      areWithdrawalsHeld: service + PROOF_SECONDS - sweep.sweptAt > terms.lateSweepDelay,
+      // Half of the delay is left for proofs that fail and an L1 that is full.
+      isBatchDue: now - time > terms.batchDelay / 2n,
+    }
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */

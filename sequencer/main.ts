@@ -10,6 +10,8 @@ import { developmentKeyOf, shapeNamed, type ShapeKey } from '../prover/artifacts
 import { readR1csInfo } from '../prover/groth16.ts'
 import { serve } from './api.ts'
 import { compileVerifiers, deploy, FORGE_FLAG, type Deployment } from './deploy.ts'
+import { compileExits } from './deploy-exits.ts'
+import { sweepingOf } from './house-sweep.ts'
 import { House } from './house.ts'
 import { MemoryJournal } from './journal/journal.ts'
 import { openJournal } from './journal/open.ts'
@@ -38,8 +40,12 @@ type Configuration = {
   /** A directory or the URL of a PostgreSQL; without it nothing outlives the process. */
   readonly journal?: string
   readonly journalKeyFile?: string
+  /** Circuits of claims and sweeps whose verifiers are deployed; without them nobody could leave by claims. */
+  readonly exits?: readonly string[]
+  /** Sweeps wait for the command; by default they begin at once. */
+  readonly sweepsWhenAsked?: boolean
 }
-export type Command = { readonly id: number; readonly command: 'batch' | 'stop' }
+export type Command = { readonly id: number; readonly command: 'batch' | 'sweep' | 'stop' }
 
 /** Rows that the oracle published under a root, parsed and hashed again: a wrong file is no table. */
 function tableFrom(folder: string, root: bigint): Table | undefined {
@@ -77,9 +83,15 @@ const feeAccountViewKey = BigInt(secret('FEE_ACCOUNT_VIEW_KEY')) % FIELD_MODULUS
 
 const journalKey = process.env['CLOISTER_JOURNAL_KEY']
 delete process.env['CLOISTER_JOURNAL_KEY']
+const sweeperKey = process.env['SWEEPER_KEY']
+delete process.env['SWEEPER_KEY']
 
+// Compiled beside the batches' circuits: the compiler takes one core.
+const compilingExits = compileExits(configuration.exits ?? [], log)
+compilingExits.catch(() => {})
 const keys: ShapeKey[] = []
 for (const name of configuration.shapes) keys.push(await developmentKeyOf(shapeNamed(name), log))
+const exits = await compilingExits
 await untilAnswering(configuration.rpcUrl, 60)
 const journal =
   configuration.journal === undefined
@@ -121,6 +133,9 @@ const house = new House({
 })
 await house.open()
 await house.meetL1()
+const sweepKeys = exits.map(({ key }) => key)
+const sweeping = await sweepingOf(house, sweepKeys, sweeperKey)
+if (configuration.sweepsWhenAsked !== true) sweeping?.start()
 // The process of the first proof loads its libraries while the members register.
 prover.prepare(keys.at(-1) ?? usual)
 const app = await serve(house, configuration.port)
@@ -159,6 +174,7 @@ async function deployHouse(): Promise<Deployment> {
     operator: addressOfKey(operatorKey),
     oracle: configuration.oracle,
     verifiers,
+    exits,
     feeAccountViewKey,
     fee: BigInt(configuration.fee),
     refundDelaySeconds: 172_800n,
@@ -172,7 +188,13 @@ async function deployHouse(): Promise<Deployment> {
 let turn: Promise<unknown> = Promise.resolve()
 process.on('message', (message: Command) => {
   turn = turn.then(async () => {
+    if (message.command === 'sweep') {
+      sweeping?.start()
+      say({ id: message.id, sweeping: sweeping !== null })
+      return
+    }
     if (message.command === 'stop') {
+      sweeping?.close()
       await app.close()
       await house.close()
       prover.close()
@@ -185,4 +207,7 @@ process.on('message', (message: Command) => {
     }
   })
 })
-process.on('disconnect', () => process.exit(0))
+process.on('disconnect', () => {
+  sweeping?.close()
+  process.exit(0)
+})

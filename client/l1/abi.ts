@@ -30,6 +30,8 @@ export const CLOISTER_ABI = [
     'amount)',
   'event Claimed(uint256 indexed batch, uint256 indexed slot, address indexed to, uint256 token, ' +
     'uint256 amount)',
+  'event SweepCompleted(uint256 indexed table, uint256 indexed batch, uint256 flagged, uint256 ' +
+    'shortfall)',
   'event EscapeShapeAdded(uint256 indexed id, string name, address verifier, bytes32 keyHash, bool ' +
     'isDevelopmentKey)',
 

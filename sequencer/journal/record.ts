@@ -84,6 +84,10 @@ export type Input =
       readonly shapes: readonly Shape[]
       /** What L1 could pay out of each token that a waiting forced exit asks for, in lots. */
       readonly freeVaults: ReadonlyMap<number, bigint>
+      /** L1 takes no withdrawal before the sweep that is late. */
+      readonly areWithdrawalsHeld?: true
+      /** A batch must come, also one of cover alone, before its absence is a ground to freeze. */
+      readonly isBatchDue?: true
       readonly nonce: bigint
       /** Of the commitment. */
       readonly salt: bigint

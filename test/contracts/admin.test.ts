@@ -32,7 +32,7 @@ test('the constructor refuses aliases and a refund that comes before a page dies
     ['batchDelay', year + 1n], ['tableLife', 0n], ['tableDelay', TERMS.tableLife],
     ['tableDelay', year + 1n], ['forceDelay', 0n], ['fullDelay', 0n], ['fullDelay', year + 1n],
     ['unwindDelay', TERMS.forceDelay - 1n], ['unwindDelay', year + 1n], ['flagDelay', 0n],
-    ['flagDelay', TERMS.sweepEpoch + 1n], ['lateSweepDelay', 2n * TERMS.sweepEpoch - 1n],
+    ['flagDelay', TERMS.sweepEpoch / 2n + 1n], ['lateSweepDelay', 2n * TERMS.sweepEpoch - 1n],
     ['sweepDelay', TERMS.lateSweepDelay], ['sweepDelay', year + 1n], ['callDelay', 0n],
     ['callDelay', year + 1n], ['claimsWindow', 86_399n], ['claimsWindow', year + 1n],
     ['forcePrice', 0n], ['forcePrice', 1n << 64n],
@@ -40,6 +40,8 @@ test('the constructor refuses aliases and a refund that comes before a page dies
   for (const [name, value] of bad) {
     await refuse('TermsMustFit', { terms: { ...TERMS, [name]: value } })
   }
+  // The bound itself is one: half of an epoch for flags, half of it for proofs.
+  await deployCloister(await configuration({ terms: { ...TERMS, flagDelay: TERMS.sweepEpoch / 2n } }))
   await refuse('FeeMustBeInRange', { fee: 1n << 40n })
 })
 

@@ -89,6 +89,11 @@ class MemoryL1 implements HouseL1 {
   }
   /** Lots that the contract says it can pay out of any token. */
   free = 1n << 50n
+  /** What the terms ask of the next batch. */
+  readonly owed = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
+  async duties() {
+    return this.owed
+  }
   /** Before it answers: what else happens on L1 in that moment. */
   onFreeVault: () => Promise<void> = async () => {}
   forceExit(account: number, token: number): void {

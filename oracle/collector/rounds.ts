@@ -3,10 +3,16 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Contract, type AbstractProvider, type Signer as L1Signer } from '../ethers.ts'
 import { HOUSE_ABI } from '../verify/abi.ts'
-import { oracleAt, readHistory, type History } from '../verify/chain.ts'
+import { fundingBaseIn, oracleAt, readHistory, type History } from '../verify/chain.ts'
 import type { Table } from '../../circuits/table.ts'
 import { InputError } from '../signer/canonical.ts'
-import { computeTable, readInstruments, readMarket, readWorlds } from '../signer/engine.ts'
+import {
+  computeTable,
+  readInstruments,
+  readMarket,
+  readWorlds,
+  type InstrumentSpec,
+} from '../signer/engine.ts'
 import {
   encodeMarks,
   stringify,
@@ -84,7 +90,16 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
   const { domain, quorum, next: number, time, history } = await readState(options)
   const { limits } = options
   const peers = await authorised(options)
-  const request = { domain, quorum, number, time, rows: history.listed, ...(limits && { limits }) }
+  const request = {
+    domain,
+    quorum,
+    number,
+    time,
+    rows: history.listed,
+    base: fundingBaseIn(history),
+    instruments: latestInstruments(history),
+    ...(limits && { limits }),
+  }
   const { report, signatures, answers } = await gatherTable(peers, request)
   const table = tableOfReport(history, report)
   if (options.tables !== undefined) writeTable(options.tables, table)
@@ -93,6 +108,11 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
     'latest',
   )()) as unknown as readonly [bigint, bigint, boolean]
   return { report, isConfirmed, gas, answers }
+}
+
+/** Without any published yet there is nothing to be funded either. */
+function latestInstruments({ instruments }: History): readonly InstrumentSpec[] {
+  return instruments === null ? [] : readInstruments(instruments)
 }
 
 /** Computes the table again: what does not follow from its inputs is not worth its gas. */

@@ -1,6 +1,8 @@
 /** What L1 says of an oracle: its events in order, and what they add up to. */
 import { Contract, Interface, type AbstractProvider, type LogDescription } from '../ethers.ts'
+import type { FundingBase } from '../signer/accrual.ts'
 import { InputError } from '../signer/canonical.ts'
+import { readMarket } from '../signer/market-document.ts'
 import type { SettlementReport } from '../signer/report.ts'
 import type { SettledValue } from '../signer/settlement.ts'
 import { ORACLE_ABI } from './abi.ts'
@@ -48,6 +50,8 @@ export type History = {
   readonly underlyings: ReadonlyMap<number, string>
   /** The register in order of posting, as far as this oracle posted it. */
   readonly settled: readonly SettledValue[]
+  /** Bytes of the specifications that count now. */
+  readonly instruments: string | null
   /** Bytes of every document that was published, by hash. */
   readonly documents: ReadonlyMap<string, string>
   /** In the order of their serials. */
@@ -145,7 +149,43 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     }
   }
   const now = ascending(listed)
-  return { events, tables, listed: now, expiries, underlyings, settled, documents, proposals }
+  return {
+    events,
+    tables,
+    listed: now,
+    expiries,
+    underlyings,
+    settled,
+    instruments,
+    documents,
+    proposals,
+  }
+}
+
+/** The last confirmed table: what the funding of the next one goes on from. */
+export function fundingBaseIn({ tables }: Pick<History, 'tables'>): FundingBase | null {
+  const found = tables.findLast(({ isConfirmed }) => isConfirmed)
+  return found === undefined
+    ? null
+    : { number: Number(found.number), market: readMarket(found.market) }
+}
+
+/** The table that was the last confirmed one before the transaction that posted this one. */
+export function fundingBaseOf(
+  { events, tables }: History,
+  posted: PostedTable,
+): FundingBase | null {
+  let last: bigint | null = null
+  for (const { name, args, transaction } of events) {
+    if (transaction === posted.transaction) break
+    const isConfirming =
+      name === 'Confirmed' || (name === 'Reported' && args['isConfirmed'] === true)
+    if (isConfirming) last = args['number'] as bigint
+  }
+  const found = tables.find(({ number }) => number === last)
+  return found === undefined
+    ? null
+    : { number: Number(found.number), market: readMarket(found.market) }
 }
 
 const ascending = (ids: Iterable<number>): readonly number[] => [...ids].sort((a, b) => a - b)

@@ -15,6 +15,7 @@ import {
 } from '../../oracle/signer/report.ts'
 import { settlementReportOf, type SettlementDocument } from '../../oracle/signer/settlement.ts'
 import { now, provider, send } from '../contracts/l1.ts'
+import { parseWorldSet, STANDARD_SET } from '../../oracle/worlds.ts'
 import { startRpc, type RpcNode } from './rpc.ts'
 import {
   BTC, confirmFirst, createOracleWorld, createReport, LISTED, marksOf, post, signSettlement, SPECS,
@@ -139,7 +140,8 @@ describe('from L1 alone', () => {
       .toEqual(['reference price of underlying 1', 'reference price of underlying 2'])
   })
   test('a market that makes no table, or no document, is a fault of the poster: 1', async () => {
-    const bad = { version: 1, time: 5, rate: '0.05', underlyings: [], perpetuals: [] } as const
+    const bad = { version: 2, time: 5, rate: '0.05', underlyings: [], perpetuals: [],
+      halted: [] } as const
     for (const market of ['0x7b7d', '0x00', marketBytes(bad)]) {
       await lie((given) => ({ ...given, market }))
       const { code, json } = await verify()
@@ -149,8 +151,8 @@ describe('from L1 alone', () => {
     }
   })
   test('another world set is computed under its own, not under today\'s', async () => {
-    const [mark, ...others] = STANDARD_WORLDS
-    const turned = worldsBytes([mark!, ...others.reverse()])
+    const { worlds: [mark, up, down, ...others], ...set } = JSON.parse(STANDARD_SET.document)
+    const turned = worldsBytes(parseWorldSet({ ...set, worlds: [mark, down, up, ...others] }))
     await send(world.admin, world.oracle, 'setWorlds', turned)
     expect((await verify()).code).toBe(0)
     const report = await createReport(world)

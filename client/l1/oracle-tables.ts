@@ -4,7 +4,8 @@ import { Interface } from './ethers.ts'
 import { httpTransport, ReadError, type Transport } from './transport.ts'
 
 const ORACLE_EVENTS = new Interface([
-  'event InstrumentsSet(bytes32 indexed instrumentsHash, (uint32 id, uint64 expiry)[] added, ' +
+  'event InstrumentsSet(bytes32 indexed instrumentsHash, ' +
+    '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
     'bytes document)',
   'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
     'uint256 tableRoot, bytes32 worldsHash, bytes32 instrumentsHash, ' +

@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Contract, type AbstractProvider, type Signer as L1Signer } from '../ethers.ts'
 import { HOUSE_ABI } from '../verify/abi.ts'
-import { fundingBaseIn, oracleAt, readHistory, type History } from '../verify/chain.ts'
+import { fundingBaseIn, oracleAt, readHistory, unboundIn, type History } from '../verify/chain.ts'
 import type { Table } from '../../circuits/table.ts'
 import { InputError } from '../signer/canonical.ts'
 import {
@@ -116,7 +116,8 @@ function latestInstruments({ instruments }: History): readonly InstrumentSpec[] 
 }
 
 /** Computes the table again: what does not follow from its inputs is not worth its gas. */
-function tableOfReport({ documents, listed }: History, report: TableReport): Table {
+function tableOfReport(history: History, report: TableReport): Table {
+  const { documents, listed } = history
   const bytesOf = (hash: string): string => {
     const bytes = documents.get(hash)
     if (bytes === undefined) throw new InputError(`L1 must carry the document ${hash}`)
@@ -124,6 +125,9 @@ function tableOfReport({ documents, listed }: History, report: TableReport): Tab
   }
   const rows = new Set(listed)
   const specs = readInstruments(bytesOf(report.instrumentsHash)).filter(({ id }) => rows.has(id))
+  const changed = unboundIn(history, specs)
+  if (changed.length > 0)
+    throw new InputError(`instruments ${changed.join()} must be what they were listed as`)
   const worlds = readWorlds(bytesOf(report.worldsHash))
   const table = computeTable(readMarket(report.market), specs, worlds)
   const isSame =

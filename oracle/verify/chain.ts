@@ -1,5 +1,7 @@
 /** What L1 says of an oracle: its events in order, and what they add up to. */
 import { Contract, Interface, type AbstractProvider, type LogDescription } from '../ethers.ts'
+import { specificationHash } from '../registry.ts'
+import type { InstrumentSpec } from '../instruments.ts'
 import type { FundingBase } from '../signer/accrual.ts'
 import { InputError } from '../signer/canonical.ts'
 import { readMarket } from '../signer/market-document.ts'
@@ -46,6 +48,8 @@ export type History = {
   /** Listed now, in ascending order. */
   readonly listed: readonly number[]
   readonly expiries: ReadonlyMap<number, bigint>
+  /** Hashes of specifications, bound to ids when these were listed. */
+  readonly specifications: ReadonlyMap<number, string>
   /** Names of underlyings by id. */
   readonly underlyings: ReadonlyMap<number, string>
   /** The register in order of posting, as far as this oracle posted it. */
@@ -56,6 +60,20 @@ export type History = {
   readonly documents: ReadonlyMap<string, string>
   /** In the order of their serials. */
   readonly proposals: readonly Proposal[]
+}
+
+type Added = readonly [id: bigint, expiry: bigint, specification: string]
+
+/** Ids whose specification is another than the one that was bound. */
+export function unboundIn(
+  { specifications }: Pick<History, 'specifications'>,
+  specs: readonly InstrumentSpec[],
+): readonly number[] {
+  return specs.flatMap((spec) =>
+    spec.kind === 'cash' || specificationHash(spec) === specifications.get(spec.id)
+      ? []
+      : [spec.id],
+  )
 }
 
 export const oracleInterface = new Interface(ORACLE_ABI)
@@ -105,6 +123,7 @@ export async function readHistory(provider: AbstractProvider, address: string): 
   const documents = new Map<string, string>()
   const listed = new Set<number>()
   const expiries = new Map<number, bigint>()
+  const specifications = new Map<number, string>()
   const underlyings = new Map<number, string>()
   const settled: SettledValue[] = []
   const tables: PostedTable[] = []
@@ -123,9 +142,10 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     if (name === 'InstrumentsSet') {
       instruments = args['document'] as string
       documents.set(args['instrumentsHash'] as string, instruments)
-      for (const [id, expiry] of args['added'] as readonly (readonly [bigint, bigint])[]) {
+      for (const [id, expiry, hash] of args['added'] as readonly Added[]) {
         listed.add(Number(id))
         expiries.set(Number(id), expiry)
+        specifications.set(Number(id), hash)
       }
     }
     if (name === 'SettlementProposed') {
@@ -154,6 +174,7 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     tables,
     listed: now,
     expiries,
+    specifications,
     underlyings,
     settled,
     instruments,

@@ -20,6 +20,7 @@ import {
   fundingBaseOf,
   oracleAt,
   readHistory,
+  unboundIn,
   type History,
   type PostedTable,
 } from './chain.ts'
@@ -94,6 +95,12 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
     const said = posted.references.find((one) => one.underlying === underlying)?.price
     check(checks, `reference price of underlying ${underlying}`, price, said ?? 'none')
   }
+  const listed = new Set(posted.listed)
+  const changed = unboundIn(
+    history,
+    instruments.filter(({ id }) => listed.has(id)),
+  )
+  check(checks, 'specifications changed since their listing', 'none', changed.join() || 'none')
   checkFunding(checks, market, instruments, fundingBaseOf(history, posted))
   check(checks, 'number of reference prices', market.underlyings.length, posted.references.length)
   if (market.time !== Number(posted.time)) {

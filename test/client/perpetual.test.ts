@@ -93,7 +93,8 @@ describe('what L1 says', () => {
   const EVENTS = new Interface([
     'event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)',
     'event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)',
-    'event InstrumentsSet(bytes32 indexed instrumentsHash, (uint32 id, uint64 expiry)[] added, ' +
+    'event InstrumentsSet(bytes32 indexed instrumentsHash, ' +
+    '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
       'bytes document)',
     'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
       'uint256 tableRoot, bytes32 worldsHash, bytes32 instrumentsHash, ' +

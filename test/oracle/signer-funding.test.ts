@@ -67,13 +67,13 @@ async function sit(i: number, isForgetful = false): Promise<Seat> {
 }
 
 /** All sources say this premium from now on, and all signers look. */
-async function look(premium: number, eyes = seats): Promise<void> {
+async function look(premium: number, eyes = seats, btc = 6067.01): Promise<void> {
   clock = Number(await now())
   for (const { folder } of seats) {
-    writePrices(folder, CALM, clock)
+    writePrices(folder, { ...CALM, BTC: `${btc}` }, clock)
     for (const n of [1, 2, 3])
       writeFileSync(join(folder, `PERP-${n}.json`),
-        JSON.stringify({ price: (6067.01 * (1 + premium)).toFixed(6), time: clock }))
+        JSON.stringify({ price: (btc * (1 + premium)).toFixed(6), time: clock }))
   }
   for (const { signer } of eyes) await signer.observe(clock)
 }
@@ -218,6 +218,33 @@ describe('a restart in the middle of an interval', () => {
     const none = join(seats[0]!.folder, 'none.jsonl')
     expect(sampleFile(none, 5).samples).toEqual([])
     expect(existsSync(none)).toBe(true)
+  })
+})
+
+describe('a second look', () => {
+  test('after an interval has ended confirms what was said before it', async () => {
+    await wholeInterval([0.001, 0.001, 0.001, 0.001])
+    await round()
+    const start = await boundary()
+    await setTime(BigInt(start - 30))
+    // A tenth more is beyond the band: indicative until the large quorum has looked again.
+    await look(0.001, seats, 6700)
+    const { report, isConfirmed } = await round()
+    expect(isConfirmed).toBe(false)
+    const before = await base()
+    expect(marketOf(report)).toMatchObject({ accrual: { base: before!.number, premium: null } })
+    await setTime(BigInt(start + 40))
+    await look(0.001, seats, 6700)
+    await confirmTable({ ...options, peers: peers() }, report)
+    expect((await base())!.number).toBe(Number(report.number))
+    // And back, in the same way, for the tests that follow.
+    await setTime((await now()) + 60n)
+    await look(0.001)
+    const { report: back } = await round()
+    await setTime((await now()) + 60n)
+    await look(0.001)
+    await confirmTable({ ...options, peers: peers() }, back)
+    expect(await verify(back.number)).toMatchObject({ holds: true })
   })
 })
 

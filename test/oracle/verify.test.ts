@@ -8,8 +8,9 @@ import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { tableOf, type Row } from '../../circuits/table.ts'
 import { emptyRoot } from '../../circuits/tree.ts'
 import {
-  computeTable, marketBytes, readMarket, STANDARD_WORLDS, worldsBytes,
+  computeTable, instrumentsBytes, marketBytes, readMarket, STANDARD_WORLDS, worldsBytes,
 } from '../../oracle/signer/engine.ts'
+import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import {
   decodeMarks, encodeMarks, stringify, type SettlementReport, type TableReport,
 } from '../../oracle/signer/report.ts'
@@ -149,6 +150,17 @@ describe('from L1 alone', () => {
       expect(failing(json)).toEqual(['inputs on L1 make a table'])
       await wait(1n)
     }
+  })
+  test('a document that says something else of a listed id is named, whoever signs under it', async () => {
+    const changed = LISTED.map((spec) => spec.id === 1031 && 'strike' in spec
+      ? { ...spec, strike: spec.strike * 2n } : spec)
+    const document = instrumentsBytes([INSTRUMENTS[0]!, ...changed])
+    await send(world.admin, world.oracle, 'list', [], document)
+    const report = await createReport(world, { listed: changed })
+    await post(world, report)
+    const { code, json } = await verify()
+    expect([code, failing(json)]).toEqual([1, ['specifications changed since their listing']])
+    expect(json.checks.find(({ holds }) => !holds)).toMatchObject({ posted: '1031' })
   })
   test('another world set is computed under its own, not under today\'s', async () => {
     const { worlds: [mark, up, down, ...others], ...set } = JSON.parse(STANDARD_SET.document)

@@ -5,6 +5,7 @@ import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {FeedLib} from "./FeedLib.sol";
+import {Law} from "./generated/Law.sol";
 import {IAggregatorV3} from "./IAggregatorV3.sol";
 import {ITableOracle} from "./ITableOracle.sol";
 
@@ -54,6 +55,10 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     /// @dev Bit i of word w stands for instrument 256 * w + i.
     mapping(uint256 word => uint256 bits) internal _listed;
     mapping(uint256 id => uint256 expiry) public expiryOf;
+    /// @notice What an id means, for good: documents change, the specification of an id does not.
+    mapping(uint256 id => bytes32 hash) public specificationOf;
+    /// @notice No id below it but those of tokens, which the house numbers, can be listed any more.
+    uint256 public nextInstrument = Law.TOKEN_UPPER_BOUND;
 
     // ------------------------------------------------------------------------------------- setters
 
@@ -132,10 +137,16 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
         for (uint256 i = 0; i < added.length; i++) {
             (uint256 id, uint256 expiry) = (added[i].id, added[i].expiry);
             if (id <= CASH_ID || id >= INSTRUMENT_UPPER_BOUND) revert ListingIdMustBeInRange(id);
-            // What was settled stays out: its expiry is still known.
-            if (isListed(id) || expiryOf[id] != 0) revert ListingMustBeNew(id);
+            // What was settled stays out: its specification is still known.
+            if (specificationOf[id] != 0) revert ListingMustBeNew(id);
+            if (added[i].specification == 0) revert ListingMustHaveSpecification(id);
+            if (id >= Law.TOKEN_UPPER_BOUND) {
+                if (id < nextInstrument) revert ListingIdMustAscend(id, nextInstrument);
+                nextInstrument = id + 1;
+            }
             _listed[id >> 8] |= 1 << (id & 255);
             expiryOf[id] = expiry;
+            specificationOf[id] = added[i].specification;
         }
 
         listedCount += added.length;

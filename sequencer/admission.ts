@@ -91,7 +91,7 @@ function haltOf(
       return { rule: 'SettledBalanceMustBeConverted', detail, account }
     }
     if (status === 'expired') {
-      const detail = `instrument ${instrument} has expired: it waits for its settlement`
+      const detail = `instrument ${instrument} is not traded: it has expired, or is halted`
       return { rule: 'InstrumentMustBeListed', detail, account }
     }
   }

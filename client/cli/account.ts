@@ -125,7 +125,7 @@ export async function accountShow(name: string, options: Common): Promise<Result
       ...(typeof worth === 'string'
         ? [`  Worth not computed: ${worth}`]
         : [
-            `Worth per world of table ${rebuilt.tables.length} (the house's rows, L1's root):`,
+            `Worth per world of table ${typeof served === 'string' ? '' : served.view.number} (the house's rows, L1's root):`,
             ...worth.map((w, i) => `  ${(worlds[i] ?? `world ${i}`).padEnd(26)} ${dollars(w)}`),
           ]),
     ].join('\n'),

@@ -27,7 +27,9 @@ export async function main(argv: readonly string[], output: Output = CONSOLE): P
   let code: ExitCode = 0
   const run = async (work: Promise<Result>): Promise<void> => {
     const { text, json, code: given = 0, isJsonText = false } = await work
-    output.out(isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
+    output.out(
+      isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`,
+    )
     code = given
   }
   const fail = (failed: ExitCode, rule: string | null, text: string): ExitCode => {
@@ -216,9 +218,11 @@ function addTrade(program: Command, commonOf: CommonOf, run: Run): void {
   trade
     .command('affirm <name> <id>')
     .description('agree to a proposal as trade list shows it; then sign')
+    .option('--document <file>', 'the trade document, where another program proposed the trade')
     .option(...NO_WAIT)
-    .action((name: string, id: string, { wait }: Wait, command: Command) =>
-      run(trades().then(({ affirm }) => affirm(name, id, { ...commonOf(command), wait }))),
+    .addHelpText('after', help.TRADE_AFFIRM)
+    .action((name: string, id: string, options: Wait & { document?: string }, command: Command) =>
+      run(trades().then(({ affirm }) => affirm(name, id, { ...commonOf(command), ...options }))),
     )
   trade
     .command('reject <name> <id>')

@@ -51,7 +51,8 @@ describe('help', () => {
     ['deposit', ['cloister deposit ANN 5000']],
     ['withdraw', ['--to', 'cloister claim']],
     ['trade', ['INSTRUMENT:QUANTITY@PRICE', 'affirm', 'sign', 'reject']],
-    ['trade propose', ['--client-id', 'two minutes']],
+    ['trade propose', ['--client-id', 'two minutes', 'BTC-PERP:3@76.71', 'cumulative\nfunding']],
+    ['trade affirm', ['--document', 'micro-dollars a lot']],
     ['status', ['cloister status --json']],
     ['audit', ['--contract', '--no-build', '1 something does not hold']],
   ])('of %s names its options and shows how', async (command, words) => {

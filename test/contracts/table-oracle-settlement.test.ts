@@ -1,4 +1,5 @@
 /** Settlement values: proposed by the quorum, open to a veto for a delay, then final for ever. */
+import { ethers } from 'ethers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { emptyRoot } from '../../circuits/tree.ts'
 import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
@@ -146,7 +147,8 @@ describe('once due', () => {
     await refuse('SettlementMustBePending', 'finaliseSettlement', report)
     const again = { ...other, previousRoot: report.newRoot }
     await refuse('SettlementMustBeListed', 'settle', again, signSettlement(world, again))
-    await mustRefuse('ListingMustBeNew', admin, oracle, 'list', [{ id: 1024n, expiry: 9n }], '0x7b7d')
+    await mustRefuse('ListingMustBeNew', admin, oracle, 'list',
+      [{ id: 1024n, expiry: 9n, specification: ethers.id('another') }], '0x7b7d')
   })
 })
 

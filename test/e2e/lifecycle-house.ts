@@ -52,6 +52,7 @@ export type LifecycleHouse = {
   readonly oracle: DayOracle
   readonly members: readonly (Member & { readonly door: MemberL1 })[]
   readonly rpcUrl: string
+  readonly url: string
   readonly contract: string
   readonly oracleContract: string
   readonly notes: readonly string[]
@@ -106,7 +107,7 @@ export async function openHouse(memberCount: number): Promise<LifecycleHouse> {
   }
   let count = 0
   return {
-    house, oracle, members, rpcUrl: rpc.url, contract, oracleContract, notes,
+    house, oracle, members, rpcUrl: rpc.url, url: app.listeningOrigin, contract, oracleContract, notes,
     trade: async (buyer, seller, instrument, quantity, price) => {
       const text = `trade ${++count}`
       const made = await buyer.propose(text, seller.account, [{ instrument, quantity, price }], text)

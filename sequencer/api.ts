@@ -55,6 +55,13 @@ export async function apiOf(
       connectionsCheckingInterval: SOCKET_CHECK_MILLISECONDS,
     },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    // Addresses that no router understands.
+    frameworkErrors: (_error, _request, reply) => {
+      const [status, detail] = API_ERRORS.RequestMustBeWellFormed
+      const { raw } = reply
+      raw.writeHead(status, { 'content-type': 'application/json' })
+      raw.end(JSON.stringify(errorBody('RequestMustBeWellFormed', detail)))
+    },
     clientErrorHandler: (error, socket) => {
       if (socket.writable) socket.end(malformed((error as { code?: string }).code))
       else socket.destroy()

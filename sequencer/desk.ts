@@ -247,7 +247,7 @@ export class Desk {
     const form = checkPage(signed.page, this.conditions().time, this.conditions().fee)
     if (this.resigning.isBehind(account)) {
       // The trade is as good as it was: its side comes again, on the new head.
-      const detail = 'the journal was cut: GET /account names its head and what to sign anew'
+      const detail = 'the journal was cut: GET /v1/account names its head and what to sign anew'
       return tell({ rule: 'JournalMustContinue', detail }, account)
     }
     const mismatch =

@@ -1,6 +1,7 @@
 /** The `cloister` command: reads the command line, runs one command, answers with its exit code. */
 import { Command, CommanderError, Option } from 'commander'
 import type { Common, Result } from './day.ts'
+import { addCall } from './call.ts'
 import { addCeremony } from './ceremony.ts'
 import { addCircuits } from './circuits.ts'
 import { addExit } from './exit-commands.ts'
@@ -94,6 +95,7 @@ function programOf(
   addCircuits(program, commonOf, run)
   journalCommand(program, commonOf, run)
   receiptCommand(program, commonOf, run)
+  addCall(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')

@@ -9,9 +9,10 @@ import {
   type Conditions,
   type SignedPage,
 } from './admission.ts'
-import { Asked, printOf, singleName, type AskedPage } from './asked.ts'
+import { Asked, printOf, Recent, singleName, type AskedPage } from './asked.ts'
 import type { Ledger } from './ledger.ts'
 import { pageId, Resigning } from './resign.ts'
+import { TicketBook } from './ticket-book.ts'
 import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
 
 export type Proposal = {
@@ -26,19 +27,22 @@ const bodyPrint = ({ counterparty, entries, payload }: Omit<Proposal, 'clientId'
 const WITHDRAWN: Rejection = { rule: 'TradeMustMatch', detail: 'a side withdrew the proposal' }
 
 export class Desk {
-  readonly tickets = new Map<string, Ticket>()
   readonly asked = new Asked()
   readonly resigning: Resigning
   refusedCount = 0
-  private readonly byAccount = new Map<number, Ticket[]>()
-  /** Seconds of the admission of each head, by account and head: what a receipt says. */
-  private readonly admissions = new Map<string, bigint>()
+  private readonly book = new TicketBook()
+  /** Seconds of the admission of each head: what a receipt says. */
+  private readonly admissions = new Recent<bigint, bigint>()
   /** Since somebody looked last: for whoever tells the parties. */
   private readonly changed = new Set<Ticket | AskedPage>()
   private readonly ledger: Ledger
   private readonly conditions: () => Conditions
   private lastStamp = 0n
   private counter = 0
+
+  get tickets(): ReadonlyMap<string, Ticket> {
+    return this.book.all
+  }
 
   constructor(ledger: Ledger, conditions: () => Conditions) {
     this.ledger = ledger
@@ -69,6 +73,7 @@ export class Desk {
     ticket.state = 'refused'
     ticket.refusal = rejection
     this.changed.add(ticket)
+    this.book.finish(ticket)
   }
 
   /** What has changed since the last call. */
@@ -80,12 +85,12 @@ export class Desk {
 
   /** Seconds at which a head was admitted; undefined for a head that never was. */
   admittedAt(account: number, head: bigint): bigint | undefined {
-    return this.admissions.get(`${account} ${head}`)
+    return this.admissions.get(account, head)
   }
   /** The first admission of a head counts: asked again, the receipt is the same. */
   keepAdmission(account: number, head: bigint, time: bigint): bigint {
     const known = this.admittedAt(account, head)
-    if (known === undefined) this.admissions.set(`${account} ${head}`, time)
+    if (known === undefined) this.admissions.set(account, head, time)
     return known ?? time
   }
 
@@ -144,9 +149,7 @@ export class Desk {
       admittedAt: 0n,
       batch: null,
     }
-    this.tickets.set(ticket.id, ticket)
-    for (const side of [proposer, counterparty])
-      this.byAccount.set(side, [...(this.byAccount.get(side) ?? []), ticket])
+    this.book.add(ticket)
     this.changed.add(ticket)
     return ticket
   }
@@ -357,7 +360,7 @@ export class Desk {
   }
 
   ticketsOf(account: number): readonly Ticket[] {
-    return this.byAccount.get(account) ?? []
+    return this.book.of(account)
   }
 
   private advanceSingle(name: string, state: TradeState, batch: bigint | null): void {
@@ -373,6 +376,7 @@ export class Desk {
       ticket.state = state
       ticket.batch = batch
       this.changed.add(ticket)
+      if (state === 'final') this.book.finish(ticket)
     }
   }
 
@@ -393,7 +397,7 @@ export class Desk {
       lastStamp: this.lastStamp,
       counter: this.counter,
       refusedCount: this.refusedCount,
-      admissions: this.admissions,
+      admissions: this.admissions.all,
       ...this.asked.state,
       ...this.resigning.state,
     }

@@ -10,6 +10,9 @@ import { HouseApi, type TicketView } from '../../client/api.ts'
 import { isRefused, type Member } from '../../client/member.ts'
 import { verifyReceipt } from '../../client/receipt.ts'
 import { openApiText, serve } from '../../sequencer/api.ts'
+import { API_ERRORS } from '../../sequencer/api/errors.ts'
+import { NAMES_KEPT, Recent } from '../../sequencer/asked.ts'
+import { DONE_KEPT } from '../../sequencer/ticket-book.ts'
 import { EVENTS_KEPT } from '../../sequencer/feed.ts'
 import { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { ask, Caller } from './caller.ts'
@@ -53,6 +56,24 @@ it('docs/openapi.json is what the routes are', async () => {
   const file = join(import.meta.dirname, '..', '..', 'docs', 'openapi.json')
   // npm run generate writes it.
   expect(readFileSync(file, 'utf8')).toBe(await openApiText())
+})
+
+it('docs/api.md names every code with its status, and every route', async () => {
+  const docs = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'api.md'), 'utf8')
+  const codes = docs.slice(docs.indexOf('## Codes'))
+  const sections = new Map(
+    [...codes.matchAll(/(\d{3}): ([^.]+)\./g)].map(([, status, names = '']) => [
+      Number(status),
+      names.split(/,\s+|\s+/).filter((name) => name !== ''),
+    ]),
+  )
+  for (const [code, [status]] of Object.entries(API_ERRORS))
+    if (status !== 422) expect(sections.get(status), code).toContain(code)
+  const { paths } = JSON.parse(await openApiText()) as { paths: Record<string, unknown> }
+  for (const path of Object.keys(paths)) {
+    const last = path.replace('/v1/', '').split('/{')[0] as string
+    expect(docs, path).toContain(last)
+  }
 })
 
 describe('a client id', () => {
@@ -349,5 +370,42 @@ describe('events', () => {
     const { events } = await a.api.account()
     expect((await a.api.events(events - EVENTS_KEPT + 1)).events.length).toBeGreaterThan(0)
     expect((await ask(floor.url, 'GET', '/v1/public-events')).status).toBe(200)
+  })
+})
+
+describe('what is remembered', () => {
+  it('of an account are so many ended trades, those of others untouched', async () => {
+    const { desk } = floor.house
+    const ended: string[] = []
+    const propose = (i: number, from: Member, to: Member): string => {
+      const proposal = { clientId: `m${i}`, counterparty: to.account, entries: [], payload: 1n }
+      const made = desk.propose(from.account, proposal, BigInt(i))
+      if ('refused' in made) throw new Error(made.refused)
+      return made.id
+    }
+    const open = propose(-1, a, b)
+    const alone = propose(0, b, c)
+    desk.reject(c.account, alone)
+    for (let i = 1; i <= DONE_KEPT + 1; i++) {
+      ended.push(propose(i, a, b))
+      desk.reject(b.account, ended.at(-1) as string)
+    }
+    const ids = desk.ticketsOf(a.account).map(({ id }) => id)
+    // What is open stays, however old.
+    expect(ids).toEqual([open, ...ended.slice(1)])
+    expect(desk.tickets.has(ended[0] as string)).toBe(false)
+    // One side has forgotten it, the other has not.
+    expect(desk.ticketsOf(b.account).map(({ id }) => id)).not.toContain(alone)
+    expect(desk.ticketsOf(c.account).map(({ id }) => id)).toEqual([alone])
+    expect(desk.tickets.has(alone)).toBe(true)
+  })
+
+  it('by name are the latest of each account', () => {
+    const recent = new Recent<string, number>()
+    recent.set(1, 'other', 1)
+    for (let i = 0; i <= NAMES_KEPT; i++) recent.set(2, `${i}`, i)
+    expect(recent.get(2, '0')).toBeUndefined()
+    expect(recent.get(2, '1')).toBe(1)
+    expect(recent.get(1, 'other')).toBe(1)
   })
 })

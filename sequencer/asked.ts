@@ -118,7 +118,16 @@ export class Asked {
   }
 
   get state() {
-    return { asked: this.trades.all, pages: this.pages.all }
+    const asked = [...this.trades.all].map(([account, names]) => [
+      account,
+      // Tickets are compared where they are kept.
+      [...names].map(([name, { print, answer }]) => [
+        name,
+        print,
+        'refused' in answer ? answer : answer.id,
+      ]),
+    ])
+    return { asked, pages: this.pages.all }
   }
 }
 

@@ -127,7 +127,7 @@ const header = (name: string, description: string) => ({
   description,
 })
 const DOCUMENT = {
-  openapi: '3.0.3',
+  openapi: '3.1.0',
   info: {
     title: 'Cloister sequencer',
     version: '1',

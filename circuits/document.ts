@@ -14,24 +14,56 @@ export function documentHash(document: string | Uint8Array): bigint {
   return hash('DOCUMENT', halves(sha256(bytes)))
 }
 
-/** What a member signs to speak to the sequencer: it can never be a journal head (another tag). */
-export function requestMessage(
+/** How far the clocks of a member and the sequencer may be apart, and how long a session lasts. */
+export const CLOCK_SECONDS = 30
+export const SESSION_SECONDS = 3_600
+
+/**
+ * What an owner key signs to let an Ed25519 key speak for its account: it can never be a journal
+ * head (another tag). `instance` is drawn by the sequencer at its start.
+ */
+export function openingMessage(
   domain: bigint,
-  account: number,
-  time: number,
-  method: string,
-  path: string,
-  body: string,
+  {
+    account,
+    publicKey,
+    time,
+    instance,
+  }: {
+    readonly account: number
+    /** 32 bytes in hex. */
+    readonly publicKey: string
+    readonly time: number
+    readonly instance: string
+  },
 ): bigint {
-  return documentHash(
-    `cloister request\n${domain}\n${account}\n${time}\n${method} ${path}\n${body}`,
-  )
+  return documentHash(`cloister session\n${domain}\n${account}\n${publicKey}\n${time}\n${instance}`)
+}
+
+/** What the key of a session signs with each request; `path` with its query, the hash in hex. */
+export function requestText(
+  domain: bigint,
+  request: {
+    readonly session: string
+    readonly time: string
+    readonly nonce: string
+    readonly method: string
+    readonly path: string
+    readonly bodyHash: string
+  },
+): string {
+  const { session, time, nonce, method, path, bodyHash } = request
+  return `cloister request\n${domain}\n${session}\n${time}\n${nonce}\n${method} ${path}\n${bodyHash}`
 }
 
 /** What the operator signs on L1's curve when it has admitted a journal: evidence against it. */
 export function receiptText(
   domain: bigint,
-  { account, head, time }: { readonly account: number; readonly head: bigint; readonly time: bigint },
+  {
+    account,
+    head,
+    time,
+  }: { readonly account: number; readonly head: bigint; readonly time: bigint },
 ): string {
   return `cloister receipt ${domain} ${account} ${head} ${time}`
 }

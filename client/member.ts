@@ -16,11 +16,11 @@ import {
   HouseError,
   type HouseStatus,
   type PageAnswer,
-  type ReceiptView,
   type Refused,
   type RotationKeys,
   type TicketView,
 } from './api.ts'
+import type { HouseWord, ReceiptView } from './house-views.ts'
 import { Journal, type SignedPage } from './journal.ts'
 import type { MemberKeys } from './keys.ts'
 import type { MemberL1 } from './l1/member-l1.ts'
@@ -31,11 +31,12 @@ import { checkFunding, checkHalts, type FundingRefusal, type FundingRule } from 
 
 /** What a member must not forget between runs, besides its journal. The seed finds the rest. */
 export type MemberRecord = { account: number | null; deposits: number }
+export type Rule = RuleName | HouseWord | FundingRule
 export type Outcome = {
   readonly trade: string
   readonly state: 'accepted' | 'refused'
   /** Of the law, or of this client where it would not sign. */
-  readonly rule: RuleName | FundingRule | null
+  readonly rule: Rule | null
 }
 export type MemberOptions = {
   readonly api: HouseApi
@@ -167,7 +168,7 @@ export class Member {
    * @param document What the payload is the hash of; without it no perpetual is signed.
    */
   async settleTicket(ticket: TicketView, document: string | null = null): Promise<Outcome> {
-    const outcome = (rule: RuleName | FundingRule | null): Outcome => ({
+    const outcome = (rule: Rule | null): Outcome => ({
       trade: ticket.clientId,
       state: rule === null ? 'accepted' : 'refused',
       rule,
@@ -181,9 +182,7 @@ export class Member {
         if (refused !== null) return outcome(refused)
         isSent = true
       }
-      const now = (await this.api.tickets()).find((t) => t.id === ticket.id)
-      if (now === undefined)
-        throw new HouseError(`the house does not know trade ${ticket.id} any more`)
+      const now = await this.api.trade(ticket.id)
       if (now.state === 'refused') {
         this.leaveOut(ticket.id)
         return outcome(now.refused)
@@ -203,7 +202,7 @@ export class Member {
     page: Page,
     clientId: string,
     extra: { ticket?: string; rotation?: RotationKeys },
-  ): Promise<RuleName | null> {
+  ): Promise<Rule | null> {
     for (let attempt = 1; ; attempt++) {
       const signed = this.journal.signPage(page, {
         key: this.keys.signing,

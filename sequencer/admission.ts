@@ -61,11 +61,8 @@ export function checkEffect(
   }
   for (const { instrument } of entriesOf(page)) {
     if (instrument > 1 && rowOf(instrument) === undefined) {
-      return {
-        rule: 'InstrumentMustBeListed',
-        detail: `instrument ${instrument} has no value`,
-        account: index,
-      }
+      // Of no account: what the table lists is known to everybody.
+      return { rule: 'InstrumentMustBeListed', detail: `instrument ${instrument} has no value` }
     }
   }
   if (page.kind === 'trade') {
@@ -88,11 +85,11 @@ function haltOf(
     const status = quantity === 0n ? undefined : rowOf(instrument)?.status
     if (status === 'settled') {
       const detail = `instrument ${instrument} has settled`
-      return { rule: 'SettledBalanceMustBeConverted', detail, account }
+      return { rule: 'SettledBalanceMustBeConverted', detail }
     }
     if (status === 'expired') {
       const detail = `instrument ${instrument} is not traded: it has expired, or is halted`
-      return { rule: 'InstrumentMustBeListed', detail, account }
+      return { rule: 'InstrumentMustBeListed', detail }
     }
   }
   const isActive = statusOf(before.meta) === STATUS.active

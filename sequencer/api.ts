@@ -1,213 +1,145 @@
-/** The HTTP face of the house. A member authenticates every call by signature; nobody reads another's tickets. */
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import { receiptText, requestMessage } from '../circuits/document.ts'
-import { verify } from '../circuits/eddsa.ts'
-import { NotReady } from './core.ts'
+/**
+ * The HTTP face of the house, put together: REST and WebSocket on fastify, described as OpenAPI. A
+ * member signs every request that concerns it; nobody reads another's.
+ */
+import swagger from '@fastify/swagger'
+import websocket from '@fastify/websocket'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { Door, prepare } from './api/door.ts'
+import { API_ERRORS, errorBody, type ApiErrorCode } from './api/errors.ts'
+import { eventRoutes } from './api/event-routes.ts'
+import { Feeds } from './api/events.ts'
+import { LIMITS, type Limits } from './api/limits.ts'
+import { memberRoutes } from './api/member-routes.ts'
+import { publicRoutes } from './api/public-routes.ts'
+import type { Desk } from './api/routes.ts'
+import { ERROR } from './api/schemas.ts'
 import type { House } from './house.ts'
-import { JournalError } from './journal/journal.ts'
-import { entriesFor, type Admitted, type Receipt, type Refusal, type Ticket } from './ticket.ts'
-import {
-  BadRequest,
-  entries,
-  index,
-  object,
-  pages,
-  point,
-  signature,
-  signedPage,
-  stringify,
-  text,
-  word,
-} from './wire.ts'
+import { stringify } from './wire.ts'
 
 const BODY_LIMIT = 16 * 1024
-/** A page is about 700 bytes of JSON. */
-const RESIGN_LIMIT = 512 * 1024
-const CLOCK_SECONDS = 300
-class Unauthorized extends Error {}
+const HEADER_LIMIT = 8 * 1024
+/** A signed head is the longest parameter. */
+const PARAM_LIMIT = 128
+const SOCKET_CHECK_MILLISECONDS = 1_000
+const STREAM_MESSAGE_LIMIT = 1_024
 
-export async function serve(house: House, port: number): Promise<FastifyInstance> {
+export type ApiOptions = {
+  /** 127.0.0.1 if left out: TLS and the outside world are a proxy's business. */
+  readonly host?: string
+  readonly limits?: Partial<Limits>
+  /** Whether the address of a caller is what the proxy in front says. */
+  readonly trustProxy?: boolean
+  /** Milliseconds; for tests. */
+  readonly now?: () => number
+}
+
+/** All routes on a server that does not listen yet. */
+export async function apiOf(
+  house: () => House,
+  options: ApiOptions = {},
+): Promise<FastifyInstance> {
+  const limits = { ...LIMITS, ...options.limits }
+  const log = (line: string): void => house().options.log(line)
   // No logger: a body must never reach a log.
-  const app = Fastify({ bodyLimit: BODY_LIMIT, logger: false })
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
-    done(null, body),
-  )
-  app.setErrorHandler((error, _request, reply) => {
-    const message = error instanceof Error ? error.message : 'bad request'
-    if (error instanceof BadRequest || error instanceof SyntaxError)
-      return reply.code(400).send({ error: message })
-    if (error instanceof Unauthorized) return reply.code(401).send({ error: message })
-    if (error instanceof NotReady) return reply.code(503).send({ error: message })
-    if (error instanceof JournalError) {
-      // The text may name files: it is for the operator.
-      house.options.log(message)
-      return reply.code(503).send({ error: 'the house cannot record anything now: try again' })
-    }
-    const status = (error as { statusCode?: number }).statusCode
-    if (status !== undefined && status < 500) return reply.code(status).send({ error: message })
-    house.options.log(`request failed: ${error instanceof Error ? error.name : 'unknown error'}`)
-    return reply.code(500).send({ error: 'the house could not answer: try again' })
+  const app = Fastify({
+    bodyLimit: BODY_LIMIT,
+    logger: false,
+    trustProxy: options.trustProxy ?? false,
+    routerOptions: { maxParamLength: PARAM_LIMIT },
+    requestTimeout: limits.requestTimeout,
+    forceCloseConnections: true,
+    http: {
+      headersTimeout: limits.headersTimeout,
+      maxHeaderSize: HEADER_LIMIT,
+      connectionsCheckingInterval: SOCKET_CHECK_MILLISECONDS,
+    },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    // Addresses that no router understands.
+    frameworkErrors: (_error, _request, reply) => {
+      const [status, detail] = API_ERRORS.RequestMustBeWellFormed
+      const { raw } = reply
+      raw.writeHead(status, { 'content-type': 'application/json' })
+      raw.end(JSON.stringify(errorBody('RequestMustBeWellFormed', detail)))
+    },
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable) socket.end(malformed((error as { code?: string }).code))
+      else socket.destroy()
+    },
   })
-
-  /** The calling account, proven by its owner key over method, path, time and body. */
-  const caller = (request: FastifyRequest): number => {
-    const header = (name: string): string => {
-      const value = request.headers[`x-cloister-${name}`]
-      if (typeof value !== 'string') throw new Unauthorized(`header x-cloister-${name} is missing`)
-      return value
-    }
-    const account = Number(header('account'))
-    const time = Number(header('time'))
-    if (!Number.isInteger(time) || Math.abs(time - Date.now() / 1000) > CLOCK_SECONDS)
-      throw new Unauthorized('the time is off: check your clock')
-    const key = house.ledger.ownerKeys.get(account)
-    if (key === undefined) throw new Unauthorized('unknown account')
-    const parts = header('signature').split('.')
-    const given = signature({ r: { x: parts[0], y: parts[1] }, s: parts[2] }, 'signature')
-    const body = typeof request.body === 'string' ? request.body : ''
-    if (
-      !verify(
-        key,
-        requestMessage(house.domain, account, time, request.method, request.url, body),
-        given,
-      )
-    )
-      throw new Unauthorized('the signature does not match')
-    return account
-  }
-  const bodyOf = (request: FastifyRequest): Record<string, unknown> =>
-    object(JSON.parse(typeof request.body === 'string' ? request.body : '{}'), 'body')
-  const view = (ticket: Ticket, account: number) => ({
-    id: ticket.id,
-    clientId: ticket.clientId,
-    state: ticket.state,
-    stamp: ticket.stamp,
-    payload: ticket.payload,
-    batch: ticket.batch,
-    role: ticket.proposer === account ? 'proposer' : 'counterparty',
-    counterparty: ticket.proposer === account ? ticket.counterparty : ticket.proposer,
-    entries: entriesFor(ticket, account),
-    isSigned: ticket.sides.has(account),
-    receipt: ticket.receipts.get(account) ?? null,
-    refused: ticket.refusal?.rule ?? null,
-  })
-  const receiptOf = async (account: number, head: bigint, time: bigint): Promise<Receipt> => {
-    const text = receiptText(house.domain, { account, head, time })
-    return { head, time: Number(time), signature: await house.l1.signReceipt(text) }
-  }
-  /** The side's receipt of an admitted trade; made again after a restart, the same as before. */
-  const keepReceipt = async (ticket: Ticket, side: number): Promise<void> => {
-    const head = ticket.heads.get(side)
-    if (head === undefined || ticket.receipts.has(side)) return
-    ticket.receipts.set(side, await receiptOf(side, head, ticket.admittedAt))
-  }
-  /** A receipt is for an admitted page: the first side of a trade gets its with the second. */
-  const answer = async (result: Admitted | Refusal, account: number, ticket?: Ticket) => {
-    if ('refused' in result) return result
-    if (!result.complete) return { head: result.head, complete: false, receipt: null }
-    if (ticket !== undefined) await keepReceipt(ticket, account)
-    const { head, time } = result
-    const receipt = ticket?.receipts.get(account) ?? (await receiptOf(account, head, time))
-    return { head, complete: true, receipt }
-  }
-
+  app.server.maxConnections = limits.sockets
+  prepare(app, log)
+  app.setSerializerCompiler(() => stringify)
   app.setReplySerializer(stringify)
-  app.get('/status', async () => ({
-    contract: house.options.deployment.contract,
-    token: house.options.deployment.token,
-    chainId: house.options.deployment.chainId,
-    domain: house.domain,
-    operator: house.l1.operator,
-    fee: house.options.fee,
-    batchNumber: house.batchNumber,
-    tableNumber: house.tableNumber,
-    mode: house.mode,
-    rpcUrl: house.options.rpcUrl,
-    shapes: house.options.keys.map((k) => k.shape.name),
-    developmentKeys: true,
-    trades: house.core.batches.reduce((n, r) => n + r.trades, 0),
-  }))
-  app.get('/table', async () => ({
-    number: house.tableNumber,
-    root: house.table?.root ?? 0n,
-    rows: house.table?.rows ?? [],
-  }))
-  app.post('/countersign', async (request) => {
-    const body = bodyOf(request)
-    const owner = text(body['l1Owner'], 'l1Owner')
-    if (!/^0x[0-9a-fA-F]{40}$/.test(owner)) throw new BadRequest('l1Owner must be an address')
-    return {
-      signature: await house.countersign(
-        owner,
-        point(body['key'], 'key'),
-        word(body['viewKey'], 'viewKey'),
-      ),
-    }
-  })
-  app.post('/deposits', async (request) => {
-    const body = bodyOf(request)
-    // Knowing the secret is the authority: it only ever credits the account inside the commitment.
-    await house.showDeposit(index(body['account'], 'account'), word(body['secret'], 'secret'))
-    return { shown: true }
-  })
-  app.get('/account', async (request) => {
-    const account = caller(request)
-    await house.watch()
-    if (house.desk.resigning.isUnaware(account)) await house.submit({ kind: 'told', account })
-    return {
-      account,
-      resign: house.desk.resigning.wanted(account),
-      settledHead: house.ledger.accounts.get(account)?.head ?? null,
-      head: house.ledger.headOf(account) ?? null,
-      pending: house.ledger.pendingOf(account).length,
-    }
-  })
-  app.get('/tickets', async (request) => {
-    const account = caller(request)
-    const tickets = house.desk.ticketsOf(account)
-    for (const ticket of tickets) await keepReceipt(ticket, account)
-    return tickets.map((t) => view(t, account))
-  })
-  app.post('/proposals', async (request) => {
-    const account = caller(request)
-    const body = bodyOf(request)
-    const made = await house.propose(account, {
-      clientId: text(body['clientId'], 'clientId'),
-      counterparty: index(body['counterparty'], 'counterparty'),
-      entries: entries(body['entries'], 'entries'),
-      payload: word(body['payload'], 'payload'),
-    })
-    return 'refused' in made ? made : view(made, account)
-  })
-  app.post('/affirm', async (request) => {
-    const account = caller(request)
-    const made = await house.affirm(account, text(bodyOf(request)['id'], 'id'))
-    return 'refused' in made ? made : view(made, account)
-  })
-  app.post('/reject', async (request) => {
-    const account = caller(request)
-    const ticket = text(bodyOf(request)['id'], 'id')
-    const made = await house.submit({ kind: 'rejection', account, ticket })
-    return 'refused' in made ? made : view(made, account)
-  })
-  app.post('/pages', async (request) => {
-    const account = caller(request)
-    const body = bodyOf(request)
-    const signed = signedPage(body, account)
-    const ticket = body['ticket'] === undefined ? null : text(body['ticket'], 'ticket')
-    const result = await house.ask({ kind: 'page', ticket, signed })
-    const known = ticket === null ? undefined : house.desk.tickets.get(ticket)
-    return answer(result, account, known)
-  })
-  app.post('/resign', { bodyLimit: RESIGN_LIMIT }, async (request) => {
-    const account = caller(request)
-    const given = pages(bodyOf(request)['pages'], account)
-    const accepted = await house.submit({ kind: 'resigned', account, pages: given })
-    return 'rule' in accepted
-      ? { refused: accepted.rule, detail: accepted.detail }
-      : answer({ ...accepted, complete: true }, account)
-  })
-  await app.listen({ port, host: '127.0.0.1' })
+  app.addSchema(ERROR)
+  const refResolver = { buildLocalReference: (schema: { $id?: unknown }) => String(schema.$id) }
+  await app.register(swagger, { openapi: DOCUMENT, refResolver })
+  await app.register(websocket, { options: { maxPayload: STREAM_MESSAGE_LIMIT } })
+  const door = new Door(house, limits, options.now ?? Date.now)
+  const desk: Desk = { app, house, door, feeds: new Feeds(limits) }
+  publicRoutes(desk)
+  memberRoutes(desk)
+  eventRoutes(desk)
+  app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   return app
+}
+
+export async function serve(
+  house: House,
+  port: number,
+  options: ApiOptions = {},
+): Promise<FastifyInstance> {
+  const app = await apiOf(() => house, options)
+  await app.listen({ port, host: options.host ?? '127.0.0.1' })
+  return app
+}
+
+/** The text of docs/openapi.json. */
+export async function openApiText(): Promise<string> {
+  const app = await apiOf(() => {
+    throw new Error('there is no house here')
+  })
+  await app.ready()
+  const text = `${JSON.stringify(app.swagger(), null, 1)}\n`
+  await app.close()
+  return text
+}
+
+/** An answer to what is no HTTP request; nothing else has seen it. */
+function malformed(cause: string | undefined): string {
+  const codes: Readonly<Record<string, ApiErrorCode>> = {
+    HPE_HEADER_OVERFLOW: 'HeadersMustBeSmall',
+    ERR_HTTP_REQUEST_TIMEOUT: 'RequestMustArriveInTime',
+  }
+  const code = codes[cause ?? ''] ?? 'RequestMustBeWellFormed'
+  const [status, detail] = API_ERRORS[code]
+  const body = JSON.stringify(errorBody(code, detail))
+  return (
+    `HTTP/1.1 ${status} ${code}\r\ncontent-type: application/json\r\n` +
+    `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
+  )
+}
+
+const header = (name: string, description: string) => ({
+  type: 'apiKey' as const,
+  in: 'header' as const,
+  name: `x-cloister-${name}`,
+  description,
+})
+const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Cloister sequencer',
+    version: '1',
+    description:
+      'Proposals, pages, accounts, batches and events of a clearing house. docs/api.md says how a request is signed. Numbers beyond ten digits are decimal strings.',
+  },
+  components: {
+    securitySchemes: {
+      session: header('session', 'what POST /v1/sessions answered'),
+      time: header('time', 'seconds since 1970, within 30 seconds'),
+      nonce: header('nonce', 'a whole number, once in its session'),
+      signature: header('signature', 'Ed25519 by the session key, 64 bytes in hex'),
+    },
+  },
 }

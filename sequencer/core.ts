@@ -19,6 +19,7 @@ import type { Answer, Chosen, OpenBatch, SettledBatch } from './answers.ts'
 import { chooseShape, servable } from './choose.ts'
 import { Desk } from './desk.ts'
 import { drawsFrom } from './draws.ts'
+import { Feed } from './feed.ts'
 import type { Genesis, InputOf, JournalRecord, L1Seen } from './journal/record.ts'
 import type { L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
@@ -35,6 +36,10 @@ export class Core {
   readonly ledger: Ledger
   readonly desk: Desk
   readonly batches: SettledBatch[] = []
+  /** What the parties are told of what happens here. */
+  readonly feed = new Feed()
+  /** Accounts whose leaves the last batch has changed. */
+  touched: readonly number[] = []
   batchNumber = 0n
   /** The first block of L1 that was not looked at. */
   nextBlock = 0
@@ -96,27 +101,34 @@ export class Core {
    * The only way in which anything changes. An error other than Diverged is the answer to this record
    * alone: the same record gives it again in every replay.
    */
-  apply({ at, input }: JournalRecord): Answer {
+  apply(record: JournalRecord): Answer {
+    try {
+      return this.applyInput(record)
+    } finally {
+      this.feed.take(this, record)
+    }
+  }
+
+  private applyInput({ at, input }: JournalRecord): Answer {
     this.now = BigInt(Math.floor(at / 1000))
     const { desk } = this
     switch (input.kind) {
       case 'genesis':
         throw new Diverged('a second genesis record')
       case 'proposal': {
-        const { account, clientId, counterparty, entries, payload, chance } = input
-        return desk.propose(account, clientId, counterparty, entries, payload, chance)
+        const { account, chance, ...proposal } = input
+        return desk.propose(account, proposal, chance)
       }
       case 'affirmation':
         return desk.affirm(input.account, input.ticket, input.chance)
       case 'rejection':
         return desk.reject(input.account, input.ticket)
       case 'page':
-        return input.ticket === null
-          ? desk.signSingle(input.signed)
-          : desk.signTrade(input.ticket, input.signed)
+        return desk.takePage(input.clientId ?? null, input.ticket, input.signed)
       case 'resigned': {
         const accepted = desk.resigning.accept(input.account, input.pages)
-        return 'rule' in accepted ? accepted : { ...accepted, time: this.now }
+        if ('rule' in accepted) return accepted
+        return { ...accepted, time: desk.keepAdmission(input.account, accepted.head, this.now) }
       }
       case 'told':
         desk.resigning.told(input.account)
@@ -236,6 +248,7 @@ export class Core {
         skipped: this.tradesOf(chosen.trace, false),
         proveSeconds: 0,
       }
+      this.desk.advance(this.open.trades, 'batched', context.batchNumber)
     }
     // Before the proof: while it is made, the members sign anew. Pages of this batch stand before.
     for (const { trade, rejection } of unprovable) this.desk.drop(trade, rejection, time)
@@ -302,6 +315,7 @@ export class Core {
       root,
     }
     this.batches.push(batch)
+    this.touched = trace.members.map(({ index }) => index)
     return batch
   }
 

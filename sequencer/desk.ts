@@ -9,20 +9,40 @@ import {
   type Conditions,
   type SignedPage,
 } from './admission.ts'
+import { Asked, printOf, Recent, singleName, type AskedPage } from './asked.ts'
 import type { Ledger } from './ledger.ts'
 import { pageId, Resigning } from './resign.ts'
+import { TicketBook } from './ticket-book.ts'
 import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
 
+export type Proposal = {
+  readonly clientId: string
+  readonly counterparty: number
+  /** From the proposer's side. */
+  readonly entries: readonly Entry[]
+  readonly payload: bigint
+}
+const bodyPrint = ({ counterparty, entries, payload }: Omit<Proposal, 'clientId'>): string =>
+  printOf([counterparty, entries.map((e) => [e.instrument, e.quantity, e.price]), payload])
+const WITHDRAWN: Rejection = { rule: 'TradeMustMatch', detail: 'a side withdrew the proposal' }
+
 export class Desk {
-  readonly tickets = new Map<string, Ticket>()
-  /** By proposer and its own name for the trade. */
-  private readonly byClient = new Map<string, Ticket>()
+  readonly asked = new Asked()
   readonly resigning: Resigning
   refusedCount = 0
+  private readonly book = new TicketBook()
+  /** Seconds of the admission of each head: what a receipt says. */
+  private readonly admissions = new Recent<bigint, bigint>()
+  /** Since somebody looked last: for whoever tells the parties. */
+  private readonly changed = new Set<Ticket | AskedPage>()
   private readonly ledger: Ledger
   private readonly conditions: () => Conditions
   private lastStamp = 0n
   private counter = 0
+
+  get tickets(): ReadonlyMap<string, Ticket> {
+    return this.book.all
+  }
 
   constructor(ledger: Ledger, conditions: () => Conditions) {
     this.ledger = ledger
@@ -45,25 +65,55 @@ export class Desk {
 
   private refuse(ticket: Ticket | null, rejection: Rejection, asker: number): Refusal {
     this.refusedCount++
-    if (ticket !== null) {
-      ticket.state = 'refused'
-      ticket.refusal = rejection
-    }
+    if (ticket !== null) this.end(ticket, rejection)
     return tell(rejection, asker)
   }
 
-  /** Records a proposal; the same client id again returns the same ticket. `chance`: 64 random bits. */
-  propose(
+  private end(ticket: Ticket, rejection: Rejection): void {
+    ticket.state = 'refused'
+    ticket.refusal = rejection
+    this.changed.add(ticket)
+    this.book.finish(ticket)
+  }
+
+  /** What has changed since the last call. */
+  takeChanged(): readonly (Ticket | AskedPage)[] {
+    const changed = [...this.changed]
+    this.changed.clear()
+    return changed
+  }
+
+  /** Seconds at which a head was admitted; undefined for a head that never was. */
+  admittedAt(account: number, head: bigint): bigint | undefined {
+    return this.admissions.get(account, head)
+  }
+  /** The first admission of a head counts: asked again, the receipt is the same. */
+  keepAdmission(account: number, head: bigint, time: bigint): bigint {
+    const known = this.admittedAt(account, head)
+    if (known === undefined) this.admissions.set(account, head, time)
+    return known ?? time
+  }
+
+  /** The answer to a proposal that was made before under this name; null if there was none. */
+  proposed(proposer: number, { clientId, ...body }: Proposal): Ticket | Refusal | null {
+    return this.asked.trade(proposer, clientId, bodyPrint(body))
+  }
+
+  /** Records a proposal; the same client id again has the same answer. `chance`: 64 random bits. */
+  propose(proposer: number, proposal: Proposal, chance: bigint): Ticket | Refusal {
+    const known = this.proposed(proposer, proposal)
+    if (known !== null) return known
+    const { clientId, ...body } = proposal
+    const made = this.newTicket(proposer, proposal, chance)
+    this.asked.keepTrade(proposer, clientId, bodyPrint(body), made)
+    return made
+  }
+
+  private newTicket(
     proposer: number,
-    clientId: string,
-    counterparty: number,
-    entries: readonly Entry[],
-    payload: bigint,
+    { clientId, counterparty, entries, payload }: Proposal,
     chance: bigint,
   ): Ticket | Refusal {
-    const own = `${proposer} ${clientId}`
-    const known = this.byClient.get(own)
-    if (known !== undefined) return known
     const { time, fee } = this.conditions()
     const page: Page = {
       kind: 'trade',
@@ -99,8 +149,8 @@ export class Desk {
       admittedAt: 0n,
       batch: null,
     }
-    this.tickets.set(ticket.id, ticket)
-    this.byClient.set(own, ticket)
+    this.book.add(ticket)
+    this.changed.add(ticket)
     return ticket
   }
 
@@ -129,28 +179,57 @@ export class Desk {
     if (wrong) return this.refuse(ticket, wrong, account)
     ticket.stamp = stamp
     ticket.state = 'stamped'
+    this.changed.add(ticket)
     return ticket
   }
 
   reject(account: number, id: string): Ticket | Refusal {
     const ticket = this.tickets.get(id)
-    if (
-      ticket === undefined ||
-      (ticket.counterparty !== account && ticket.proposer !== account) ||
-      ticket.state !== 'proposed'
-    ) {
+    const isSide = ticket?.counterparty === account || ticket?.proposer === account
+    // Twice rejected is once rejected.
+    if (ticket !== undefined && isSide && ticket.refusal === WITHDRAWN) return ticket
+    if (ticket === undefined || !isSide || ticket.state !== 'proposed') {
       return tell(
         { rule: 'TradeMustMatch', detail: 'no such open proposal for this account' },
         account,
       )
     }
-    ticket.state = 'refused'
-    ticket.refusal = { rule: 'TradeMustMatch', detail: 'a side withdrew the proposal' }
+    this.end(ticket, WITHDRAWN)
     return ticket
   }
 
+  /** A page under the name that its account gave it; without a name nothing is remembered of it. */
+  takePage(clientId: string | null, ticket: string | null, signed: SignedPage): Admitted | Refusal {
+    const known = clientId === null ? null : this.knownPage(clientId, ticket, signed)
+    if (known !== null) return known
+    const print = printOf([ticket, signed])
+    const answer = ticket === null ? this.signSingle(signed) : this.signTrade(ticket, signed)
+    if (clientId !== null) this.asked.keepPage(clientId, ticket, signed, print, answer)
+    return answer
+  }
+
+  /** The answer to a page that came before under this name; null if none did. */
+  knownPage(
+    clientId: string,
+    ticket: string | null,
+    signed: SignedPage,
+  ): Admitted | Refusal | null {
+    const print = printOf([ticket, signed])
+    const known = this.asked.pageAnswer(signed.page.account, clientId, print)
+    return known === null || 'refused' in known ? known : this.answerOf(known)
+  }
+
+  /** What stands of a page that was taken: a trade may have got its second side since. */
+  answerOf({ account, ticket: id, answer }: AskedPage): Admitted | Refusal {
+    const ticket = id === null || 'refused' in answer ? undefined : this.tickets.get(id)
+    if (ticket === undefined) return answer
+    if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
+    if (ticket.state === 'stamped') return answer
+    return { head: ticket.heads.get(account) ?? 0n, complete: true, time: ticket.admittedAt }
+  }
+
   /** One side's signed page of a stamped trade. With the second one both are admitted together. */
-  signTrade(id: string, signed: SignedPage): Admitted | Refusal {
+  private signTrade(id: string, signed: SignedPage): Admitted | Refusal {
     const { account } = signed.page
     const ticket = this.tickets.get(id)
     if (ticket === undefined || (ticket.proposer !== account && ticket.counterparty !== account)) {
@@ -171,15 +250,16 @@ export class Desk {
     const form = checkPage(signed.page, this.conditions().time, this.conditions().fee)
     if (this.resigning.isBehind(account)) {
       // The trade is as good as it was: its side comes again, on the new head.
-      const detail = 'the journal was cut: GET /account names its head and what to sign anew'
+      const detail = 'the journal was cut: GET /v1/account names its head and what to sign anew'
       return tell({ rule: 'JournalMustContinue', detail }, account)
     }
     const mismatch =
       form ??
       checkPair(signed.page, account === ticket.proposer ? counterPage(expected, 0n) : expected)
-    if (mismatch) return this.refuse(ticket, mismatch, account)
+    // What is wrong with the page of one side is not told to the other.
+    if (mismatch) return this.refuse(ticket, { account, ...mismatch }, account)
     const checked = checkSignedPage(this.ledger, signed, this.conditions())
-    if ('rule' in checked) return this.refuse(ticket, checked, account)
+    if ('rule' in checked) return this.refuse(ticket, { account, ...checked }, account)
     ticket.sides.set(account, signed)
     if (ticket.sides.size < 2) return { head: checked.head, complete: false, time: 0n }
     return this.admitPair(ticket, account)
@@ -191,11 +271,13 @@ export class Desk {
     const heads: bigint[] = []
     for (const side of [one, other]) {
       const checked = checkSignedPage(this.ledger, side, conditions)
-      if ('rule' in checked) return this.refuse(ticket, checked, asker)
+      if ('rule' in checked)
+        return this.refuse(ticket, { account: side.page.account, ...checked }, asker)
       heads.push(checked.head)
     }
     ;[one, other].forEach((side, i) => {
       ticket.heads.set(side.page.account, heads[i] as bigint)
+      this.keepAdmission(side.page.account, heads[i] as bigint, conditions.time)
       this.ledger.append(side.page.account, {
         page: side.page,
         head: heads[i] as bigint,
@@ -205,6 +287,7 @@ export class Desk {
     })
     ticket.state = 'accepted'
     ticket.admittedAt = conditions.time
+    this.changed.add(ticket)
     return {
       head: heads[one.page.account === asker ? 0 : 1] as bigint,
       complete: true,
@@ -213,32 +296,37 @@ export class Desk {
   }
 
   /** A withdrawal or a rotation: a page that needs no second side. */
-  signSingle(signed: SignedPage): Admitted | Refusal {
+  private signSingle(signed: SignedPage): Admitted | Refusal {
     const { page } = signed
+    const { account } = page
     if (page.kind === 'trade')
       return this.refuse(
         null,
         { rule: 'TradeMustMatch', detail: 'a trade needs its second side: propose it' },
-        page.account,
+        account,
       )
     const known = this.ledger
-      .pendingOf(page.account)
+      .pendingOf(account)
       .find((p) => pageId(p.page) === pageId(page) && p.signature.s === signed.signature.s)
     const conditions = this.conditions()
     const { time } = conditions
-    if (known !== undefined) return { head: known.head, complete: true, time }
+    if (known !== undefined) {
+      const { head } = known
+      return { head, complete: true, time: this.keepAdmission(account, head, time) }
+    }
     const checked = checkSignedPage(this.ledger, signed, conditions)
-    if ('rule' in checked) return this.refuse(null, checked, page.account)
+    if ('rule' in checked) return this.refuse(null, checked, account)
     const pending = {
       page,
       head: checked.head,
       signature: signed.signature,
-      trade: `s-${page.account}-${checked.head}`,
+      trade: singleName(account, checked.head),
     }
     this.ledger.append(
-      page.account,
+      account,
       signed.rotation === undefined ? pending : { ...pending, rotation: signed.rotation },
     )
+    this.keepAdmission(account, checked.head, time)
     return { head: checked.head, complete: true, time }
   }
 
@@ -249,10 +337,8 @@ export class Desk {
   drop(trade: string, rejection: Rejection, time: bigint): void {
     const accounts = this.resigning.drop(trade, time)
     const ticket = this.tickets.get(trade)
-    if (ticket !== undefined) {
-      ticket.state = 'refused'
-      ticket.refusal = rejection
-    }
+    if (ticket !== undefined) this.end(ticket, rejection)
+    this.advanceSingle(trade, 'refused', null)
     this.refusedCount++
     // One side of a trade may be signed on a head that is gone now.
     for (const open of this.tickets.values())
@@ -262,36 +348,45 @@ export class Desk {
   /** Whoever was asked to sign anew and did not loses those pages; nobody waits for them longer. */
   dropOverdue(time: bigint): void {
     for (;;) {
-      const [trade] = this.resigning.overdue(time)
-      if (trade === undefined) return
-      this.drop(trade, { rule: 'SignatureMustMatch', detail: 'a side did not sign anew' }, time)
+      const [late] = this.resigning.overdue(time)
+      if (late === undefined) return
+      const { trade, account } = late
+      this.drop(
+        trade,
+        { rule: 'SignatureMustMatch', detail: 'it was not signed anew in time', account },
+        time,
+      )
     }
   }
 
   ticketsOf(account: number): readonly Ticket[] {
-    return [...this.tickets.values()].filter(
-      (t) => t.proposer === account || t.counterparty === account,
-    )
+    return this.book.of(account)
+  }
+
+  private advanceSingle(name: string, state: TradeState, batch: bigint | null): void {
+    for (const page of this.asked.advance(name, state, batch)) this.changed.add(page)
   }
 
   /** The trades of a batch go on to their next state. */
   advance(trades: ReadonlySet<string>, state: TradeState, batch: bigint | null): void {
     for (const id of trades) {
+      this.advanceSingle(id, state, batch)
       const ticket = this.tickets.get(id)
-      if (ticket !== undefined) {
-        ticket.state = state
-        ticket.batch = batch
-      }
+      if (ticket === undefined) continue
+      ticket.state = state
+      ticket.batch = batch
+      this.changed.add(ticket)
+      if (state === 'final') this.book.finish(ticket)
     }
   }
 
   /** Trades whose pages an accepted batch has skipped: they can never settle any more. */
   expire(trades: ReadonlySet<string>): void {
     for (const id of trades) {
+      this.advanceSingle(id, 'refused', null)
       const ticket = this.tickets.get(id)
-      if (ticket === undefined) continue
-      ticket.state = 'refused'
-      ticket.refusal = { rule: 'StampMustBeLive', detail: 'no batch took the trade in its time' }
+      if (ticket !== undefined)
+        this.end(ticket, { rule: 'StampMustBeLive', detail: 'no batch took the trade in its time' })
     }
   }
 
@@ -302,6 +397,8 @@ export class Desk {
       lastStamp: this.lastStamp,
       counter: this.counter,
       refusedCount: this.refusedCount,
+      admissions: this.admissions.all,
+      ...this.asked.state,
       ...this.resigning.state,
     }
   }

@@ -62,10 +62,27 @@ export class Resigning {
     return { since: this.since, unaware: this.unaware }
   }
 
-  /** Trades of accounts that were asked too long ago. */
-  overdue(time: bigint): readonly string[] {
+  /** Trades of accounts that were asked too long ago, and who was asked. */
+  overdue(time: bigint): readonly { readonly trade: string; readonly account: number }[] {
     return [...this.since].flatMap(([account, asked]) =>
-      time < asked + this.patience ? [] : this.ledger.unsignedOf(account).map(({ trade }) => trade),
+      time < asked + this.patience
+        ? []
+        : this.ledger.unsignedOf(account).map(({ trade }) => ({ trade, account })),
+    )
+  }
+
+  /** Whether these are the last pages of the journal already: the answer may have been lost. */
+  private isDone(account: number, given: readonly SignedPage[]): boolean {
+    const last = this.ledger.pendingOf(account).slice(-given.length)
+    return (
+      given.length > 0 &&
+      last.length === given.length &&
+      last.every(
+        ({ page, signature }, i) =>
+          pageId(page) === pageId((given[i] as SignedPage).page) &&
+          signature.s === given[i]?.signature.s &&
+          signature.r.x === given[i]?.signature.r.x,
+      )
     )
   }
 
@@ -76,6 +93,8 @@ export class Resigning {
   accept(account: number, given: readonly SignedPage[]): Rejection | { readonly head: bigint } {
     const wanted = this.ledger.unsignedOf(account)
     const owner = this.ledger.ownerKeys.get(account)
+    if (wanted.length === 0 && this.isDone(account, given))
+      return { head: this.ledger.headOf(account) ?? 0n }
     let head = this.ledger.headOf(account)
     const isWanted =
       given.length === wanted.length &&

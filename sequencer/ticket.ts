@@ -3,7 +3,13 @@ import type { Entry } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
 import type { SignedPage } from './admission.ts'
 
-export type TradeState = 'proposed' | 'stamped' | 'accepted' | 'proven' | 'final' | 'refused'
+export type TradeState =
+  'proposed' | 'stamped' | 'accepted' | 'batched' | 'proven' | 'final' | 'refused'
+/**
+ * Words of the house beside the rules of the law. TradeMustBeAdmissible is all that a side hears
+ * when the reason is another account's.
+ */
+export type HouseWord = 'TradeMustBeAdmissible' | 'ClientIdMustBeNew'
 /** A trade as its two parties see it. Nobody else does. */
 export type Ticket = {
   readonly id: string
@@ -27,17 +33,18 @@ export type Ticket = {
 }
 /** The operator's signature under an admitted head; `time` in seconds. */
 export type Receipt = { readonly head: bigint; readonly time: number; readonly signature: string }
-export type Refusal = { readonly refused: RuleName; readonly detail: string }
+export type Refusal = { readonly refused: RuleName | HouseWord; readonly detail: string }
 /** `time`: seconds of the admission, as the receipt has it. */
 export type Admitted = { readonly head: bigint; readonly complete: boolean; readonly time: bigint }
 
-/** Error texts never say which side's margin failed: the detail stays with the account it is about. */
+/**
+ * What an account hears of a rejection. Its own margin is its own matter: of another account's it
+ * hears neither the numbers nor the rule, since the rule alone says whose margin failed.
+ */
 export function tell(rejection: Rejection, asker: number): Refusal {
-  const mine = rejection.account === undefined || rejection.account === asker
-  return {
-    refused: rejection.rule,
-    detail: mine ? rejection.detail : 'the trade cannot be admitted',
-  }
+  return rejection.account === undefined || rejection.account === asker
+    ? { refused: rejection.rule, detail: rejection.detail }
+    : { refused: 'TradeMustBeAdmissible', detail: 'the trade cannot be admitted' }
 }
 
 /** The entries from one side: the counterparty's are the reverse of the proposer's. */

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Interface } from '../l1/ethers.ts'
 import { RULES, type RuleName } from '../../circuits/rules.ts'
-import { FUNDING_RULES, type FundingRule } from '../perpetual.ts'
+import { HOUSE_WORDS } from '../house-views.ts'
+import type { Rule } from '../member.ts'
+import { FUNDING_RULES } from '../perpetual.ts'
 import { ROOT } from './root.ts'
 
 export type ExitCode = 0 | 1 | 2
@@ -13,9 +15,11 @@ export class Undone extends Error {}
 
 /** A rule of the house forbids it: exit code 1. */
 export class RefusedByRule extends Error {
-  readonly rule: RuleName | FundingRule
-  constructor(rule: RuleName | FundingRule, detail = '') {
-    super(`${rule}: ${{ ...RULES, ...FUNDING_RULES }[rule]}${detail === '' ? '' : ` (${detail})`}`)
+  readonly rule: Rule
+  constructor(rule: Rule, detail = '') {
+    super(
+      `${rule}: ${{ ...RULES, ...FUNDING_RULES, ...HOUSE_WORDS }[rule]}${detail === '' ? '' : ` (${detail})`}`,
+    )
     this.rule = rule
   }
 }

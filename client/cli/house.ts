@@ -44,7 +44,6 @@ export async function status(options: Common): Promise<Result> {
       ...(rebuilt.freeze === null
         ? [`  sweep      ${sweepText(sweeps)}`]
         : ['  FROZEN     nothing is settled any more; leave by: cloister exit']),
-      `  trades     ${house.trades} settled (by the house's count: L1 does not show them)`,
       `  members    ${rebuilt.accountCount - 16n} on L1`,
       `  root       0x${rebuilt.root.toString(16)}`,
       `Batches (${rebuilt.batches.length}, the last ${BATCHES_SHOWN} shown)`,
@@ -63,7 +62,6 @@ export async function status(options: Common): Promise<Result> {
       operator: house.operator,
       fee: house.fee,
       feeUnit: 'micro-dollar a page',
-      trades: house.trades,
       developmentKeys: isDevelopment,
       table: posted === undefined ? null : `${posted.number}`,
       sameTable: isSameTable,

@@ -1,6 +1,7 @@
 /** The `cloister` command: reads the command line, runs one command, answers with its exit code. */
 import { Command, CommanderError, Option } from 'commander'
 import type { Common, Result } from './day.ts'
+import { addCall } from './call.ts'
 import { addCeremony } from './ceremony.ts'
 import { addCircuits } from './circuits.ts'
 import { addExit } from './exit-commands.ts'
@@ -8,6 +9,7 @@ import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { journalCommand } from './journal.ts'
+import { receiptCommand } from './receipt.ts'
 import { riskCommand } from './risk.ts'
 import { addOracle } from './oracle.ts'
 import { addDisclose, addRebuild } from './l1-commands.ts'
@@ -94,6 +96,8 @@ function programOf(
   addCeremony(program, commonOf, run)
   addCircuits(program, commonOf, run)
   journalCommand(program, commonOf, run)
+  receiptCommand(program, commonOf, run)
+  addCall(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')

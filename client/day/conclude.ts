@@ -152,7 +152,9 @@ export async function conclude(facts: Facts): Promise<Conclusion> {
   }
 }
 
-const wordOf = ({ outcome }: RoundResult): number => (outcome.isOwnWord === true ? 1 : 0)
+/** The last word counts: that of a client that would not sign, then that of the side that broke a rule. */
+const wordOf = ({ outcome }: RoundResult): number =>
+  outcome.isOwnWord === true ? 2 : outcome.rule === 'TradeMustBeAdmissible' ? 0 : 1
 
 /** Micro-dollars that one side paid the other. */
 function paidIn({ flows }: FundingInterval): bigint {

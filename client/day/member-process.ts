@@ -175,11 +175,8 @@ async function playRound(
       )
     }
   }
-  // Each trade is told by its buyer, but for what this member alone would not sign.
-  return [...outcomes.values()].filter(
-    ({ trade, outcome }) =>
-      outcome.isOwnWord === true || trades.find((t) => t.tradeId === trade)?.buyer === name,
-  )
+  // Of a refused trade only the side that broke a rule is told which one: so both sides tell.
+  return [...outcomes.values()]
 }
 
 /**

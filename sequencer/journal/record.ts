@@ -66,7 +66,13 @@ export type Input =
       readonly chance: bigint
     }
   | { readonly kind: 'rejection'; readonly account: number; readonly ticket: string }
-  | { readonly kind: 'page'; readonly ticket: string | null; readonly signed: SignedPage }
+  | {
+      readonly kind: 'page'
+      readonly ticket: string | null
+      readonly signed: SignedPage
+      /** What its account calls it: asked again under this name, it is answered as before. */
+      readonly clientId?: string
+    }
   | {
       readonly kind: 'resigned'
       readonly account: number

@@ -76,6 +76,10 @@ describe('a bad command line', () => {
     [['trade', 'propose', 'ANN', '3', 'BTC-27MAR20:1@7']],
     [['trade', 'propose', 'ANN', '25', 'BTC-27MAR20:1']],
     [['status', '--timeout', 'soon']],
+    [['call', 'ANN', 'PUT', '/v1/account']],
+    [['call', 'ANN', 'GET', '/elsewhere']],
+    [['call', 'ANN', 'POST', '/v1/account/margin']],
+    [['call', 'ANN', 'GET', '/v1/account', '{}']],
   ])('%j could not be done: 2, one line on stderr', async (argv) => {
     const { code, out, err } = await cloister(...argv)
     expect(code).toBe(2)

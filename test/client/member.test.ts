@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { ownerKeyHash, viewKeyHash } from '../../circuits/account.ts'
-import { HouseApi, type HouseStatus, type TicketView } from '../../client/api.ts'
+import { HouseApi, HouseError, type HouseStatus, type TicketView } from '../../client/api.ts'
 import { headAfter, stampOf } from '../../circuits/page.ts'
 import { JournalError, STAMP_BOUND_SECONDS } from '../../client/journal.ts'
 import { memberKeys, type MemberKeys } from '../../client/keys.ts'
@@ -46,8 +46,9 @@ class AgreeingApi extends HouseApi {
     this.pageCount++
     return { head: '0', complete: false, receipt: null }
   }
-  override async tickets() {
-    return this.ticket === null ? [] : [this.ticket]
+  override async trade() {
+    if (this.ticket === null) throw new HouseError('no such trade')
+    return this.ticket
   }
 }
 

@@ -93,7 +93,7 @@ it('a live rotation makes the house expect the new key', async () => {
     ownerKeyHash(next.signing.publicKey),
   )
   // The old key does not speak for the account any more.
-  await expect(a.api.account()).rejects.toThrow('signature does not match')
+  await expect(a.api.account()).rejects.toThrow("signed by the account's owner key")
 })
 
 describe('a page with an earlier stamp than the one before it', () => {

@@ -16,7 +16,7 @@ import { memberKeys } from '../../client/keys.ts'
 import { isRefused, Member, type Outcome } from '../../client/member.ts'
 import { addressOfPrivateKey, makeReceipt } from '../../client/receipt.ts'
 import type { ShapeKey } from '../../prover/artifacts.ts'
-import { serve } from '../../sequencer/api.ts'
+import { serve, type ApiOptions } from '../../sequencer/api.ts'
 import { House, type BatchReport, type HouseL1, type HouseOptions } from '../../sequencer/house.ts'
 import type { Journal } from '../../sequencer/journal/journal.ts'
 import type { L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
@@ -160,8 +160,8 @@ export class Floor {
   private readonly folder = mkdtempSync(join(tmpdir(), 'cloister-floor-'))
   /** What happens between the choice of a batch and its submission. */
   whileProving: () => Promise<void> = async () => {}
-  private app: FastifyInstance | null = null
-  private url = ''
+  app: FastifyInstance | null = null
+  url = ''
   private trades = 0
 
   /** With null the recorded seeds draw; an L1 given is one that another floor has used. */
@@ -203,11 +203,12 @@ export class Floor {
     dollars: readonly number[],
     random: RandomBelow | null = () => 0,
     journal?: Journal,
+    api: ApiOptions = {},
   ) {
     const floor = new Floor(random, journal)
     floor.l1.post(floor.rows)
     await floor.house.open()
-    floor.app = await serve(floor.house, 0)
+    floor.app = await serve(floor.house, 0, api)
     const address = floor.app.server.address()
     if (typeof address !== 'object' || address === null) throw new Error('no address')
     floor.url = `http://127.0.0.1:${address.port}`

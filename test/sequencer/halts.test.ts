@@ -20,7 +20,12 @@ async function offer(buyer: Member, seller: Member, quantity: bigint): Promise<s
   const { state, refused } = await ticketOf(buyer, id)
   return refused ?? state
 }
-const rule = (work: Promise<string>) => work.catch((error: Error) => error.message.split(':')[0])
+/** The rule that stops a trade, whichever side breaks it: the other side is not told. */
+const rule = async (work: Promise<string>) => {
+  const told = await work.catch((error: Error) => error.message.split(':')[0])
+  if (told !== 'TradeMustBeAdmissible') return told
+  return [...floor.house.desk.tickets.values()].at(-1)?.refusal?.rule
+}
 /** What L1 has said is seen without a batch. */
 async function see(): Promise<void> {
   await floor.house.watch()

@@ -74,7 +74,9 @@ describe('a page that a new table makes unprovable', () => {
     const stale = headOf(a)
     expect(await floor.batch()).toBeNull()
     expect(await stateOf(a, bad)).toBe('refused')
-    expect((await ticketOf(b, bad)).refused).toBe('AccountMustBeSolvent')
+    // Whose margin failed is told to that side alone.
+    expect((await ticketOf(a, bad)).refused).toBe('AccountMustBeSolvent')
+    expect((await ticketOf(b, bad)).refused).toBe('TradeMustBeAdmissible')
     // Both sides are asked, and for their later pages only.
     expect((await a.api.account()).resign).toHaveLength(1)
     expect((await b.api.account()).resign).toHaveLength(1)
@@ -216,4 +218,20 @@ describe('what is handed in as signed anew', () => {
     await floor.batch()
     await expectSettled(later.ac, later.cd, later.bd)
   })
+})
+
+it('what was signed anew and sent again, its answer lost, is answered the same', async () => {
+  await floor.batch()
+  const pages = a.journal.rebase([bad], a.keys.signing)
+  const first = await a.api.resign(pages)
+  expect(first).toMatchObject({ complete: true })
+  expect(await a.api.resign(pages)).toEqual(first)
+  const changed = pages.map((p) => ({
+    ...p,
+    signature: sign(a.keys.signing, headAfter(1n, p.page)),
+  }))
+  expect(await a.api.resign(changed)).toMatchObject({ refused: 'JournalMustContinue' })
+  // Both sides hear that there is something to sign anew, with the head to go on from.
+  const { events } = await b.api.events(0)
+  expect(events.filter(({ event }) => event.kind === 'resign')).toHaveLength(1)
 })

@@ -86,6 +86,9 @@ const GAS_LIMIT = 12_000_000n
 /** The one refusal that the next block may lift: its clock goes on. */
 const PASSING = /^TimeMustNotBeAhead\(/
 
+/** Made once: the ABI is the same for every connection. */
+let words: Coder | null = null
+
 export class SequencerL1 {
   readonly chain: Chain
   private readonly address: string
@@ -93,7 +96,6 @@ export class SequencerL1 {
   private readonly self: Operator
   private readonly alarm: (alarm: Alarm) => void
   private readonly options: L1Options
-  private words: Coder | null = null
   private sending: Promise<Sender> | null = null
   private connected: ReturnType<typeof connectedContract> | null = null
   private nextBlock: number
@@ -142,8 +144,8 @@ export class SequencerL1 {
   }
 
   private get coder(): Coder {
-    this.words ??= coderOf(contractsOf()['Cloister'] ?? { abi: [] })
-    return this.words
+    words ??= coderOf(contractsOf()['Cloister'] ?? { abi: [] })
+    return words
   }
   private get connection() {
     this.connected ??= connectedContract(

@@ -17,7 +17,6 @@ export type PoolOptions = {
   readonly quorum?: number
   readonly alarm: (alarm: Alarm) => void
 }
-type Health = 'well' | 'silent' | 'lying'
 type Said = { readonly node: L1Node; readonly value: unknown; readonly error: unknown }
 
 /** How long the slower ones are waited for once enough have answered. */
@@ -29,7 +28,9 @@ export class Pool {
   readonly quorum: number
   private readonly nodes: readonly L1Node[]
   private readonly alarm: (alarm: Alarm) => void
-  private readonly health = new Map<L1Node, Health>()
+  private readonly quiet = new Set<L1Node>()
+  /** In which methods a node contradicts the others. */
+  private readonly lies = new Map<L1Node, Set<string>>()
   private readonly behind = new Set<L1Node>()
 
   constructor({ nodes, quorum, alarm }: PoolOptions) {
@@ -44,8 +45,9 @@ export class Pool {
 
   /** Of the first node that answers: for hints, and for what L1 itself checks. */
   async any(method: string, params: readonly unknown[]): Promise<unknown> {
-    const rank = { well: 0, silent: 1, lying: 2 }
-    const order = [...this.nodes].sort((a, b) => rank[this.healthOf(a)] - rank[this.healthOf(b)])
+    const rank = (node: L1Node): number =>
+      (this.quiet.has(node) ? 1 : 0) + (this.liesOf(node).size > 0 ? 2 : 0)
+    const order = [...this.nodes].sort((a, b) => rank(a) - rank(b))
     let last: unknown = null
     for (const node of order) {
       const said = await this.ask(node, method, params)
@@ -132,32 +134,37 @@ export class Pool {
     try {
       const given = await node.ask(method, params)
       const value = given === null ? null : viewed(view, given)
-      if (this.healthOf(node) === 'silent') this.health.set(node, 'well')
+      this.quiet.delete(node)
       return { node, value, error: null }
     } catch (error) {
-      if (error instanceof NoAnswer && this.healthOf(node) === 'well') {
-        this.health.set(node, 'silent')
+      // A refusal is an answer, too.
+      if (!(error instanceof NoAnswer)) this.quiet.delete(node)
+      else if (!this.quiet.has(node)) {
+        this.quiet.add(node)
         this.alarm({ what: 'l1Silent', detail: `${node.name}: ${error.message}` })
       }
       return { node, value: null, error }
     }
   }
 
-  private healthOf(node: L1Node): Health {
-    return this.health.get(node) ?? 'well'
+  private liesOf(node: L1Node): Set<string> {
+    const known = this.lies.get(node) ?? new Set<string>()
+    this.lies.set(node, known)
+    return known
   }
 
-  /** Whoever contradicts the most is named once, until it agrees again. */
+  /** Whoever contradicts the others is named once, until it agrees with them in that again. */
   private judge(method: string, heard: readonly Said[], most: readonly Said[]): void {
     if (most.length < this.quorum) return
     for (const said of heard) {
-      const agrees = most.includes(said)
-      if (agrees && this.healthOf(said.node) === 'lying') this.health.set(said.node, 'well')
-      if (agrees || this.healthOf(said.node) === 'lying') continue
-      this.health.set(said.node, 'lying')
-      const others = most.map(({ node }) => node.name).join(', ')
-      const detail = `${said.node.name} contradicts ${others} in ${method}`
-      this.alarm({ what: 'l1Disagrees', detail })
+      const lies = this.liesOf(said.node)
+      if (most.includes(said)) lies.delete(method)
+      else if (!lies.has(method)) {
+        lies.add(method)
+        const others = most.map(({ node }) => node.name).join(', ')
+        const detail = `${said.node.name} contradicts ${others} in ${method}`
+        this.alarm({ what: 'l1Disagrees', detail })
+      }
     }
   }
 

@@ -25,6 +25,8 @@ type State = {
   readonly openDeposits: ReadonlySet<bigint>
   readonly requestCount: number
   readonly served: number
+  /** Addresses that batches paid to. */
+  readonly paid: readonly bigint[]
 }
 type Log = {
   topics: readonly string[]
@@ -115,6 +117,7 @@ export class SimChain {
       openDeposits: new Set(),
       requestCount: 0,
       served: 0,
+      paid: [],
     }
     const hash = hashOf(`genesis ${operator}`)
     this.blocks = [
@@ -222,10 +225,10 @@ export class SimChain {
   private settle(state: State, data: string, now: number): State {
     const call = words.parseTransaction({ data }) as TransactionDescription
     if (this.refusal !== null) throw new Refusal(this.refusal)
-    const [header, depositIds, , , , , proof] = call.args as unknown as [
+    const [header, depositIds, withdrawals, , , , proof] = call.args as unknown as [
       readonly bigint[],
       readonly bigint[],
-      unknown,
+      readonly (readonly unknown[])[],
       unknown,
       unknown,
       bigint,
@@ -245,6 +248,7 @@ export class SimChain {
       roots: [...state.roots, newRoot],
       openDeposits: new Set([...state.openDeposits].filter((id) => !depositIds.includes(id))),
       served: state.served + Number(requests),
+      paid: [...state.paid, ...withdrawals.map(([, , to]) => BigInt(to as string))],
     }
   }
 

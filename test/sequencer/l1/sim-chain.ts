@@ -17,6 +17,8 @@ export const ADDRESS = `0x${'11'.repeat(20)}`
 export const CHAIN_ID = 31337n
 const words = new Interface(contractsOf()['Cloister']?.abi as InterfaceAbi)
 
+const SUBMIT = words.getFunction('submitBatch')?.selector as string
+
 /** What goes into a block without the operator: members, the oracle, the admin. */
 export type Event = { readonly name: string; readonly args: readonly unknown[] }
 type State = {
@@ -68,6 +70,28 @@ const hashOf = (text: string): string => `0x${createHash('sha256').update(text).
 const headerAt = (input: WitnessInput, name: (typeof headerWords)[number]): bigint =>
   (input['header'] as readonly bigint[])[headerWords.indexOf(name)] as bigint
 
+const known = new Map<string, Waiting>()
+/** Finding out who signed is slow, and every node asks. */
+function waitingOf(raw: string): Waiting {
+  const there = known.get(raw)
+  if (there !== undefined) return there
+  const { hash, from, nonce, to, maxFeePerGas, data } = Transaction.from(raw)
+  if (hash === null || from === null || to === null || maxFeePerGas === null)
+    throw new Error('unsigned')
+  const made = {
+    raw,
+    hash,
+    from: from.toLowerCase(),
+    nonce,
+    maxFee: maxFeePerGas,
+    to: to.toLowerCase(),
+    data,
+  }
+  if (known.size > 100) known.clear()
+  known.set(raw, made)
+  return made
+}
+
 /** In place of a proof: what the statement binds, in the open. */
 export function proofOf(input: WitnessInput): Groth16Proof {
   const word = (value: bigint): string => value.toString()
@@ -102,6 +126,7 @@ export class SimChain {
   refusal: string | null = null
   /** Whether the pool is worked off at all. */
   isTaking = true
+  private readonly views = new Map<string, string>()
   private count = 0
   private salt = 0
   private readonly operator: string
@@ -255,6 +280,16 @@ export class SimChain {
   /** Answers as the contract would in the next block after this one. */
   call(at: Block, { to, data }: { to: string; data: string }): string {
     if (to.toLowerCase() !== ADDRESS) return '0x'
+    // Views of one block: every node asks them, again and again.
+    const name = `${at.hash} ${data}`
+    const known = this.views.get(name)
+    if (known !== undefined) return known
+    const said = this.view(at, data)
+    if (!data.startsWith(SUBMIT)) this.views.set(name, said)
+    return said
+  }
+
+  private view(at: Block, data: string): string {
     const call = words.parseTransaction({ data }) as TransactionDescription
     const give = (value: unknown): string => words.encodeFunctionResult(call.name, [value])
     switch (call.name) {
@@ -274,40 +309,22 @@ export class SimChain {
 
   /** A node takes a signed transaction into the pool that all share. */
   send(raw: string): string {
-    const parsed = Transaction.from(raw)
-    const { hash, from, nonce, to, maxFeePerGas, data } = parsed
-    if (hash === null || from === null || to === null || maxFeePerGas === null)
-      throw new Error('unsigned')
-    if (from.toLowerCase() !== this.operator) throw new Error('not the operator')
+    const made = waitingOf(raw)
+    const { hash, from, nonce, to, maxFee, data } = made
+    if (from !== this.operator) throw new Error('not the operator')
     if (nonce < (this.head.state.nonces.get(this.operator) ?? 0)) throw new Error('nonce too low')
     if (this.pool.some((waiting) => waiting.hash === hash)) throw new Error('already known')
     const rival = this.pool.filter((waiting) => waiting.nonce === nonce)
-    if (rival.some(({ maxFee }) => maxFeePerGas * 10n < maxFee * 11n))
+    if (rival.some((other) => maxFee * 10n < other.maxFee * 11n))
       throw new Error('replacement transaction underpriced')
-    if (to.toLowerCase() === ADDRESS) {
-      const call = words.parseTransaction({ data }) as TransactionDescription
-      const [, , , , , commitment, proof] = call.args as unknown as [
-        unknown,
-        unknown,
-        unknown,
-        unknown,
-        unknown,
-        bigint,
-        bigint[],
-      ]
-      const number = proof[0] as bigint
-      this.handed.set(number, (this.handed.get(number) ?? new Set()).add(commitment))
+    if (to === ADDRESS) {
+      const { args } = words.parseTransaction({ data }) as TransactionDescription
+      const number = (args[6] as readonly bigint[])[0] as bigint
+      const handed = this.handed.get(number) ?? new Set<bigint>()
+      this.handed.set(number, handed.add(args[5] as bigint))
     }
     // Replaced ones stay: a miner may have the old one, and take it.
-    this.pool.push({
-      raw,
-      hash,
-      from: this.operator,
-      nonce,
-      maxFee: maxFeePerGas,
-      to: to.toLowerCase(),
-      data,
-    })
+    this.pool.push(made)
     return hash
   }
 
@@ -428,7 +445,7 @@ function honest(
       return hex(100_000)
     case 'eth_sendRawTransaction': {
       const raw = String(params[0])
-      return node.isForgetful() ? Transaction.from(raw).hash : chain.send(raw)
+      return node.isForgetful() ? waitingOf(raw).hash : chain.send(raw)
     }
     case 'eth_getTransactionReceipt':
       return chain.receipt(blocks, String(params[0]))

@@ -6,7 +6,7 @@ import type { SignedPage } from '../../../sequencer/admission.ts'
 import type { House } from '../../../sequencer/house.ts'
 import { pageId } from '../../../sequencer/resign.ts'
 import type { Ticket } from '../../../sequencer/ticket.ts'
-import { DOMAIN, FEE, FUTURE, type World } from './world.ts'
+import { FEE, FUTURE, type World } from './world.ts'
 
 export type Trade = {
   readonly buyer: number
@@ -152,6 +152,8 @@ export class SimMember {
       return
     }
     if (this.proposing !== null || (!world.isCalm && world.chance(2))) return this.propose(others)
+    if (!world.isCalm && world.chance(15))
+      await this.payIn(BigInt(world.random(1 << 30)), BigInt(1 + world.random(90)) * 1_000_000n)
     if (this.withdrawing !== null || (!world.isCalm && world.chance(12)))
       return this.withdraw(view.head)
   }
@@ -244,9 +246,5 @@ export class SimMember {
       return said
     })
     this.withdrawing = null
-  }
-
-  get domain(): bigint {
-    return DOMAIN
   }
 }

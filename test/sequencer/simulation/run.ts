@@ -6,7 +6,7 @@ import { runUntil, World, type Mutation } from './world.ts'
 
 const START = Date.UTC(2026, 0, 1)
 const MINUTE = 60_000
-const FAULTS = 5 * MINUTE
+const FAULTS = 3 * MINUTE
 const CALM = 15 * MINUTE
 /** Longer than any page lives. */
 const LIFE = 19 * 60 * MINUTE
@@ -33,7 +33,7 @@ export async function runSeed(seed: number, mutation: Mutation = {}): Promise<Re
     world.isCalm = true
     const isOver = (): boolean => isBroken() || isSettled(world, memory)
     // Whoever has proposed something or is in the midst of it comes to an end first.
-    await runUntil(Date.now() + 2 * MINUTE, isBroken)
+    await runUntil(Date.now() + MINUTE / 2, isBroken)
     await runUntil(Date.now() + CALM, isOver)
     if (!isOver()) {
       vi.setSystemTime(Date.now() + LIFE)

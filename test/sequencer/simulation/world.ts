@@ -144,7 +144,7 @@ export class World {
     process: Process,
     effect: () => T | Promise<T>,
     delay: number,
-    oneIn = 400,
+    oneIn = 250,
   ): Promise<T> {
     if (delay > 0) await this.wait(delay)
     if (process.isAlive && this.fault(oneIn)) this.crash()
@@ -296,7 +296,7 @@ export class World {
 
   /** Now and then the disk is full for a while. */
   private fill(): void {
-    if (!this.fault(400)) return
+    if (!this.fault(120)) return
     this.counts.fullDisks++
     this.disk.room = 1
     setTimeout(() => (this.disk.room = Infinity), 8_000)

@@ -2,7 +2,8 @@
 import { Core } from '../../../sequencer/core.ts'
 import { replayInto, stateText } from '../../../sequencer/journal/replay.ts'
 import type { Memory, Trade } from './members.ts'
-import { FEE, type World } from './world.ts'
+import { FEE } from './settings.ts'
+import type { World } from './world.ts'
 
 const must = (isRight: boolean, what: string): void => {
   if (!isRight) throw new Error(what)

@@ -6,7 +6,8 @@ import type { SignedPage } from '../../../sequencer/admission.ts'
 import type { House } from '../../../sequencer/house.ts'
 import { pageId } from '../../../sequencer/resign.ts'
 import type { Ticket } from '../../../sequencer/ticket.ts'
-import { FEE, FUTURE, type World } from './world.ts'
+import { FEE, FUTURE } from './settings.ts'
+import type { World } from './world.ts'
 
 export type Trade = {
   readonly buyer: number

@@ -3,17 +3,7 @@
  * L1 and its nodes, the prover. At every step that touches the outside the process may die.
  */
 import { vi } from 'vitest'
-import {
-  activeMeta,
-  batchKey,
-  saltOf,
-  viewKeyHash,
-  type Account,
-} from '../../../circuits/account.ts'
-import { leafHash } from '../../../circuits/account.ts'
-import { TREE_DEPTH, type Shape } from '../../../circuits/params.ts'
 import { tableOf, type Row, type Table } from '../../../circuits/table.ts'
-import { Tree } from '../../../circuits/tree.ts'
 import type { ShapeKey } from '../../../prover/artifacts.ts'
 import { Diverged } from '../../../sequencer/core.ts'
 import { House } from '../../../sequencer/house.ts'
@@ -26,28 +16,19 @@ import { createRandom } from '../../contracts/random.ts'
 import { row } from '../../law/house.ts'
 import { MemoryDisk } from '../journal/memory-disk.ts'
 import { ADDRESS, nodesOf, proofOf, SimChain } from '../l1/sim-chain.ts'
+import {
+  DOMAIN,
+  FEE,
+  feeAccount,
+  FEE_VIEW_KEY,
+  FUTURE,
+  genesisRoot,
+  KEY,
+  SHAPE,
+} from './settings.ts'
 
-export const FEE = 100n
-export const FUTURE = 1024
-export const DOMAIN = 12345n
-const FEE_VIEW_KEY = 777n
-const KEY = `0x${'42'.repeat(32)}`
 const DIRECTORY = '/journal'
 const CONFIRMATIONS = 3
-export const SHAPE: Shape = {
-  name: 'sim',
-  pages: 6,
-  members: 4,
-  rows: 2,
-  rowsPerNode: 1,
-  deposits: 2,
-  withdrawals: 1,
-  requests: 2,
-  rotations: 1,
-  rescues: 2,
-  forcedExits: 1,
-  reductions: 2,
-}
 const shapeKey = { shape: SHAPE, keyHash: '22'.repeat(32) } as ShapeKey
 const sealer = sealerOf(new Uint8Array(32).fill(1))
 
@@ -62,24 +43,7 @@ type Process = { isAlive: boolean; house: House | null; l1: SequencerL1 | null }
 /** The seed's first broken promise; everything after it is of no interest. */
 export class Broken extends Error {}
 
-function feeAccount(): Account {
-  return {
-    ownerKeyHash: 0n,
-    viewKeyHash: viewKeyHash(FEE_VIEW_KEY),
-    head: 0n,
-    meta: activeMeta(0n),
-    cash: 0n,
-    balances: [],
-    salt: saltOf(batchKey(FEE_VIEW_KEY, 0, 0n, 0n)),
-  }
-}
 const operator = new SequencerL1('http://nowhere', ADDRESS, KEY).operator
-const genesisRoot = (() => {
-  const tree = new Tree(TREE_DEPTH)
-  tree.set(0, leafHash(feeAccount()))
-  return tree.root
-})()
-
 export class World {
   readonly seed: number
   readonly random: (bound: number) => number

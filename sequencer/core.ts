@@ -43,6 +43,10 @@ export class Core {
   batchNumber = 0n
   /** The first block of L1 that was not looked at. */
   nextBlock = 0
+  /** Hash of the block before it; undefined before the first look, or where L1 has none. */
+  blockHash: string | undefined = undefined
+  /** Raw transactions of batches that L1 has not been heard of, in the order of signing. */
+  readonly sent = new Map<bigint, readonly string[]>()
   open: OpenBatch | null = null
   private readonly randomBelow: (seed: Uint8Array) => RandomBelow
   private now = 0n
@@ -156,11 +160,16 @@ export class Core {
         desk.advance(open.trades, 'proven', input.number)
         return null
       }
+      case 'sent':
+        this.sent.set(input.number, [...(this.sent.get(input.number) ?? []), input.raw])
+        return null
       case 'accepted':
+        this.sent.delete(input.number)
         return this.accept(input)
       case 'withdrawn': {
         const { trades } = this.openBatch(input.number)
         desk.advance(trades, 'accepted', null)
+        this.sent.delete(input.number)
         this.open = null
         return null
       }
@@ -169,6 +178,7 @@ export class Core {
 
   private takeNews(seen: L1Seen): void {
     this.nextBlock = seen.nextBlock
+    this.blockHash = seen.blockHash
     this.requests = [...this.requests, ...seen.requests]
     for (const request of seen.requests) {
       if (request.kind !== 'register') continue
@@ -325,6 +335,8 @@ export class Core {
       batchNumber: this.batchNumber,
       tables: this.tables.state,
       nextBlock: this.nextBlock,
+      blockHash: this.blockHash ?? null,
+      sent: this.sent,
       open: this.open === null ? null : { ...this.open, plan: null, trace: null },
       now: this.now,
       lastTime: this.lastTime,

@@ -19,7 +19,14 @@ import type { Desk } from './desk.ts'
 import { JournalError, MemoryJournal, type Journal } from './journal/journal.ts'
 import { encodeRecord, type InputOf, type Kind, type TablePosted } from './journal/record.ts'
 import { applyEntry, checkGenesis, genesisOf, replayInto } from './journal/replay.ts'
-import { BatchRefused, type L1Table, type SequencerL1 } from './l1.ts'
+import {
+  BatchRefused,
+  type BatchJob,
+  type L1Table,
+  type Receipted,
+  type SequencerL1,
+  type Submission,
+} from './l1.ts'
 import type { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
 import { KEPT, type Mode } from './tables.ts'
@@ -33,7 +40,7 @@ export type HouseL1 = Pick<
   SequencerL1,
   'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
 > &
-  Partial<Pick<SequencerL1, 'resumeAt' | 'duties'>>
+  Partial<Pick<SequencerL1, 'resumeAt' | 'follow' | 'duties'>>
 export type HouseOptions = {
   readonly rpcUrl: string
   readonly deployment: Deployment
@@ -116,7 +123,7 @@ export class House {
       )
     }
     const { records, seconds } = await replayInto(this.core, this.journal)
-    this.l1.resumeAt?.(this.core.nextBlock)
+    this.l1.resumeAt?.(this.core.nextBlock, this.core.blockHash)
     if (records > 1) {
       const time = seconds.toFixed(1)
       this.options.log(
@@ -185,13 +192,14 @@ export class House {
       await this.recordNews()
     } catch (error) {
       // It was not recorded, so it is still news.
-      this.l1.resumeAt?.(this.core.nextBlock)
+      this.l1.resumeAt?.(this.core.nextBlock, this.core.blockHash)
+      if (error instanceof Diverged) this.options.onFatal?.(error)
       throw error
     }
   }
 
   private async recordNews(): Promise<void> {
-    const { tables: all, nextBlock, ...news } = await this.l1.news()
+    const { tables: all, nextBlock = 0, blockHash, ...news } = await this.l1.news()
     const latest = all.at(-1)?.number ?? 0n
     // Of the others nobody is asked for rows any more.
     const tables = all.filter(({ number }) => number + KEPT > latest).map((t) => this.tableOf(t))
@@ -205,7 +213,8 @@ export class House {
     ]
     // Blocks without anything for us are not worth a record: after a restart they are read again.
     if (news.mode === null && lists.every((list) => list.length === 0)) return
-    await this.submit({ kind: 'l1', seen: { ...news, tables, nextBlock: nextBlock ?? 0 } })
+    const place = blockHash === undefined ? { nextBlock } : { nextBlock, blockHash }
+    await this.submit({ kind: 'l1', seen: { ...news, tables, ...place } })
   }
 
   private tableOf(posted: L1Table): TablePosted {
@@ -275,15 +284,26 @@ export class House {
   private async resume(open: OpenBatch): Promise<BatchReport> {
     const number = open.plan.context.batchNumber
     const root = await this.l1.rootOf(number)
-    if (root === null) return this.settle(open)
+    const isSigned = (this.core.sent.get(number)?.length ?? 0) > 0
+    if (root === null && !isSigned) return this.settle(open)
     const { newRoot, words } = this.build(open)
+    // What was signed may be out: it goes its way to the end, and no other takes its place.
+    if (root === null)
+      return this.deliver(open, newRoot, words.length, (job) => {
+        if (this.l1.follow === undefined) throw new Error('this L1 cannot follow a transaction')
+        return this.l1.follow(job)
+      })
     if (root === newRoot) return this.accepted(open, root, 0n, words.length)
-    // Not worth a record: the journal must stay one that can be replayed.
+    throw this.diverged(number, root, newRoot)
+  }
+
+  /** Not worth a record: the journal must stay one that can be replayed. */
+  private diverged(number: bigint, root: bigint, own: bigint): Diverged {
     const error = new Diverged(
-      `L1 has root ${root} for batch ${number}; the journal makes it ${newRoot}`,
+      `L1 has root ${root} for batch ${number}; the journal makes it ${own}`,
     )
     this.options.onFatal?.(error)
-    throw error
+    return error
   }
 
   private build(open: OpenBatch): BuiltBatch {
@@ -316,26 +336,46 @@ export class House {
     await this.submit({ kind: 'proven', number, seconds: (performance.now() - started) / 1000 })
     await this.untilTaken(open)
     const accountsPart = wordLayout(shape).find((part) => part.name === 'accounts')
+    const submission: Submission = {
+      shapeId: deployment.shapeIds.get(shape.name) as bigint,
+      time: plan.context.time,
+      newRoot: built.newRoot,
+      tableNumber: open.tableNumber,
+      batchNonce: plan.context.batchNonce,
+      requestCount: plan.requests.length,
+      depositIds: plan.credits.map((c) => c.id),
+      withdrawals: trace.payouts,
+      forcedPayments: plan.requests.flatMap(({ kind, account }) =>
+        kind === 'forcedExit'
+          ? [trace.members.find((m) => m.index === account)?.forced?.amount ?? 0n]
+          : [],
+      ),
+      accountWords: built.words.slice(accountsPart?.first),
+      commitment: built.commitment,
+      proof,
+    }
+    return this.deliver(open, built.newRoot, built.words.length, (job) =>
+      this.l1.submit(submission, job),
+    )
+  }
+
+  /** To L1, and into the journal what became of it there. */
+  private async deliver(
+    open: OpenBatch,
+    newRoot: bigint,
+    words: number,
+    send: (job: BatchJob) => Promise<Receipted>,
+  ): Promise<BatchReport> {
+    const number = open.plan.context.batchNumber
     try {
-      const { gasUsed } = await this.l1.submit({
-        shapeId: deployment.shapeIds.get(shape.name) as bigint,
-        time: plan.context.time,
-        newRoot: built.newRoot,
-        tableNumber: open.tableNumber,
-        batchNonce: plan.context.batchNonce,
-        requestCount: plan.requests.length,
-        depositIds: plan.credits.map((c) => c.id),
-        withdrawals: trace.payouts,
-        forcedPayments: plan.requests.flatMap(({ kind, account }) =>
-          kind === 'forcedExit'
-            ? [trace.members.find((m) => m.index === account)?.forced?.amount ?? 0n]
-            : [],
-        ),
-        accountWords: built.words.slice(accountsPart?.first),
-        commitment: built.commitment,
-        proof,
+      const { gasUsed } = await send({
+        number,
+        earlier: this.core.sent.get(number) ?? [],
+        record: async (raw) => void (await this.submit({ kind: 'sent', number, raw })),
       })
-      return await this.accepted(open, built.newRoot, gasUsed, built.words.length)
+      const root = await this.l1.rootOf(number)
+      if (root !== null && root !== newRoot) throw this.diverged(number, root, newRoot)
+      return await this.accepted(open, newRoot, gasUsed, words)
     } catch (error) {
       // Only the contract's own word ends a batch: any other error may hide that it was accepted.
       if (error instanceof BatchRefused && (await this.l1.rootOf(number)) === null)

@@ -29,7 +29,7 @@ const BESIDE: readonly (readonly [string, string, string])[] = [
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   circomlibjs: ['circuits/poseidon.ts'],
   snarkjs: ['prover/groth16.ts'],
-  ethers: ['sequencer/l1.ts', 'oracle/ethers.ts', 'client/l1/ethers.ts', 'prover/ceremony/evm.ts'],
+  ethers: ['sequencer/l1/ethers.ts', 'oracle/ethers.ts', 'client/l1/ethers.ts', 'prover/ceremony/evm.ts'],
   postgres: ['sequencer/journal/postgres-journal.ts'],
   merkletreejs: ['client/l1/withdrawals.ts'],
   fastify: ['sequencer/api.ts', 'oracle/signer/server.ts'],

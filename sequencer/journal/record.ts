@@ -43,6 +43,8 @@ export type L1Seen = {
   readonly mode: bigint | null
   /** The first block that was not looked at. */
   readonly nextBlock: number
+  /** Hash of the block before it; a house on another fork must not go on. */
+  readonly blockHash?: string
 }
 
 export type Input =
@@ -101,6 +103,8 @@ export type Input =
       readonly seed: Uint8Array
     }
   | { readonly kind: 'proven'; readonly number: bigint; readonly seconds: number }
+  /** A transaction of a batch, signed and not sent yet: whoever goes on knows what may be out. */
+  | { readonly kind: 'sent'; readonly number: bigint; readonly raw: string }
   | {
       readonly kind: 'accepted'
       readonly number: bigint

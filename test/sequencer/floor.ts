@@ -35,7 +35,8 @@ export const SHAPE: Shape = {
   rotations: 1,
   rescues: 2,
   forcedExits: 1,
-  reductions: 4, releases: 2,
+  reductions: 4,
+  releases: 2,
 }
 export const FEE = 100n
 const FEE_VIEW_KEY = 777n

@@ -45,7 +45,12 @@ export type Arithmetic = {
 }
 
 /** left + right for `count` pairs, in affine coordinates, written to `target`. */
-export type AddBatch = (left: Uint32Array, right: Uint32Array, target: Uint32Array, count: number) => void
+export type AddBatch = (
+  left: Uint32Array,
+  right: Uint32Array,
+  target: Uint32Array,
+  count: number,
+) => void
 
 export function createFixedBase(
   curveModule: CurveModule,

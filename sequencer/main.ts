@@ -100,7 +100,7 @@ if (genesis !== null) {
 }
 const [usual] = keys
 if (usual === undefined) throw new Error('no shape is configured')
-const prover = new BatchProver(usual)
+const prover = new BatchProver(usual, log)
 const house = new House({
   rpcUrl: configuration.rpcUrl,
   deployment,

@@ -1,38 +1,40 @@
-/** One proof at a time, with all cores; the process of the next one is started as soon as one ends. */
+/** One proof at a time, with all cores, in a process that keeps the key it will need next. */
 import type { WitnessInput } from '../circuits/witness.ts'
 import type { ShapeKey } from '../prover/artifacts.ts'
-import type { Groth16Proof } from '../prover/groth16.ts'
-import { prepareProof, type PreparedProof } from '../prover/pool.ts'
+import type { CircuitInput, Groth16Proof } from '../prover/groth16.ts'
+import { createProverPool, type ProverPool } from '../prover/pool.ts'
+import type { ProveJob } from '../prover/prove-process.ts'
+
+/** Batches come farther apart than the default lets a child wait: its key is worth the memory. */
+const IDLE_MILLISECONDS = 3_600_000
 
 export class BatchProver {
-  private readonly prepared = new Map<string, PreparedProof>()
+  private readonly pool: ProverPool
   private readonly usual: ShapeKey
 
-  constructor(usual: ShapeKey) {
+  constructor(usual: ShapeKey, log: (line: string) => void = () => {}) {
     this.usual = usual
+    this.pool = createProverPool(1, { idleMs: IDLE_MILLISECONDS, log })
   }
 
-  /** Starts the process that will make the next proof of a shape. */
+  /** Loads the key of a shape that is to be proven next. */
   prepare(key: ShapeKey): void {
-    if (!this.prepared.has(key.shape.name)) this.prepared.set(key.shape.name, start(key))
+    this.pool.warm(jobOf(key))
   }
 
   async prove(key: ShapeKey, input: WitnessInput): Promise<Groth16Proof> {
-    this.prepare(key)
-    const prepared = this.prepared.get(key.shape.name) as PreparedProof
-    this.prepared.delete(key.shape.name)
     try {
-      return (await prepared.prove(input)).proof
+      return (await this.pool.prove({ ...jobOf(key), input: input as CircuitInput })).proof
     } finally {
       this.prepare(this.usual)
     }
   }
 
   close(): void {
-    for (const prepared of this.prepared.values()) prepared.discard()
+    this.pool.close()
   }
 }
 
-function start({ zkeyPath, wasmPath, verificationKeyPath }: ShapeKey): PreparedProof {
-  return prepareProof({ zkeyPath, wasmPath, verificationKeyPath, singleThread: false })
+function jobOf({ zkeyPath, wasmPath, verificationKeyPath }: ShapeKey): ProveJob {
+  return { zkeyPath, wasmPath, verificationKeyPath, singleThread: false }
 }

@@ -67,7 +67,12 @@ function sectionsOf({ A, B1, B2, C, H, coefficients, nVars, domainSize }: Provin
   return { A, B1, B2, C, H, coefficients, nVars, domainSize }
 }
 
-type Rows = { readonly first: number; readonly end: number; readonly from: number; readonly to: number }
+type Rows = {
+  readonly first: number
+  readonly end: number
+  readonly from: number
+  readonly to: number
+}
 
 /** Cuts the constraints into pieces with about the same number of coefficients. */
 function rowBounds(key: ProvingKey, threadCount: number): readonly Rows[] {
@@ -76,7 +81,11 @@ function rowBounds(key: ProvingKey, threadCount: number): readonly Rows[] {
   let last = 0
   for (let i = 0; i < key.coefficientCount; i++) {
     const constraint = constraintAt(i)
-    if (constraint < last || constraint >= key.domainSize || (words[i * COEFFICIENT_WORDS] as number) > 1)
+    if (
+      constraint < last ||
+      constraint >= key.domainSize ||
+      (words[i * COEFFICIENT_WORDS] as number) > 1
+    )
       throw new Error(`${key.path} has its coefficients in an order that is not known here`)
     last = constraint
   }
@@ -85,7 +94,8 @@ function rowBounds(key: ProvingKey, threadCount: number): readonly Rows[] {
   let first = 0
   for (let piece = 1; piece <= pieces; piece++) {
     let end = Math.floor((key.coefficientCount * piece) / pieces)
-    while (end > 0 && end < key.coefficientCount && constraintAt(end) === constraintAt(end - 1)) end++
+    while (end > 0 && end < key.coefficientCount && constraintAt(end) === constraintAt(end - 1))
+      end++
     if (end <= first && piece < pieces) continue
     const from = rows.at(-1)?.to ?? 0
     const to = piece === pieces ? key.domainSize : constraintAt(end - 1) + 1

@@ -63,12 +63,7 @@ export type Multiexp = {
    * The sum of points[i] times digit i of one window, written as a Jacobian point to the address
    * `out`. `points` are affine, in snarkjs' form, (0, 0) for infinity; digit i is of points[i].
    */
-  readonly window: (
-    points: Uint32Array,
-    digits: Int16Array,
-    bits: number,
-    out: number,
-  ) => void
+  readonly window: (points: Uint32Array, digits: Int16Array, bits: number, out: number) => void
 }
 
 /** Bytes of working space for `count` points. */
@@ -90,8 +85,20 @@ export function createMultiexp(
   const pointWords = point / 4
   const own =
     group === 'G1'
-      ? { neg: e.f1m_neg, zero: e.g1m_zero, add: e.g1m_add, mixed: e.g1m_addMixed, any: e.g1m_addAffine }
-      : { neg: e.f2m_neg, zero: e.g2m_zero, add: e.g2m_add, mixed: e.g2m_addMixed, any: e.g2m_addAffine }
+      ? {
+          neg: e.f1m_neg,
+          zero: e.g1m_zero,
+          add: e.g1m_add,
+          mixed: e.g1m_addMixed,
+          any: e.g1m_addAffine,
+        }
+      : {
+          neg: e.f2m_neg,
+          zero: e.g2m_zero,
+          add: e.g2m_add,
+          mixed: e.g2m_addMixed,
+          any: e.g2m_addAffine,
+        }
   const addBatch = createAddBatch(curve, arithmetic)
   const jacobian = curve.allocate(point + coordinate)
   const running = curve.allocate(point + coordinate)
@@ -130,7 +137,7 @@ export function createMultiexp(
     window: (points, digits, bits, out) => {
       const buckets = 2 ** (bits - 1)
       const { starts, sizes } = gather(points, digits, buckets)
-      for (let isOpen = true; isOpen; ) {
+      for (let isOpen = true; isOpen;) {
         isOpen = false
         for (let bucket = 1; bucket <= buckets; bucket++) {
           const size = sizes[bucket] as number

@@ -35,7 +35,12 @@ export type Task =
     }
   /** From values on the domain to values on its odd coset. */
   | { readonly kind: 'shift'; readonly values: SharedArrayBuffer }
-  | { readonly kind: 'join'; readonly from: number; readonly to: number; readonly memory: ProofMemory }
+  | {
+      readonly kind: 'join'
+      readonly from: number
+      readonly to: number
+      readonly memory: ProofMemory
+    }
   | {
       readonly kind: 'window'
       readonly section: SectionName

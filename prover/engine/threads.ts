@@ -49,7 +49,9 @@ export function startThreads(count: number, start: Start): Threads {
       else waiting?.reject(new Error(answer.message))
       next()
     })
-    worker.on('error', (error) => fail(new Error(`a thread of the prover failed: ${String(error)}`)))
+    worker.on('error', (error) =>
+      fail(new Error(`a thread of the prover failed: ${String(error)}`)),
+    )
     worker.on('exit', (code) => fail(new Error(`a thread of the prover ended with code ${code}`)))
     worker.unref()
     idle.push(worker)

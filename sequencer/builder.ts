@@ -26,6 +26,8 @@ type Context = BatchContext & { readonly mode?: Mode }
 export type Waiting = {
   readonly requests: readonly L1Request[]
   readonly credits: readonly Credit[]
+  /** Whether a batch is made even if there is nothing in it but cover. */
+  readonly isDue?: boolean
 }
 /** A trade, withdrawal or rotation whose page is the next of an account and breaks a rule now. */
 export type Unprovable = { readonly trade: string; readonly rejection: Rejection }
@@ -72,8 +74,11 @@ export function chooseBatch(
     const plan = planOf(ledger, waiting, shape, context, excluded, room)
     const work = plan.requests.length + plan.credits.length + plan.journals.size + plan.cover.length
     const unprovable = (): readonly Unprovable[] => unprovableIn(ledger, plan, excluded)
-    if (work === 0) return { chosen: null, setAside, unprovable: unprovable() }
+    const nothing = { chosen: null, setAside, unprovable: unprovable() }
+    if (work === 0 && waiting.isDue !== true) return nothing
     const cover = chooseCover(room, ledger.accounts, context, excluded.accounts, random)
+    // Before anybody has registered there is nobody to hide.
+    if (work + cover.length === 0) return nothing
     const covered = { ...plan, cover: [...plan.cover, ...cover] }
     const outcome = executeBatch(ledger.accounts, covered)
     const rejection = outcome.ok ? excess(outcome.trace, shape) : outcome.rejection
@@ -109,12 +114,7 @@ function excess(trace: BatchTrace, shape: Shape): Rejection | null {
  * a long one is not tried page by page. Without a journal the touch of the account goes, or the L1
  * requests end before its own. What nobody in particular is too much for costs the latest page.
  */
-function exclude(
-  ledger: Ledger,
-  plan: BatchPlan,
-  rejection: Rejection,
-  excluded: Excluded,
-): void {
+function exclude(ledger: Ledger, plan: BatchPlan, rejection: Rejection, excluded: Excluded): void {
   const account = rejection.account ?? latestTrader(plan)
   const pages = (account === undefined ? undefined : plan.journals.get(account)?.pages) ?? []
   if (account !== undefined && pages.length > 0) {
@@ -136,7 +136,10 @@ function exclude(
 }
 
 function latestTrader(plan: BatchPlan): number | undefined {
-  const latest = [...plan.journals].map(([index, run]) => ({ index, stamp: run.pages.at(-1)!.stamp }))
+  const latest = [...plan.journals].map(([index, run]) => ({
+    index,
+    stamp: run.pages.at(-1)!.stamp,
+  }))
   return latest.reduce<(typeof latest)[number] | undefined>(
     (last, next) => (last === undefined || next.stamp > last.stamp ? next : last),
     undefined,

@@ -193,7 +193,7 @@ export class Core {
     })
   }
 
-  private choose({ shapes, freeVaults, nonce, salt, seed }: InputOf<'batch'>): Chosen {
+  private choose({ shapes, freeVaults, nonce, salt, seed, isDue }: InputOf<'batch'>): Chosen {
     if (this.open !== null) throw new NotReady('a batch is on its way already')
     const { time } = this.conditions()
     const context: BatchContext = {
@@ -211,7 +211,11 @@ export class Core {
     const vaults = this.tables.isServing ? freeVaults : new Map<number, bigint>()
     const { shape, chosen, unprovable } = chooseShape(
       this.ledger,
-      { requests: servable(this.requests, vaults), credits: this.credits() },
+      {
+        requests: servable(this.requests, vaults),
+        credits: this.credits(),
+        isDue: isDue === true,
+      },
       shapes,
       context,
       () => this.randomBelow(seed),

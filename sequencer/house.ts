@@ -39,6 +39,8 @@ export type HouseOptions = {
   readonly domain: bigint
   readonly l1: HouseL1
   readonly prove: (key: ShapeKey, input: WitnessInput) => Promise<Groth16Proof>
+  /** Why no proof can be made now, or null; no batch is prepared that no prover can take. */
+  readonly proverMissing?: () => Promise<string | null>
   readonly feeAccountViewKey: bigint
   /** The usual shape first. */
   readonly keys: readonly ShapeKey[]
@@ -55,6 +57,9 @@ export type HouseOptions = {
   /** Draws cover accounts, in place of what the recorded seeds give. */
   readonly randomBelow?: RandomBelow
 }
+
+/** Nobody can prove a batch now: it would stand open, and keep its pages, for nothing. */
+export class NoProver extends Error {}
 
 const chance = (bytes: number): bigint => BigInt(`0x${randomBytes(bytes).toString('hex')}`)
 
@@ -234,14 +239,22 @@ export class House {
     await this.submit({ kind: 'opening', account, secret })
   }
 
-  /** One batch, from choice to L1. Null when there is nothing to settle. */
-  async runBatch(): Promise<BatchReport | null> {
+  /**
+   * One batch, from choice to L1. Null when there is nothing to settle. One that `isDue` by the clock
+   * is made all the same, of cover, and always in the usual shape. Throws NoProver before anything is
+   * recorded.
+   */
+  async runBatch({ isDue = false } = {}): Promise<BatchReport | null> {
     await this.watch()
     if (this.core.open !== null) return this.resume(this.core.open)
     if (this.table === null || !this.core.hasConfirmedTable) return null
+    const missing = (await this.options.proverMissing?.()) ?? null
+    if (missing !== null) throw new NoProver(`no batch is prepared: ${missing}`)
+    const shapes = this.options.keys.map(({ shape }) => shape)
     const { open, unprovable } = await this.submit({
       kind: 'batch',
-      shapes: this.options.keys.map(({ shape }) => shape),
+      ...(isDue ? { isDue } : {}),
+      shapes: isDue ? shapes.slice(0, 1) : shapes,
       freeVaults: await this.freeVaults(),
       nonce: chance(40) % FIELD_MODULUS,
       salt: chance(40) % FIELD_MODULUS,

@@ -80,6 +80,8 @@ export type Input =
   | { readonly kind: 'tick' }
   | {
       readonly kind: 'batch'
+      /** A batch by the clock: made of cover alone where nothing waits. */
+      readonly isDue?: true
       /** That the house has keys for, the usual one first; the core chooses among them. */
       readonly shapes: readonly Shape[]
       /** What L1 could pay out of each token that a waiting forced exit asks for, in lots. */

@@ -112,7 +112,7 @@ export function createProverPool(
       if (isClosed || running >= concurrency) return
       const child = take(job)
       child.zkeyPath = job.zkeyPath
-      child.process.send({ kind: 'warm', job } satisfies ProveRequest, () => {})
+      child.process.send({ kind: 'warm', job: plainJob(job) } satisfies ProveRequest, () => {})
       giveBack(child)
     },
     close: () => {
@@ -220,8 +220,20 @@ function ask(child: Child, { input, timeoutMs, signal, ...job }: ChildJob): Prom
     process.on('close', onClose)
     process.on('error', onError)
     // A child that dies early breaks the channel; its end says more than that.
-    process.send({ kind: 'prove', job, input } satisfies ProveRequest, () => {})
+    process.send({ kind: 'prove', job: plainJob(job), input } satisfies ProveRequest, () => {})
   })
+}
+
+/** Its own fields alone: whoever has more in one object should not send it all. */
+function plainJob(job: ProveJob): ProveJob {
+  const { zkeyPath, wasmPath, verificationKeyPath, singleThread, backend } = job
+  return {
+    zkeyPath,
+    wasmPath,
+    ...(verificationKeyPath === undefined ? {} : { verificationKeyPath }),
+    ...(singleThread === undefined ? {} : { singleThread }),
+    ...(backend === undefined ? {} : { backend }),
+  }
 }
 
 function childScript(): { readonly script: string; readonly execArgv: string[] } {

@@ -49,8 +49,8 @@ export function createRemoteProver(options: RequestOptions): RemoteProver {
       await submit()
       const end = performance.now() + timeoutMs
       for (;;) {
-        for (const parked of await store.parked()) onParked(parked)
         const view = await store.look(name)
+        for (const parked of await store.parked()) onParked(parked)
         if (view?.state === 'parked')
           throw new JobParked(`no prover could prove it: ${view.failure ?? 'no reason given'}`)
         if (view?.state === 'done' && view.proof !== null) {

@@ -8,6 +8,7 @@ import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { journalCommand } from './journal.ts'
+import { proverCommand } from './prover.ts'
 import { riskCommand } from './risk.ts'
 import { addOracle } from './oracle.ts'
 import { addDisclose, addRebuild } from './l1-commands.ts'
@@ -92,6 +93,7 @@ function programOf(
   addCeremony(program, commonOf, run)
   addCircuits(program, commonOf, run)
   journalCommand(program, commonOf, run)
+  proverCommand(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')

@@ -38,7 +38,12 @@ export type HouseOptions = {
   readonly deployment: Deployment
   readonly domain: bigint
   readonly l1: HouseL1
-  readonly prove: (key: ShapeKey, input: WitnessInput) => Promise<Groth16Proof>
+  /** The public signals of the proof must be the given ones. */
+  readonly prove: (
+    key: ShapeKey,
+    input: WitnessInput,
+    publicSignals: readonly string[],
+  ) => Promise<Groth16Proof>
   /** Why no proof can be made now, or null; no batch is prepared that no prover can take. */
   readonly proverMissing?: () => Promise<string | null>
   readonly feeAccountViewKey: bigint
@@ -313,7 +318,7 @@ export class House {
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const started = performance.now()
     const proof = await this.options
-      .prove(key, built.finish(x, y))
+      .prove(key, built.finish(x, y), [x.toString(), y.toString()])
       .catch(async (error: unknown) => {
         // It was never sent, so another batch may take its number, with a nonce of its own.
         await this.submit({ kind: 'withdrawn', number, reason: 'no proof' })

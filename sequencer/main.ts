@@ -106,7 +106,8 @@ const house = new House({
   deployment,
   domain: domainOf(deployment.chainId, deployment.contract),
   l1: new SequencerL1(configuration.rpcUrl, deployment.contract, operatorKey),
-  prove: (key, input) => prover.prove(key, input),
+  prove: (key, input, publicSignals) => prover.prove(key, input, publicSignals),
+  proverMissing: () => prover.missing(),
   feeAccountViewKey,
   keys,
   fee: BigInt(configuration.fee),
@@ -175,7 +176,7 @@ process.on('message', (message: Command) => {
     if (message.command === 'stop') {
       await app.close()
       await house.close()
-      prover.close()
+      await prover.close()
       process.exit(0)
     }
     try {

@@ -24,13 +24,16 @@ import type { Mode } from './tables.ts'
 
 /** In reduce-only mode what opens or pays out waits, and what was signed behind it. */
 type Context = BatchContext & { readonly mode?: Mode }
+/** The cadence asks for a batch, or L1 does: without one anybody may freeze the house before long. */
+export type Due = 'clock' | 'silence'
+
 export type Waiting = {
   readonly requests: readonly L1Request[]
   readonly credits: readonly Credit[]
   /** While the sweep is late L1 takes no batch with a withdrawal: they wait, and the rest goes on. */
   readonly areWithdrawalsHeld?: boolean
-  /** Cover alone is a batch, if it must be. */
-  readonly isBatchDue?: boolean
+  /** Why a batch is made even if there is nothing in it but cover. */
+  readonly due?: Due
 }
 /** A trade, withdrawal or rotation whose page is the next of an account and breaks a rule now. */
 export type Unprovable = { readonly trade: string; readonly rejection: Rejection }
@@ -82,9 +85,11 @@ export function chooseBatch(
     const touches = plan.journals.size + (plan.flags?.size ?? 0) + plan.cover.length
     const work = plan.requests.length + plan.credits.length + touches
     const unprovable = (): readonly Unprovable[] => unprovableIn(ledger, plan, excluded)
-    if (work === 0 && waiting.isBatchDue !== true)
-      return { chosen: null, setAside, unprovable: unprovable() }
+    const nothing = { chosen: null, setAside, unprovable: unprovable() }
+    if (work === 0 && waiting.due === undefined) return nothing
     const cover = chooseCover(room, ledger.accounts, context, excluded.accounts, random)
+    // Before anybody has registered there is nobody to hide.
+    if (work + cover.length === 0 && waiting.due !== 'silence') return nothing
     const covered = { ...plan, cover: [...plan.cover, ...cover] }
     const outcome = executeBatch(ledger.accounts, covered)
     const rejection = outcome.ok ? excess(outcome.trace, shape) : outcome.rejection

@@ -216,7 +216,7 @@ export class Core {
   }
 
   private choose(input: InputOf<'batch'>): Chosen {
-    const { shapes, freeVaults, nonce, salt, seed } = input
+    const { shapes, freeVaults, nonce, salt, seed, due } = input
     if (this.open !== null) throw new NotReady('a batch is on its way already')
     const { time } = this.conditions()
     const table = this.table as Table
@@ -240,7 +240,7 @@ export class Core {
         requests: servable(this.requests, vaults),
         credits: this.credits(),
         areWithdrawalsHeld: input.areWithdrawalsHeld === true,
-        isBatchDue: input.isBatchDue === true,
+        ...(due === undefined ? {} : { due }),
       },
       shapes,
       context,

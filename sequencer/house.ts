@@ -46,7 +46,14 @@ export type HouseOptions = {
   readonly deployment: Deployment
   readonly domain: bigint
   readonly l1: HouseL1
-  readonly prove: (key: ShapeKey, input: WitnessInput) => Promise<Groth16Proof>
+  /** The public signals of the proof must be the given ones. */
+  readonly prove: (
+    key: ShapeKey,
+    input: WitnessInput,
+    publicSignals: readonly string[],
+  ) => Promise<Groth16Proof>
+  /** Why no proof can be made now, or null; no batch is prepared that no prover can take. */
+  readonly proverMissing?: () => Promise<string | null>
   readonly feeAccountViewKey: bigint
   /** The usual shape first. */
   readonly keys: readonly ShapeKey[]
@@ -63,6 +70,9 @@ export type HouseOptions = {
   /** Draws cover accounts, in place of what the recorded seeds give. */
   readonly randomBelow?: RandomBelow
 }
+
+/** Nobody can prove a batch now: it would stand open, and keep its pages, for nothing. */
+export class NoProver extends Error {}
 
 const chance = (bytes: number): bigint => BigInt(`0x${randomBytes(bytes).toString('hex')}`)
 
@@ -244,8 +254,12 @@ export class House {
     await this.submit({ kind: 'opening', account, secret })
   }
 
-  /** One batch, from choice to L1. Null when there is nothing to settle. */
-  async runBatch(): Promise<BatchReport | null> {
+  /**
+   * One batch, from choice to L1. Null when there is nothing to settle. One that `isDue` by the clock
+   * is made all the same, of cover, and always in the usual shape. Throws NoProver before anything is
+   * recorded.
+   */
+  async runBatch({ isDue = false } = {}): Promise<BatchReport | null> {
     await this.watch()
     const duties = (await this.l1.duties?.()) ?? NO_DUTIES
     const { isFrozen, areWithdrawalsHeld, isBatchDue } = duties
@@ -253,12 +267,16 @@ export class House {
     if (isFrozen) return null
     if (this.core.open !== null) return this.resume(this.core.open)
     if (this.table === null || !this.core.hasConfirmedTable) return null
+    const missing = (await this.options.proverMissing?.()) ?? null
+    if (missing !== null) throw new NoProver(`no batch is prepared: ${missing}`)
+    const shapes = this.options.keys.map(({ shape }) => shape)
+    const due = isBatchDue ? 'silence' : isDue ? 'clock' : null
     const { open, unprovable } = await this.submit({
       kind: 'batch',
-      shapes: this.options.keys.map(({ shape }) => shape),
+      ...(due === null ? {} : { due }),
+      shapes: isDue ? shapes.slice(0, 1) : shapes,
       freeVaults: await this.freeVaults(),
       ...(areWithdrawalsHeld ? { areWithdrawalsHeld } : {}),
-      ...(isBatchDue ? { isBatchDue } : {}),
       nonce: chance(40) % FIELD_MODULUS,
       salt: chance(40) % FIELD_MODULUS,
       seed: randomBytes(32),
@@ -327,7 +345,7 @@ export class House {
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const started = performance.now()
     const proof = await this.options
-      .prove(key, built.finish(x, y))
+      .prove(key, built.finish(x, y), [x.toString(), y.toString()])
       .catch(async (error: unknown) => {
         // It was never sent, so another batch may take its number, with a nonce of its own.
         await this.submit({ kind: 'withdrawn', number, reason: 'no proof' })

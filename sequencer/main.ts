@@ -112,13 +112,14 @@ if (genesis !== null) {
 }
 const [usual] = keys
 if (usual === undefined) throw new Error('no shape is configured')
-const prover = new BatchProver(usual)
+const prover = new BatchProver(usual, log)
 const house = new House({
   rpcUrl: configuration.rpcUrl,
   deployment,
   domain: domainOf(deployment.chainId, deployment.contract),
   l1: new SequencerL1(configuration.rpcUrl, deployment.contract, operatorKey),
-  prove: (key, input) => prover.prove(key, input),
+  prove: (key, input, publicSignals) => prover.prove(key, input, publicSignals),
+  proverMissing: () => prover.missing(),
   feeAccountViewKey,
   keys,
   fee: BigInt(configuration.fee),
@@ -197,7 +198,7 @@ process.on('message', (message: Command) => {
       sweeping?.close()
       await app.close()
       await house.close()
-      prover.close()
+      await prover.close()
       process.exit(0)
     }
     try {

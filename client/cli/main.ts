@@ -10,6 +10,7 @@ import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { journalCommand } from './journal.ts'
 import { receiptCommand } from './receipt.ts'
+import { proverCommand } from './prover.ts'
 import { riskCommand } from './risk.ts'
 import { addOracle } from './oracle.ts'
 import { addDisclose, addRebuild } from './l1-commands.ts'
@@ -98,6 +99,7 @@ function programOf(
   journalCommand(program, commonOf, run)
   receiptCommand(program, commonOf, run)
   addCall(program, commonOf, run)
+  proverCommand(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')

@@ -188,7 +188,7 @@ export class Floor {
       },
       domain: DOMAIN,
       l1: this.l1,
-      prove: (key, input) => this.prove(key, input),
+      prove: (key, input, publicSignals) => this.prove(key, input, publicSignals),
       feeAccountViewKey: FEE_VIEW_KEY,
       keys: [keyOf(SHAPE), keyOf(ENTRY)],
       fee: FEE,

@@ -192,6 +192,15 @@ function requestOf(args: EventLog['args']): QueuedRequest {
   throw new Error(`L1 queued a request of kind ${kind}, which this version does not know`)
 }
 
+/** `balance` of the operator in wei; `sweepAge` in seconds of the contract's service clock. */
+export type Vitals = {
+  readonly head: number
+  readonly balance: bigint
+  readonly sweepAge: number
+  /** L1's second of the latest table; null before the first. */
+  readonly tableTime: number | null
+}
+
 export class SequencerL1 {
   readonly provider: JsonRpcProvider
   readonly wallet: Wallet
@@ -334,6 +343,22 @@ export class SequencerL1 {
       const words = `${parsed.name}(${parsed.args.join(', ')})`
       throw new BatchRefused(`L1 refused the batch: ${words}`, { cause: error })
     }
+  }
+
+  /** What an operator watches of L1 besides the news. */
+  async vitals(): Promise<Vitals> {
+    const view = <T>(name: string, ...args: readonly unknown[]): Promise<T> =>
+      this.contract.getFunction(name)(...args) as Promise<T>
+    const [head, balance, serviceTime, { sweptAt }, number] = await Promise.all([
+      this.provider.getBlockNumber(),
+      this.provider.getBalance(this.wallet.address),
+      view<bigint>('serviceTime'),
+      view<{ sweptAt: bigint }>('sweep'),
+      view<bigint>('tableNumber'),
+    ])
+    const { time } = await view<{ time: bigint }>('tables', number)
+    const tableTime = number === 0n ? null : Number(time)
+    return { head, balance, sweepAge: Number(serviceTime - sweptAt), tableTime }
   }
 
   close(): void {

@@ -1,0 +1,84 @@
+/** Batches one after the other: the next is built on the root of the last. By the clock, or when asked. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { BatchReport, House } from './house.ts'
+import { BatchRefused } from './l1.ts'
+import { reasonOf, type Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+export class Batches {
+  private readonly house: House
+  private readonly metrics: Metrics
+  private readonly log: Log
+  private turn: Promise<unknown> = Promise.resolve()
+  private underWay = 0
+  private timer: NodeJS.Timeout | null = null
+  private isStopped = false
+
+  constructor(house: House, metrics: Metrics, log: Log) {
+    this.house = house
+    this.metrics = metrics
+    this.log = log
+  }
+
+  /** The next batch once those before it have ended; null when there is nothing to settle. */
+  next(): Promise<BatchReport | null> {
+    this.underWay++
+    const made = this.turn.then(() => this.make()).finally(() => this.underWay--)
+    this.turn = made.catch(() => {})
+    return made
+  }
+
+  private async make(): Promise<BatchReport | null> {
+    if (this.isStopped) return null
+    const { failures } = this
+    const report = await this.house.runBatch().catch((error: unknown) => {
+      failures(error)
+      throw error
+    })
+    if (report === null) return null
+    this.metrics.settled(report)
+    const { number, shape, accounts, proveSeconds, gas } = report
+    const seconds = Math.round(proveSeconds * 10) / 10
+    this.log.info('batch accepted by L1', {
+      batch: Number(number),
+      shape,
+      accounts,
+      proveSeconds: seconds,
+      gas: Number(gas),
+    })
+    return report
+  }
+
+  private readonly failures = (error: unknown): void => {
+    if (error instanceof BatchRefused) this.metrics.failed('l1')
+    else this.metrics.failed('other')
+  }
+
+  /** At each multiple of the cadence; one that finds a batch still under way is missed, and said. */
+  every(seconds: number): void {
+    this.timer = setInterval(() => {
+      if (this.underWay > 0) {
+        this.metrics.missedTick()
+        this.log.warn('a batch was due while another is under way', { cadenceSeconds: seconds })
+        return
+      }
+      this.next().catch((error: unknown) =>
+        this.log.error('a batch did not come about: it is tried again', { why: reasonOf(error) }),
+      )
+    }, seconds * 1000)
+  }
+
+  /** No further batch; true if the one under way has ended within the time. */
+  async stop(seconds: number): Promise<boolean> {
+    this.isStopped = true
+    if (this.timer !== null) clearInterval(this.timer)
+    const late = new AbortController()
+    const ended = this.turn.then(() => true)
+    const isEnded = await Promise.race([
+      ended,
+      sleep(seconds * 1000, false, { signal: late.signal }).catch(() => false),
+    ])
+    late.abort()
+    return isEnded
+  }
+}

@@ -18,7 +18,7 @@ import {
 import { WORLDS } from '../../oracle/worlds.ts'
 import { memberKeys } from '../keys.ts'
 import { openAccount, rebuild } from '../l1/rebuild.ts'
-import type { Common, Result } from './day.ts'
+import { rpcOf, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openStore } from './session.ts'
 import { rowsUnder, servedTable } from './table-on-l1.ts'
@@ -60,7 +60,7 @@ async function accountMargin(
   if (stored.account === null)
     throw new Undone(`${name} has no account yet: cloister account new ${name}`)
   const keys = memberKeys(store.seed(), name)
-  const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
+  const rebuilt = await rebuild(rpcOf(options, stored), stored.contract)
   const account = openAccount(rebuilt, stored.account, keys.viewKey, [keys.ownerKeyHash])
   const { view, fee } = await servedTable(options, stored.contract)
   const rows = rowsUnder(rebuilt, view)

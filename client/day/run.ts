@@ -149,7 +149,7 @@ async function day(folder: string): Promise<Conclusion> {
       ADMIN_KEY: admin.key,
       COLLECTOR_KEY: collector.key,
     },
-    note,
+    { onNote: note },
   )
   oracle.ready.catch(() => {})
   const post = async (step: number): Promise<string> => {

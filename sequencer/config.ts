@@ -246,7 +246,9 @@ function flagsOf(args: readonly string[], faults: string[]): Record<string, stri
   const options = Object.fromEntries(
     ['config', ...KEYS.map(flagOf)].map((name) => [name, { type: 'string' as const }]),
   )
-  const secret = args.find((arg) => /^--(operator|admin|fee-account-view|journal)-key(=|$)/.test(arg))
+  const secret = args.find((arg) =>
+    /^--(operator|admin|fee-account-view|journal)-key(=|$)/.test(arg),
+  )
   if (secret !== undefined) {
     // Its value is already in the list of processes; at least it does not go to a log as well.
     faults.push(`${secret.split('=')[0]} must not be a flag: give it by environment or by file`)
@@ -256,7 +258,9 @@ function flagsOf(args: readonly string[], faults: string[]): Record<string, stri
     return parseArgs({ args: [...args], options }).values as Record<string, string>
   } catch (error) {
     const [flag] = (error instanceof Error ? error.message : '').match(/--[a-z-]+/) ?? ['a flag']
-    faults.push(`${flag} must be one of ${Object.keys(options).map((o) => `--${o}`).join(', ')}`)
+    const names = Object.keys(options).map((name) => `--${name}`)
+    if (names.includes(flag)) faults.push(`${flag} must have a value: ${flag}=VALUE`)
+    else faults.push(`${flag} must be one of ${names.join(', ')}`)
     return {}
   }
 }
@@ -294,7 +298,8 @@ function fileOf(path: string | undefined, env: Env, faults: string[]): Configura
 function givenOf(key: Key, flags: Env, env: Env, file: ConfigurationFile): Given | null {
   const { fallback } = SETTINGS[key]
   const [flag, variable] = [flagOf(key), variableOf(key)]
-  if (flags[flag] !== undefined) return { value: textIn(flags[flag]), from: `--${flag}`, isFlag: true }
+  if (flags[flag] !== undefined)
+    return { value: textIn(flags[flag]), from: `--${flag}`, isFlag: true }
   if (env[variable] !== undefined) return { value: textIn(env[variable]), from: variable }
   if (Object.hasOwn(file.values, key)) return { value: file.values[key], from: file.name }
   return fallback === undefined ? null : { value: fallback, from: 'the default' }

@@ -23,7 +23,12 @@ const TEXT_LENGTH = 1_000
 /** A password inside a URL, as an error of a driver may show it. */
 const CREDENTIALS = /\/\/[^\s/@]*@/g
 
-export function logOf({ level, format, write = toStderr, now = () => new Date() }: LogOptions): Log {
+export function logOf({
+  level,
+  format,
+  write = toStderr,
+  now = () => new Date(),
+}: LogOptions): Log {
   const least = LOG_LEVELS.indexOf(level)
   const say =
     (of: LogLevel) =>

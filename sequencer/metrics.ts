@@ -31,7 +31,9 @@ export class Metrics {
   private readonly pages = this.counter('pages_total', 'pages by outcome', ['outcome'])
   private readonly refusals = this.counter('refusals_total', 'refused, by rule', ['rule'])
   private readonly batches = this.counter('batches_total', 'batches that L1 accepted', ['shape'])
-  private readonly failures = this.counter('batch_failures_total', 'attempts that failed', ['stage'])
+  private readonly failures = this.counter('batch_failures_total', 'attempts that failed', [
+    'stage',
+  ])
   private readonly missed = this.counter('missed_ticks_total', 'the cadence came and went unused')
   private readonly fill = this.gauge('batch_fill_ratio', 'used page slots of the last batch')
   private readonly gas = this.counter('gas_total', 'gas of accepted batches')
@@ -50,8 +52,10 @@ export class Metrics {
     for (const outcome of ['accepted', 'waiting', 'refused']) this.pages.inc({ outcome }, 0)
     for (const stage of ['proof', 'l1', 'other']) this.failures.inc({ stage }, 0)
     this.leading.set(0)
-    this.gaugeOf('queue_pages', 'admitted pages that no batch has settled', () =>
-      this.pendingPages().length,
+    this.gaugeOf(
+      'queue_pages',
+      'admitted pages that no batch has settled',
+      () => this.pendingPages().length,
     )
     this.gaugeOf('queue_age_seconds', 'since the stamp of the oldest admitted page', () =>
       this.queueAge(),
@@ -118,7 +122,8 @@ export class Metrics {
 
   /** An answer of the house to what a member sent. */
   readonly answered: NonNullable<HouseOptions['onAnswer']> = (kind, answer) => {
-    if (kind === 'batch') this.openSince ??= (answer as { open: unknown }).open === null ? null : NOW()
+    if (kind === 'batch')
+      this.openSince ??= (answer as { open: unknown }).open === null ? null : NOW()
     if (kind === 'accepted' || kind === 'withdrawn') this.openSince = null
     if (kind !== 'page' && kind !== 'proposal' && kind !== 'affirmation') return
     const { refused, complete } = answer as { refused?: unknown; complete?: boolean }

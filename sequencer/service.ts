@@ -249,7 +249,10 @@ function watchL1(house: House, l1: SequencerL1, metrics: Metrics, log: Log) {
       .catch(failed)
   }, WATCH_MILLISECONDS)
   const measure = (): void => {
-    l1.vitals().then((vitals) => metrics.vitals(vitals), () => metrics.l1Failed())
+    l1.vitals().then(
+      (vitals) => metrics.vitals(vitals),
+      () => metrics.l1Failed(),
+    )
   }
   measure()
   const vitals = setInterval(measure, VITALS_MILLISECONDS)

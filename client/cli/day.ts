@@ -60,12 +60,14 @@ export function findDay(named: Named = {}): Day | null {
  * contract is looked up on L1, not believed.
  */
 export async function findHouse(options: Common): Promise<House> {
-  const named = options.house ?? (options.data === undefined ? process.env['CLOISTER_HOUSE'] : undefined)
+  const named =
+    options.house ?? (options.data === undefined ? process.env['CLOISTER_HOUSE'] : undefined)
   const day = named === undefined ? findDay(options) : null
   const url = named ?? day?.url
   if (url === undefined)
     throw new Undone(`no house is running (looked in ${placeOf(options)}): ${START}`)
-  if (!/^https?:\/\//.test(url)) throw new Undone('--house and CLOISTER_HOUSE must be an http or https address')
+  if (!/^https?:\/\//.test(url))
+    throw new Undone('--house and CLOISTER_HOUSE must be an http or https address')
   const api = new HouseApi(url)
   let status: HouseStatus
   try {

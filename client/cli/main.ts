@@ -27,7 +27,9 @@ export async function main(argv: readonly string[], output: Output = CONSOLE): P
   let code: ExitCode = 0
   const run = async (work: Promise<Result>): Promise<void> => {
     const { text, json, code: given = 0, isJsonText = false } = await work
-    output.out(isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
+    output.out(
+      isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`,
+    )
     code = given
   }
   const fail = (failed: ExitCode, rule: string | null, text: string): ExitCode => {
@@ -61,7 +63,10 @@ function programOf(
     .configureOutput({ writeOut: output.out, writeErr: output.err, outputError: () => {} })
     .configureHelp({ showGlobalOptions: true, helpWidth: 100 })
     .option('--json', 'answer with one line of JSON')
-    .option('--house <url>', 'address of the house (default: CLOISTER_HOUSE, or the one started last)')
+    .option(
+      '--house <url>',
+      'address of the house (default: CLOISTER_HOUSE, or the one started last)',
+    )
     .option('--data <directory>', 'directory of a house that runs here (default: CLOISTER_DATA)')
     .option('--rpc <url>', 'L1 node to read and write (default: that of the house)')
     .option('--dir <directory>', "the member's directory (default: .cache/members/NAME)")
@@ -126,16 +131,25 @@ function addUp(program: Command, commonOf: CommonOf, run: Run): void {
   program
     .command('up')
     .description('keep a whole house running: L1, oracle, sequencer, in the directory --data')
-    .option('--port <number>', "the members' port; the next two are L1's and the operator's", '8600')
+    .option(
+      '--port <number>',
+      "the members' port; the next two are L1's and the operator's",
+      '8600',
+    )
     .option('--cadence <seconds>', 'between two batches', '15')
     .option('--tables <seconds>', 'between two tables of the oracle', '600')
-    .option('--shape <name>', 'small, mini, standard, sparse or large; stays as it was made', 'small')
+    .option(
+      '--shape <name>',
+      'small, mini, standard, sparse or large; stays as it was made',
+      'small',
+    )
     .addHelpText('after', help.UP)
     .action(
       (
         options: { port: string; cadence: string; tables: string; shape: string },
         command: Command,
-      ) => run(import('./up.ts').then(({ keepUp }) => keepUp({ ...commonOf(command), ...options }))),
+      ) =>
+        run(import('./up.ts').then(({ keepUp }) => keepUp({ ...commonOf(command), ...options }))),
     )
 }
 

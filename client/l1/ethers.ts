@@ -77,9 +77,7 @@ export function accountsOf(
 }
 
 /** Of a signed transaction; null if it is none. */
-export function senderOf(
-  raw: string,
-): { readonly from: string; readonly nonce: number } | null {
+export function senderOf(raw: string): { readonly from: string; readonly nonce: number } | null {
   try {
     const { from, nonce } = Transaction.from(raw)
     return from === null ? null : { from, nonce }

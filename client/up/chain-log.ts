@@ -3,7 +3,15 @@
  * of this file. A line is a check and a step; the check covers all before it.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs'
 
 /** A block's time in seconds of Unix; null where no block is made. */
 export type Step = {
@@ -95,7 +103,8 @@ function read(path: string, bytes: Buffer): Read {
     return text
   })
   const [header, ...steps] = texts.map((text) => JSON.parse(text) as Record<string, unknown>)
-  if (header === undefined) throw new ChainLogError(`${path} is empty: begin with another directory`)
+  if (header === undefined)
+    throw new ChainLogError(`${path} is empty: begin with another directory`)
   if (header['format'] !== FORMAT)
     throw new ChainLogError(
       `${path} must be of format ${FORMAT}; it is of format ${String(header['format'])}, which ` +

@@ -92,7 +92,9 @@ async function requireNext(chain: Provider, raw: unknown): Promise<void> {
     params: [sender.from, 'latest'],
   })
   if (sender.nonce > Number(count))
-    throw refusal(`the nonce must be ${Number(count)}, not ${sender.nonce}: in order, none left out`)
+    throw refusal(
+      `the nonce must be ${Number(count)}, not ${sender.nonce}: in order, none left out`,
+    )
 }
 
 function hardhat(start: string): Provider {

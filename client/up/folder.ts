@@ -66,7 +66,9 @@ export class Folder {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     const names = readdirSync(path).filter((name) => name !== 'lock')
     if (names.length > 0 && !names.includes('house.json'))
-      throw new FolderError(`${path} must be empty or hold a house: it holds ${names[0]} and no house.json`)
+      throw new FolderError(
+        `${path} must be empty or hold a house: it holds ${names[0]} and no house.json`,
+      )
     lock(path)
     try {
       return Folder.take(path, shapes)
@@ -80,11 +82,21 @@ export class Folder {
     const known = existsSync(join(path, 'house.json')) ? readHouse(path) : null
     if (known !== null && known.state === 'open') {
       if (String(known.shapes) !== String(shapes))
-        throw new FolderError(`${path} was made with the shapes ${known.shapes.join(', ')}: they stay`)
+        throw new FolderError(
+          `${path} was made with the shapes ${known.shapes.join(', ')}: they stay`,
+        )
       return new Folder(path, false, known, readKeys(path))
     }
     // Nobody was told of a house that was not finished: it begins again, with other keys.
-    for (const name of ['l1.chain', 'journal', 'journal.key', 'tables', 'signers', 'keys.json', 'run.json'])
+    for (const name of [
+      'l1.chain',
+      'journal',
+      'journal.key',
+      'tables',
+      'signers',
+      'keys.json',
+      'run.json',
+    ])
       rmSync(join(path, name), { recursive: true, force: true })
     const house: HouseFile = { format: FORMAT, state: 'making', shapes }
     writeWhole(join(path, 'house.json'), house)
@@ -135,7 +147,9 @@ function parsed(path: string, name: string): Record<string, unknown> {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw missing(path, name)
   }
-  throw new FolderError(`${join(path, name)} is damaged: put a copy of the whole directory in its place`)
+  throw new FolderError(
+    `${join(path, name)} is damaged: put a copy of the whole directory in its place`,
+  )
 }
 
 function missing(path: string, name: string): FolderError {

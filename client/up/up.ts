@@ -89,7 +89,11 @@ async function start(
   const l1 = begin('l1', 'client/up/l1-process.ts', {
     CLOISTER_L1: JSON.stringify({ log: folder.file('l1.chain'), port: port + 1 }),
   })
-  const { url: rpcUrl, blocks, tornBytes } = (await l1.ready) as {
+  const {
+    url: rpcUrl,
+    blocks,
+    tornBytes,
+  } = (await l1.ready) as {
     readonly url: string
     readonly blocks: number
     readonly tornBytes: number

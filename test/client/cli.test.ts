@@ -38,7 +38,7 @@ describe('help', () => {
       'claim',
       'status',
       'audit',
-      'npm start -- --stay',
+      'cloister up --data DIR',
       'Exit codes',
       'mode 0600',
     ])

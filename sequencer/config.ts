@@ -4,7 +4,19 @@
  */
 import { readFileSync, statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { SHAPES } from '../circuits/params.ts'
+import {
+  ADDRESS,
+  FLAG,
+  HTTP,
+  MICRO_DOLLARS,
+  oneOf,
+  orNone,
+  SHAPE_LIST,
+  TEXT,
+  Unfit,
+  whole,
+  type Reader,
+} from './config-readers.ts'
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts'
 
 /** A wrong configuration: every fault that was found, one a line. */
@@ -35,13 +47,6 @@ export type Configuration = {
 }
 export type Key = keyof Configuration
 
-/** A value as it was given is refused with what it must be. */
-class Unfit extends Error {}
-type Reader<T> = {
-  /** As a sentence goes on: "port must be ...". */
-  readonly must: string
-  readonly read: (given: unknown) => T
-}
 type Setting<T> = Reader<T> & {
   readonly about: string
   /** As text; null: none. Without it the setting must be given. */
@@ -49,86 +54,6 @@ type Setting<T> = Reader<T> & {
   /** May hold a password: not by a flag, and only in a file that its owner alone can read. */
   readonly isSecret?: (value: T) => boolean
 }
-
-function matching<T>(must: string, pattern: RegExp, make: (text: string) => T): Reader<T> {
-  const read = (given: unknown): T => {
-    const text = typeof given === 'number' ? String(given) : given
-    if (typeof text !== 'string' || !pattern.test(text)) throw new Unfit()
-    return make(text)
-  }
-  return { must, read }
-}
-const TEXT = matching('text that is not empty', /^[^\0\r\n]+$/, (text) => text)
-const ADDRESS = matching('0x and 40 hexadecimal digits', /^0x[0-9a-fA-F]{40}$/, (text) => text)
-
-function whole(from: number, to: number, unit = ''): Reader<number> {
-  const must = `a whole number${unit} from ${from} to ${to}`
-  const { read } = matching(must, /^(0|[1-9][0-9]{0,9})$/, Number)
-  return {
-    must,
-    read: (given) => {
-      const value = read(given)
-      if (value < from || value > to) throw new Unfit()
-      return value
-    },
-  }
-}
-
-function oneOf<T extends string>(names: readonly T[]): Reader<T> {
-  const must = `one of ${names.join(', ')}`
-  return {
-    must,
-    read: (given) => {
-      const found = names.find((name) => name === given)
-      if (found === undefined) throw new Unfit()
-      return found
-    },
-  }
-}
-
-const FLAG: Reader<boolean> = {
-  must: 'true or false',
-  read: (given) => {
-    if (given === true || given === 'true') return true
-    if (given === false || given === 'false') return false
-    throw new Unfit()
-  },
-}
-
-const HTTP: Reader<string> = {
-  must: 'the http or https address of an L1 node',
-  read: (given) => {
-    const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : null
-    if (url === null || !['http:', 'https:'].includes(url.protocol)) throw new Unfit()
-    return given as string
-  },
-}
-
-const SHAPE_NAMES = SHAPES.map(({ name }) => name)
-const SHAPE_LIST: Reader<readonly string[]> = {
-  must: `a list without repetition, the usual shape first, of ${SHAPE_NAMES.join(', ')}`,
-  read: (given) => {
-    const names = typeof given === 'string' ? given.split(',').map((n) => n.trim()) : given
-    const isList = Array.isArray(names) && names.length > 0 && new Set(names).size === names.length
-    if (!isList || !names.every((n) => SHAPE_NAMES.includes(n as never))) throw new Unfit()
-    return names as string[]
-  },
-}
-
-function orNone<T>({ must, read }: Reader<T>): Reader<T | null> {
-  return { must: `${must}, or null`, read: (given) => (given === null ? null : read(given)) }
-}
-
-const MICRO_DOLLARS = matching(
-  'micro-dollars as a whole number below 2^40',
-  /^(0|[1-9][0-9]{0,12})$/,
-  (text) => {
-    const value = BigInt(text)
-    // maxFee of a page has 40 bits: nobody could pay more.
-    if (value >= 1n << 40n) throw new Unfit()
-    return value
-  },
-)
 
 export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
   rpcUrl: { ...HTTP, about: 'the L1 node that is read and written' },

@@ -30,9 +30,8 @@ export class Batches {
 
   private async make(): Promise<BatchReport | null> {
     if (this.isStopped) return null
-    const { failures } = this
     const report = await this.house.runBatch().catch((error: unknown) => {
-      failures(error)
+      this.metrics.failed(error instanceof BatchRefused ? 'l1' : 'other', error)
       throw error
     })
     if (report === null) return null
@@ -47,11 +46,6 @@ export class Batches {
       gas: Number(gas),
     })
     return report
-  }
-
-  private readonly failures = (error: unknown): void => {
-    if (error instanceof BatchRefused) this.metrics.failed('l1')
-    else this.metrics.failed('other')
   }
 
   /** At each multiple of the cadence; one that finds a batch still under way is missed, and said. */

@@ -27,6 +27,7 @@ export class Metrics {
   private seenBlock = 0
   private openSince: number | null = null
   private house: House | null = null
+  private readonly counted = new WeakSet<object>()
 
   private readonly pages = this.counter('pages_total', 'pages by outcome', ['outcome'])
   private readonly refusals = this.counter('refusals_total', 'refused, by rule', ['rule'])
@@ -139,7 +140,11 @@ export class Metrics {
     this.gas.inc(Number(gas))
     this.gasLast.set(Number(gas))
   }
-  failed(stage: Stage): void {
+  /** An error is counted once, where it was first seen. */
+  failed(stage: Stage, error: unknown): void {
+    const isObject = typeof error === 'object' && error !== null
+    if (isObject && this.counted.has(error)) return
+    if (isObject) this.counted.add(error)
     this.failures.inc({ stage })
   }
   missedTick(): void {
@@ -175,7 +180,7 @@ export class Metrics {
         end()
         return proof
       } catch (error) {
-        this.failed('proof')
+        this.failed('proof', error)
         throw error
       }
     }

@@ -48,7 +48,7 @@ async function open(): Promise<Up> {
 }
 /** A command that must be done; its JSON. */
 async function as(name: keyof typeof members, ...argv: readonly string[]) {
-  const all = [...argv, '--dir', members[name], '--data', data, '--json', '--timeout', '60']
+  const all = [...argv, '--dir', members[name], '--data', data, '--json', '--timeout', '200']
   const { code, out, err } = await cloister(...all)
   if (code !== 0) throw new Error(`${argv.join(' ')}: ${out}${err}`)
   return JSON.parse(out) as Record<string, unknown>
@@ -70,7 +70,7 @@ async function trade(leg: string): Promise<void> {
   ])
 }
 async function until(what: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 900; i++) {
     if (await what()) return
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
@@ -246,7 +246,69 @@ describe('nobody is told what was traded', () => {
   })
 })
 
+describe('a command finds the house', () => {
+  const status = async (...argv: readonly string[]) => {
+    const { code, out, err } = await cloister('status', '--json', ...argv)
+    return code === 0 ? (JSON.parse(out) as { house: string }).house : `${out}${err}`
+  }
+
+  it('by its directory, by its address, by either variable, or as the one started last', async () => {
+    const found: string[] = [await status('--data', data), await status('--house', house.url)]
+    for (const [name, value] of [
+      ['CLOISTER_DATA', data],
+      ['CLOISTER_HOUSE', house.url],
+    ] as const) {
+      process.env[name] = value
+      // What is named on the command line goes before it.
+      found.push(await status())
+      expect(await status('--house', 'http://127.0.0.1:1')).toContain('is it running?')
+      delete process.env[name]
+    }
+    found.push(await status())
+    expect(found).toEqual(Array.from({ length: 5 }, () => house.url))
+  })
+
+  it('or says where it looked', async () => {
+    const nowhere = join(folder, 'nowhere')
+    expect(await status('--data', nowhere)).toContain(`looked in ${join(nowhere, 'run.json')}`)
+  })
+})
+
+describe('a process of it that ends by itself', () => {
+  it('is named, with the file that says why; nothing is lost', async () => {
+    const list = execFileSync('ps', ['-eo', 'pid,ppid,args']).toString().split('\n')
+    const child = list
+      .map((line) => line.trim().split(/\s+/))
+      .find(([, parent, ...args]) => {
+        return parent === String(process.pid) && args.join(' ').includes('standing-process')
+      })
+    process.kill(Number(child?.[0]), 'SIGKILL')
+    expect(await house.broken).toMatch(/^oracle ended with code null: .*oracle\.log says why$/)
+    const batch = await number('cloister_batch_number')
+    house.kill()
+    await until(async () =>
+      fetch(house.url).then(
+        () => false,
+        () => true,
+      ),
+    )
+    house = await open()
+    expect(await number('cloister_batch_number')).toBe(batch)
+  })
+})
+
 describe('what cannot be started is said in a sentence', () => {
+  it.each([
+    [['up'], 'name the directory of the house: --data DIR'],
+    [['up', '--data', 'x', '--shape', 'tiny'], '--shape must be one of mini, small'],
+    [['up', '--data', 'x', '--port', '65534'], '--port must be a number from 1 to 65533'],
+    [['up', '--data', 'x', '--cadence', '0'], '--cadence must be a number from 1 to 86400'],
+  ])('%j', async (argv, says) => {
+    const { code, err } = await cloister(...argv)
+    expect([code, err]).toEqual([2, expect.stringContaining(says)])
+    expect(existsSync('x')).toBe(false)
+  })
+
   const other = (path: string, shapes = ['mini']) => Folder.open(path, shapes)
 
   it('a port that is taken', async () => {

@@ -126,6 +126,7 @@ describe('a house that is watched', () => {
     const batches = new Batches(floor.house, metrics, quiet)
     await expect(batches.next()).rejects.toThrow('no memory')
     expect(await value(metrics, 'cloister_batch_failures_total{stage="proof"}')).toBe(1)
+    expect(await value(metrics, 'cloister_batch_failures_total{stage="other"}')).toBe(0)
     floor.prove = metrics.prove(async () => ({}) as never)
     expect(await batches.next()).toMatchObject({ trades: 1 })
   })

@@ -68,6 +68,8 @@ export async function up(options: UpOptions): Promise<Up> {
     return await start(options, folder, begin, kill)
   } catch (error) {
     kill()
+    // Whoever starts it again at once finds the ports free.
+    await Promise.all(started.map(({ ended }) => ended))
     throw error
   } finally {
     // The processes have them; this one does not write to them.

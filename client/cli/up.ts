@@ -56,13 +56,13 @@ async function stopped(house: Up, note: (line: string) => void): Promise<Result>
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
       process.on(signal, () => {
         if (++count === 1) return resolve(null)
-        house.kill()
+        void house.kill()
         process.exit(130)
       })
   })
   const broken = await Promise.race([asked, house.broken])
   if (broken !== null) {
-    house.kill()
+    await house.kill()
     throw new Undone(`${broken}. Nothing is lost: start it again`)
   }
   note('stopping: no new pages; the batch in flight is finished (Ctrl-C again: at once)')

@@ -35,8 +35,8 @@ export type Up = {
   readonly broken: Promise<string>
   /** In good order: the batch in flight is finished, or the next start goes on with it. */
   readonly stop: () => Promise<void>
-  /** At once; nothing is lost by it. */
-  readonly kill: () => void
+  /** At once; nothing is lost by it. Resolves when all of them are gone. */
+  readonly kill: () => Promise<void>
 }
 
 const FEE = '250000'
@@ -52,9 +52,11 @@ export async function up(options: UpOptions): Promise<Up> {
   const folder = Folder.open(data, shapes)
   const started: Worker[] = []
   const logs: number[] = []
-  const kill = (): void => {
+  const kill = async (): Promise<void> => {
     for (const worker of started) worker.kill()
     folder.release()
+    // Whoever starts it again at once finds the ports free.
+    await Promise.all(started.map(({ ended }) => ended))
   }
   const begin = (name: string, file: string, env: Record<string, string>): Worker => {
     const log = openSync(folder.file(`logs/${name}.log`), 'a', 0o600)
@@ -67,9 +69,7 @@ export async function up(options: UpOptions): Promise<Up> {
   try {
     return await start(options, folder, begin, kill)
   } catch (error) {
-    kill()
-    // Whoever starts it again at once finds the ports free.
-    await Promise.all(started.map(({ ended }) => ended))
+    await kill()
     throw error
   } finally {
     // The processes have them; this one does not write to them.
@@ -83,7 +83,7 @@ async function start(
   options: UpOptions,
   folder: Folder,
   begin: Begin,
-  kill: () => void,
+  kill: () => Promise<void>,
 ): Promise<Up> {
   const { port, note, shapes, cadence, tables: everySeconds } = options
   const { keys } = folder

@@ -169,14 +169,8 @@ describe('after kill -9 of all its processes', () => {
     house = await open()
     expect(await number('cloister_batch_number')).toBe(batch)
     expect(await number('cloister_queue_pages')).toBe(2)
-    house.kill()
+    await house.kill()
     process.env['TEST_PROOF_MILLISECONDS'] = '0'
-    await until(async () =>
-      fetch(house.url).then(
-        () => false,
-        () => true,
-      ),
-    )
     house = await open()
     expect([house.contract, house.isNew]).toEqual([contract, false])
     await until(async () => (await number('cloister_batch_number')) === batch + 1)
@@ -285,13 +279,7 @@ describe('a process of it that ends by itself', () => {
     process.kill(Number(child?.[0]), 'SIGKILL')
     expect(await house.broken).toMatch(/^oracle ended with code null: .*oracle\.log says why$/)
     const batch = await number('cloister_batch_number')
-    house.kill()
-    await until(async () =>
-      fetch(house.url).then(
-        () => false,
-        () => true,
-      ),
-    )
+    await house.kill()
     house = await open()
     expect(await number('cloister_batch_number')).toBe(batch)
   })

@@ -63,6 +63,8 @@ export type HouseOptions = {
   readonly log: (line: string) => void
   /** Without one, everything is forgotten when the process ends. */
   readonly journal?: Journal
+  /** After each record was applied, with the answer to it: for who counts. */
+  readonly onAnswer?: (kind: Kind, answer: unknown) => void
   /** Nothing can be recorded any more, or journal and L1 contradict each other: the process must end. */
   readonly onFatal?: (error: Error) => void
   /** Of a standby that has followed the journal so far. */
@@ -165,7 +167,9 @@ export class House {
     const record = { at: Date.now(), input }
     try {
       const sequence = await this.journal.append(encodeRecord(record))
-      return applyEntry(this.core, sequence, record) as Answers[K]
+      const answer = applyEntry(this.core, sequence, record) as Answers[K]
+      this.options.onAnswer?.(input.kind, answer)
+      return answer
     } catch (error) {
       const isFatal = error instanceof Diverged || (error instanceof JournalError && error.isFatal)
       if (isFatal) this.options.onFatal?.(error)

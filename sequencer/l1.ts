@@ -100,6 +100,15 @@ const PROOF_SECONDS = 600n
 /** Made once: the ABI is the same for every connection. */
 let words: Coder | null = null
 
+/** `balance` of the operator in wei; `sweepAge` in seconds of the contract's service clock. */
+export type Vitals = {
+  readonly head: number
+  readonly balance: bigint
+  readonly sweepAge: number
+  /** L1's second of the latest table; null before the first. */
+  readonly tableTime: number | null
+}
+
 export class SequencerL1 {
   readonly chain: Chain
   private readonly address: string
@@ -409,6 +418,22 @@ export class SequencerL1 {
     // Asked again as long as nobody says which chain this is.
     this.sending.catch(() => (this.sending = null))
     return this.sending
+  }
+
+  /** What an operator watches of L1 besides the news. */
+  async vitals(): Promise<Vitals> {
+    const view = <T>(name: string, ...args: readonly unknown[]): Promise<T> =>
+      this.contract.getFunction(name)(...args) as Promise<T>
+    const [head, balance, serviceTime, { sweptAt }, number] = await Promise.all([
+      this.provider.getBlockNumber(),
+      this.provider.getBalance(this.operator),
+      view<bigint>('serviceTime'),
+      view<{ sweptAt: bigint }>('sweep'),
+      view<bigint>('tableNumber'),
+    ])
+    const { time } = await view<{ time: bigint }>('tables', number)
+    const tableTime = number === 0n ? null : Number(time)
+    return { head, balance, sweepAge: Number(serviceTime - sweptAt), tableTime }
   }
 
   close(): void {

@@ -32,6 +32,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   snarkjs: ['prover/groth16.ts'],
   ethers: ['sequencer/l1/ethers.ts', 'oracle/ethers.ts', 'client/l1/ethers.ts', 'prover/ceremony/evm.ts'],
   postgres: ['sequencer/journal/postgres-journal.ts', 'prover/jobs/postgres-jobs.ts'],
+  'prom-client': ['sequencer/metrics.ts'],
   merkletreejs: ['client/l1/withdrawals.ts'],
   fastify: ['sequencer/api.ts', 'oracle/signer/server.ts'],
   '@fastify/swagger': ['sequencer/api.ts'],

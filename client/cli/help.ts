@@ -1,7 +1,7 @@
 /** What `--help` teaches besides the options. */
 
 export const PROGRAM = `
-A first walk (start a house in another terminal: npm start -- --stay):
+A first walk (keep a house running in another terminal: cloister up --data DIR):
   cloister status                                     is there a house, and what has it done
   cloister account new ANN                            an account with keys of its own
   cloister account new BEN
@@ -14,6 +14,15 @@ A first walk (start a house in another terminal: npm start -- --stay):
 
 Exit codes: 0 done, 1 refused by a rule (named) or an audit that found something, 2 could not be
 done. Keys stay in the member's directory (mode 0600); no command prints or takes them.`
+
+export const UP = `
+Examples:
+  cloister up --data ~/house
+  cloister up --data ~/house --port 9000
+The directory holds all of it: L1, journal, keys (mode 0600), logs. Ctrl-C stops in good order; after
+a crash the same command goes on with everything that was acknowledged. Prices stand at those of
+12 March 2020, 04:00; nothing expires. Proving keys are DEVELOPMENT keys: anybody can forge proofs.
+Other commands find the house by --data, CLOISTER_DATA, --house, CLOISTER_HOUSE, or as the last started.`
 
 export const ACCOUNT_NEW = `
 Examples:

@@ -2,7 +2,7 @@
 import { rebuild } from '../l1/rebuild.ts'
 import { connect } from '../l1/rpc.ts'
 import { sweepJson, sweepText, sweepsOnL1 } from '../exit/sweeps.ts'
-import { findDay, findHouse, type Common, type Result } from './day.ts'
+import { findDay, findHouse, START, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { fromHere } from './root.ts'
 import { dollars } from './terms.ts'
@@ -81,12 +81,12 @@ export async function auditHouse(
     readonly keys?: string
   },
 ): Promise<Result> {
-  const day = options.rpc === undefined || options.contract === undefined ? findDay() : null
+  const day = options.rpc === undefined || options.contract === undefined ? findDay(options) : null
   const rpcUrl = options.rpc ?? day?.rpcUrl
   const contract = options.contract ?? day?.contract
   if (rpcUrl === undefined || contract === undefined)
     throw new Undone(
-      'no day is running: name --rpc and --contract, or start one with: ' + 'npm start -- --stay',
+      `no house is running: name --rpc and --contract, or ${START}`,
     )
   const { runAudit } = await import('../audit/command.ts')
   const { keysOfFolder } = await import('../audit/proofs.ts')

@@ -66,8 +66,12 @@ function programOf(
     .configureOutput({ writeOut: output.out, writeErr: output.err, outputError: () => {} })
     .configureHelp({ showGlobalOptions: true, helpWidth: 100 })
     .option('--json', 'answer with one line of JSON')
-    .option('--house <url>', 'address of the house (default: the running day, .cache/day.json)')
-    .option('--rpc <url>', 'L1 node to read and write (default: that of the running day)')
+    .option(
+      '--house <url>',
+      'address of the house (default: CLOISTER_HOUSE, or the one started last)',
+    )
+    .option('--data <directory>', 'directory of a house that runs here (default: CLOISTER_DATA)')
+    .option('--rpc <url>', 'L1 node to read and write (default: that of the house)')
     .option('--dir <directory>', "the member's directory (default: .cache/members/NAME)")
     .addOption(
       new Option('--timeout <seconds>', 'how long to wait for a batch or the other side').default(
@@ -86,6 +90,7 @@ function programOf(
       },
     }
   }
+  addUp(program, commonOf, run)
   addAccount(program, commonOf, run)
   addCash(program, commonOf, run)
   addTrade(program, commonOf, run)
@@ -127,6 +132,32 @@ function programOf(
 type CommonOf = (command: Command) => Common & Given
 type Run = (work: Promise<Result>) => Promise<void>
 const NO_WAIT = ['--no-wait', 'do not wait: return as soon as it is asked for'] as const
+
+function addUp(program: Command, commonOf: CommonOf, run: Run): void {
+  program
+    .command('up')
+    .description('keep a whole house running: L1, oracle, sequencer, in the directory --data')
+    .option(
+      '--port <number>',
+      "the members' port; the next two are L1's and the operator's",
+      '8600',
+    )
+    .option('--cadence <seconds>', 'between two batches', '15')
+    .option('--tables <seconds>', 'between two tables of the oracle', '600')
+    .option(
+      '--shape <name>',
+      'small, mini, standard, sparse or large; stays as it was made',
+      'small',
+    )
+    .addHelpText('after', help.UP)
+    .action(
+      (
+        options: { port: string; cadence: string; tables: string; shape: string },
+        command: Command,
+      ) =>
+        run(import('./up.ts').then(({ keepUp }) => keepUp({ ...commonOf(command), ...options }))),
+    )
+}
 
 function addAccount(program: Command, commonOf: CommonOf, run: Run): void {
   const account = program.command('account').description('open an account; see what is in it')

@@ -26,7 +26,7 @@ import {
   whyReduceOnly,
   type TableStanding,
 } from '../l1/table-standing.ts'
-import type { Common, Result } from './day.ts'
+import { rpcOf, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openStore } from './session.ts'
 import { rowsUnder, servedTable } from './table-on-l1.ts'
@@ -70,11 +70,11 @@ async function accountMargin(
   if (stored.account === null)
     throw new Undone(`${name} has no account yet: cloister account new ${name}`)
   const keys = memberKeys(store.seed(), name)
-  const l1 = await connect(options.rpc ?? stored.rpcUrl, stored.contract)
+  const rpc = rpcOf(options, stored)
+  const l1 = await connect(rpc, stored.contract)
   const rebuilt = await replayFrom(l1)
   const account = openAccount(rebuilt, stored.account, keys.viewKey, [keys.ownerKeyHash])
   const { view, fee } = await servedTable(options, stored.contract)
-  const rpc = options.rpc ?? stored.rpcUrl
   // As trade propose takes them: a perpetual at its quoted price.
   const { entries: legs } =
     quoted.length === 0

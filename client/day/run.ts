@@ -107,6 +107,9 @@ async function day(folder: string): Promise<Conclusion> {
       exits: EXIT_CIRCUITS,
       // Of what is timed no core is taken away; after it, the sweep is as any house's.
       sweepsWhenAsked: true,
+      operatorPort: 0,
+      logFormat: 'text',
+      logLevel: 'warn',
     }),
     SWEEPER_KEY: sweeper.key,
     OPERATOR_KEY: operator.key,
@@ -151,7 +154,7 @@ async function day(folder: string): Promise<Conclusion> {
       ADMIN_KEY: admin.key,
       COLLECTOR_KEY: collector.key,
     },
-    note,
+    { onNote: note },
   )
   oracle.ready.catch(() => {})
   const post = async (step: number): Promise<string> => {

@@ -38,7 +38,7 @@ describe('help', () => {
       'claim',
       'status',
       'audit',
-      'npm start -- --stay',
+      'cloister up --data DIR',
       'Exit codes',
       'mode 0600',
     ])
@@ -106,7 +106,7 @@ describe('no running day', () => {
     async (argv) => {
       const { code, err } = await cloister(...argv, '--dir', join(folder, 'nobody'))
       expect(code).toBe(2)
-      expect(err).toContain('no day is running')
+      expect(err).toContain('no house is running')
       expect(err).toContain('npm start -- --stay')
     },
   )
@@ -124,7 +124,7 @@ describe('no running day', () => {
     const { code, err } = await cloister('status')
     rmSync(day)
     expect(code).toBe(2)
-    expect(err).toContain('no day is running: the last one')
+    expect(err).toContain('no house is running: the last one')
   })
 
   it('names a house that does not answer', async () => {

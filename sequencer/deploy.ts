@@ -142,12 +142,15 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     operator: options.operator,
     // TableOracle must know the house first: until then the admin keeps its place.
     oracle: options.oracle ?? (await admin.getAddress()),
+    guardian: await admin.getAddress(),
     genesisRoot: tree.root,
     feeAccountLeaf: leafHash(feeAccount),
     feeAccountViewKeyHash: feeAccount.viewKeyHash,
     feeAccountMeta: feeAccount.meta,
     settlementRoot: emptyRoot(SETTLEMENT_DEPTH),
     fee: options.fee,
+    changeDelay: 0n,
+    letAnybodyForgeProofs: false,
     terms,
   }
   const house = await deployContract(

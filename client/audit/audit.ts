@@ -10,6 +10,7 @@ import { vaultOf, type Rebuilt, type TokenTotals } from '../l1/ledger.ts'
 import { compareWithViews, replayFrom } from '../l1/rebuild.ts'
 import { connect, ReadError, type Block, type L1, type Transport } from '../l1/rpc.ts'
 import { Checks, type Check, type Section } from './checks.ts'
+import { auditCode } from './code.ts'
 import {
   auditProofs,
   keysOfCache,
@@ -103,6 +104,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
         'withdrawal roots and totals stored in the contract equal those that its events give',
     )
   const tokens = await auditVault(l1, rebuilt, checks)
+  await auditCode(l1, checks, options)
   const keySource =
     options.keySource ?? (options.build === false ? keysOfCache() : keysOfCheckout(progress))
   let proofs: ProofFigures

@@ -12,7 +12,13 @@ import {
   sourceHash,
 } from '../../prover/artifacts.ts'
 import { committedFingerprints } from '../../prover/fingerprints.ts'
-import { verify, type Groth16Proof, type VerificationKeyJson } from '../../prover/groth16.ts'
+import {
+  verify,
+  verifierSourceOf,
+  type Groth16Proof,
+  type VerificationKeyJson,
+} from '../../prover/groth16.ts'
+import { compileSolidity, isSameCode, type Runtime } from '../../prover/solidity.ts'
 import { challengeOf } from '../l1/batch-words.ts'
 import type { Progress, ShapeEvent } from '../l1/events.ts'
 import type { BatchRecord, Rebuilt } from '../l1/ledger.ts'
@@ -161,38 +167,27 @@ function compareFingerprint(shape: ShapeEvent, checks: Checks): void {
   )
 }
 
-/**
- * The constants of the key must stand in the verifier's bytecode; leading zero bytes do not show
- * there.
- */
+/** The verifier must be snarkjs' own with the numbers of the key, compiled here, and nothing else. */
 async function compareVerifierCode(
   l1: L1,
-  shape: ShapeEvent,
+  shape: { readonly name: string; readonly verifier: string },
   key: VerificationKeyJson,
   checks: Checks,
 ): Promise<void> {
-  const code = (await l1.code(shape.verifier)).toLowerCase()
-  const g2 = [key.vk_beta_2, key.vk_gamma_2, key.vk_delta_2].flatMap((point) => [
-    ...point[0],
-    ...point[1],
-  ])
-  const points = [
-    ...key.vk_alpha_1.slice(0, 2),
-    ...g2,
-    ...key.IC.flatMap((point) => point.slice(0, 2)),
-  ]
-  const missing = points.filter((value) => {
-    const hex = BigInt(value).toString(16)
-    return !code.includes(hex.length % 2 === 0 ? hex : `0${hex}`)
-  })
   checks.expect(
     'keys',
     `verifier contract of shape ${shape.name}`,
-    missing.length === 0,
-    `${shape.verifier} carries all ${points.length} numbers of the key in its code`,
-    `${missing.length} of the key's ${points.length} numbers are not in the code at ` +
-      `${shape.verifier}`,
+    isSameCode(await l1.code(shape.verifier), await verifierRuntimeOf(key)),
+    `the code at ${shape.verifier} is the compiled verifier of the key, byte for byte`,
+    `the code at ${shape.verifier} is not the verifier of the key as this checkout compiles it`,
   )
+}
+
+async function verifierRuntimeOf(key: VerificationKeyJson): Promise<Runtime> {
+  const compiled = compileSolidity({ 'Verifier.sol': await verifierSourceOf(key) })
+  const runtime = compiled['Groth16Verifier']?.runtime
+  if (runtime === undefined) throw new Error('audit: the verifier template has no Groth16Verifier')
+  return runtime
 }
 
 type ProofResult = {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { PROJECT_ROOT } from '../../prover/artifacts.ts'
-import { projectSources } from '../../sequencer/solidity.ts'
+import { projectSources } from '../../prover/solidity.ts'
 import {
   TERMS, configuration, createWorld, deploy, deployCloister, mustRefuse, provider, send,
 } from './l1.ts'

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { ethers } from 'ethers'
 import { expect, test } from 'vitest'
 import { PROJECT_ROOT } from '../../prover/artifacts.ts'
-import { projectSources } from '../../sequencer/solidity.ts'
+import { projectSources } from '../../prover/solidity.ts'
 
 const NAMES = ['ChangeLock', 'Cloister', 'CloisterExtension', 'TableOracle'] as const
 type Slot = { label: string; slot: string; offset: number; type: string }

@@ -18,11 +18,27 @@ const commandsIn = (text: string): readonly string[] => [
 
 /** What L2BEAT asks, by words of each line; a requirement that is left out would look met. */
 const REQUIREMENTS = [
-  'calls itself a rollup', 'state roots are posted', 'what the state follows from is posted',
-  'recreates the state', 'functional proof system', 'five outsiders', 'principle:',
-  'exit without the operator', 'at least 7 days', 'council is properly set up', 'no red trusted setup',
-  'prover source published', 'regenerated from source', 'program hashes', 'open to everyone', '30 days to exit',
-  'acts on bugs', 'state validation', 'data availability', 'exit window', 'sequencer failure',
+  'calls itself a rollup',
+  'state roots are posted',
+  'what the state follows from is posted',
+  'recreates the state',
+  'functional proof system',
+  'five outsiders',
+  'principle:',
+  'exit without the operator',
+  'at least 7 days',
+  'council is properly set up',
+  'no red trusted setup',
+  'prover source published',
+  'regenerated from source',
+  'program hashes',
+  'open to everyone',
+  '30 days to exit',
+  'acts on bugs',
+  'state validation',
+  'data availability',
+  'exit window',
+  'sequencer failure',
   'proposer failure',
 ]
 const rows = score.split('\n').filter((line) => /^\| (?!requirement|risk \|)/.test(line))
@@ -48,12 +64,17 @@ describe.each(['docs/l2beat.md', 'docs/change-control.md'])('%s', (document) => 
 
 it('every requirement has its line, and every line its test, its command or its plain statement', () => {
   for (const words of REQUIREMENTS) {
-    expect(rows.filter((row) => row.split('|')[1]?.includes(words)), words).toHaveLength(1)
+    expect(
+      rows.filter((row) => row.split('|')[1]?.includes(words)),
+      words,
+    ).toHaveLength(1)
   }
   expect(rows).toHaveLength(REQUIREMENTS.length)
   for (const row of rows) {
     const shown = row.split('|')[3] ?? ''
     expect(testsIn(shown).length + commandsIn(shown).length, row).toBeGreaterThan(0)
-    expect(row.split('|')[2] ?? '', row).toMatch(/^ (met|validity|on chain|\d+ days|force|escape|does not apply)|\*\*not met\*\*/i)
+    expect(row.split('|')[2] ?? '', row).toMatch(
+      /^ (met|validity|on chain|\d+ days|force|escape|does not apply)|\*\*not met\*\*/i,
+    )
   }
 })

@@ -11,13 +11,8 @@ import { compareWithViews, replayFrom } from '../l1/rebuild.ts'
 import { connect, ReadError, type Block, type L1, type Transport } from '../l1/rpc.ts'
 import { Checks, type Check, type Section } from './checks.ts'
 import { auditCode } from './code.ts'
-import {
-  auditProofs,
-  keysOfCache,
-  keysOfCheckout,
-  type KeySource,
-  type ProofFigures,
-} from './proofs.ts'
+import { keysOfCache, keysOfCheckout, type KeySource } from './keys.ts'
+import { auditProofs, type ProofFigures } from './proofs.ts'
 
 export type AuditOptions = {
   /** An RPC address, or something that answers JSON-RPC calls. */
@@ -109,7 +104,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     options.keySource ?? (options.build === false ? keysOfCache() : keysOfCheckout(progress))
   let proofs: ProofFigures
   try {
-    proofs = await auditProofs(l1, rebuilt, keySource, checks, progress)
+    proofs = await auditProofs(l1, rebuilt, keySource, checks, progress, options.fromBlock)
   } finally {
     // snarkjs keeps threads that would keep the process alive.
     await shutdown()

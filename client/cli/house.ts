@@ -83,7 +83,7 @@ export async function auditHouse(
       'no day is running: name --rpc and --contract, or start one with: ' + 'npm start -- --stay',
     )
   const { runAudit } = await import('../audit/command.ts')
-  const { keysOfFolder } = await import('../audit/proofs.ts')
+  const { keysOfFolder } = await import('../audit/keys.ts')
   let text = ''
   const code = await runAudit({
     rpcUrl,

@@ -7,6 +7,8 @@ import { committedFingerprints } from '../../prover/fingerprints.ts'
 import { runAudit } from '../../client/audit/command.ts'
 import { renderReport, reportJson } from '../../client/audit/report.ts'
 import { ownerKeyHash } from '../../circuits/account.ts'
+import { compileExits } from '../../sequencer/deploy-exits.ts'
+import { contractsOf } from '../../sequencer/solidity.ts'
 import { TestChain } from './chain.ts'
 import type { Member } from '../law/house.ts'
 
@@ -160,7 +162,10 @@ describe('audit', () => {
       [await at('lock'), 'its lock'],
     ] as const
     for (const [address, name] of cases) {
-      expect(await statusOf(otherCode(address, 2_000))).toMatchObject({ exitCode: 1, failed: [name] })
+      expect(await statusOf(otherCode(address, 2_000))).toMatchObject({
+        exitCode: 1,
+        failed: [name],
+      })
       expect((await statusOf(otherCode(address, -200))).failed).toEqual([name])
     }
     const report = await audit({ rpcUrl: chain.url, contract: chain.contract, build: false })
@@ -229,5 +234,29 @@ describe('audit', () => {
     expect(await runAudit({ rpcUrl: chain.url, contract: TO, write, json: true })).toBe(2)
     expect(await runAudit({ rpcUrl: chain.url, contract: 'nonsense', write })).toBe(2)
     expect(await runAudit({ rpcUrl: 'ftp://x', contract: TO, write })).toBe(2)
+  })
+  // The last: what it adds to the house stays there.
+  it('fails on a verifier of claims that is not of the circuit, and on one with another key', async () => {
+    const [escape] = await compileExits(['escape'])
+    if (escape === undefined) throw new Error('there is no escape')
+    const { contract, key } = escape
+    const names = async () => {
+      const { failed, unread } = await statusOf(chain.url)
+      return [...failed, ...unread]
+    }
+    await chain.addEscape(1n, 'escape', `0x${key.keyHash}`, contract)
+    expect(await names()).toEqual([])
+    const ofNothing = contractsOf()['TestDollar']
+    if (ofNothing === undefined) throw new Error('there is no TestDollar')
+    await chain.addEscape(2n, 'escape', `0x${key.keyHash}`, ofNothing)
+    expect(await names()).toEqual(['verifier contract of shape escape'])
+    await chain.addEscape(3n, 'escape', `0x${'11'.repeat(32)}`, contract)
+    expect((await names()).sort()).toEqual([
+      'fingerprint of shape escape',
+      'key hash of shape escape',
+      'verifier contract of shape escape',
+    ])
+    await chain.addEscape(4n, 'unheard-of', `0x${key.keyHash}`, contract)
+    expect(await names()).toContain('key of shape unheard-of')
   })
 })

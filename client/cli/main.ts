@@ -27,7 +27,9 @@ export async function main(argv: readonly string[], output: Output = CONSOLE): P
   let code: ExitCode = 0
   const run = async (work: Promise<Result>): Promise<void> => {
     const { text, json, code: given = 0, isJsonText = false } = await work
-    output.out(isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
+    output.out(
+      isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`,
+    )
     code = given
   }
   const fail = (failed: ExitCode, rule: string | null, text: string): ExitCode => {
@@ -111,6 +113,16 @@ function programOf(
         import('./house.ts').then(({ auditHouse }) =>
           auditHouse({ ...commonOf(command), ...options }),
         ),
+      ),
+    )
+  program
+    .command('changes')
+    .description('who may change what of a house, what is announced to its lock, and from when on')
+    .option('--contract <address>', 'the house on L1 (default: that of the running day)')
+    .addHelpText('after', help.CHANGES)
+    .action((options: { contract?: string }, command: Command) =>
+      run(
+        import('./changes.ts').then(({ changes }) => changes({ ...commonOf(command), ...options })),
       ),
     )
   return program

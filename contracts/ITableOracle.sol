@@ -125,6 +125,7 @@ interface ITableOracle {
 
     // -------------------------------------------------------------------------------------- errors
 
+    error AdminMustBeLock();
     error SignersMustAscend(address signer);
     error QuorumMustBeMajority(uint256 quorum, uint256 largeQuorum, uint256 count);
     error TimingMustBeInRange();

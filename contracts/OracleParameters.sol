@@ -10,12 +10,16 @@ import {IAggregatorV3} from "./IAggregatorV3.sol";
 import {ITableOracle} from "./ITableOracle.sol";
 
 /// @title Who may sign, how many of them it takes, how far prices may move, what is listed.
-/// @notice Every setter of the oracle is here, and every one is the admin's. They take effect at
-/// once for now: a time lock is to become the admin.
+/// @notice Every setter of the oracle is here, and every one is the admin's: who deployed it until
+/// the house is sealed, from then on the house's lock. Only listing is a role of its own, since
+/// strikes follow the market: it adds what was never listed, and no table counts without a quorum.
 abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     bytes32 public constant ADMIN = DEFAULT_ADMIN_ROLE;
     /// @notice May strike a pending settlement and nothing else: it can delay, never decide.
     bytes32 public constant GUARDIAN = keccak256("GUARDIAN");
+
+    /// @notice Lists instruments and nothing else.
+    bytes32 public constant LISTER = keccak256("LISTER");
 
     uint256 private constant SIGNERS_UPPER_BOUND = 64;
     uint256 private constant DOCUMENT_UPPER_BOUND = 1 << 16;
@@ -41,6 +45,8 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     }
 
     Quorums internal _quorums;
+    /// @dev Of every epoch: a report that waits is confirmed by those who posted it.
+    mapping(uint256 epoch => uint256 largeQuorum) internal _largeQuorumOf;
     mapping(uint256 epoch => mapping(address signer => bool)) private _isSigner;
     Timing internal _timing;
     mapping(uint256 id => Underlying) internal _underlyings;
@@ -83,6 +89,7 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
         }
 
         _quorums = Quorums(epoch, uint8(count), uint8(quorum), uint8(largeQuorum));
+        _largeQuorumOf[epoch] = largeQuorum;
         emit SignersSet(signers, quorum, largeQuorum);
     }
 
@@ -132,7 +139,7 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     /// @notice Lists instruments: from now on a report carries a row of each, until its settlement
     /// is final.
     /// @param document Specifications of all that is listed, the new ones included.
-    function list(Listing[] calldata added, bytes calldata document) external onlyRole(ADMIN) {
+    function list(Listing[] calldata added, bytes calldata document) external onlyRole(LISTER) {
         _requireDocument(document);
         for (uint256 i = 0; i < added.length; i++) {
             (uint256 id, uint256 expiry) = (added[i].id, added[i].expiry);
@@ -203,11 +210,12 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
 
     /// @dev Each signature must be one of a signer, each signer higher than the one before: nobody
     /// counts twice, and no order but one is accepted.
-    function _requireQuorum(bytes32 digest, bytes[] calldata signatures, uint256 quorum)
-        internal
-        view
-    {
-        uint256 epoch = _quorums.epoch;
+    function _requireQuorum(
+        bytes32 digest,
+        bytes[] calldata signatures,
+        uint256 quorum,
+        uint256 epoch
+    ) internal view {
         if (quorum == 0 || signatures.length < quorum) {
             revert QuorumMustSign(signatures.length, quorum);
         }

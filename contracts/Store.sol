@@ -9,12 +9,15 @@ import {ICloisterTypes} from "./ICloisterTypes.sol";
 /// @notice Cloister and CloisterExtension run on the same storage, so every variable of either is
 /// declared here and nowhere else, and both set the same immutables from the same terms.
 abstract contract Store is ICloisterTypes, AccessControl {
-    /// @notice Adds tokens and shapes, sets the fee, grants roles. Without a time lock for now.
+    /// @notice Adds tokens and shapes, sets the fee, grants roles. Of a sealed house this is the
+    /// lock and nobody else.
     bytes32 public constant ADMIN = DEFAULT_ADMIN_ROLE;
     /// @notice Submits batches and countersigns registrations.
     bytes32 public constant OPERATOR = keccak256("OPERATOR");
     /// @notice Posts tables and settlement values.
     bytes32 public constant ORACLE = keccak256("ORACLE");
+    /// @notice Pauses what comes in, and sets the mode. At once: it can stop, never take.
+    bytes32 public constant GUARDIAN = keccak256("GUARDIAN");
 
     /// @dev Amounts of lots are below this, so a Token's four totals fit one slot of storage.
     uint256 internal constant AMOUNT_UPPER_BOUND = 1 << Law.AMOUNT_BITS;
@@ -47,17 +50,21 @@ abstract contract Store is ICloisterTypes, AccessControl {
     /// @notice Hash of the terms: the two halves of the house must have the same.
     bytes32 public immutable termsHash;
 
-    /// @dev One slot: a batch reads it once. 5 * 40 + 8 + 8 + 40 = 256 bits.
+    /// @dev One slot: a batch reads it once. 4 * 40 + 2 * 32 + 4 * 8 = 256 bits.
     struct Counters {
         uint40 batchNumber;
-        uint40 tableNumber;
-        uint40 confirmedTable;
+        uint32 tableNumber;
+        uint32 confirmedTable;
         uint40 requestCount;
         uint40 fee;
         uint8 mode;
         bool isFrozen;
         /// The first batch accepted at or after this time fixes the root of the sweep; 0 for none.
         uint40 sweepDueAt;
+        /// No batch, no deposit, no registration. What leads out is never paused.
+        bool isPaused;
+        /// The next batch still has the old fee: it may be in flight. Those after it have the new.
+        bool isFeeChanging;
     }
 
     /// @dev One slot per batch: the next batch reads it beside the root. 64 + 64 + 32 + 64 = 224.
@@ -157,6 +164,14 @@ abstract contract Store is ICloisterTypes, AccessControl {
     mapping(uint256 token => uint256 lots) internal _escaped;
     mapping(uint256 index => mapping(uint256 token => bool isPaid)) internal _isEscapePaid;
 
+    // Change control.
+    /// @dev The admin once the house is sealed.
+    address internal _lock;
+    bool internal _isSealed;
+    bool internal _letsAnybodyForge;
+    /// @dev Of the batches after the next, while isFeeChanging.
+    uint40 internal _nextFee;
+
     constructor(Terms memory terms) {
         _requireTerms(terms);
         refundDelay = terms.refundDelay;
@@ -174,6 +189,32 @@ abstract contract Store is ICloisterTypes, AccessControl {
         _claimsWindow = terms.claimsWindow;
         _forcePrice = terms.forcePrice;
         termsHash = keccak256(abi.encode(terms));
+    }
+
+    /// @notice After the seal the lock is the only admin, whoever was granted the role before.
+    function hasRole(bytes32 role, address who) public view override returns (bool) {
+        if (role == ADMIN && _isSealed) return who == _lock;
+        return super.hasRole(role, who);
+    }
+
+    /// @dev A grant that means nothing must not look like one that does.
+    function _grantRole(bytes32 role, address who) internal override returns (bool) {
+        if (role == ADMIN && _isSealed) revert AdminMustBeLock();
+        return super._grantRole(role, who);
+    }
+
+    /// @dev Chains of developers and tests, where nothing is worth anything.
+    function _isLocalChain() internal view returns (bool) {
+        return block.chainid == 31337 || block.chainid == 1337;
+    }
+
+    /// @dev Seconds in which whoever dislikes a change is out before it comes: a forced exit that
+    /// is not served is a ground to freeze after forceDelay, later by tableDelay at most while the
+    /// oracle is silent, and claims are paid after their window. A deposit that no batch has
+    /// credited is back after refundDelay.
+    function _wayOutOf(Terms memory t) internal pure returns (uint256) {
+        uint256 wayOut = t.forceDelay + t.tableDelay + t.claimsWindow;
+        return wayOut > t.refundDelay ? wayOut : t.refundDelay;
     }
 
     /// @dev What must hold between the terms, so that no member can be locked in by them and no
@@ -212,6 +253,11 @@ abstract contract Store is ICloisterTypes, AccessControl {
 
     function _requireNotFrozen() internal view {
         if (_counters.isFrozen) revert FrozenMustNotContinue();
+    }
+
+    function _requireOpen() internal view {
+        if (_counters.isFrozen) revert FrozenMustNotContinue();
+        if (_counters.isPaused) revert PausedMustNotContinue();
     }
 
     function _requireL1Owner(uint256 index) internal view {

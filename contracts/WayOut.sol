@@ -30,7 +30,7 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
     ) external onlyRole(ADMIN) {
         _requireNotFrozen();
         if (_escapeVerifiers[id] != address(0)) revert ShapeMustBeNew(id);
-        if (verifier.code.length == 0) revert VerifierMustBeContract(verifier);
+        _requireVerifier(verifier, isDevelopmentKey);
 
         _escapeVerifiers[id] = verifier;
         emit EscapeShapeAdded(id, name, verifier, keyHash, isDevelopmentKey);

@@ -23,6 +23,7 @@ import { contractsOf } from './solidity.ts'
 export {
   addressOfKey,
   chainIdOf,
+  contractAt,
   deployContract,
   domainOf,
   requireContract,

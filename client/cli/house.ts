@@ -89,7 +89,7 @@ export async function auditHouse(
       `no house is running: name --rpc and --contract, or ${START}`,
     )
   const { runAudit } = await import('../audit/command.ts')
-  const { keysOfFolder } = await import('../audit/proofs.ts')
+  const { keysOfFolder } = await import('../audit/keys.ts')
   let text = ''
   const code = await runAudit({
     rpcUrl,

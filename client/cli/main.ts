@@ -126,6 +126,16 @@ function programOf(
         ),
       ),
     )
+  program
+    .command('changes')
+    .description('who may change what of a house, what is announced to its lock, and from when on')
+    .option('--contract <address>', 'the house on L1 (default: that of the running day)')
+    .addHelpText('after', help.CHANGES)
+    .action((options: { contract?: string }, command: Command) =>
+      run(
+        import('./changes.ts').then(({ changes }) => changes({ ...commonOf(command), ...options })),
+      ),
+    )
   return program
 }
 

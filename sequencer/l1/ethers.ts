@@ -87,10 +87,20 @@ export async function deployContract(
 ): Promise<DeployedContract> {
   const made = await new ContractFactory(abi as InterfaceAbi, bytecode, sender).deploy(...args)
   await made.waitForDeployment()
+  return contractAt(sender, abi, await made.getAddress())
+}
+
+/** One that is there already. */
+export function contractAt(
+  sender: Sender,
+  abi: CompiledContract['abi'],
+  address: string,
+): DeployedContract {
+  const contract = new Contract(address, abi as InterfaceAbi, sender)
   return {
-    address: await made.getAddress(),
+    address,
     send: async (name, ...given) => {
-      const sent = (await made.getFunction(name)(...given)) as Sent
+      const sent = (await contract.getFunction(name)(...given)) as Sent
       await sent.wait()
     },
   }

@@ -79,6 +79,14 @@ export type BatchJob = {
   /** Resolves once it is durable; only then any node hears of it. */
   readonly record: (raw: string) => Promise<void>
 }
+/** `balance` of the operator in wei; `sweepAge` in seconds of the contract's service clock. */
+export type Vitals = {
+  readonly head: number
+  readonly balance: bigint
+  readonly sweepAge: number
+  /** L1's second of the latest table; null before the first. */
+  readonly tableTime: number | null
+}
 export type Receipted = { readonly gasUsed: bigint; readonly hash: string }
 
 /** Of a transaction whose gas cannot be estimated yet; what is not used is not paid. */
@@ -370,6 +378,22 @@ export class SequencerL1 {
     // Asked again as long as nobody says which chain this is.
     this.sending.catch(() => (this.sending = null))
     return this.sending
+  }
+
+  /** What an operator watches of L1 besides the news: of the head, not of what counts. */
+  async vitals(): Promise<Vitals> {
+    const view = <T>(name: string, ...args: readonly unknown[]): Promise<T> =>
+      this.contract.getFunction(name)(...args) as Promise<T>
+    const [head, balance, serviceTime, { sweptAt }, number] = await Promise.all([
+      this.provider.getBlockNumber(),
+      this.provider.getBalance(this.operator),
+      view<bigint>('serviceTime'),
+      view<{ sweptAt: bigint }>('sweep'),
+      view<bigint>('tableNumber'),
+    ])
+    const { time } = await view<{ time: bigint }>('tables', number)
+    const tableTime = number === 0n ? null : Number(time)
+    return { head, balance, sweepAge: Number(serviceTime - sweptAt), tableTime }
   }
 
   close(): void {

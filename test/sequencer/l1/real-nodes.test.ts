@@ -276,6 +276,14 @@ describe.each([
     expect(await restarted.rootOf(number)).toBe(5001n)
   })
 
+  it('tells what an operator watches', async () => {
+    const { head, balance, sweepAge, tableTime } = await door(1).vitals()
+    expect(head).toBe(await world.provider.getBlockNumber())
+    expect(balance).toBe(await world.provider.getBalance(new Wallet(OPERATOR).address))
+    expect(sweepAge).toBeGreaterThanOrEqual(0)
+    expect(tableTime).toBeGreaterThan(1_600_000_000)
+  })
+
   it('a batch is refused by the name of the contract, without a transaction', async () => {
     const count = await world.provider.getTransactionCount(new Wallet(OPERATOR).address)
     const old = { ...(await batch(1n)), tableNumber: 0n }

@@ -90,7 +90,7 @@ export type Vitals = {
 export type Receipted = { readonly gasUsed: bigint; readonly hash: string }
 
 /** Of a transaction whose gas cannot be estimated yet; what is not used is not paid. */
-const GAS_LIMIT = 12_000_000n
+const GAS_LIMIT = 3_000_000n
 /** The one refusal that the next block may lift: its clock goes on. */
 const PASSING = /^TimeMustNotBeAhead\(/
 

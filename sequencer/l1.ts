@@ -80,10 +80,18 @@ export type BatchJob = {
   /** Resolves once it is durable; only then any node hears of it. */
   readonly record: (raw: string) => Promise<void>
 }
+/** `balance` of the operator in wei; `sweepAge` in seconds of the contract's service clock. */
+export type Vitals = {
+  readonly head: number
+  readonly balance: bigint
+  readonly sweepAge: number
+  /** L1's second of the latest table; null before the first. */
+  readonly tableTime: number | null
+}
 export type Receipted = { readonly gasUsed: bigint; readonly hash: string }
 
 /** Of a transaction whose gas cannot be estimated yet; what is not used is not paid. */
-const GAS_LIMIT = 12_000_000n
+const GAS_LIMIT = 3_000_000n
 /** The one refusal that the next block may lift: its clock goes on. */
 const PASSING = /^TimeMustNotBeAhead\(/
 
@@ -421,7 +429,7 @@ export class SequencerL1 {
     return this.sending
   }
 
-  /** What an operator watches of L1 besides the news. */
+  /** What an operator watches of L1 besides the news: of the head, not of what counts. */
   async vitals(): Promise<Vitals> {
     const view = <T>(name: string, ...args: readonly unknown[]): Promise<T> =>
       this.contract.getFunction(name)(...args) as Promise<T>

@@ -65,6 +65,8 @@ type Run = {
   nonce: number | null
   sentAt: number
   refusal: { readonly data: string | null } | null
+  /** What stood in the way last, so that it is said once. */
+  trouble: string | null
   release: () => void
 }
 
@@ -98,6 +100,7 @@ export class Sender {
       nonce: job.earlier.at(-1)?.nonce ?? null,
       sentAt: -Infinity,
       refusal: null,
+      trouble: null,
       release: () => {},
     }
     if (run.nonce !== null) this.taken.set(run, run.nonce)
@@ -108,7 +111,7 @@ export class Sender {
     try {
       for (;;) {
         if (this.isClosed) throw new Closed('the door to L1 is closed')
-        const outcome = await this.step(run).catch((error: unknown) => this.forgive(error))
+        const outcome = await this.step(run).catch((error: unknown) => this.forgive(run, error))
         if (outcome !== null) return outcome
         await this.sleep()
       }
@@ -119,11 +122,19 @@ export class Sender {
   }
 
   /** A node that does not answer, or knows it otherwise, decides nothing. */
-  private forgive(error: unknown): null {
+  private forgive(run: Run, error: unknown): null {
     const isL1s =
       error instanceof NoAgreement || error instanceof NoAnswer || error instanceof RpcError
-    if (isL1s) return null
-    throw error
+    if (!isL1s) throw error
+    this.troubled(run, error.message)
+    return null
+  }
+
+  /** Said again only when it is something else. */
+  private troubled(run: Run, detail: string): void {
+    if (run.trouble === detail) return
+    run.trouble = detail
+    this.options.alarm({ what: 'stuck', detail: `nonce ${run.nonce ?? 'to come'}: ${detail}` })
   }
 
   private async step(run: Run): Promise<Outcome | null> {
@@ -175,9 +186,8 @@ export class Sender {
     const nonce = Math.max(count, ...others)
     const fees = firstFees(BigInt(head.baseFee), this.options.policy)
     if (!isEnough(fees, BigInt(head.baseFee))) this.capped(run)
-    run.nonce = nonce
     this.taken.set(run, nonce)
-    await this.put(run, fees)
+    await this.put(run, fees, nonce)
     return null
   }
 
@@ -198,7 +208,7 @@ export class Sender {
       what: 'stuck',
       detail: `nonce ${run.nonce} waits: replaced at ${fees.maxFee} wei a gas`,
     })
-    await this.put(run, fees)
+    await this.put(run, fees, run.nonce as number)
   }
 
   private capped(run: Run): void {
@@ -209,10 +219,9 @@ export class Sender {
     })
   }
 
-  private async put(run: Run, fees: Fees): Promise<void> {
+  private async put(run: Run, fees: Fees, nonce: number): Promise<void> {
     const { account } = this.options
     const { job } = run
-    const nonce = run.nonce as number
     if (run.refusal !== null) {
       const nothing = { to: account.address, data: '0x', gasLimit: NOTHING_GAS }
       run.cancels.push(await account.sign({ ...fees, ...nothing, nonce }))
@@ -221,6 +230,8 @@ export class Sender {
       const signed = await account.sign({ ...fees, to: job.to, data: job.data, gasLimit, nonce })
       await job.record(signed)
       run.signed.push(signed)
+      // Owned from here on: before, nothing of it was out.
+      run.nonce = nonce
     }
     await this.again(run)
   }
@@ -230,7 +241,11 @@ export class Sender {
     const all = run.refusal === null ? run.signed : [...run.signed, ...run.cancels]
     const last = all.reduce((a, b) => (b.maxFee >= a.maxFee ? b : a))
     run.sentAt = Date.now()
-    await this.options.chain.pool.tell('eth_sendRawTransaction', [last.raw])
+    const said = await this.options.chain.pool.tell('eth_sendRawTransaction', [last.raw])
+    // One that has it already refuses it, too: only what all say is told, and it decides nothing.
+    const [first] = said
+    if (said.every(({ error }) => error instanceof RpcError) && !said.some(isKnown))
+      this.troubled(run, `no node takes it: ${(first?.error as Error).message}`)
   }
 
   private async gasOf({ to, data, gasLimit, isPassing }: Job): Promise<bigint> {
@@ -290,4 +305,8 @@ export class Sender {
       this.sleepers.add(wake)
     })
   }
+}
+
+function isKnown({ error }: { readonly error: unknown }): boolean {
+  return /already|known|nonce/i.test((error as Error).message)
 }

@@ -168,6 +168,34 @@ describe('a transaction that gets lost', () => {
   })
 })
 
+describe('an account that cannot pay', () => {
+  it.each(['eth_sendRawTransaction', 'eth_estimateGas'])(
+    'by the word of %s is told once, and the batch goes when it can',
+    async (refuses) => {
+      const world = await ready()
+      nodeOf(world).lie = (method, _params, answer) => {
+        if (method === refuses) throw new Error('insufficient funds for gas')
+        return answer
+      }
+      // A node that refuses has taken nothing.
+      const { send } = world.chain
+      world.chain.send = () => {
+        throw new Error('insufficient funds for gas')
+      }
+      const sent = watched(world.l1.submit(FIRST, jobOf(1n).job))
+      await world.pass(20)
+      expect(sent.state).toBe('open')
+      const told = world.alarms.filter(({ detail }) => detail.includes('insufficient funds'))
+      expect(told).toHaveLength(1)
+      world.chain.send = send
+      nodeOf(world).lie = (_method, _params, answer) => answer
+      await world.pass(90)
+      expect(sent.state).toBe('done')
+      expect(world.chain.roots).toEqual([1001n])
+    },
+  )
+})
+
 describe('a batch that is out and that the contract would take no more', () => {
   it('is refused only when its nonce is spent where it counts: it can never come back', async () => {
     const world = await ready()

@@ -44,6 +44,7 @@ type World = {
   readonly url: string
   readonly provider: JsonRpcProvider
   readonly contract: string
+  readonly token: string
   readonly cloister: Contract
   readonly proxies: readonly Proxy[]
   readonly close: () => void
@@ -115,7 +116,7 @@ async function open(kind: Kind): Promise<World> {
   const address = await admin.getAddress()
   const shape = shapeNamed('mini')
   const key = { shape, keyHash: '22'.repeat(32), zkeyPath: 'x.development.zkey' } as ShapeKey
-  const { contract } = await deploy({
+  const { contract, token } = await deploy({
     admin,
     operator: new Wallet(OPERATOR).address,
     oracle: address,
@@ -134,7 +135,7 @@ async function open(kind: Kind): Promise<World> {
     provider.destroy()
     child.kill()
   }
-  return { url, provider, contract, cloister, proxies, close }
+  return { url, provider, contract, token, cloister, proxies, close }
 }
 
 describe.each([
@@ -274,6 +275,31 @@ describe.each([
     await mine(3)
     expect((await again).gasUsed).toBeGreaterThan(0n)
     expect(await restarted.rootOf(number)).toBe(5001n)
+  })
+
+  it('other calls of the operator go through the same count of nonces, and name what L1 refuses', async () => {
+    const l1 = door(1)
+    const dollar = contractsOf()['TestDollar']?.abi as InterfaceAbi
+    const mint = new Contract(world.token, dollar, l1.wallet).getFunction('mint')
+    const nonce = await world.provider.getTransactionCount(l1.operator)
+    // At once: each waits for the one before it.
+    const sent = await Promise.all([1n, 2n, 3n].map((amount) => mint(l1.operator, amount)))
+    for (const one of sent) expect((await one.wait()).status).toBe(1)
+    expect(await world.provider.getTransactionCount(l1.operator)).toBe(nonce + 3)
+    const zeros = Array<bigint>(8).fill(0n)
+    const error = (await l1.contract
+      .getFunction('submitSweep')(1n, 0n, 0n, 0n, zeros)
+      .catch((e: unknown) => e)) as { data: string }
+    expect(l1.contract.interface.parseError(error.data)?.name).toBe('SweepMustBeDue')
+    expect(await world.provider.getTransactionCount(l1.operator)).toBe(nonce + 3)
+  })
+
+  it('tells what an operator watches', async () => {
+    const { head, balance, sweepAge, tableTime } = await door(1).vitals()
+    expect(head).toBe(await world.provider.getBlockNumber())
+    expect(balance).toBe(await world.provider.getBalance(new Wallet(OPERATOR).address))
+    expect(sweepAge).toBeGreaterThanOrEqual(0)
+    expect(tableTime).toBeGreaterThan(1_600_000_000)
   })
 
   it('a batch is refused by the name of the contract, without a transaction', async () => {

@@ -102,7 +102,7 @@ it('that dies again and again, some steps further each time, loses nothing and d
   let deaths = 0
   for (;;) {
     // Another length each time, so that it dies in other places.
-    const life = await live(directory, url, 23 + 7 * (deaths % 5))
+    const life = await live(directory, url, 47 + 13 * (deaths % 5))
     for (const name of toldIn(life)) told.add(name)
     if (life.signal === null) {
       await judge(chain, directory, told, life)

@@ -84,12 +84,14 @@ const seeds = Array.from({ length: count }, (_, i) => Number(only ?? 1) + i)
 describe('the simulation', () => {
   it(`of ${seeds.length} seeds loses no acknowledged page, applies none twice, and never diverges`, async () => {
     const sum: Record<string, number> = {}
-    const started = performance.now()
+    const before = process.cpuUsage()
     for (const seed of seeds)
       for (const [name, value] of Object.entries(await run(seed)))
         sum[name] = (sum[name] ?? 0) + value
-    const seconds = (performance.now() - started) / 1000
-    console.log(`${seeds.length} seeds in ${seconds.toFixed(1)} s: ${JSON.stringify(sum)}`)
+    // Of the processor: the clock on the wall says how busy the machine is.
+    const { user, system } = process.cpuUsage(before)
+    const seconds = ((user + system) / 1e6).toFixed(1)
+    console.log(`${seeds.length} seeds in ${seconds} processor seconds: ${JSON.stringify(sum)}`)
     if (seeds.length < 10) return
     // A world without faults or without work would show nothing.
     for (const name of ['crashes', 'reorgs', 'failedProofs', 'lost', 'doubled', 'fullDisks'])

@@ -169,6 +169,8 @@ export class World {
 
   private judge(process: Process, error: Error): void {
     if (process.isAlive && error instanceof Diverged) this.break(`Diverged: ${error.message}`)
+    // A slip of the program, which the house would only try again.
+    if (process.isAlive && error instanceof TypeError) this.break(String(error.stack))
   }
 
   private async every(process: Process, period: number, work: () => Promise<void>): Promise<void> {

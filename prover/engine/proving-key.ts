@@ -39,6 +39,8 @@ export function readProvingKey(path: string): ProvingKey {
     number,
     number,
   ]
+  // The odd coset needs a root of unity of twice the order; the field has them up to 2^28.
+  if (domainSize > 2 ** 27) fail(`has a domain of ${domainSize}: too large for this prover`)
   const coefficientCount = readSection(path, sections, 4, 4).readUInt32LE(0)
   const file = openSync(path, 'r')
   const shared = (type: number, bytes: number, skip = 0): SharedArrayBuffer => {

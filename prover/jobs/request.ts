@@ -46,28 +46,33 @@ export function createRemoteProver(options: RequestOptions): RemoteProver {
       const name = seal.name(keyHash, input)
       const submit = () =>
         store.submit({ name, circuit: keyHash, sealed: seal.close(keyHash, input), maxAttempts })
-      await submit()
       const end = performance.now() + timeoutMs
+      let isSubmitted = false
       for (;;) {
-        const view = await store.look(name)
-        for (const parked of await store.parked()) onParked(parked)
-        if (view?.state === 'parked')
-          throw new JobParked(`no prover could prove it: ${view.failure ?? 'no reason given'}`)
-        if (view?.state === 'done' && view.proof !== null) {
-          if (await isGood(verificationKey, view.proof, expected)) {
+        let trouble: unknown = null
+        try {
+          if (!isSubmitted) await submit()
+          isSubmitted = true
+          const view = await store.look(name)
+          for (const parked of await store.parked()) onParked(parked)
+          if (view?.state === 'parked')
+            throw new JobParked(`no prover could prove it: ${view.failure ?? 'no reason given'}`)
+          if (view?.state === 'done' && view.proof !== null) {
             await store.forget(name)
-            return view.proof
+            if (await isGood(verificationKey, view.proof, expected)) return view.proof
+            // Somebody wrote to the table who is no honest worker; asked for again it is a new job.
+            onParked(name)
+            throw new JobParked('ProofMustVerify: the proof in the job store is not of this input')
           }
-          // Somebody wrote to the table who is no honest worker: once more, from the start.
-          await store.forget(name)
-          onParked(name)
-          throw new JobParked(
-            'ProofMustVerify: the proof in the job store is not one of this input',
-          )
+          // Forgotten by somebody else.
+          if (view === null) isSubmitted = false
+        } catch (error) {
+          if (error instanceof JobParked) throw error
+          // A database that comes back is asked again: the job is still there.
+          trouble = error
         }
-        // Forgotten by somebody else.
-        if (view === null) await submit()
-        if (performance.now() > end) throw new Error(`no proof after ${timeoutMs} ms`)
+        if (performance.now() > end)
+          throw new Error(`no proof after ${timeoutMs} ms`, { cause: trouble })
         await new Promise((resolve) => setTimeout(resolve, pollMs))
       }
     },

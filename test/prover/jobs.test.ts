@@ -431,6 +431,26 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
       expect(parked).toHaveLength(4)
     }, 60_000)
 
+    it('a house that cannot reach the database asks again, and gives up in the end', async () => {
+      const store = await fresh()
+      start(store)
+      let failures = 3
+      const shaky: JobStore = {
+        ...store,
+        look: async (name) => {
+          if (failures-- > 0) throw new Error('the connection was closed')
+          return store.look(name)
+        },
+      }
+      const remote = createRemoteProver({ store: shaky, seal, pollMs: 20 })
+      await expect(remote.prove(keyOf(), OPENING)).resolves.toMatchObject({
+        publicSignals: await expected(),
+      })
+      const dead: JobStore = { ...store, submit: () => Promise.reject(new Error('gone')) }
+      const hopeless = createRemoteProver({ store: dead, seal, pollMs: 20, timeoutMs: 100 })
+      await expect(hopeless.prove(keyOf(), OPENING)).rejects.toThrow('no proof after 100 ms')
+    }, 60_000)
+
     it('outlive a database that goes away for a moment', async () => {
       const store = await fresh()
       const { log } = start(store)

@@ -4,11 +4,13 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { shutdown } from '../../prover/groth16.ts'
+import { prove as proveHere, shutdown } from '../../prover/groth16.ts'
 import { openPostgresJobs } from '../../prover/jobs/postgres-jobs.ts'
 import { parseProverKey } from '../../prover/jobs/process.ts'
 import { createRemoteProver } from '../../prover/jobs/request.ts'
 import { createJobSeal } from '../../prover/jobs/seal.ts'
+import type { ShapeKey } from '../../prover/artifacts.ts'
+import { JobsProver } from '../../sequencer/proving.ts'
 import { main } from '../../client/cli/main.ts'
 import { findPostgres, startPostgres, type TestPostgres } from '../postgres.ts'
 import { compileOpening, OPENING, type Opening } from './opening.ts'
@@ -75,6 +77,28 @@ describe.skipIf('missing' in found)('a worker process', () => {
     next.child.kill('SIGTERM')
     expect(await next.ended).toBe(0)
     await store.close()
+  }, 120_000)
+
+  it('is what a house with jobs waits for, and gets its proofs from', async () => {
+    const url = await server.database('house')
+    const parked: string[] = []
+    const prover = await JobsProver.open({
+      url,
+      key: parseProverKey(KEY),
+      onParked: (name) => parked.push(name),
+    })
+    const key = { keyHash: CIRCUIT, verificationKey: opening.verificationKey } as ShapeKey
+    expect(await prover.missing(key)).toContain('no prover with key cccccccccccc')
+    const { says } = start(url, 'one', false)
+    await says('ready')
+    const input = OPENING as unknown as Parameters<JobsProver['prove']>[1]
+    const { publicSignals } = await proveHere(opening.zkeyPath, opening.wasmPath, OPENING)
+    expect(await prover.prove(key, input, publicSignals)).toMatchObject({ protocol: 'groth16' })
+    expect(await prover.missing(key)).toBeNull()
+    // The same input, and another statement than the one it proves.
+    await expect(prover.prove(key, input, ['1', '7'])).rejects.toThrow('ProofMustVerify')
+    expect(parked).toHaveLength(1)
+    await prover.close()
   }, 120_000)
 })
 

@@ -37,6 +37,7 @@ import { contractsOf } from './solidity.ts'
 const WATCH_MILLISECONDS = 500
 const VITALS_MILLISECONDS = 5_000
 const SILENT_SECONDS = 15
+const REQUESTS_MILLISECONDS = 5_000
 
 /** What a test puts in place of minutes of work; a service that is started as a process has none. */
 export type Parts = {
@@ -133,7 +134,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       isStopping = true
       reasons = () => ['it is stopping']
       watching.stop()
+      // Requests that are being answered are answered; whoever only holds a connection is cut off.
+      const late = setTimeout(() => app.server.closeAllConnections(), REQUESTS_MILLISECONDS)
       await app.close()
+      clearTimeout(late)
       if (!(await batches.stop(configuration.stopSeconds)))
         log.warn('the batch in flight is left to the next start: the journal has it')
       await house.close()

@@ -30,7 +30,10 @@ export class Batches {
 
   private async make(): Promise<BatchReport | null> {
     if (this.isStopped) return null
-    const report = await this.house.runBatch().catch((error: unknown) => {
+    const { house } = this
+    await house.watch()
+    if (!house.core.hasWork) return null
+    const report = await house.runBatch().catch((error: unknown) => {
       this.metrics.failed(error instanceof BatchRefused ? 'l1' : 'other', error)
       throw error
     })

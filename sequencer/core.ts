@@ -22,7 +22,7 @@ import { drawsFrom } from './draws.ts'
 import type { Genesis, InputOf, JournalRecord, L1Seen } from './journal/record.ts'
 import type { L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
-import type { RandomBelow } from './room.ts'
+import { holdersOfSettled, type RandomBelow } from './room.ts'
 import { Tables, type Mode } from './tables.ts'
 
 /** The journal and L1 contradict each other: nothing may be built on this state. */
@@ -50,7 +50,7 @@ export class Core {
   /** View keys that members showed before they registered, by hash. */
   private readonly shownViewKeys = new Map<bigint, bigint>()
   private readonly tables = new Tables()
-  private settlements: Settlements = settlementsOf([])
+  settlements: Settlements = settlementsOf([])
   private rowOf: RowOf | null = null
 
   constructor(genesis: Genesis, randomBelow: (seed: Uint8Array) => RandomBelow = drawsFrom) {
@@ -191,6 +191,14 @@ export class Core {
         ? []
         : [{ id: d.id, commitment: d.commitment, token: d.token, amount: d.amount, ...opening }]
     })
+  }
+
+  /** Whether a batch now might settle anything; without it one is not worth a record. */
+  get hasWork(): boolean {
+    if (this.open !== null || this.requests.length > 0 || this.credits().length > 0) return true
+    const { pending, accounts } = this.ledger
+    if ([...pending.values()].some((pages) => pages.length > 0)) return true
+    return holdersOfSettled(accounts, this).length > 0
   }
 
   private choose({ shapes, freeVaults, nonce, salt, seed }: InputOf<'batch'>): Chosen {

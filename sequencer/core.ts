@@ -23,7 +23,8 @@ import { Feed } from './feed.ts'
 import type { Genesis, InputOf, JournalRecord, L1Seen } from './journal/record.ts'
 import type { L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
-import type { RandomBelow } from './room.ts'
+import { dueFlags } from './flagging.ts'
+import { holdersOfSettled, type RandomBelow } from './room.ts'
 import { Tables, type Mode } from './tables.ts'
 
 /** The journal and L1 contradict each other: nothing may be built on this state. */
@@ -59,7 +60,7 @@ export class Core {
   /** View keys that members showed before they registered, by hash. */
   private readonly shownViewKeys = new Map<bigint, bigint>()
   private readonly tables = new Tables()
-  private settlements: Settlements = settlementsOf([])
+  settlements: Settlements = settlementsOf([])
   private rowOf: RowOf | null = null
 
   constructor(genesis: Genesis, randomBelow: (seed: Uint8Array) => RandomBelow = drawsFrom) {
@@ -215,22 +216,35 @@ export class Core {
     })
   }
 
-  private choose(input: InputOf<'batch'>): Chosen {
-    const { shapes, freeVaults, nonce, salt, seed, due } = input
-    if (this.open !== null) throw new NotReady('a batch is on its way already')
-    const { time } = this.conditions()
+  /** Whether a batch now might settle anything; without it one is not worth a record. */
+  get hasWork(): boolean {
+    if (this.open !== null || this.requests.length > 0 || this.credits().length > 0) return true
+    const { pending, accounts } = this.ledger
+    if ([...pending.values()].some((pages) => pages.length > 0)) return true
+    if (holdersOfSettled(accounts, this).length > 0) return true
+    return this.table !== null && dueFlags(accounts, this.contextOf(0n)).length > 0
+  }
+
+  private contextOf(batchNonce: bigint): BatchContext & { readonly mode: Mode } {
     const table = this.table as Table
-    const context: BatchContext = {
+    return {
       domain: this.genesis.domain,
       batchNumber: this.batchNumber + 1n,
-      time,
+      time: this.conditions().time,
       fee: this.genesis.fee,
-      batchNonce: nonce,
+      batchNonce,
       mode: this.mode,
       table,
       isTableConfirmed: this.tables.confirmedRoot(table) === table.root,
       settlements: this.settlements,
     }
+  }
+
+  private choose(input: InputOf<'batch'>): Chosen {
+    const { shapes, freeVaults, nonce, salt, seed, due } = input
+    if (this.open !== null) throw new NotReady('a batch is on its way already')
+    const context = this.contextOf(nonce)
+    const { table, time } = context
     this.desk.dropOverdue(time)
     // Of a table that is not confirmed L1 serves no forced exit.
     const vaults = this.tables.isServing ? freeVaults : new Map<number, bigint>()

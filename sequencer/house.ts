@@ -275,6 +275,7 @@ export class House {
     if (missing !== null) throw new NoProver(`no batch is prepared: ${missing}`)
     const shapes = this.options.keys.map(({ shape }) => shape)
     const due = isBatchDue ? 'silence' : isDue ? 'clock' : null
+    if (due === null && !this.core.hasWork) return null
     const { open, unprovable } = await this.submit({
       kind: 'batch',
       ...(due === null ? {} : { due }),

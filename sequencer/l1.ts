@@ -109,15 +109,6 @@ const PROOF_SECONDS = 600n
 /** Made once: the ABI is the same for every connection. */
 let words: Coder | null = null
 
-/** `balance` of the operator in wei; `sweepAge` in seconds of the contract's service clock. */
-export type Vitals = {
-  readonly head: number
-  readonly balance: bigint
-  readonly sweepAge: number
-  /** L1's second of the latest table; null before the first. */
-  readonly tableTime: number | null
-}
-
 export class SequencerL1 {
   readonly chain: Chain
   private readonly address: string

@@ -39,6 +39,7 @@ import { contractsOf } from './solidity.ts'
 const WATCH_MILLISECONDS = 500
 const VITALS_MILLISECONDS = 5_000
 const SILENT_SECONDS = 15
+const REQUESTS_MILLISECONDS = 5_000
 
 /** What a test puts in place of minutes of work; a service that is started as a process has none. */
 export type Parts = {
@@ -150,7 +151,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       reasons = () => ['it is stopping']
       watching.stop()
       sweeping?.close()
+      // Requests that are being answered are answered; whoever only holds a connection is cut off.
+      const late = setTimeout(() => app.server.closeAllConnections(), REQUESTS_MILLISECONDS)
       await app.close()
+      clearTimeout(late)
       if (!(await batches.stop(configuration.stopSeconds)))
         log.warn('the batch in flight is left to the next start: the journal has it')
       await house.close()

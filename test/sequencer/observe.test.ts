@@ -131,6 +131,29 @@ describe('a house that is watched', () => {
     expect(await batches.next()).toMatchObject({ trades: 1 })
   })
 
+  it('writes nothing while there is nothing to do, and finds each kind of work', async () => {
+    const opened = await Floor.open([1000, 1000])
+    floor = opened.floor
+    const [a, b] = opened.members as [never, never]
+    const { house, l1 } = floor
+    const batches = new Batches(house, new Metrics(), quiet)
+    const settled = async (): Promise<boolean> => {
+      const report = await batches.next()
+      const { sequence } = house.journal.head
+      expect([await batches.next(), house.journal.head.sequence]).toEqual([null, sequence])
+      return report !== null
+    }
+    expect(await settled()).toBe(false)
+    await floor.trade(a, b, [{ instrument: 1024, quantity: 1n, price: 50_000_000n }])
+    expect(await settled()).toBe(true)
+    // A registration and a deposit; an instrument that settled while two hold it.
+    await floor.join(2, 1000)
+    expect(await settled()).toBe(true)
+    l1.settle(1024, 51_000_000n)
+    expect(await settled()).toBe(true)
+    expect(house.core.hasWork).toBe(false)
+  })
+
   it('misses a tick, and says so, when a batch is due while another is under way', async () => {
     const opened = await Floor.open([1000, 1000])
     floor = opened.floor

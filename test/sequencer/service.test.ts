@@ -1,6 +1,7 @@
 /** The sequencer as processes: the standby that takes over, the ends of a process, and what it says of them. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -73,6 +74,7 @@ function start(env: Record<string, string>, args: readonly string[] = []) {
     },
   }
 }
+const pause = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms))
 const LEADS = '\ncloister_leader 1\n'
 
 describe('the ends of a process', () => {
@@ -97,6 +99,31 @@ describe('the ends of a process', () => {
     expect(third.log()).toContain(`JournalMustBeFree`)
     second.child.kill('SIGINT')
     expect(await second.ended).toBe(0)
+  })
+
+  it('waits for a client that dawdles, not for ever, and for nobody after a second signal', async () => {
+    const dawdle = async (service: ReturnType<typeof start>) => {
+      await service.until('/metrics', LEADS)
+      while (!service.log().includes('the house is open')) await pause(50)
+      const url = new URL(/"url":"([^"]+)"/.exec(service.log())?.[1] ?? '')
+      const socket = connect(Number(url.port), '127.0.0.1')
+      socket.on('error', () => {})
+      const head = 'POST /pages HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n'
+      await new Promise((resolve) => socket.write(`${head}content-length: 9\r\n\r\n{`, resolve))
+      await pause(200)
+      service.child.kill('SIGTERM')
+      while (!service.log().includes('stopping')) await pause(20)
+      return socket
+    }
+    const patient = start({})
+    await dawdle(patient)
+    expect(await patient.ended).toBe(0)
+    const forced = start({})
+    await dawdle(forced)
+    await pause(300)
+    expect(forced.child.exitCode).toBeNull()
+    forced.child.kill('SIGTERM')
+    expect(await forced.ended).toBe(130)
   })
 
   it('by a wrong configuration is code 78 with every fault, and nothing has begun', async () => {

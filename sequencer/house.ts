@@ -46,7 +46,7 @@ export type HouseOptions = {
   readonly deployment: Deployment
   readonly domain: bigint
   readonly l1: HouseL1
-  /** The public signals of the proof must be the given ones. */
+  /** The public signals of the proof must be the given ones: commitment, x, y. */
   readonly prove: (
     key: ShapeKey,
     input: WitnessInput,
@@ -350,7 +350,7 @@ export class House {
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const started = performance.now()
     const proof = await this.options
-      .prove(key, built.finish(x, y), [x.toString(), y.toString()])
+      .prove(key, built.finish(x, y), [built.commitment, x, y].map(String))
       .catch(async (error: unknown) => {
         // It was never sent, so another batch may take its number, with a nonce of its own.
         await this.submit({ kind: 'withdrawn', number, reason: 'no proof' })

@@ -46,6 +46,7 @@ export async function apiOf(
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     logger: false,
+    exposeHeadRoutes: false,
     trustProxy: options.trustProxy ?? false,
     routerOptions: { maxParamLength: PARAM_LIMIT },
     requestTimeout: limits.requestTimeout,
@@ -82,7 +83,15 @@ export async function apiOf(
   publicRoutes(desk)
   memberRoutes(desk)
   eventRoutes(desk)
-  app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  let description: string | null = null
+  app.get(
+    '/v1/openapi.json',
+    { schema: { hide: true }, onRequest: door.admitStranger },
+    async (_request, reply) => {
+      description ??= JSON.stringify(app.swagger())
+      return reply.type('application/json').send(description)
+    },
+  )
   return app
 }
 

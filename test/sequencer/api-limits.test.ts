@@ -147,6 +147,9 @@ describe('a member that floods', () => {
     // Another session of the same account has no bucket of its own.
     const second = await callerOf(opened, a)
     expect((await second.get('/v1/trades')).status).toBe(429)
+    const headers = second.session.headers('GET', '/v1/trades', '')
+    const { headers: answered } = await fetch(`${opened.url}/v1/trades`, { headers })
+    expect(answered.get('retry-after')).toBe('1')
     expect((await one.get('/v1/trades')).status).toBe(200)
   })
 

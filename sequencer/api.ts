@@ -2,6 +2,7 @@
  * The HTTP face of the house, put together: REST and WebSocket on fastify, described as OpenAPI. A
  * member signs every request that concerns it; nobody reads another's.
  */
+import type { Server } from 'node:http'
 import swagger from '@fastify/swagger'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -45,6 +46,7 @@ export async function apiOf(
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     logger: false,
+    exposeHeadRoutes: false,
     trustProxy: options.trustProxy ?? false,
     routerOptions: { maxParamLength: PARAM_LIMIT },
     requestTimeout: limits.requestTimeout,
@@ -68,6 +70,7 @@ export async function apiOf(
     },
   })
   app.server.maxConnections = limits.sockets
+  if (options.trustProxy !== true) limitSockets(app.server, limits.socketsPerAddress)
   prepare(app, log)
   app.setSerializerCompiler(() => stringify)
   app.setReplySerializer(stringify)
@@ -75,12 +78,20 @@ export async function apiOf(
   const refResolver = { buildLocalReference: (schema: { $id?: unknown }) => String(schema.$id) }
   await app.register(swagger, { openapi: DOCUMENT, refResolver })
   await app.register(websocket, { options: { maxPayload: STREAM_MESSAGE_LIMIT } })
-  const door = new Door(house, limits, options.now ?? Date.now)
+  const door = new Door(house, limits, options.now ?? (() => Date.now()))
   const desk: Desk = { app, house, door, feeds: new Feeds(limits) }
   publicRoutes(desk)
   memberRoutes(desk)
   eventRoutes(desk)
-  app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  let description: string | null = null
+  app.get(
+    '/v1/openapi.json',
+    { schema: { hide: true }, onRequest: door.admitStranger },
+    async (_request, reply) => {
+      description ??= JSON.stringify(app.swagger())
+      return reply.type('application/json').send(description)
+    },
+  )
   return app
 }
 
@@ -103,6 +114,22 @@ export async function openApiText(): Promise<string> {
   const text = `${JSON.stringify(app.swagger(), null, 1)}\n`
   await app.close()
   return text
+}
+
+/** One address does not take the sockets of all. */
+function limitSockets(server: Server, most: number): void {
+  const open = new Map<string, number>()
+  server.on('connection', (socket) => {
+    const address = socket.remoteAddress ?? ''
+    const count = open.get(address) ?? 0
+    if (count >= most) return void socket.destroy()
+    open.set(address, count + 1)
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1
+      if (left === 0) open.delete(address)
+      else open.set(address, left)
+    })
+  })
 }
 
 /** An answer to what is no HTTP request; nothing else has seen it. */

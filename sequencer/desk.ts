@@ -1,6 +1,13 @@
 /** The desk: proposals, affirmations, order stamps and pages. A trade is admitted with both its sides or not at all. */
 import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
-import { checkPage, counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
+import {
+  checkPage,
+  counterPage,
+  livenessAt,
+  stampOf,
+  type Entry,
+  type Page,
+} from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import {
   checkEffect,
@@ -12,7 +19,7 @@ import {
 import { Asked, printOf, Recent, singleName, type AskedPage } from './asked.ts'
 import type { Ledger } from './ledger.ts'
 import { pageId, Resigning } from './resign.ts'
-import { TicketBook } from './ticket-book.ts'
+import { OPEN_TRADES, TicketBook } from './ticket-book.ts'
 import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
 
 export type Proposal = {
@@ -24,6 +31,10 @@ export type Proposal = {
 }
 const bodyPrint = ({ counterparty, entries, payload }: Omit<Proposal, 'clientId'>): string =>
   printOf([counterparty, entries.map((e) => [e.instrument, e.quantity, e.price]), payload])
+const FULL: Refusal = {
+  refused: 'OpenTradesMustBeFew',
+  detail: `${OPEN_TRADES} proposals of the account are open`,
+}
 const WITHDRAWN: Rejection = { rule: 'TradeMustMatch', detail: 'a side withdrew the proposal' }
 
 export class Desk {
@@ -104,9 +115,22 @@ export class Desk {
     const known = this.proposed(proposer, proposal)
     if (known !== null) return known
     const { clientId, ...body } = proposal
+    // Nothing is remembered of it: the same proposal is taken once there is room.
+    if (this.isFull(proposer)) return FULL
     const made = this.newTicket(proposer, proposal, chance)
     this.asked.keepTrade(proposer, clientId, bodyPrint(body), made)
     return made
+  }
+
+  /** Whether an account has too many open proposals, those aside that nobody can sign any more. */
+  private isFull(proposer: number): boolean {
+    const open = this.book.openOf(proposer)
+    if (open.size < OPEN_TRADES) return false
+    const { time } = this.conditions()
+    for (const ticket of [...open])
+      if (ticket.state === 'stamped' && livenessAt(ticket.stamp, time) === 'expired')
+        this.end(ticket, { rule: 'StampMustBeLive', detail: 'it was not signed in its time' })
+    return open.size >= OPEN_TRADES
   }
 
   private newTicket(

@@ -3,6 +3,8 @@ import type { Ticket } from './ticket.ts'
 
 /** Settled and refused trades that an account can still look at. */
 export const DONE_KEPT = 1_000
+/** Proposals of one account that have not ended. */
+export const OPEN_TRADES = 2_000
 
 export class TicketBook {
   readonly all = new Map<string, Ticket>()
@@ -10,9 +12,17 @@ export class TicketBook {
   private readonly bySide = new Map<number, Set<Ticket>>()
   /** Of each side those that change no more, the oldest first. */
   private readonly done = new Map<number, Set<Ticket>>()
+  private readonly open = new Map<number, Set<Ticket>>()
+
+  /** What an account has proposed and what has not ended. */
+  openOf(proposer: number): ReadonlySet<Ticket> {
+    return this.open.get(proposer) ?? new Set()
+  }
 
   add(ticket: Ticket): void {
     this.all.set(ticket.id, ticket)
+    const { proposer } = ticket
+    this.open.set(proposer, (this.open.get(proposer) ?? new Set()).add(ticket))
     for (const side of [ticket.proposer, ticket.counterparty])
       this.bySide.set(side, (this.bySide.get(side) ?? new Set()).add(ticket))
   }
@@ -23,6 +33,7 @@ export class TicketBook {
 
   /** It changes no more. It is forgotten when each side has had so many others end since. */
   finish(ticket: Ticket): void {
+    this.open.get(ticket.proposer)?.delete(ticket)
     for (const side of [ticket.proposer, ticket.counterparty]) {
       const done = this.done.get(side) ?? new Set<Ticket>()
       this.done.set(side, done.add(ticket))

@@ -58,11 +58,11 @@ describe('turns', () => {
       running--
       throw new Error('done')
     }
-    const first = [turns.run('a', work), turns.run('a', work)]
+    const first = Promise.allSettled([turns.run('a', work), turns.run('a', work)])
     await pause(0)
     await new Promise((resolve) => setImmediate(resolve))
-    const rest = [1, 2, 3, 4].map(() => turns.run('a', work))
-    const all = await Promise.allSettled([...first, ...rest])
+    const rest = Promise.allSettled([1, 2, 3, 4].map(() => turns.run('a', work)))
+    const all = [...(await first), ...(await rest)]
     const reasons = all.map((each) =>
       each.status === 'rejected' ? String(each.reason.message) : '',
     )
@@ -147,6 +147,9 @@ describe('a member that floods', () => {
     // Another session of the same account has no bucket of its own.
     const second = await callerOf(opened, a)
     expect((await second.get('/v1/trades')).status).toBe(429)
+    const headers = second.session.headers('GET', '/v1/trades', '')
+    const { headers: answered } = await fetch(`${opened.url}/v1/trades`, { headers })
+    expect(answered.get('retry-after')).toBe('1')
     expect((await one.get('/v1/trades')).status).toBe(200)
   })
 
@@ -214,7 +217,7 @@ describe('sockets', () => {
   })
 
   it('a thousand open ones stop nobody; beyond the limit they are closed', async () => {
-    const opened = await open({ sockets: 1_050 })
+    const opened = await open({ sockets: 1_050, socketsPerAddress: 5_000 })
     const [a] = opened.members as [Member]
     const caller = await callerOf(opened, a)
     let closed = 0
@@ -240,6 +243,25 @@ describe('sockets', () => {
     await pause(50)
     expect((await caller.get('/v1/account')).status).toBe(200)
   })
+})
+
+it('one address has so many sockets, and gets another when it closes one', async () => {
+  const opened = await open({ socketsPerAddress: 20 })
+  const [a] = opened.members as [Member]
+  const sockets: Socket[] = []
+  let closed = 0
+  for (let i = 0; i < 40; i++) {
+    const socket = connect(Number(new URL(opened.url).port), '127.0.0.1')
+    socket.on('error', () => {})
+    socket.on('close', () => closed++)
+    sockets.push(socket)
+  }
+  while (closed < 20) await pause(10)
+  for (const socket of sockets) socket.destroy()
+  await pause(100)
+  // The sockets of the members themselves count, too.
+  expect(closed).toBe(40)
+  expect((await (await callerOf(opened, a)).get('/v1/account')).status).toBe(200)
 })
 
 describe('streams', () => {

@@ -346,6 +346,7 @@ it('unknown routes and methods are refused by name', async () => {
     ['GET', '/v1/../etc/passwd'],
     ['POST', '/v1/status'],
     ['DELETE', '/v1/trades'],
+    ['PUT', '/v1/account'],
     ['GET', '/v1/batches/1/2'],
   ] as const)
     expect(await ask(floor.url, method, path), path).toMatchObject({

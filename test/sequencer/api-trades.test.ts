@@ -1,7 +1,7 @@
 /** What members ask of the API and are answered: trades, pages, accounts, events, receipts. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { TREE_ARITY, TREE_DEPTH } from '../../circuits/params.ts'
 import { hash } from '../../circuits/poseidon.ts'
@@ -12,7 +12,7 @@ import { verifyReceipt } from '../../client/receipt.ts'
 import { openApiText, serve } from '../../sequencer/api.ts'
 import { API_ERRORS } from '../../sequencer/api/errors.ts'
 import { NAMES_KEPT, Recent } from '../../sequencer/asked.ts'
-import { DONE_KEPT } from '../../sequencer/ticket-book.ts'
+import { DONE_KEPT, OPEN_TRADES } from '../../sequencer/ticket-book.ts'
 import { EVENTS_KEPT } from '../../sequencer/feed.ts'
 import { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { ask, Caller } from './caller.ts'
@@ -398,6 +398,44 @@ describe('what is remembered', () => {
     expect(desk.ticketsOf(b.account).map(({ id }) => id)).not.toContain(alone)
     expect(desk.ticketsOf(c.account).map(({ id }) => id)).toEqual([alone])
     expect(desk.tickets.has(alone)).toBe(true)
+  })
+
+  it('open proposals are few: refused by name until one ends, or cannot be signed any more', async () => {
+    const { desk } = floor.house
+    const propose = (i: number) =>
+      desk.propose(
+        a.account,
+        { clientId: `m${i}`, counterparty: b.account, entries: [], payload: 1n },
+        BigInt(i),
+      )
+    const ids = Array.from({ length: OPEN_TRADES }, (_, i) => {
+      const made = propose(i)
+      if ('refused' in made) throw new Error(made.refused)
+      return made.id
+    })
+    const caller = await Caller.open(floor.url, a, domain)
+    const more = { clientId: 'more', counterparty: b.account, entries: [], payload: '1' }
+    expect(await caller.post('/v1/trades', more)).toMatchObject({
+      status: 429,
+      code: 'OpenTradesMustBeFew',
+    })
+    // It says nothing of what others may propose, to this account or from it.
+    const others = await Caller.open(floor.url, b, domain)
+    const back = { ...more, counterparty: a.account }
+    expect((await others.post('/v1/trades', back)).status).toBe(200)
+    desk.reject(b.account, ids[0] as string)
+    expect((await caller.post('/v1/trades', more)).status).toBe(200)
+    expect((await caller.post('/v1/trades', { ...more, clientId: 'one' })).status).toBe(429)
+    // Stamped and never signed: when its time is over it makes room.
+    await b.api.affirm(ids[1] as string)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 65_537_000 })
+    try {
+      const late = await Caller.open(floor.url, a, domain)
+      expect((await late.post('/v1/trades', { ...more, clientId: 'two' })).status).toBe(200)
+      expect((await a.api.trade(ids[1] as string)).refused).toBe('StampMustBeLive')
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('by name are the latest of each account', () => {

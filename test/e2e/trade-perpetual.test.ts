@@ -62,6 +62,9 @@ describe('cloister trade, with a perpetual', () => {
     const funding = table.funding.get(PERPETUAL_ID)!
     expect(funding).toBeGreaterThan(0n)
     const before = [cashOf(numbers.ANN), cashOf(numbers.BEN)]
+    const asked = await as('ANN', 'risk', 'account', 'ANN', '--trade', 'BTC-PERP:3@76.71')
+    expect(asked, JSON.stringify(asked)).toMatchObject({ code: 0, answer: {
+      table: { number: `${table.number}`, reduceOnly: null }, whatIf: { refusedBy: null } } })
     const { code, answer } = await propose('BTC-PERP:3@76.71')
     expect(code, JSON.stringify(answer)).toBe(0)
     const listed = await cloister('trade', 'list', 'BEN', '--house', world.url, '--dir',
@@ -77,6 +80,11 @@ describe('cloister trade, with a perpetual', () => {
     expect([cashOf(numbers.ANN) - before[0]!, cashOf(numbers.BEN) - before[1]!])
       .toEqual([-paid - 100n, paid - 100n])
     expect([lotsOf(numbers.ANN), lotsOf(numbers.BEN)]).toEqual([3n, -3n])
+    // What was said beforehand is what the account is worth now, world by world, to the micro-dollar.
+    const now = await as('ANN', 'risk', 'account', 'ANN')
+    const worth = now.answer['worth'] as readonly { microDollars: string }[]
+    expect((asked.answer['whatIf'] as { difference: string[] }).difference)
+      .toEqual(worth.map(({ microDollars }) => microDollars))
     // Both keep the same document, whose hash they signed.
     const kept = ['ANN', 'BEN'].map((name) => {
       const at = join(folder, name, 'documents')

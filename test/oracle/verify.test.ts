@@ -1,5 +1,5 @@
 /** A posted table computed again, from L1 alone: what is right, what is wrong, and where. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -187,6 +187,12 @@ describe('with inputs', () => {
   }
   test('files of the posted hashes give the same answer', async () => {
     fill(honest.market)
+    expect((await verify('--inputs', folder)).json.ok).toBe(true)
+  })
+  test('the file of the world set counts as it stands in the repository', async () => {
+    fill(honest.market)
+    const file = new URL('../../oracle/world-sets/standard-16.json', import.meta.url)
+    writeFileSync(join(folder, 'w.json'), readFileSync(file))
     expect((await verify('--inputs', folder)).json.ok).toBe(true)
   })
   test('files of other hashes are said to be others', async () => {

@@ -16,6 +16,8 @@ const nameOf = (proposer: number, clientId: string): string =>
 export function isSettled(world: World, memory: Memory): boolean {
   const { house } = world
   if (house === null || house.core.open !== null) return false
+  const { chain } = world
+  if (chain.events.length > 0 || chain.head.state.openDeposits.size > 0) return false
   const states = [...memory.acknowledged.keys()].map((id) => house.desk.tickets.get(id)?.state)
   return (
     states.every((state) => state === 'final' || state === 'refused') &&

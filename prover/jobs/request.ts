@@ -71,8 +71,11 @@ export function createRemoteProver(options: RequestOptions): RemoteProver {
           // A database that comes back is asked again: the job is still there.
           trouble = error
         }
-        if (performance.now() > end)
+        if (performance.now() > end) {
+          // Nobody asks for it any more: workers should not spend themselves on it.
+          await store.forget(name).catch(() => {})
           throw new Error(`no proof after ${timeoutMs} ms`, { cause: trouble })
+        }
         await new Promise((resolve) => setTimeout(resolve, pollMs))
       }
     },

@@ -449,6 +449,10 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
       const dead: JobStore = { ...store, submit: () => Promise.reject(new Error('gone')) }
       const hopeless = createRemoteProver({ store: dead, seal, pollMs: 20, timeoutMs: 100 })
       await expect(hopeless.prove(keyOf(), OPENING)).rejects.toThrow('no proof after 100 ms')
+      const other = { ...keyOf(), keyHash: 'd'.repeat(64) }
+      const unheard = createRemoteProver({ store, seal, pollMs: 20, timeoutMs: 100 })
+      await expect(unheard.prove(other, OPENING)).rejects.toThrow('no proof after 100 ms')
+      expect(await store.look(seal.name(other.keyHash, OPENING))).toBeNull()
     }, 60_000)
 
     it('outlive a database that goes away for a moment', async () => {

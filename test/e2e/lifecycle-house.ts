@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Wallet } from 'ethers'
 import type { FastifyInstance } from 'fastify'
+import { documentHash } from '../../circuits/document.ts'
 import type { Shape } from '../../circuits/params.ts'
 import { tableOf, type Row } from '../../circuits/table.ts'
 import { HouseApi } from '../../client/api.ts'
@@ -110,7 +111,7 @@ export async function openHouse(memberCount: number): Promise<LifecycleHouse> {
     house, oracle, members, rpcUrl: rpc.url, url: app.listeningOrigin, contract, oracleContract, notes,
     trade: async (buyer, seller, instrument, quantity, price) => {
       const text = `trade ${++count}`
-      const made = await buyer.propose(text, seller.account, [{ instrument, quantity, price }], text)
+      const made = await buyer.propose(`${documentHash(text)}`, seller.account, [{ instrument, quantity, price }], text)
       if (isRefused(made)) throw new Error(`${made.refused}: ${made.detail}`)
       const affirmed = await seller.api.affirm(made.id)
       if (isRefused(affirmed)) throw new Error(`${affirmed.refused}: ${affirmed.detail}`)

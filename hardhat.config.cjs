@@ -47,5 +47,8 @@ module.exports = {
     cache: '.cache/hardhat/cache',
     artifacts: '.cache/hardhat/artifacts',
   },
-  networks: { hardhat: { hardfork: 'prague', chainId: 31337 } },
+  // Another id only for tests of what a public chain refuses.
+  networks: {
+    hardhat: { hardfork: 'prague', chainId: Number(process.env.CLOISTER_TEST_CHAIN_ID ?? 31337) },
+  },
 }

@@ -63,6 +63,7 @@ template AssertIdsInRange() {
 template AssertAscending() {
     signal input id[SLOT_COUNT() - 1];
     signal input quantity[SLOT_COUNT()];
+    signal output highest;
 
     // 2. BalancesMustBeWellFormed: id 0 iff quantity 0, ids ascend, empties last, the last held one
     // keeps its width
@@ -83,6 +84,7 @@ template AssertAscending() {
     }
     component lastRange = AssertInRange(INSTRUMENT_BITS());
     lastRange.in <== last;
+    highest <== last;
 }
 
 template Leaf() {
@@ -152,6 +154,9 @@ template Member() {
     signal input isRotatedByPage;
     signal input isSigned;
     signal input isForced;
+    // Whether a forced exit pays something, and what a flag step adds to meta: bound by their slots.
+    signal input isPaid;
+    signal input flagChange;
     signal input creditCount;
     // The leaf before.
     signal input oldOwnerKeyHash;
@@ -179,6 +184,8 @@ template Member() {
     signal output newSize[SLOT_COUNT() - 1];
     signal output isPadding;
     signal output isActive;
+    signal output status;
+    signal output highestId;
 
     // Steps exclude each other where the protocol says so.
     component flag[5];
@@ -206,6 +213,7 @@ template Member() {
     component ascending = AssertAscending();
     ascending.id <== newId;
     ascending.quantity <== newQuantity;
+    highestId <== ascending.highest;
     oldSize <== old.size;
     newSize <== next.size;
     // 2. BalancesMustBeWellFormed: an empty leaf holds nothing, before and as padding after
@@ -247,15 +255,20 @@ template Member() {
     isForced * (isEmpty + isRegistered + isRotatedByL1 + isSigned + creditCount) === 0;
 
     // 9. MetaMustChangeByRule: ACTIVE since registration; EXITING since a forced exit if it was ACTIVE,
-    // while any other status keeps its clock
+    // or flagged and paid, which proves it cured; by a flag step, which stands alone; else as it was
     component meta = Bits(META_BITS());
     meta.in <== oldMeta;
+    status <== meta.out[0] + 2 * meta.out[1] + 4 * meta.out[2];
     signal isOdd <== meta.out[0] * (1 - meta.out[1]);
     isActive <== isOdd * (1 - meta.out[2]);
-    signal isLeaving <== isForced * isActive;
+    // CALLED and LIQUIDATING are 2 and 3; 6 and 7 do not exist.
+    signal isFlagged <== meta.out[1] * (1 - meta.out[2]);
+    signal leavesActive <== isForced * isActive;
+    signal leavesFlagged <== isPaid * isFlagged;
     signal opening <== isRegistered * (ACTIVE() + time * 8 - oldMeta);
-    signal leaving <== isLeaving * (EXITING() + time * 8 - oldMeta);
-    var newMeta = oldMeta + opening + leaving;
+    signal leaving <== (leavesActive + leavesFlagged) * (EXITING() + time * 8 - oldMeta);
+    flagChange * (isEmpty + isForced) === 0;
+    var newMeta = oldMeta + opening + leaving + flagChange;
 
     // 6. SignatureMustMatch: the last head is signed under the owner key of the old leaf
     component signerHash = Hash(TAG_OWNER_KEY(), 3);

@@ -1,6 +1,7 @@
 /** How much of a shape a batch needs. */
 import type { Shape } from './params.ts'
 import type { BatchTrace, MemberStep } from './batch.ts'
+import { isCall } from './flag.ts'
 import { groupByNode, placesOf } from './rows.ts'
 
 /** Instruments that need a row: held after, converted, or held before by a rescued account. */
@@ -34,6 +35,7 @@ export function sizeOf(
     rescues: trace.members.filter((m) => m.isRescue).length,
     forcedExits: plan.requests.filter((r) => r.kind === 'forcedExit').length,
     reductions: trace.members.reduce((sum, m) => sum + m.reductions.length, 0),
+    releases: trace.members.filter((m) => m.flag !== null && !isCall(m.flag.step)).length,
   }
 }
 

@@ -12,11 +12,13 @@
 // 10. WorthMustFollowTable
 // 11. ConversionMustBeExact
 // 12. ReduceOnlyMustReduce
+// 13. MetaMustChangeByRule
 pragma circom 2.2.0;
 
 include "account.circom";
 include "edges.circom";
 include "exit.circom";
+include "flag.circom";
 include "member-terms.circom";
 include "page.circom";
 include "row.circom";
@@ -25,7 +27,7 @@ include "statement.circom";
 
 // Rows are read in groups of ROWS_PER_NODE, each from a node that is opened once.
 template Batch(PAGES, MEMBERS, ROWS, ROWS_PER_NODE, DEPOSITS, WITHDRAWALS, REQUESTS, ROTATIONS, RESCUES,
-    FORCED_EXITS, REDUCTIONS) {
+    FORCED_EXITS, REDUCTIONS, RELEASES) {
     var NODES = ROWS \ ROWS_PER_NODE;
     assert(NODES * ROWS_PER_NODE == ROWS);
 
@@ -61,6 +63,8 @@ template Batch(PAGES, MEMBERS, ROWS, ROWS_PER_NODE, DEPOSITS, WITHDRAWALS, REQUE
     signal input isRegistered[MEMBERS];
     signal input isRotatedByL1[MEMBERS];
     signal input isForced[MEMBERS];
+    signal input isPaid[MEMBERS];
+    signal input flagChange[MEMBERS];
     signal input isSigned[MEMBERS];
     signal input oldOwnerKeyHash[MEMBERS];
     signal input oldViewKeyHash[MEMBERS];
@@ -86,6 +90,10 @@ template Batch(PAGES, MEMBERS, ROWS, ROWS_PER_NODE, DEPOSITS, WITHDRAWALS, REQUE
     signal input rescueChoice[RESCUES][MEMBERS];
     signal input isWorse[RESCUES][WORLD_COUNT()];
     signal input oldWorth[RESCUES][WORLD_COUNT()];
+    signal input callStep[RESCUES][3];
+    signal input callWorld[RESCUES][MARGIN_COUNT()];
+    signal input releaseChoice[RELEASES][MEMBERS];
+    signal input releaseStep[RELEASES][3];
     signal input feeAccountViewKeyHash;
     signal input feeAccountMeta;
     signal input feeAccountSalt;
@@ -201,6 +209,8 @@ template Batch(PAGES, MEMBERS, ROWS, ROWS_PER_NODE, DEPOSITS, WITHDRAWALS, REQUE
         member[a].isRotatedByPage <== byPage;
         member[a].isSigned <== isSigned[a];
         member[a].isForced <== isForced[a];
+        member[a].isPaid <== isPaid[a];
+        member[a].flagChange <== flagChange[a];
         var credits = 0;
         for (var d = 0; d < DEPOSITS; d++) {
             credits += depositChoice[d][a];
@@ -249,6 +259,57 @@ template Batch(PAGES, MEMBERS, ROWS, ROWS_PER_NODE, DEPOSITS, WITHDRAWALS, REQUE
         rescue[k] = Rescue(MEMBERS);
         rescue[k].choice <== rescueChoice[k];
         rescue[k].isWorse <== isWorse[k];
+    }
+    // 13. MetaMustChangeByRule: by flag steps of the slots, each proven there
+    component call[RESCUES];
+    component release[RELEASES];
+    var flagged[MEMBERS];
+    for (var a = 0; a < MEMBERS; a++) {
+        flagged[a] = 0;
+    }
+    for (var k = 0; k < RESCUES; k++) {
+        call[k] = Call(MEMBERS);
+        call[k].time <== time;
+        call[k].mode <== mode;
+        call[k].tableRoot <== header[7];
+        call[k].confirmedTableRoot <== header[8];
+        call[k].isStep <== callStep[k];
+        call[k].worldChoice <== callWorld[k];
+        call[k].choice <== rescueChoice[k];
+        call[k].isWorse <== isWorse[k];
+        call[k].oldWorth <== oldWorth[k];
+        call[k].meta <== oldMeta;
+        call[k].difference <== difference;
+        for (var a = 0; a < MEMBERS; a++) {
+            call[k].status[a] <== member[a].status;
+        }
+        for (var a = 0; a < MEMBERS; a++) {
+            flagged[a] += call[k].change[a];
+        }
+    }
+    for (var k = 0; k < RELEASES; k++) {
+        release[k] = Release(MEMBERS);
+        release[k].time <== time;
+        release[k].mode <== mode;
+        release[k].choice <== releaseChoice[k];
+        release[k].isStep <== releaseStep[k];
+        release[k].meta <== oldMeta;
+        release[k].isRescue <== isRescue;
+        for (var a = 0; a < MEMBERS; a++) {
+            release[k].status[a] <== member[a].status;
+            release[k].highestId[a] <== member[a].highestId;
+        }
+        for (var a = 0; a < MEMBERS; a++) {
+            flagged[a] += release[k].change[a];
+        }
+    }
+    for (var a = 0; a < MEMBERS; a++) {
+        var releases = 0;
+        for (var k = 0; k < RELEASES; k++) {
+            releases += releaseChoice[k][a];
+        }
+        releases * (releases - 1) === 0;
+        flagged[a] === flagChange[a];
     }
     component feeAccount = FeeAccount();
     feeAccount.batchNumber <== batchNumber;
@@ -373,6 +434,10 @@ template Batch(PAGES, MEMBERS, ROWS, ROWS_PER_NODE, DEPOSITS, WITHDRAWALS, REQUE
     forcedExits.rowId <== rowId;
     forcedExits.rowAddOn <== rowAddOn;
     forcedExits.rowValue <== rowValue;
+    // 2. RequestMustBeServed: a payment is one of a forced exit
+    for (var a = 0; a < MEMBERS; a++) {
+        forcedExits.isPaid[a] === isPaid[a];
+    }
     component reductionSlot[REDUCTIONS];
     for (var t = 0; t < REDUCTIONS; t++) {
         reductionSlot[t] = Reduction(MEMBERS);

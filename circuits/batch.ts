@@ -14,6 +14,7 @@ import {
 import { instrumentsOf } from './batch-size.ts'
 import { verify, type Point, type Signature } from './eddsa.ts'
 import type { ExitRequest, ForcedPayment, Reduction } from './exit.ts'
+import type { FlagChange, FlagStep } from './flag.ts'
 import { stepMember } from './member-step.ts'
 import { checkPage, entriesOf, headAfter, livenessAt, type Page } from './page.ts'
 import { Broken, type Rejection } from './rules.ts'
@@ -54,6 +55,8 @@ export type BatchContext = {
   /** Set by L1; reduce-only while the table of this batch is not confirmed. Normal if left out. */
   readonly mode?: keyof typeof MODE
   readonly table: Table
+  /** Whether L1 has it confirmed. True if left out. */
+  readonly isTableConfirmed?: boolean
   readonly settlements: Settlements
 }
 export type BatchPlan = {
@@ -61,6 +64,8 @@ export type BatchPlan = {
   readonly requests: readonly L1Request[]
   readonly credits: readonly Credit[]
   readonly journals: ReadonlyMap<number, JournalRun>
+  /** Steps of status; each touches its account. None if left out. */
+  readonly flags?: ReadonlyMap<number, FlagStep>
   /** Accounts touched only to be re-randomised. */
   readonly cover: readonly number[]
   /** The view key of every touched account after the batch, the fee account's included. */
@@ -99,6 +104,8 @@ export type MemberStep = {
   readonly forced: ForcedPayment | null
   /** Changed balances, if the account is reduce-only and has pages. */
   readonly reductions: readonly Reduction[]
+  /** The step of status that the plan names. */
+  readonly flag: FlagChange | null
 }
 export type FeeStep = {
   readonly before: Account
@@ -163,6 +170,7 @@ function touchedIndices(plan: BatchPlan): readonly number[] {
     ...plan.requests.map((r) => r.account),
     ...plan.credits.map((c) => c.account),
     ...plan.journals.keys(),
+    ...(plan.flags?.keys() ?? []),
     ...plan.cover,
   ]
   const indices = [...new Set(all)].sort((a, b) => a - b)

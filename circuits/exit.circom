@@ -32,6 +32,7 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     signal input rowId[ROWS];
     signal input rowAddOn[ROWS];
     signal input rowValue[ROWS][ROW_VALUE_COUNT()];
+    signal output isPaid[MEMBERS];
 
     // 1. ForcedExitMustBeExact: one cap is named, amounts keep their widths, no more than is free
     component cap[4];
@@ -74,6 +75,9 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     }
     signal isRescued <== rescued;
     (1 - unpaid.out) * isRescued === 0;
+    for (var a = 0; a < MEMBERS; a++) {
+        isPaid[a] <== choice[a] * (1 - unpaid.out);
+    }
 
     // 1. ForcedExitMustBeExact: a payment leaves no cash owed; the balance cap leaves nothing of the
     // token, or pays nothing to an account that owes cash
@@ -195,6 +199,7 @@ template ForcedExits(COUNT, REQUESTS, MEMBERS, ROWS, RESCUES) {
     signal input rowId[ROWS];
     signal input rowAddOn[ROWS];
     signal input rowValue[ROWS][ROW_VALUE_COUNT()];
+    signal output isPaid[MEMBERS];
 
     // 3. RequestMustBeServed: each forced exit has a slot, each slot one forced exit at most
     component flag[COUNT][REQUESTS];
@@ -202,6 +207,10 @@ template ForcedExits(COUNT, REQUESTS, MEMBERS, ROWS, RESCUES) {
     component slot[COUNT];
     signal part[COUNT][REQUESTS][3];
     signal member[COUNT][REQUESTS][MEMBERS];
+    var paid[MEMBERS];
+    for (var a = 0; a < MEMBERS; a++) {
+        paid[a] = 0;
+    }
     for (var q = 0; q < REQUESTS; q++) {
         var slots = 0;
         for (var k = 0; k < COUNT; k++) {
@@ -254,7 +263,11 @@ template ForcedExits(COUNT, REQUESTS, MEMBERS, ROWS, RESCUES) {
         slot[k].rowId <== rowId;
         slot[k].rowAddOn <== rowAddOn;
         slot[k].rowValue <== rowValue;
+        for (var a = 0; a < MEMBERS; a++) {
+            paid[a] += slot[k].isPaid[a];
+        }
     }
+    isPaid <== paid;
 }
 
 // One changed balance of a reduce-only account with pages: kept + closed lots of one sign before, kept

@@ -77,9 +77,14 @@ export function statusOf(meta: bigint): number {
   return Number(meta & ((1n << BigInt(STATUS_BITS)) - 1n))
 }
 
-/** EXITING since `time`; an account that is not ACTIVE keeps its status, and its clock runs on. */
-export function exitingMeta(meta: bigint, time: bigint): bigint {
-  return statusOf(meta) === STATUS.active ? BigInt(STATUS.exiting) + time * 8n : meta
+/**
+ * EXITING since `time` if the account was ACTIVE, or if it was flagged and is paid: no payment leaves a
+ * world below zero, so that it is cured. Any other status stays, and its clock runs on.
+ */
+export function exitingMeta(meta: bigint, time: bigint, isPaid: boolean): bigint {
+  const status = statusOf(meta)
+  const isCured = isPaid && (status === STATUS.called || status === STATUS.liquidating)
+  return status === STATUS.active || isCured ? BigInt(STATUS.exiting) + time * 8n : meta
 }
 
 /** A balance of a reduce-only account that changes: `kept` + `closed` lots, of the sign it had. */

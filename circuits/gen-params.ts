@@ -41,6 +41,7 @@ const NUMBERS = [
   'META_BITS',
   'TIME_BITS',
   'PAGE_LIFE_SECONDS_BITS',
+  'CALL_SECONDS',
 ] as const
 
 const GENERATED =
@@ -78,6 +79,7 @@ export function shapeCircuit(shape: params.Shape): string {
     shape.rescues,
     shape.forcedExits,
     shape.reductions,
+    shape.releases,
   ]
   return (
     `// Shape ${shape.name}. ${GENERATED}\npragma circom 2.2.0;\n\ninclude "../batch.circom";\n\n` +
@@ -110,6 +112,7 @@ export function solidityConstants(): string {
   put('ACCOUNT_UPPER_BOUND', params.ACCOUNT_UPPER_BOUND)
   put('TOKEN_UPPER_BOUND', params.TOKEN_UPPER_BOUND)
   put('PAGE_LIFE_SECONDS', 1 << params.PAGE_LIFE_SECONDS_BITS)
+  put('CALL_SECONDS', params.CALL_SECONDS)
   put('REQUEST_REGISTER', params.REQUEST_KIND.register)
   put('REQUEST_ROTATE', params.REQUEST_KIND.rotate)
   put('REQUEST_FORCED_EXIT', params.REQUEST_KIND.forcedExit)

@@ -33,6 +33,7 @@ import {
   type ForcedPayment,
   type Reduction,
 } from './exit.ts'
+import { changeFlag, type FlagChange } from './flag.ts'
 import { entriesOf, type Page } from './page.ts'
 import { Broken } from './rules.ts'
 import { worthOf, type RowOf } from './table.ts'
@@ -47,7 +48,7 @@ function startOf(
   if (request?.kind === 'forcedExit') {
     if (before === null)
       throw new Broken('RequestMustBeServed', 'the account is not registered', index)
-    return { ...before, meta: exitingMeta(before.meta, time) }
+    return before
   }
   if (request !== null && (!isOnCurve(request.key) || timesEight(request.key).x === 0n)) {
     throw new Broken('KeyMustBeInSubgroup', 'the posted point is of no use as a key', index)
@@ -147,7 +148,7 @@ export function stepMember(
   const start = startOf(index, before, request, plan)
   const { account: held, ...conversion } = convert(start, before, settled)
   const forced = request?.kind === 'forcedExit' ? payOut(held, request, rowOf, index) : null
-  const paid = forced === null ? held : addBalance(held, forced.token, -forced.amount)
+  const paid = forced === null ? held : leave(held, forced, context.time)
   const pages = allPages.filter(({ page }) => page.account === index)
   const live = pages.filter((use) => use.isLive)
   const traded = trade(deposit(paid, index, plan), live)
@@ -159,15 +160,24 @@ export function stepMember(
       ? rotate(traded, last, run.rotation, index)
       : traded
   const unpaid = { ...keyed, head: pages.at(-1)?.head ?? keyed.head }
-  const { account, ...solvency } = settleFee(before, unpaid, live, context.fee, rowOf, index)
-  assertWellFormed(account, index, settled)
+  const { account: settledUp, ...solvency } = settleFee(
+    before,
+    unpaid,
+    live,
+    context.fee,
+    rowOf,
+    index,
+  )
+  assertWellFormed(settledUp, index, settled)
+  const flag = flagOf(index, before, settledUp, solvency, plan, request)
+  const account = flag === null ? settledUp : { ...settledUp, meta: flag.meta }
   const viewKey = plan.viewKeys.get(index)
   if (viewKey === undefined || viewKeyHash(viewKey) !== account.viewKeyHash)
     throw new Broken('ViewKeyMustBeHeld', 'the operator does not hold the view key', index)
   const key = batchKey(viewKey, index, context.batchNumber, context.batchNonce)
   const after = { ...account, salt: saltOf(key) }
   const cipher = encryptAccount(after, key)
-  const moved = { ...conversion, forced, reductions, liveCount: live.length }
+  const moved = { ...conversion, forced, reductions, flag, liveCount: live.length }
   return { index, before, after, cipher, viewKey, run, request, ...moved, ...solvency }
 }
 
@@ -192,6 +202,29 @@ function payOut(held: Account, request: ExitRequest, rowOf: RowOf, index: number
   if (typeof payment === 'number')
     throw new Broken('InstrumentMustBeListed', `instrument ${payment} has no value`, index)
   return payment
+}
+
+function leave(held: Account, { token, amount }: ForcedPayment, time: bigint): Account {
+  return addBalance({ ...held, meta: exitingMeta(held.meta, time, amount > 0n) }, token, -amount)
+}
+
+/** The step of status that the plan names, proven of the account as the batch leaves it. */
+function flagOf(
+  index: number,
+  before: Account | null,
+  account: Account,
+  { difference, isWorse, oldWorth }: Omit<SolvencyResult, 'account'>,
+  { context, flags }: BatchPlan,
+  request: L1Request | null,
+): FlagChange | null {
+  const step = flags?.get(index)
+  if (step === undefined) return null
+  if (before === null || request?.kind === 'forcedExit')
+    throw new Broken('MetaMustChangeByRule', 'a flag step stands alone', index)
+  const worth = difference.map((d, s) => (isWorse[s] === true ? d + (oldWorth[s] as bigint) : d))
+  const { time, mode = 'normal', isTableConfirmed = true } = context
+  const scene = { time, isNormal: mode === 'normal', isTableConfirmed, worth }
+  return changeFlag(step, account, scene, index)
 }
 
 function isFreeToTrade(account: Account, context: BatchContext): boolean {

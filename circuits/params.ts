@@ -60,6 +60,11 @@ export const STAMP_BITS = 60
 /** A page lives for 2^16 seconds (18.2 hours) from its stamp. */
 export const PAGE_LIFE_SECONDS_BITS = 16
 export const PAGE_LIFE_BITS = PAGE_LIFE_SECONDS_BITS + STAMP_RANDOM_BITS
+/**
+ * Between a call and the liquidation, by batch time: 22.2 hours. Batch time may lag by less than the life
+ * of a page, so four hours are left by any clock. L1's callDelay must be longer by what a batch takes.
+ */
+export const CALL_SECONDS = (1 << PAGE_LIFE_SECONDS_BITS) + 4 * 3600
 /** How far behind batch time a stamp may lie at all: 2^32 seconds. */
 export const STAMP_AGE_BITS = 52
 export const TIME_BITS = 38
@@ -102,6 +107,8 @@ export type Shape = {
   readonly forcedExits: number
   /** Balances of reduce-only accounts that one batch can change. */
   readonly reductions: number
+  /** Accounts that one batch can make ACTIVE again. Each rescue slot can call one. */
+  readonly releases: number
 }
 
 export const SHAPES: readonly Shape[] = [
@@ -118,6 +125,7 @@ export const SHAPES: readonly Shape[] = [
     rescues: 2,
     forcedExits: 2,
     reductions: 3,
+    releases: 2,
   },
   {
     name: 'small',
@@ -132,6 +140,7 @@ export const SHAPES: readonly Shape[] = [
     rescues: 2,
     forcedExits: 1,
     reductions: 4,
+    releases: 2,
   },
   {
     name: 'sparse',
@@ -146,6 +155,7 @@ export const SHAPES: readonly Shape[] = [
     rescues: 8,
     forcedExits: 1,
     reductions: 4,
+    releases: 4,
   },
   {
     name: 'standard',
@@ -160,6 +170,7 @@ export const SHAPES: readonly Shape[] = [
     rescues: 4,
     forcedExits: 1,
     reductions: 6,
+    releases: 2,
   },
   {
     name: 'large',
@@ -174,6 +185,7 @@ export const SHAPES: readonly Shape[] = [
     rescues: 8,
     forcedExits: 1,
     reductions: 8,
+    releases: 4,
   },
   {
     // Registrations and deposits: hardly any pages, so that a day can begin sooner.
@@ -189,6 +201,7 @@ export const SHAPES: readonly Shape[] = [
     rescues: 1,
     forcedExits: 1,
     reductions: 2,
+    releases: 1,
   },
 ]
 

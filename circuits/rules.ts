@@ -29,8 +29,11 @@ export const RULES = {
     'a forced exit pays the least of balance, free vault and what leaves every world at least zero',
   ForcedExitMustStandAlone:
     'an account with a served forced exit has no page, deposit or other request in that batch',
-  MetaMustChangeByRule:
-    'status changes by registration, or from ACTIVE to EXITING by a forced exit',
+  MetaMustChangeByRule: 'status changes by registration, forced exit, or a proven flag step',
+  CallMustBeProven:
+    'called is whose maintenance is broken in a world of a confirmed table; liquidated is who was called for long',
+  ReleaseMustBeProven:
+    'ACTIVE again is who is worth at least zero in every world, and after EXITING holds no derivative',
   ReduceOnlyMustReduce:
     'in a reduce-only account balances besides cash move towards zero and keep their sign',
   LeafMustBeEmptyBeforeRegistration: 'registration fills an empty leaf',
@@ -52,9 +55,11 @@ export const RULES = {
   CommitmentMustMatch: 'C fixes everything that a challenge ranges over',
   WordsMustMatchChallenge: 'y is the polynomial of the public words at x',
   MarkMustBeInTable: 'a mark comes from the marks of the last confirmed table',
-  SettledValueMustBeInRegister: 'a settlement value comes from the register as it was with that table',
+  SettledValueMustBeInRegister:
+    'a settlement value comes from the register as it was with that table',
   EquityMustFollowMarks: 'a claim is cash plus quantities times marks, or zero if that is negative',
-  MaintenanceMustHold: 'at maintenance every world is worth at least zero, or the account is flagged',
+  MaintenanceMustHold:
+    'at maintenance every world is worth at least zero, or the account is flagged',
   FlagMustNotBeOverdue: 'a flag is that of the leaf, and a call counts for a limited time',
 } as const
 

@@ -62,7 +62,11 @@ export function marginsOf(
   rowOf: RowOf,
 ): readonly bigint[] | number {
   const worth = worthOf(account, rowOf)
-  if (typeof worth === 'number') return worth
+  return typeof worth === 'number' ? worth : marginsOfWorth(worth)
+}
+
+/** Margins in fifths of a micro-dollar from the worth per world. */
+export function marginsOfWorth(worth: readonly bigint[]): readonly bigint[] {
   const mark = worth[0] as bigint
   // The variation world is not scaled: nobody owes variation by four fifths.
   return worth

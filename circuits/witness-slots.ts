@@ -5,6 +5,7 @@ import type { BatchTrace, L1Request, MemberStep } from './batch.ts'
 import { BASE } from './eddsa.ts'
 import { CAPS } from './exit.ts'
 import { mod } from './field.ts'
+import { CALL_FROM, isCall, RELEASE_FROM } from './flag.ts'
 import { bitsOf, times } from './lists.ts'
 import { entriesOf, PADDING, paddingHead, type Page } from './page.ts'
 import type { RowInputs } from './rows.ts'
@@ -64,6 +65,8 @@ export function accountInputs(slots: readonly MemberSlot[]) {
     isRegistered: of((s) => bool(s.request?.kind === 'register'), 0n),
     isRotatedByL1: of((s) => bool(s.request?.kind === 'rotate'), 0n),
     isForced: of((s) => bool(s.request?.kind === 'forcedExit'), 0n),
+    isPaid: of((s) => bool((s.forced?.amount ?? 0n) !== 0n), 0n),
+    flagChange: of((s) => (s.flag === null ? 0n : mod(s.flag.meta - (s.before?.meta ?? 0n))), 0n),
     isSigned: of((s) => bool(s.run !== null), 0n),
     oldOwnerKeyHash: of((s) => s.before?.ownerKeyHash ?? 0n, 0n),
     oldViewKeyHash: of((s) => s.before?.viewKeyHash ?? 0n, 0n),
@@ -115,10 +118,27 @@ export function rescueInputs(shape: Shape, slots: readonly MemberSlot[]) {
     throw new Error(`witness: ${rescued.length} rescues do not fit shape ${shape.name}`)
   const zeros = Array<bigint>(WORLD_COUNT).fill(0n)
   const at = times(shape.rescues, (k) => rescued[k])
+  const call = at.map((r) =>
+    r !== undefined && r.flag !== null && isCall(r.flag.step) ? r.flag : null,
+  )
   return {
     rescueChoice: at.map((r) => slots.map(({ step }) => bool(r !== undefined && step === r))),
     isWorse: at.map((r) => r?.isWorse.map(bool) ?? zeros),
     oldWorth: at.map((r) => r?.oldWorth.map(mod) ?? zeros),
+    callStep: call.map((flag) => CALL_FROM.map((from) => bool(flag?.from === from))),
+    callWorld: call.map((flag) => times(WORLD_COUNT - 1, (s) => bool(flag?.world === s + 1))),
+  }
+}
+
+/** The accounts that become ACTIVE again, one a slot. */
+export function releaseInputs(shape: Shape, slots: readonly MemberSlot[]) {
+  const released = slots.flatMap(({ step }) => (step?.flag?.step === 'release' ? [step] : []))
+  if (released.length > shape.releases)
+    throw new Error(`witness: ${released.length} releases do not fit shape ${shape.name}`)
+  const at = times(shape.releases, (k) => released[k])
+  return {
+    releaseChoice: at.map((r) => slots.map(({ step }) => bool(r !== undefined && step === r))),
+    releaseStep: at.map((r) => RELEASE_FROM.map((from) => bool(r?.flag?.from === from))),
   }
 }
 

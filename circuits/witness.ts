@@ -27,6 +27,7 @@ import {
   pageInputs,
   reductionInputs,
   reductionWords,
+  releaseInputs,
   rescueInputs,
   type MemberSlot,
 } from './witness-slots.ts'
@@ -124,6 +125,7 @@ export function buildBatch(
       ...pageSignals,
       ...accountSignals,
       ...rescues,
+      ...releaseInputs(shape, members),
       ...reductions,
       ...forced,
       feeAccountViewKeyHash: trace.feeAccount.before.viewKeyHash,

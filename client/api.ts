@@ -118,7 +118,7 @@ const encode = (value: unknown): string =>
     typeof item === 'bigint' ? item.toString() : item,
   )
 
-type Answered = { readonly status: number; readonly value: unknown }
+export type Answered = { readonly status: number; readonly value: unknown }
 type Failure = { readonly error?: { readonly code?: string; readonly detail?: string } }
 
 export class HouseApi {
@@ -197,8 +197,15 @@ export class HouseApi {
     return answer.value as T
   }
 
-  private async signed(method: 'GET' | 'POST', path: string, value?: unknown): Promise<Answered> {
-    const body = value === undefined ? null : encode(value)
+  private signed(method: 'GET' | 'POST', path: string, value?: unknown): Promise<Answered> {
+    return this.signedText(method, path, value === undefined ? null : encode(value))
+  }
+
+  private async signedText(
+    method: 'GET' | 'POST',
+    path: string,
+    body: string | null,
+  ): Promise<Answered> {
     for (let attempt = 1; ; attempt++) {
       const session = await this.liveSession()
       try {
@@ -223,6 +230,19 @@ export class HouseApi {
     if (answer.status === REFUSAL_STATUS || code === CLIENT_ID_TAKEN)
       return { refused: code as Refused['refused'], detail }
     throw this.failure('POST', path, answer)
+  }
+
+  /** Headers that sign one request of this account: good once, for 30 seconds. */
+  async headersOf(
+    method: 'GET' | 'POST',
+    path: string,
+    body: string,
+  ): Promise<Record<string, string>> {
+    return (await this.liveSession()).headers(method, path, body)
+  }
+  /** Any request of this account as it is written, with whatever the house answers. */
+  request(method: 'GET' | 'POST', path: string, body: string | null): Promise<Answered> {
+    return this.signedText(method, path, body)
   }
 
   status(): Promise<HouseStatus> {
@@ -308,10 +328,8 @@ export class HouseApi {
   /** As `events`, one after the other as they happen, until the socket is closed. */
   async stream(after: number, onEvents: (events: Events) => void): Promise<WebSocket> {
     const path = `/v1/events?after=${after}`
-    const session = await this.liveSession()
-    const socket = new WebSocket(`${this.url.replace(/^http/, 'ws')}${path}`, {
-      headers: session.headers('GET', path, ''),
-    })
+    const headers = await this.headersOf('GET', path, '')
+    const socket = new WebSocket(`${this.url.replace(/^http/, 'ws')}${path}`, { headers })
     socket.on('message', (data) => onEvents(JSON.parse(String(data)) as Events))
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve)

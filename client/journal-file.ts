@@ -78,7 +78,8 @@ function object(json: unknown): Json {
   return json as Json
 }
 
-function pageOf(source: unknown): Page {
+/** A page as JSON has it. Throws what is not one. */
+export function pageOf(source: unknown): Page {
   const json = object(source)
   const kind = text(json.kind)
   if (!isKind(kind)) throw new Error('a page is of no known kind')

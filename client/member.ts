@@ -27,7 +27,7 @@ import type { MemberL1 } from './l1/member-l1.ts'
 import type { FundingTables } from './l1/oracle-tables.ts'
 import { openAccount, type Rebuilt } from './l1/rebuild.ts'
 import { pageOf, rotationPage, withdrawalPage, type OwnTerms } from './pages.ts'
-import { checkFunding, type FundingRefusal, type FundingRule } from './perpetual.ts'
+import { checkFunding, checkHalts, type FundingRefusal, type FundingRule } from './perpetual.ts'
 
 /** What a member must not forget between runs, besides its journal. The seed finds the rest. */
 export type MemberRecord = { account: number | null; deposits: number }
@@ -159,7 +159,8 @@ export class Member {
   async checkTerms(ticket: TicketView, document: string | null): Promise<FundingRefusal | null> {
     if (this.fundingTables === undefined) return null
     const { entries, payload } = pageOf(this.account, ticket, 0n)
-    return checkFunding(entries, payload, document, await this.fundingTables())
+    const tables = await this.fundingTables()
+    return checkHalts(entries, tables) ?? checkFunding(entries, payload, document, tables)
   }
 
   /**

@@ -6,7 +6,7 @@
  */
 import { documentHash } from '../circuits/document.ts'
 import type { Entry } from '../circuits/page.ts'
-import type { FundingTables } from './l1/oracle-tables.ts'
+import type { FundingTable, FundingTables } from './l1/oracle-tables.ts'
 
 /** Rules of this client: the law sees a price only and cannot know how it came about. */
 export const FUNDING_RULES = {
@@ -14,6 +14,7 @@ export const FUNDING_RULES = {
   FundingMustBeNamed: 'a trade in a perpetual names table, price and funding of each such leg',
   TableMustBeCurrent: 'the named table is confirmed and the latest or the one before',
   FundingMustMatchTable: 'the named funding is that of the named table on L1',
+  InstrumentMustNotBeHalted: 'the last confirmed table does not say that it is halted',
   PriceMustBeLessFunding: 'the price of the leg is the named price less the named funding',
 } as const
 export type FundingRule = keyof typeof FUNDING_RULES
@@ -55,6 +56,24 @@ export function fundingTermsIn(document: string): FundingTerms | null {
   return isInForm ? { table: table as number, perpetuals: perpetuals as NamedFunding[] } : null
 }
 
+/** The tables that a trade may name, the newest first. */
+export function currentTables({ tables }: FundingTables): readonly FundingTable[] {
+  const latest = tables.at(-1)?.number ?? 0
+  return tables.filter(({ number, isConfirmed }) => isConfirmed && latest - number <= 1).reverse()
+}
+
+/** What is wrong with signing `entries` while the oracle has halted instruments, or null. */
+export function checkHalts(
+  entries: readonly Entry[],
+  { tables }: Pick<FundingTables, 'tables'>,
+): FundingRefusal | null {
+  const halted = tables.findLast(({ isConfirmed }) => isConfirmed)?.halted
+  const found = entries.find((e) => e.quantity !== 0n && halted?.has(e.instrument) === true)
+  return found === undefined
+    ? null
+    : refuse('InstrumentMustNotBeHalted', `the oracle has halted instrument ${found.instrument}`)
+}
+
 /** What is wrong with signing `entries` under `payload`, or null. Trades without perpetuals pass. */
 export function checkFunding(
   entries: readonly Entry[],
@@ -69,9 +88,8 @@ export function checkFunding(
   const terms = document === null ? null : fundingTermsIn(document)
   if (terms === null)
     return refuse('FundingMustBeNamed', 'the document names no table and no funding')
-  const latest = tables.at(-1)?.number ?? 0
-  const table = tables.find(({ number }) => number === terms.table)
-  if (table === undefined || !table.isConfirmed || latest - table.number > 1)
+  const table = currentTables({ perpetuals, tables }).find(({ number }) => number === terms.table)
+  if (table === undefined)
     return refuse('TableMustBeCurrent', `table ${terms.table} is not one to trade on now`)
   for (const { instrument, price } of legs) {
     const named = terms.perpetuals.filter((one) => one.instrument === instrument)

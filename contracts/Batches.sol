@@ -70,6 +70,7 @@ abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
         _consume(depositIds);
         _owe(draft.number, withdrawals, draft.forced);
         draft.statement.emitBatch(Batch.selector, draft.number, header.shapeId, draft.x);
+        if (draft.counters.isFeeChanging) emit FeeSet(_counters.fee);
     }
 
     function _openDraft(BatchHeader calldata header, uint64[] calldata forcedPayments)
@@ -81,6 +82,7 @@ abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
         if (draft.shape.verifier == address(0)) revert ShapeMustBeKnown(header.shapeId);
         draft.counters = _counters;
         if (draft.counters.isFrozen) revert FrozenMustNotContinue();
+        if (draft.counters.isPaused) revert PausedMustNotContinue();
         draft.number = uint256(draft.counters.batchNumber) + 1;
         draft.newRoot = header.newRoot;
         draft.previous = _progress[draft.counters.batchNumber];
@@ -320,11 +322,18 @@ abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
             _fixSweep(draft.number - 1, draft.previous.accountCount);
         }
         _counters.batchNumber = uint40(draft.number);
+        if (draft.counters.isFeeChanging) {
+            _counters.fee = _nextFee;
+            _counters.isFeeChanging = false;
+        }
         _roots[draft.number] = draft.newRoot;
         _progress[draft.number] = draft.next;
         if (draft.forced.length != 0) {
-            _forced.pending -= uint32(draft.forced.length);
-            _forced.fullSince = 0;
+            ForcedQueue memory queue = _forced;
+            queue.pending -= uint16(draft.forced.length);
+            // The service clock counts seconds.
+            if (queue.roomSince == 0) queue.roomSince = uint40(_serviceTime() + 1);
+            _forced = queue;
         }
     }
 

@@ -4,12 +4,13 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Law} from "./generated/Law.sol";
 import {Batches} from "./Batches.sol";
+import {ChangeLock} from "./ChangeLock.sol";
 import {Store} from "./Store.sol";
 
 /// @title The clearing house on L1: it holds the money, orders the batches, verifies and pays.
 /// @notice Not upgradeable: what it does not know itself it delegates to an extension that is fixed
-/// at deployment and shares its storage. What the admin does takes effect immediately for now; a
-/// time lock that is longer than the way out is to come before it.
+/// at deployment and shares its storage. It makes the lock that is its only admin once it is
+/// sealed, and on a public chain takes nothing in before.
 contract Cloister is Batches {
     uint256 private constant FEE_UPPER_BOUND = 1 << Law.FEE_BITS;
 
@@ -42,6 +43,17 @@ contract Cloister is Batches {
         _grantRole(ADMIN, configuration.admin);
         _grantRole(OPERATOR, configuration.operator);
         _grantRole(ORACLE, configuration.oracle);
+        _grantRole(GUARDIAN, configuration.guardian);
+        _counters.isPaused = !_isLocalChain();
+        _letsAnybodyForge = configuration.letAnybodyForgeProofs;
+        _lock = address(
+            new ChangeLock(
+                _isLocalChain() ? 0 : _wayOutOf(configuration.terms),
+                configuration.changeDelay,
+                configuration.admin,
+                configuration.guardian
+            )
+        );
         emit Genesis(
             configuration.genesisRoot,
             configuration.feeAccountLeaf,

@@ -16,7 +16,7 @@ abstract contract Deposits is Store, ReentrancyGuardTransient, ICloisterCore {
         nonReentrant
         returns (uint256 id)
     {
-        _requireNotFrozen();
+        _requireOpen();
         Token storage token = _knownToken(tokenId);
         _requireAmount(amount);
         if (commitment == 0) revert CommitmentMustBeNonzero();

@@ -40,9 +40,12 @@ abstract contract ForcedExits is Store, ReentrancyGuardTransient, ICloisterCore 
         serial = _queue(FORCED_EXIT, index, tokenId, uint160(to), 0);
         _accounts[index].forcedExit = uint64(serial + 1);
         _forcedAt[index][tokenId] = block.timestamp;
-        queue.pending++;
         // Casts are safe: the service clock counts seconds, and wei in all are fewer than 2^90.
-        if (queue.pending == CAPACITY) queue.fullSince = uint64(_serviceTime() + 1);
+        if (++queue.pending == CAPACITY) {
+            uint256 time = _serviceTime();
+            if (_fullSince(queue, time) == 0) queue.fullSince = uint40(time + 1);
+            queue.roomSince = 0;
+        }
         queue.pricedAt = uint40(block.timestamp);
         queue.price = uint120(price);
         _forced = queue;
@@ -57,7 +60,7 @@ abstract contract ForcedExits is Store, ReentrancyGuardTransient, ICloisterCore 
         return ForcedExitQueue({
             pending: queue.pending,
             capacity: CAPACITY,
-            fullSince: queue.fullSince,
+            fullSince: _fullSince(queue, _serviceTime()),
             price: _priceOf(queue)
         });
     }

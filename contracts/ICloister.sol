@@ -107,13 +107,16 @@ interface ICloisterCore is ICloisterTypes {
 interface ICloisterExtension is ICloisterTypes {
     // --------------------------------------------------------------------------------------- admin
 
-    /// @notice Lists a token. Immediate for now; a time lock is to come.
+    /// @notice Makes the lock the only admin, for good. Before, it is who deployed.
+    function seal() external;
+
+    /// @notice Lists a token.
     /// @param id Below 1024 and not 0; cash is 1. Never reused.
     /// @param unit Raw units in a lot, at least 1 and below 2^96.
     /// @param cap Most lots that the vault may hold, at least 1 and below 2^55.
     function addToken(uint256 id, address token, uint256 unit, uint256 cap) external;
 
-    /// @notice Adds a verifying key and what its circuit holds. Immediate for now, as above.
+    /// @notice Adds a verifying key and what its circuit holds.
     /// @param id Never reused: what a key has proven stays proven by it.
     /// @param keyHash Hash of the verifying key; it enters the challenge of every batch.
     /// @param isDevelopmentKey Proofs under this key can be forged by whoever knows its secret.
@@ -129,11 +132,20 @@ interface ICloisterExtension is ICloisterTypes {
         string calldata name
     ) external;
 
-    /// @notice Sets the fee of a page. Immediate for now, as above; a proof made before is void.
+    /// @notice Sets the fee of a page from the batch after the next on: the next one may be in
+    /// flight, and was proven with the old one.
     /// @param fee Micro-dollars a page, below 2^40.
     function setFee(uint256 fee) external;
 
-    /// @notice Sets the mode of the house: 0 normal, 1 reduce-only.
+    // ------------------------------------------------------------------------------------ guardian
+
+    /// @notice Stops batches, deposits and registrations, and nothing that leads out. No clock
+    /// stops: a house that is paused for batchDelay can be frozen by anybody.
+    function pause() external;
+    /// @notice Ends the pause. A house on a public chain begins paused, and must be sealed first.
+    function unpause() external;
+    /// @notice Sets the mode of the house: 0 normal, 1 reduce-only. At once, so that a proof made
+    /// in the other mode is void.
     function setMode(uint256 mode) external;
 
     // -------------------------------------------------------------------------------------- oracle
@@ -164,7 +176,7 @@ interface ICloisterExtension is ICloisterTypes {
 
     // -------------------------------------------------------------------------------------- sweeps
 
-    /// @notice Adds a verifying key of the sweep. Immediate for now, as above.
+    /// @notice Adds a verifying key of the sweep.
     /// @param accounts Indices that one proof covers, a multiple of 8.
     function addSweepShape(
         uint256 id,
@@ -197,7 +209,7 @@ interface ICloisterExtension is ICloisterTypes {
     function freeze(Ground ground, uint256 serial) external;
 
     /// @notice Adds a verifying key of claims, before a freeze: a small one for most accounts, and
-    /// one that takes every account. Immediate for now, as above.
+    /// one that takes every account.
     function addEscapeShape(
         uint256 id,
         address verifier,
@@ -239,7 +251,14 @@ interface ICloisterExtension is ICloisterTypes {
     /// @notice What the house was deployed with.
     function terms() external view returns (Terms memory);
     function fee() external view returns (uint256);
-    /// @notice What the admin has set: 0 normal, 1 reduce-only.
+    /// @notice The fee of the batches after the next: `fee()` unless it is changing.
+    function nextFee() external view returns (uint256);
+    function isPaused() external view returns (bool);
+    /// @notice Whether the lock is the only admin.
+    function isSealed() external view returns (bool);
+    /// @notice A ChangeLock: the only admin once the house is sealed.
+    function lock() external view returns (address);
+    /// @notice What the guardian has set: 0 normal, 1 reduce-only.
     function mode() external view returns (uint256);
     /// @notice Number of the latest batch; 0 is genesis.
     function batchNumber() external view returns (uint256);

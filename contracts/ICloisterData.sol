@@ -5,26 +5,35 @@ pragma solidity ^0.8.28;
 /// @notice Amounts are in lots, a lot being `unit` raw units of its token. Times are in seconds. A
 /// word is a number below the modulus of the scalar field of BN254.
 interface ICloisterData {
-    /// @param admin Adds tokens and shapes, sets the fee, grants roles (immediately, for now).
+    /// @param admin Configures the house until it is sealed; then it announces changes to the lock,
+    /// which alone can make them.
     /// @param operator Submits batches and countersigns registrations.
     /// @param oracle Posts tables and settlement values.
+    /// @param guardian Pauses what comes in, sets the mode, cancels announced changes.
+    /// @param letAnybodyForgeProofs Takes development keys on a public chain: whatever the house
+    /// holds there can be stolen by anybody.
     /// @param genesisRoot Root of the account tree of batch 0, whose only leaf is the fee account.
     /// @param feeAccountLeaf Leaf 0 of that tree.
     /// @param feeAccountViewKeyHash Hash of the view key that opens the fee account.
     /// @param feeAccountMeta The meta word of the fee account.
     /// @param settlementRoot Root of the empty settlement register.
     /// @param fee Micro-dollars a page, below 2^40.
+    /// @param changeDelay Seconds between the announcement of a change and the change; on a public
+    /// chain at least the way out.
     /// @param terms The same as the extension's.
     struct Configuration {
         address admin;
         address operator;
         address oracle;
+        address guardian;
+        bool letAnybodyForgeProofs;
         uint256 genesisRoot;
         uint256 feeAccountLeaf;
         uint256 feeAccountViewKeyHash;
         uint256 feeAccountMeta;
         uint256 settlementRoot;
         uint256 fee;
+        uint256 changeDelay;
         Terms terms;
     }
 
@@ -164,7 +173,8 @@ interface ICloisterData {
     }
 
     /// @param pending Forced exits that wait, of at most `capacity`.
-    /// @param fullSince Service clock when the last place was taken, plus 1; 0 while there is room.
+    /// @param fullSince Service clock when the queue became full, plus 1; 0 while there is room, and has
+    /// been for an hour: a place that is taken again at once is none.
     /// @param price Wei that the next one costs now.
     struct ForcedExitQueue {
         uint256 pending;

@@ -18,7 +18,14 @@ interface ICloisterTypes is ICloisterData {
     event ShapeAdded(
         uint256 indexed id, string name, address verifier, bytes32 keyHash, bool isDevelopmentKey
     );
+    /// @notice The fee of all batches after this place in the log.
     event FeeSet(uint256 fee);
+    /// @notice The next batch has the old fee still, those after it will have this one.
+    event FeeChanging(uint256 fee);
+    /// @notice From now on the lock alone is the admin: nothing changes unannounced.
+    event Sealed(address lock);
+    event Paused();
+    event Unpaused();
     event Registered(uint256 indexed account, address indexed l1Owner);
     event RequestQueued(
         uint256 indexed serial,
@@ -118,6 +125,10 @@ interface ICloisterTypes is ICloisterData {
     error TermsMustFit(string name);
     error ExtensionMustAgree(address extension);
     error FrozenMustNotContinue();
+    error PausedMustNotContinue();
+    error HouseMustBeSealed();
+    error AdminMustBeLock();
+    error DevelopmentKeyMustStayLocal();
     error ModeMustBeKnown(uint256 mode);
     error FeeMustBeInRange(uint256 fee);
 

@@ -7,6 +7,10 @@ interface ITableHouse {
     /// @notice Number of the latest table, indicative ones counted; 0 when there is none.
     function tableNumber() external view returns (uint256);
 
+    /// @notice Whether the lock has become the only admin of the house, and with it of the oracle.
+    function isSealed() external view returns (bool);
+    function lock() external view returns (address);
+
     /// @notice Posts a table. One that is not confirmed must move nobody's margin by itself.
     /// @param root Poseidon(marksRoot, worldsRoot, flags).
     /// @param dataHash Hash of the inputs that the table follows from.

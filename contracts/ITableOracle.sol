@@ -87,6 +87,8 @@ interface ITableOracle {
     struct Listing {
         uint32 id;
         uint64 expiry;
+        /// @dev keccak256 of the canonical specification: bound to the id for good.
+        bytes32 specification;
     }
 
     // -------------------------------------------------------------------------------------- events
@@ -123,6 +125,7 @@ interface ITableOracle {
 
     // -------------------------------------------------------------------------------------- errors
 
+    error AdminMustBeLock();
     error SignersMustAscend(address signer);
     error QuorumMustBeMajority(uint256 quorum, uint256 largeQuorum, uint256 count);
     error TimingMustBeInRange();
@@ -133,6 +136,8 @@ interface ITableOracle {
     error DocumentMustBeInRange(uint256 length);
     error ListingMustBeNew(uint256 id);
     error ListingIdMustBeInRange(uint256 id);
+    error ListingIdMustAscend(uint256 id, uint256 next);
+    error ListingMustHaveSpecification(uint256 id);
 
     error SignatureMustBeValid(uint256 position);
     error SignerMustBeAuthorised(address signer);

@@ -4,7 +4,10 @@ pragma solidity ^0.8.28;
 import {Law} from "./generated/Law.sol";
 import {Views} from "./Views.sol";
 
-/// @title What the admin may do: list tokens and verifying keys, set the fee and the mode.
+/// @title What the admin may do: list tokens and verifying keys, set the fee; and what the guardian
+/// may: stop what comes in.
+/// @notice Before the seal the admin is who deployed, and a public chain's house takes nothing in;
+/// after it the admin is the lock. Nothing here removes or replaces: keys and tokens are added.
 abstract contract Listing is Views {
     uint256 private constant FEE_UPPER_BOUND = 1 << Law.FEE_BITS;
     uint256 private constant UNIT_UPPER_BOUND = 1 << 96;
@@ -52,7 +55,7 @@ abstract contract Listing is Views {
                 || withdrawals >= SHAPE_SIZE_UPPER_BOUND || requests >= SHAPE_SIZE_UPPER_BOUND
                 || withdrawals + requests >= SHAPE_SIZE_UPPER_BOUND
         ) revert ShapeMustFitWords(id);
-        if (verifier.code.length == 0) revert VerifierMustBeContract(verifier);
+        _requireVerifier(verifier, isDevelopmentKey);
 
         _shapes[id] = Shape({
             verifier: verifier,
@@ -69,14 +72,42 @@ abstract contract Listing is Views {
     function setFee(uint256 fee_) external onlyRole(ADMIN) {
         if (fee_ >= FEE_UPPER_BOUND) revert FeeMustBeInRange(fee_);
 
-        _counters.fee = uint40(fee_);
-        emit FeeSet(fee_);
+        _nextFee = uint40(fee_);
+        _counters.isFeeChanging = true;
+        emit FeeChanging(fee_);
     }
 
-    function setMode(uint256 mode_) external onlyRole(ADMIN) {
+    function seal() external onlyRole(ADMIN) {
+        _isSealed = true;
+        emit Sealed(_lock);
+    }
+
+    function pause() external onlyRole(GUARDIAN) {
+        _counters.isPaused = true;
+        emit Paused();
+    }
+
+    function unpause() external onlyRole(GUARDIAN) {
+        // What comes in is bound by rules that only an announced change can alter.
+        if (!_isSealed && !_isLocalChain()) revert HouseMustBeSealed();
+
+        _counters.isPaused = false;
+        emit Unpaused();
+    }
+
+    function setMode(uint256 mode_) external onlyRole(GUARDIAN) {
         if (mode_ > MODE_REDUCE_ONLY) revert ModeMustBeKnown(mode_);
 
         _counters.mode = uint8(mode_);
         emit ModeSet(mode_);
+    }
+
+    /// @dev A key whose secret is public text stays where nothing is worth anything, or whoever
+    /// deployed has said that anybody may forge.
+    function _requireVerifier(address verifier, bool isDevelopmentKey) internal view {
+        if (verifier.code.length == 0) revert VerifierMustBeContract(verifier);
+        if (isDevelopmentKey && !_letsAnybodyForge && !_isLocalChain()) {
+            revert DevelopmentKeyMustStayLocal();
+        }
     }
 }

@@ -5,16 +5,21 @@ import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {FeedLib} from "./FeedLib.sol";
+import {Law} from "./generated/Law.sol";
 import {IAggregatorV3} from "./IAggregatorV3.sol";
 import {ITableOracle} from "./ITableOracle.sol";
 
 /// @title Who may sign, how many of them it takes, how far prices may move, what is listed.
-/// @notice Every setter of the oracle is here, and every one is the admin's. They take effect at
-/// once for now: a time lock is to become the admin.
+/// @notice Every setter of the oracle is here, and every one is the admin's: who deployed it until
+/// the house is sealed, from then on the house's lock. Only listing is a role of its own, since
+/// strikes follow the market: it adds what was never listed, and no table counts without a quorum.
 abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     bytes32 public constant ADMIN = DEFAULT_ADMIN_ROLE;
     /// @notice May strike a pending settlement and nothing else: it can delay, never decide.
     bytes32 public constant GUARDIAN = keccak256("GUARDIAN");
+
+    /// @notice Lists instruments and nothing else.
+    bytes32 public constant LISTER = keccak256("LISTER");
 
     uint256 private constant SIGNERS_UPPER_BOUND = 64;
     uint256 private constant DOCUMENT_UPPER_BOUND = 1 << 16;
@@ -40,6 +45,8 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     }
 
     Quorums internal _quorums;
+    /// @dev Of every epoch: a report that waits is confirmed by those who posted it.
+    mapping(uint256 epoch => uint256 largeQuorum) internal _largeQuorumOf;
     mapping(uint256 epoch => mapping(address signer => bool)) private _isSigner;
     Timing internal _timing;
     mapping(uint256 id => Underlying) internal _underlyings;
@@ -54,6 +61,10 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     /// @dev Bit i of word w stands for instrument 256 * w + i.
     mapping(uint256 word => uint256 bits) internal _listed;
     mapping(uint256 id => uint256 expiry) public expiryOf;
+    /// @notice What an id means, for good: documents change, the specification of an id does not.
+    mapping(uint256 id => bytes32 hash) public specificationOf;
+    /// @notice No id below it but those of tokens, which the house numbers, can be listed any more.
+    uint256 public nextInstrument = Law.TOKEN_UPPER_BOUND;
 
     // ------------------------------------------------------------------------------------- setters
 
@@ -78,6 +89,7 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
         }
 
         _quorums = Quorums(epoch, uint8(count), uint8(quorum), uint8(largeQuorum));
+        _largeQuorumOf[epoch] = largeQuorum;
         emit SignersSet(signers, quorum, largeQuorum);
     }
 
@@ -127,15 +139,21 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     /// @notice Lists instruments: from now on a report carries a row of each, until its settlement
     /// is final.
     /// @param document Specifications of all that is listed, the new ones included.
-    function list(Listing[] calldata added, bytes calldata document) external onlyRole(ADMIN) {
+    function list(Listing[] calldata added, bytes calldata document) external onlyRole(LISTER) {
         _requireDocument(document);
         for (uint256 i = 0; i < added.length; i++) {
             (uint256 id, uint256 expiry) = (added[i].id, added[i].expiry);
             if (id <= CASH_ID || id >= INSTRUMENT_UPPER_BOUND) revert ListingIdMustBeInRange(id);
-            // What was settled stays out: its expiry is still known.
-            if (isListed(id) || expiryOf[id] != 0) revert ListingMustBeNew(id);
+            // What was settled stays out: its specification is still known.
+            if (specificationOf[id] != 0) revert ListingMustBeNew(id);
+            if (added[i].specification == 0) revert ListingMustHaveSpecification(id);
+            if (id >= Law.TOKEN_UPPER_BOUND) {
+                if (id < nextInstrument) revert ListingIdMustAscend(id, nextInstrument);
+                nextInstrument = id + 1;
+            }
             _listed[id >> 8] |= 1 << (id & 255);
             expiryOf[id] = expiry;
+            specificationOf[id] = added[i].specification;
         }
 
         listedCount += added.length;
@@ -192,11 +210,12 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
 
     /// @dev Each signature must be one of a signer, each signer higher than the one before: nobody
     /// counts twice, and no order but one is accepted.
-    function _requireQuorum(bytes32 digest, bytes[] calldata signatures, uint256 quorum)
-        internal
-        view
-    {
-        uint256 epoch = _quorums.epoch;
+    function _requireQuorum(
+        bytes32 digest,
+        bytes[] calldata signatures,
+        uint256 quorum,
+        uint256 epoch
+    ) internal view {
         if (quorum == 0 || signatures.length < quorum) {
             revert QuorumMustSign(signatures.length, quorum);
         }

@@ -37,7 +37,7 @@ abstract contract OracleSettlement is OracleParameters {
         }
         _requireSettlement(report);
         bytes32 digest = _digestOf(report);
-        _requireQuorum(digest, signatures, _quorums.quorum);
+        _requireQuorum(digest, signatures, _quorums.quorum, _quorums.epoch);
 
         _propose(report, digest);
     }
@@ -48,7 +48,7 @@ abstract contract OracleSettlement is OracleParameters {
         _requireOpen(pendingSettlement.serial);
         _requireSettlement(report);
         bytes32 digest = _digestOf(report);
-        _requireQuorum(_confirmationOf(digest), signatures, _quorums.largeQuorum);
+        _requireQuorum(_confirmationOf(digest), signatures, _quorums.largeQuorum, _quorums.epoch);
 
         emit SettlementVetoed(pendingSettlement.serial);
         _propose(report, digest);
@@ -60,7 +60,7 @@ abstract contract OracleSettlement is OracleParameters {
             bytes32 digest = _hashTypedDataV4(
                 keccak256(abi.encode(VETO_TYPEHASH, pendingSettlement.digest))
             );
-            _requireQuorum(digest, signatures, _quorums.largeQuorum);
+            _requireQuorum(digest, signatures, _quorums.largeQuorum, _quorums.epoch);
         }
 
         pendingSettlement.isPending = false;
@@ -86,6 +86,18 @@ abstract contract OracleSettlement is OracleParameters {
         listedCount -= report.ids.length;
         emit SettlementFinal(report.serial, report.ids, report.values, report.newRoot);
         house.postSettlement(report.ids, report.values, report.newRoot);
+    }
+
+    /// @notice The house's lock is the only admin once the house is sealed, whoever was granted it.
+    function hasRole(bytes32 role, address who) public view override returns (bool) {
+        if (role == ADMIN && house.isSealed()) return who == house.lock();
+        return super.hasRole(role, who);
+    }
+
+    /// @dev A grant that means nothing must not look like one that does.
+    function _grantRole(bytes32 role, address who) internal override returns (bool) {
+        if (role == ADMIN && house.isSealed()) revert AdminMustBeLock();
+        return super._grantRole(role, who);
     }
 
     function settlementDigestOf(SettlementReport calldata report) external view returns (bytes32) {

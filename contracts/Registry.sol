@@ -20,7 +20,7 @@ abstract contract Registry is Store, EIP712, ICloisterCore {
         external
         returns (uint256 index)
     {
-        _requireNotFrozen();
+        _requireOpen();
         index = _nextAccount;
         if (index >= Law.ACCOUNT_UPPER_BOUND) revert AccountMustBeAvailable();
         _requireKey(x, y);

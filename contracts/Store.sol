@@ -9,12 +9,15 @@ import {ICloisterTypes} from "./ICloisterTypes.sol";
 /// @notice Cloister and CloisterExtension run on the same storage, so every variable of either is
 /// declared here and nowhere else, and both set the same immutables from the same terms.
 abstract contract Store is ICloisterTypes, AccessControl {
-    /// @notice Adds tokens and shapes, sets the fee, grants roles. Without a time lock for now.
+    /// @notice Adds tokens and shapes, sets the fee, grants roles. Of a sealed house this is the
+    /// lock and nobody else.
     bytes32 public constant ADMIN = DEFAULT_ADMIN_ROLE;
     /// @notice Submits batches and countersigns registrations.
     bytes32 public constant OPERATOR = keccak256("OPERATOR");
     /// @notice Posts tables and settlement values.
     bytes32 public constant ORACLE = keccak256("ORACLE");
+    /// @notice Pauses what comes in, and sets the mode. At once: it can stop, never take.
+    bytes32 public constant GUARDIAN = keccak256("GUARDIAN");
 
     /// @dev Amounts of lots are below this, so a Token's four totals fit one slot of storage.
     uint256 internal constant AMOUNT_UPPER_BOUND = 1 << Law.AMOUNT_BITS;
@@ -23,6 +26,9 @@ abstract contract Store is ICloisterTypes, AccessControl {
     uint8 internal constant MODE_REDUCE_ONLY = 1;
     /// @dev REQUEST_KIND of circuits/params.ts: a forced exit.
     uint256 internal constant FORCED_EXIT = 3;
+    /// @dev Service seconds for which the queue of forced exits must have room before its full time
+    /// ends. Else an operator could serve one and take the place itself, in one transaction, for ever.
+    uint256 private constant ROOM_TIME = 1 hours;
     /// @dev No delay is longer, so that no sum of a time and a delay leaves its 40 bits.
     uint256 private constant MAX_DELAY = 365 days;
 
@@ -44,17 +50,21 @@ abstract contract Store is ICloisterTypes, AccessControl {
     /// @notice Hash of the terms: the two halves of the house must have the same.
     bytes32 public immutable termsHash;
 
-    /// @dev One slot: a batch reads it once. 5 * 40 + 8 + 8 + 40 = 256 bits.
+    /// @dev One slot: a batch reads it once. 4 * 40 + 2 * 32 + 4 * 8 = 256 bits.
     struct Counters {
         uint40 batchNumber;
-        uint40 tableNumber;
-        uint40 confirmedTable;
+        uint32 tableNumber;
+        uint32 confirmedTable;
         uint40 requestCount;
         uint40 fee;
         uint8 mode;
         bool isFrozen;
         /// The first batch accepted at or after this time fixes the root of the sweep; 0 for none.
         uint40 sweepDueAt;
+        /// No batch, no deposit, no registration. What leads out is never paused.
+        bool isPaused;
+        /// The next batch still has the old fee: it may be in flight. Those after it have the new.
+        bool isFeeChanging;
     }
 
     /// @dev One slot per batch: the next batch reads it beside the root. 64 + 64 + 32 + 64 = 224.
@@ -77,9 +87,12 @@ abstract contract Store is ICloisterTypes, AccessControl {
 
     /// @dev One slot, read and written when a forced exit is asked for or served.
     struct ForcedQueue {
-        uint32 pending;
-        /// Service clock when the queue became full, plus 1; 0 while it has room.
-        uint64 fullSince;
+        uint16 pending;
+        /// Service clock when the queue became full, plus 1. It stays full until it has had room for
+        /// ROOM_TIME; 0 before it was ever full.
+        uint40 fullSince;
+        /// Service clock when it last got room, plus 1; 0 while all places are taken.
+        uint40 roomSince;
         uint40 pricedAt;
         /// Wei that the last forced exit cost. There are fewer than 2^90.
         uint120 price;
@@ -151,6 +164,14 @@ abstract contract Store is ICloisterTypes, AccessControl {
     mapping(uint256 token => uint256 lots) internal _escaped;
     mapping(uint256 index => mapping(uint256 token => bool isPaid)) internal _isEscapePaid;
 
+    // Change control.
+    /// @dev The admin once the house is sealed.
+    address internal _lock;
+    bool internal _isSealed;
+    bool internal _letsAnybodyForge;
+    /// @dev Of the batches after the next, while isFeeChanging.
+    uint40 internal _nextFee;
+
     constructor(Terms memory terms) {
         _requireTerms(terms);
         refundDelay = terms.refundDelay;
@@ -170,6 +191,32 @@ abstract contract Store is ICloisterTypes, AccessControl {
         termsHash = keccak256(abi.encode(terms));
     }
 
+    /// @notice After the seal the lock is the only admin, whoever was granted the role before.
+    function hasRole(bytes32 role, address who) public view override returns (bool) {
+        if (role == ADMIN && _isSealed) return who == _lock;
+        return super.hasRole(role, who);
+    }
+
+    /// @dev A grant that means nothing must not look like one that does.
+    function _grantRole(bytes32 role, address who) internal override returns (bool) {
+        if (role == ADMIN && _isSealed) revert AdminMustBeLock();
+        return super._grantRole(role, who);
+    }
+
+    /// @dev Chains of developers and tests, where nothing is worth anything.
+    function _isLocalChain() internal view returns (bool) {
+        return block.chainid == 31337 || block.chainid == 1337;
+    }
+
+    /// @dev Seconds in which whoever dislikes a change is out before it comes: a forced exit that
+    /// is not served is a ground to freeze after forceDelay, later by tableDelay at most while the
+    /// oracle is silent, and claims are paid after their window. A deposit that no batch has
+    /// credited is back after refundDelay.
+    function _wayOutOf(Terms memory t) internal pure returns (uint256) {
+        uint256 wayOut = t.forceDelay + t.tableDelay + t.claimsWindow;
+        return wayOut > t.refundDelay ? wayOut : t.refundDelay;
+    }
+
     /// @dev What must hold between the terms, so that no member can be locked in by them and no
     /// operator that does its work can be frozen by them.
     function _requireTerms(Terms memory t) private pure {
@@ -180,7 +227,9 @@ abstract contract Store is ICloisterTypes, AccessControl {
         if (t.forceDelay == 0 || t.fullDelay == 0) revert TermsMustFit("forceDelay");
         // The same token again only when the first request is served, or a ground to freeze.
         if (t.unwindDelay < t.forceDelay) revert TermsMustFit("unwindDelay");
-        if (t.flagDelay == 0 || t.sweepEpoch < t.flagDelay) revert TermsMustFit("sweepEpoch");
+        // A table of the next epoch gives a sweep up, and no chunk is taken before the flag delay is
+        // over: as much time again must be left to prove it.
+        if (t.flagDelay == 0 || t.sweepEpoch < 2 * t.flagDelay) revert TermsMustFit("sweepEpoch");
         // Two epochs: a sweep that is begun at the end of one is proven within the next.
         if (t.lateSweepDelay < 2 * t.sweepEpoch) revert TermsMustFit("lateSweepDelay");
         if (t.sweepDelay <= t.lateSweepDelay) revert TermsMustFit("sweepDelay");
@@ -206,6 +255,11 @@ abstract contract Store is ICloisterTypes, AccessControl {
         if (_counters.isFrozen) revert FrozenMustNotContinue();
     }
 
+    function _requireOpen() internal view {
+        if (_counters.isFrozen) revert FrozenMustNotContinue();
+        if (_counters.isPaused) revert PausedMustNotContinue();
+    }
+
     function _requireL1Owner(uint256 index) internal view {
         if (msg.sender != _accounts[index].l1Owner) revert CallerMustBeL1Owner(index);
     }
@@ -223,6 +277,17 @@ abstract contract Store is ICloisterTypes, AccessControl {
     /// @dev Requests served by the latest batch and all before it.
     function _served() internal view returns (uint256) {
         return _progress[_counters.batchNumber].served;
+    }
+
+    /// @dev Service clock when the queue of forced exits became full, plus 1; 0 if it has room, and has
+    /// had it for long enough for others to come in.
+    function _fullSince(ForcedQueue memory queue, uint256 serviceTime_)
+        internal
+        pure
+        returns (uint256)
+    {
+        bool hasRoom = queue.roomSince != 0 && serviceTime_ - (queue.roomSince - 1) >= ROOM_TIME;
+        return hasRoom ? 0 : queue.fullSince;
     }
 
     /// @dev Writes the next request of the queue. Its serial is its position.

@@ -28,7 +28,7 @@ abstract contract Sweeps is Tables {
         if (accounts == 0 || accounts % 8 != 0 || accounts >= SWEEP_SIZE_UPPER_BOUND) {
             revert ShapeMustFitWords(id);
         }
-        if (verifier.code.length == 0) revert VerifierMustBeContract(verifier);
+        _requireVerifier(verifier, isDevelopmentKey);
 
         _sweepShapes[id] = SweepShape({
             verifier: verifier,

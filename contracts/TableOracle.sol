@@ -21,11 +21,14 @@ contract TableOracle is OracleSettlement {
     uint256 private constant STATUS_LIVE = 1;
     uint256 private constant STATUS_EXPIRED = 2;
 
-    /// @dev One slot. Of the latest report of all, confirmed or not.
+    /// @dev One slot. Of the latest report of all, confirmed or not. Who may confirm it, and until
+    /// when, is as it was when it was posted.
     struct Latest {
         uint64 number;
         uint64 time;
         bool isConfirmed;
+        uint64 epoch;
+        uint40 confirmableUntil;
     }
 
     Latest public latest;
@@ -37,6 +40,7 @@ contract TableOracle is OracleSettlement {
         OracleSettlement(house_)
     {
         _grantRole(ADMIN, admin);
+        _grantRole(LISTER, admin);
     }
 
     // -------------------------------------------------------------------------------------- tables
@@ -48,12 +52,14 @@ contract TableOracle is OracleSettlement {
         Latest memory previous = latest;
         _requireReport(report, previous.time);
         bytes32 digest = _hashTypedDataV4(_hashReport(report));
-        _requireQuorum(digest, signatures, _quorums.quorum);
+        _requireQuorum(digest, signatures, _quorums.quorum, _quorums.epoch);
 
         bool isAgreed;
         (isConfirmed, isAgreed) = _judge(report.references, report.time, previous);
 
-        latest = Latest(report.number, report.time, isConfirmed);
+        // Until the year 36812: 64-bit times are checked against the clock.
+        uint40 until = uint40(uint256(report.time) + _timing.confirmWindow);
+        latest = Latest(report.number, report.time, isConfirmed, _quorums.epoch, until);
         latestDigest = digest;
         _write(report.references, isConfirmed);
         if (isAgreed) emit Confirmed(previous.number);
@@ -69,10 +75,11 @@ contract TableOracle is OracleSettlement {
             revert ReportMustBeLatest(number, report.number);
         }
         if (report.isConfirmed) revert ReportMustBeIndicative(number);
-        if (block.timestamp > uint256(report.time) + _timing.confirmWindow) {
+        if (block.timestamp > report.confirmableUntil) {
             revert ConfirmationMustBeInTime(report.time);
         }
-        _requireQuorum(_confirmationOf(latestDigest), signatures, _quorums.largeQuorum);
+        uint256 quorum = _largeQuorumOf[report.epoch];
+        _requireQuorum(_confirmationOf(latestDigest), signatures, quorum, report.epoch);
 
         latest.isConfirmed = true;
         uint256 bits = _active;

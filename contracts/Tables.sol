@@ -24,7 +24,7 @@ abstract contract Tables is Listing {
         _requireWord(marksRoot);
 
         number = uint256(_counters.tableNumber) + 1;
-        _counters.tableNumber = uint40(number);
+        _counters.tableNumber = uint32(number);
         _tables[number] = Table({
             root: root,
             settlementRoot: _settlementRoot,
@@ -76,7 +76,7 @@ abstract contract Tables is Listing {
 
     /// @dev The age of a table counts from its posting, also when it is confirmed later.
     function _confirm(uint256 number, uint256 postedAt) private {
-        _counters.confirmedTable = uint40(number);
+        _counters.confirmedTable = uint32(number);
         _stopClock();
         uint256 until = postedAt + _tableLife;
         if (until >= block.timestamp) {

@@ -29,6 +29,22 @@ abstract contract Views is Store, ICloisterExtension {
         return _counters.fee;
     }
 
+    function nextFee() external view returns (uint256) {
+        return _counters.isFeeChanging ? _nextFee : _counters.fee;
+    }
+
+    function isPaused() external view returns (bool) {
+        return _counters.isPaused;
+    }
+
+    function isSealed() external view returns (bool) {
+        return _isSealed;
+    }
+
+    function lock() external view returns (address) {
+        return _lock;
+    }
+
     function mode() external view returns (uint256) {
         return _counters.mode;
     }

@@ -30,7 +30,7 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
     ) external onlyRole(ADMIN) {
         _requireNotFrozen();
         if (_escapeVerifiers[id] != address(0)) revert ShapeMustBeNew(id);
-        if (verifier.code.length == 0) revert VerifierMustBeContract(verifier);
+        _requireVerifier(verifier, isDevelopmentKey);
 
         _escapeVerifiers[id] = verifier;
         emit EscapeShapeAdded(id, name, verifier, keyHash, isDevelopmentKey);
@@ -74,11 +74,7 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         bytes32 marksHash = _tables[_counters.confirmedTable].marksHash;
         if (keccak256(marks) != marksHash) revert MarksMustMatchTable(marksHash);
 
-        uint256 value = 0;
-        uint256[] memory ids = _tokenIds;
-        for (uint256 i = 0; i < ids.length; i++) {
-            value += _pot(ids[i]) * _markOf(ids[i], marks); // 55 + 48 + 5 = 108 bits
-        }
+        uint256 value = _valueOf(marks);
         _isPotValued = true;
         _potValue = uint128(value);
         emit PotValued(value);
@@ -109,7 +105,7 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         uint256 serviceTime_ = _serviceTime();
         if (ground == Ground.ForcedExit) return _isForcedExitLate(serial, serviceTime_);
         if (ground == Ground.QueueFull) {
-            uint256 fullSince = _forced.fullSince;
+            uint256 fullSince = _fullSince(_forced, serviceTime_);
             return fullSince != 0 && serviceTime_ - (fullSince - 1) > _fullDelay;
         }
         if (ground == Ground.NoBatch) {
@@ -182,17 +178,20 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         return _claimsInWindow > _potValue ? _claimsInWindow : _potValue;
     }
 
-    /// @dev Micro-dollars a lot. Reads the ABI encoding (uint32 id, uint8 status, int64 mark)[] row
-    /// by row and never fails, since no oracle may hold up the way out: a token without a row, or
-    /// with a mark that is none, counts for nothing, and then claims alone divide the pot.
-    function _markOf(uint256 tokenId, bytes calldata marks) private pure returns (uint256) {
-        if (tokenId == Law.CASH_ID) return 1;
+    /// @dev Micro-dollars. Reads the ABI encoding (uint32 id, uint8 status, int64 mark)[] row by row,
+    /// once, and never fails, since no oracle may hold up the way out: a row takes less gas here than
+    /// it took to post. Ids ascend; a row that does not, or whose mark is none, counts for nothing, and
+    /// then claims alone divide the pot. What is no token has no pot.
+    function _valueOf(bytes calldata marks) private view returns (uint256 value) {
+        uint256 last = Law.CASH_ID;
+        value = _pot(last);
         for (uint256 place = 64; place + 96 <= marks.length; place += 96) {
-            if (uint256(bytes32(marks[place:place + 32])) != tokenId) continue;
+            uint256 id = uint256(bytes32(marks[place:place + 32]));
+            if (id <= last || id >= Law.TOKEN_UPPER_BOUND) continue;
+            last = id;
             uint256 mark = uint256(bytes32(marks[place + 64:place + 96]));
-            return mark < MARK_UPPER_BOUND ? mark : 0;
+            if (mark < MARK_UPPER_BOUND) value += _pot(id) * mark; // 55 + 48 + 5 = 108 bits
         }
-        return 0;
     }
 
     function _requireClaimProof(

@@ -24,7 +24,8 @@ import {
 import { INSTRUMENTS } from './day-2020-03-12.ts'
 import { recordedPolicy, ReplayClock, SETTLEMENT_WINDOW, WATCH_BEFORE } from './day-replay.ts'
 import { configFrom } from './signer/config.ts'
-import { instrumentsBytes, STANDARD_WORLDS, worldsBytes } from './signer/engine.ts'
+import { instrumentsBytes, worldsBytes } from './signer/engine.ts'
+import { STANDARD_SET } from './worlds.ts'
 import { recordedConfig } from './signer/main.ts'
 import { addressOfKey } from './signer/report.ts'
 import { serveSigner } from './signer/server.ts'
@@ -102,9 +103,13 @@ export class DayOracle {
       new NonceManager(new Wallet(adminKey, provider)),
       parametersOf(keys, clock),
     )
-    const config = configFrom(recordedConfig(Number(chainId), oracle, now.time), SIGNER_FOLDER)
+    // Over the window the market runs as L1 does: the longest step from one look to the next, and a
+    // minute for what the calls between take.
+    const maxGap = SETTLEMENT_WINDOW / 3 + WATCH_BEFORE / 2 + 60
+    const recordedDay = recordedConfig(Number(chainId), oracle, now.time)
+    const config = { ...configFrom(recordedDay, SIGNER_FOLDER), maxGap }
     const documents = {
-      worlds: worldsBytes(STANDARD_WORLDS),
+      worlds: worldsBytes(STANDARD_SET),
       instruments: instrumentsBytes(INSTRUMENTS),
     }
     const recorded = { marketTime: clock.marketTime, policyAt: recordedPolicy }
@@ -199,7 +204,7 @@ function parametersOf(keys: readonly SigningKey[], clock: ReplayClock): OraclePa
       { name: 'BTC', band: DEFAULT_BAND },
       { name: 'ETH', band: DEFAULT_BAND },
     ],
-    worlds: STANDARD_WORLDS,
+    worlds: STANDARD_SET,
     instruments: INSTRUMENTS,
     expiryOnL1: clock.onL1,
   }

@@ -8,11 +8,11 @@ import {
 } from './day-2020-03-12.ts'
 import { UNDERLYINGS } from './instruments.ts'
 import { decimalOfMicro } from './signer/decimal.ts'
-import type { PerpetualState } from './signer/engine.ts'
+import type { GivenPerpetual } from './signer/market-document.ts'
 import type { Policy } from './signer/policy.ts'
 
 /** Quotes and funding, in ascending order of id. */
-export function recordedPerpetuals(marketTime: number): readonly PerpetualState[] {
+export function recordedPerpetuals(marketTime: number): readonly GivenPerpetual[] {
   const { basis, funding } = perpetualQuoteAt(marketTime)
   return [{ id: PERPETUAL_ID, basis: String(basis), funding: decimalOfMicro(funding) }]
 }
@@ -30,8 +30,11 @@ export function recordedPolicy(marketTime: number): Policy {
       scanRange: String(scanRange[name]),
       liquidity: String(liquidity[name]),
       volGrid: [],
+      carry: [],
+      discount: [],
     })),
     perpetuals: recordedPerpetuals(marketTime),
+    halted: [],
   }
 }
 

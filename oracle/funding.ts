@@ -47,3 +47,21 @@ export function fundingOf({ price, index, seconds }: Premium, terms: FundingTerm
 export function cumulativeFunding(premiums: readonly Premium[], terms: FundingTerms): bigint {
   return premiums.reduce((sum, premium) => sum + fundingOf(premium, terms), 0n)
 }
+
+/** The smallest change of F, in micro-dollars a unit, of which a lot pays whole micro-dollars. */
+export function tickOf(spec: { readonly lot: string; readonly multiplier?: string }): bigint {
+  const [lot, lotScale] = scaled(spec.lot)
+  const [multiplier, scale] = scaled(spec.multiplier ?? '1')
+  const whole = lotScale * scale
+  return whole / commonDivisor(lot * multiplier, whole)
+}
+
+/** Digits without the point, and the power of ten to divide them by. */
+function scaled(decimal: string): readonly [bigint, bigint] {
+  const [whole = '', fraction = ''] = decimal.split('.')
+  return [BigInt(whole + fraction), 10n ** BigInt(fraction.length)]
+}
+
+function commonDivisor(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : commonDivisor(b, a % b)
+}

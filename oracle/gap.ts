@@ -8,7 +8,7 @@
  * distance, over the scan range and at three volatilities: up, as quoted, and down.
  */
 
-import { valuePerLot, type ExposedSpec } from './instruments.ts'
+import { payoffOf, valuePerLot, type ExposedSpec } from './instruments.ts'
 import { entryOf, NO_SHOCK, type Market, type Shock } from './market.ts'
 import type { World } from './worlds.ts'
 
@@ -29,7 +29,7 @@ export function gapCharge(
   market: Market<string>,
   worlds: readonly World[],
 ): number {
-  if (spec.kind === 'token' || spec.kind === 'future' || spec.kind === 'perpetual') return 0
+  if (payoffOf(spec.kind).isLinear === true) return 0
   const range = entryOf(market.scanRange, spec.underlying, 'scan range')
   const valueAt = (thirds: number, shock: Partial<Shock>): number =>
     valuePerLot(spec, market, {

@@ -4,7 +4,15 @@ import { black76, checkInput, type Black76Input } from './black76.ts'
 import { exp, ln, normalCdf, normalPdf } from './elementary.ts'
 import type { InstrumentSpec } from './instruments.ts'
 import { unitsOf, valueInView } from './instruments.ts'
-import { entryOf, NO_SHOCK, viewOf, type MarketState, type Shock, type View } from './market.ts'
+import {
+  entryOf,
+  NO_SHOCK,
+  SECONDS_PER_YEAR,
+  viewOf,
+  type MarketState,
+  type Shock,
+  type View,
+} from './market.ts'
 import { strikeOf } from './payoffs/terms.ts'
 
 export type Greeks = {
@@ -129,8 +137,9 @@ function greeksPerUnit(spec: Exposed, view: View, market: MarketState<string>): 
 
 const PRICE_STEP = 1e-4
 const VOL_STEP = 1e-4
+const MINUTE = 60
 
-/** Central differences in price and volatility, one day forward in time. */
+/** Central differences in price, one-sided ones in volatility and, by a minute, in time. */
 export function greeksByDifference(spec: Exposed, market: MarketState<string>): Greeks {
   const spot = entryOf(market.spot, spec.underlying, 'spot')
   const under = (shock: Partial<Shock>, time = market.time): number =>
@@ -139,12 +148,11 @@ export function greeksByDifference(spec: Exposed, market: MarketState<string>): 
   const step = PRICE_STEP * spot
   const bumped = (size: number): number =>
     valueInView(spec, viewOf(withVolShift(market, spec.underlying, size), spec.underlying))
-  const day = 86_400
   return {
     delta: ((up as number) - (down as number)) / (2 * step),
     gamma: ((up as number) - 2 * (mid as number) + (down as number)) / (step * step),
     vega: (bumped(VOL_STEP) - bumped(0)) / VOL_STEP,
-    theta: (under({}, market.time + day) - (mid as number)) * 365,
+    theta: (under({}, market.time + MINUTE) - (mid as number)) * (SECONDS_PER_YEAR / MINUTE),
   }
 }
 

@@ -4,7 +4,8 @@
  */
 
 import { addBalance, isInQuantityRange, type Account } from '../circuits/account.ts'
-import { CASH_ID, SLOT_COUNT, TOKEN_UPPER_BOUND, WORLD_COUNT } from '../circuits/params.ts'
+import { isReduction, reductionsOf } from '../circuits/exit.ts'
+import { CASH_ID, MODE, SLOT_COUNT, TOKEN_UPPER_BOUND, WORLD_COUNT } from '../circuits/params.ts'
 import { isStressWorld, valueInWorld, type RowOf } from '../circuits/table.ts'
 
 /** What margin depends on. An isolated margin is a second account: everything else is cross. */
@@ -116,22 +117,37 @@ export type Leg = {
   readonly price: bigint
 }
 
+type Refusal =
+  | 'AccountMustBeSolvent'
+  | 'TokenMustNotBeNegative'
+  | 'BalancesMustBeWellFormed'
+  | 'SettledBalanceMustBeConverted'
+  | 'InstrumentMustBeListed'
+  | 'ReduceOnlyMustReduce'
 export type WhatIf = {
   readonly before: Margin
   /** After the trade and its fee, if it is accepted with one. */
   readonly after: Margin
   readonly account: Holdings
   /** The rule that refuses it, or null. */
-  readonly refusedBy:
-    'AccountMustBeSolvent' | 'TokenMustNotBeNegative' | 'BalancesMustBeWellFormed' | null
+  readonly refusedBy: Refusal | null
   /** Accepted without fee, because no negative world got worse. */
   readonly isRescue: boolean
   /** Per world the number that the circuit checks to be at least zero. */
   readonly difference: readonly bigint[]
 }
 
-/** What the law would say to one more page with these legs, and the integers it would look at. */
-export function whatIf(account: Holdings, legs: readonly Leg[], fee: bigint, rowOf: RowOf): WhatIf {
+/**
+ * What the house would say to one more page with these legs, and the integers that the circuit would
+ * look at. While it is reduce-only no balance besides cash may grow or change its sign.
+ */
+export function whatIf(
+  account: Holdings,
+  legs: readonly Leg[],
+  fee: bigint,
+  rowOf: RowOf,
+  mode: keyof typeof MODE = 'normal',
+): WhatIf {
   const before = marginOf(account, rowOf)
   const unpaid = legs.reduce<Holdings>((held, { instrument, quantity, price }) => {
     const moved = addBalance(held, instrument, quantity)
@@ -140,7 +156,7 @@ export function whatIf(account: Holdings, legs: readonly Leg[], fee: bigint, row
   const paid = addBalance(unpaid, CASH_ID, -fee)
   const paidMargin = marginOf(paid, rowOf)
   const base = { before, after: paidMargin, account: paid, isRescue: false }
-  const refuse = (refusedBy: NonNullable<WhatIf['refusedBy']>): WhatIf => ({
+  const refuse = (refusedBy: Refusal): WhatIf => ({
     ...base,
     refusedBy,
     difference: paidMargin.worth,
@@ -150,10 +166,32 @@ export function whatIf(account: Holdings, legs: readonly Leg[], fee: bigint, row
     return refuse('BalancesMustBeWellFormed')
   if (unpaid.balances.some(({ id, quantity }) => id < TOKEN_UPPER_BOUND && quantity < 0n))
     return refuse('TokenMustNotBeNegative')
+  const halted = haltOf(account, unpaid, legs, rowOf, mode)
+  if (halted !== null) return refuse(halted)
   if (paidMargin.excess >= 0n) return { ...base, refusedBy: null, difference: paidMargin.worth }
   const after = marginOf(unpaid, rowOf)
   const difference = after.worth.map((w, s) => (w < 0n ? w - (before.worth[s] as bigint) : w))
   const isRescue = difference.every((d) => d >= 0n)
   const refusedBy = isRescue ? null : 'AccountMustBeSolvent'
   return { before, after, account: unpaid, refusedBy, isRescue, difference }
+}
+
+/** What has settled, expired or is halted is not traded; in reduce-only mode nothing is opened. */
+function haltOf(
+  before: Holdings,
+  after: Holdings,
+  legs: readonly Leg[],
+  rowOf: RowOf,
+  mode: keyof typeof MODE,
+): Refusal | null {
+  for (const { instrument, quantity } of legs) {
+    const status = quantity === 0n ? undefined : rowOf(instrument)?.status
+    if (status === 'settled') return 'SettledBalanceMustBeConverted'
+    if (status === 'expired') return 'InstrumentMustBeListed'
+  }
+  if (mode === 'normal') return null
+  const grows = reductionsOf(0, before.balances, after.balances, []).some(
+    (change) => change.id !== CASH_ID && !isReduction(change),
+  )
+  return grows ? 'ReduceOnlyMustReduce' : null
 }

@@ -5,7 +5,7 @@
 
 import { canonicalHash, canonicalJson, parseStrictJson, type Json } from './canonical.ts'
 import { INSTRUMENT_BITS, TOKEN_UPPER_BOUND } from '../circuits/params.ts'
-import { checkTerms, type ExposedSpec } from './instruments.ts'
+import { checkTerms, COMMON_TERMS, payoffOf, type ExposedSpec } from './instruments.ts'
 
 /** A specification without its id: what the hash covers. */
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never
@@ -24,31 +24,21 @@ const VERSION = 1
 /** Cash is id 1: it has no specification, the vault's token is bound at deployment. */
 const FIRST_TOKEN_ID = 2
 
-const DATED = ['expiry', 'settlement']
-/** The fields of each kind besides those that all have: an unknown field would be an unread promise. */
-const FIELDS: Readonly<Record<Terms['kind'], readonly string[]>> = {
-  token: ['haircut'],
-  future: DATED,
-  perpetual: [],
-  call: [...DATED, 'strike'],
-  put: [...DATED, 'strike'],
-  digital: [...DATED, 'strike', 'side'],
-}
-const COMMON_FIELDS = ['kind', 'name', 'underlying', 'lot', 'multiplier']
-const TEXTS = ['name', 'underlying', 'lot', 'multiplier', 'haircut']
-
+/** The fields of a kind: an unknown one would be an unread promise. */
 function checkFields(terms: object): void {
   const fields: Readonly<Record<string, unknown>> = { ...terms }
-  const kind = String(fields['kind'])
-  if (!Object.hasOwn(FIELDS, kind)) throw new RangeError(`specification: unknown kind ${kind}`)
-  const known = [...COMMON_FIELDS, ...FIELDS[kind as Terms['kind']]]
+  const forms = payoffOf(String(fields['kind'])).terms
   for (const [name, value] of Object.entries(fields)) {
-    if (!known.includes(name)) throw new RangeError(`specification: unknown field ${name}`)
-    if (TEXTS.includes(name) && value !== undefined && typeof value !== 'string')
+    if (!COMMON_TERMS.includes(name) && !Object.hasOwn(forms, name))
+      throw new RangeError(`specification: unknown field ${name}`)
+    const form = forms[name] ?? 'text'
+    const isText = form !== 'time' && form !== 'price' && form !== 'settlement'
+    if (isText && value !== undefined && typeof value !== 'string')
       throw new RangeError(`specification: ${name} must be a text`)
   }
-  if (known.includes('strike') && typeof fields['strike'] !== 'bigint')
-    throw new RangeError('specification: bad strike')
+  for (const [name, form] of Object.entries(forms))
+    if (form === 'price' && typeof fields[name] !== 'bigint')
+      throw new RangeError(`specification: bad ${name}`)
   const settlement = fields['settlement']
   if (settlement === undefined) return
   const keys = Object.keys(settlement as object)
@@ -68,7 +58,8 @@ export function specificationOf(terms: Terms): Json {
   })
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(terms.name))
     throw new RangeError(`specification: bad name ${terms.name}`)
-  if (terms.kind !== 'token' && terms.kind !== 'perpetual' && terms.settlement === undefined)
+  const { settlement } = terms as { readonly settlement?: unknown }
+  if (Object.hasOwn(payoffOf(terms.kind).terms, 'settlement') && settlement === undefined)
     throw new RangeError(`specification ${terms.name}: it must name its settlement source`)
   return { version: VERSION, ...(plain(fields) as { readonly [key: string]: Json }) }
 }
@@ -116,15 +107,16 @@ export function specOf({ id, hash, specification }: Listing): ExposedSpec {
   }
   const json = parseStrictJson(specification)
   if (json === null || typeof json !== 'object' || Array.isArray(json)) return fail('no object')
-  const { version, strike, ...fields } = json as { readonly [key: string]: Json }
+  const { version, ...fields } = json as { readonly [key: string]: Json }
   if (version !== VERSION) fail(`version ${JSON.stringify(version)} is unknown`)
-  const struck =
-    typeof strike === 'string' && /^\d{1,16}$/.test(strike) ? BigInt(strike) : undefined
-  if (strike !== undefined && struck === undefined) fail('bad strike')
-  const terms = {
-    ...fields,
-    ...(struck === undefined ? {} : { strike: struck }),
-  } as unknown as Terms
+  const forms = payoffOf(String(fields['kind'])).terms
+  const terms = Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
+      if (!Object.hasOwn(forms, name) || forms[name] !== 'price') return [name, value]
+      const isPrice = typeof value === 'string' && /^\d{1,16}$/.test(value)
+      return [name, isPrice ? BigInt(value) : fail(`bad ${name}`)]
+    }),
+  ) as unknown as Terms
   const again = specificationOf(terms)
   if (canonicalJson(again) !== specification) fail('the specification is not canonical')
   if (canonicalHash(again) !== hash) fail('the specification is another than the one bound')

@@ -10,7 +10,7 @@
  */
 
 import { ADD_ON_BITS, ROW_VALUE_COUNT, VALUE_BITS } from '../circuits/params.ts'
-import { checkInstrument, isExpired, unitsOf, valuePerLot } from './instruments.ts'
+import { checkInstrument, isExpired, payoffOf, unitsOf, valuePerLot } from './instruments.ts'
 import type { ExposedSpec, InstrumentSpec } from './instruments.ts'
 import { gapCharge } from './gap.ts'
 import { checkMarket, entryOf, type Market } from './market.ts'
@@ -74,8 +74,8 @@ function buildRow(market: Market<string>, spec: ExposedSpec, worlds: readonly Wo
   })
   const expired = isExpired(spec, market.time)
   const liquidity = entryOf(market.liquidity, spec.underlying, 'liquidity')
-  // The most a digital is worth is what it pays; all else is worth about its units of spot.
-  const price = spec.kind === 'digital' ? 1 : entryOf(market.spot, spec.underlying, 'spot')
+  const spot = entryOf(market.spot, spec.underlying, 'spot')
+  const price = payoffOf(spec.kind).notional ?? spot
   const notional = unitsOf(spec) * price
   bounded(notional * MICRO, spec, VALUE_UPPER_BOUND)
   // Value and funding cancel, so funding alone must keep its ulp below the add-on's part, too.

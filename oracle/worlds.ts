@@ -9,7 +9,7 @@
 
 import { readFileSync } from 'node:fs'
 import { WORLD_COUNT } from '../circuits/params.ts'
-import { canonicalHash, type Json } from './canonical.ts'
+import { canonicalHash, canonicalJson, type Json } from './canonical.ts'
 import { entryOf, NO_SHOCK, type Market, type Shock } from './market.ts'
 
 export type { Market } from './market.ts'
@@ -39,8 +39,10 @@ export type World =
 export type WorldSet = {
   readonly name: string
   readonly version: number
-  /** keccak256 of the canonical JSON of the file. */
+  /** keccak256 of `document`. */
   readonly hash: string
+  /** The canonical JSON of the file: what L1 carries. */
+  readonly document: string
   /** All but the variation world: what a row of the table carries. */
   readonly worlds: readonly World[]
 }
@@ -71,7 +73,13 @@ export function parseWorldSet(json: Json): WorldSet {
   })
   const parsed = worlds.slice(0, -1).map((world: Json) => parseWorld(fieldsOf(world, fail)))
   if (new Set(parsed.map((world) => world.name)).size !== parsed.length) fail('a name stands twice')
-  return { name, version, hash: canonicalHash(json), worlds: parsed }
+  return {
+    name,
+    version,
+    hash: canonicalHash(json),
+    document: canonicalJson(json),
+    worlds: parsed,
+  }
 }
 
 type Fields = { readonly [key: string]: Json }

@@ -24,6 +24,21 @@ export type CurveExports = {
   readonly frm_sub: Binary
   readonly frm_mul: Binary
   readonly frm_batchInverse: BatchInverse
+  readonly frm_fft: (values: number, count: number) => void
+  readonly frm_ifft: (values: number, count: number) => void
+  /** out[i] = values[i] * first * step^i */
+  readonly frm_batchApplyKey: (
+    values: number,
+    count: number,
+    first: number,
+    step: number,
+    out: number,
+  ) => void
+  readonly frm_batchFromMontgomery: (values: number, count: number, out: number) => void
+  /** out[i] = a[i] * b[i] - c[i] */
+  readonly qap_joinABC: (a: number, b: number, c: number, count: number, out: number) => void
+  readonly f1m_neg: Unary
+  readonly f2m_neg: Unary
   readonly f1m_sub: Binary
   readonly f1m_mul: Binary
   readonly f1m_square: Unary
@@ -39,6 +54,20 @@ export type CurveExports = {
   readonly g2m_toAffine: Unary
   readonly g1m_toJacobian: Unary
   readonly g2m_toJacobian: Unary
+  readonly g1m_zero: (out: number) => void
+  readonly g2m_zero: (out: number) => void
+  readonly g1m_double: Unary
+  readonly g2m_double: Unary
+  readonly g1m_add: Binary
+  readonly g2m_add: Binary
+  /** Jacobian + affine */
+  readonly g1m_addMixed: Binary
+  readonly g2m_addMixed: Binary
+  /** affine + affine to Jacobian, whatever the points */
+  readonly g1m_addAffine: Binary
+  readonly g2m_addAffine: Binary
+  readonly g1m_timesScalar: (p: number, k: number, kBytes: number, out: number) => void
+  readonly g2m_timesScalar: (p: number, k: number, kBytes: number, out: number) => void
   readonly g1m_timesScalarAffine: (p: number, k: number, kBytes: number, out: number) => void
   readonly g2m_timesScalarAffine: (p: number, k: number, kBytes: number, out: number) => void
   readonly bn128_pairing: Binary

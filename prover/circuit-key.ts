@@ -19,12 +19,12 @@ export type CircuitKey = CircuitFiles & {
   readonly keyHash: string
 }
 
-/** The circuit circuits/shapes/NAME.circom and its DEVELOPMENT key: worthless, anyone can forge proofs for it. */
+/** The circuit circuits/shapes/NAME.circom, or the one in `entry`, and its DEVELOPMENT key: worthless, anyone can forge proofs for it. */
 export async function developmentKeyOfCircuit(
   name: string,
   progress: Progress = () => {},
+  entry = join(PROJECT_ROOT, 'circuits', 'shapes', `${name}.circom`),
 ): Promise<CircuitKey> {
-  const entry = join(PROJECT_ROOT, 'circuits', 'shapes', `${name}.circom`)
   const files = await circuitOf(entry, name, progress)
   const zkeyPath = join(files.dir, `${name}.development.zkey`)
   const verificationKeyPath = join(files.dir, `${name}.development.vkey.json`)

@@ -6,16 +6,20 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Shape } from '../circuits/params.ts'
+import { ESCAPE_SHAPES } from '../circuits/escape.ts'
+import { SHAPES } from '../circuits/params.ts'
+import { SWEEP_SHAPES } from '../circuits/sweep.ts'
 import {
-  circuitOfShape,
+  circuitOf,
   developmentKeyOf,
   PROJECT_ROOT,
+  shapeNamed,
   verifierSource,
   type Progress,
 } from './artifacts.ts'
 import { compileForCeremony } from './ceremony/circuit.ts'
 import { sha256Of } from './ceremony/zkey-file.ts'
+import { circuitVerifierSource, developmentKeyOfCircuit } from './circuit-key.ts'
 import { readR1csInfo } from './r1cs.ts'
 import { compileSolidity } from './solidity.ts'
 
@@ -39,12 +43,24 @@ export type Change = {
 export type Fingerprints = {
   /** Packages whose versions the hashes depend on. */
   readonly tools: Readonly<Record<string, string>>
+  /** By name: batches, claims and sweeps. */
   readonly shapes: Readonly<Record<string, Fingerprint>>
   /** Oldest first. */
   readonly changes: readonly Change[]
 }
 
 export const FINGERPRINTS_PATH = join(PROJECT_ROOT, 'prover', 'fingerprints.json')
+/** Circuits that a house may have a verifier of: batches, claims, sweeps. */
+export const CIRCUIT_NAMES: readonly string[] = [...SHAPES, ...ESCAPE_SHAPES, ...SWEEP_SHAPES].map(
+  ({ name }) => name,
+)
+const entryOf = (name: string): string => {
+  if (!CIRCUIT_NAMES.includes(name))
+    throw new Error(`there is no circuit ${name}; there are ${CIRCUIT_NAMES.join(', ')}`)
+  return join(PROJECT_ROOT, 'circuits', 'shapes', `${name}.circom`)
+}
+const isBatch = (name: string): boolean => SHAPES.some((shape) => shape.name === name)
+
 const TOOLS = ['circom2', 'circomlib', 'snarkjs', 'solc'] as const
 
 export function committedFingerprints(): Fingerprints {
@@ -69,33 +85,45 @@ export type MeasureOptions = {
   readonly progress?: Progress
 }
 
-export async function fingerprintOf(shape: Shape, options: MeasureOptions): Promise<Fingerprint> {
+export async function fingerprintOf(name: string, options: MeasureOptions): Promise<Fingerprint> {
   const { withKey, isFresh = false, progress } = options
-  const circuit = isFresh ? await freshPrint(shape, progress) : await cachedPrint(shape, progress)
-  return withKey ? { ...circuit, developmentKey: await keyPrint(shape, progress) } : circuit
+  const circuit = isFresh ? await freshPrint(name, progress) : await cachedPrint(name, progress)
+  return withKey ? { ...circuit, developmentKey: await keyPrint(name, progress) } : circuit
 }
 
-async function cachedPrint(shape: Shape, progress?: Progress): Promise<Fingerprint> {
-  const { r1csPath } = await circuitOfShape(shape, progress)
+async function cachedPrint(name: string, progress?: Progress): Promise<Fingerprint> {
+  const { r1csPath } = await circuitOf(entryOf(name), name, progress)
   const constraints = readR1csInfo(r1csPath).nConstraints
   return { constraints, r1csSha256: await sha256Of(r1csPath) }
 }
 
-async function freshPrint(shape: Shape, progress?: Progress): Promise<Fingerprint> {
-  const { identity, remove } = await compileForCeremony(shape.name, progress)
+async function freshPrint(name: string, progress?: Progress): Promise<Fingerprint> {
+  const { identity, remove } = await compileForCeremony(entryOf(name), progress)
   remove()
   return { constraints: identity.constraints, r1csSha256: identity.r1csSha256 }
 }
 
-async function keyPrint(shape: Shape, progress?: Progress): Promise<KeyPrint> {
-  const key = await developmentKeyOf(shape, progress)
-  const { name, source } = await verifierSource(key)
-  const bytecode = compileSolidity({ [`${name}.sol`]: source })[name]?.bytecode ?? '0x'
+async function keyPrint(name: string, progress?: Progress): Promise<KeyPrint> {
+  const { key, verifier } = isBatch(name)
+    ? await batchKey(name, progress)
+    : await otherKey(name, progress)
+  const bytecode =
+    compileSolidity({ [`${verifier.name}.sol`]: verifier.source })[verifier.name]?.bytecode ?? '0x'
   const code = Buffer.from(bytecode.slice(2), 'hex')
   return {
     keyHash: key.keyHash,
     verifierSha256: createHash('sha256').update(code).digest('hex'),
   }
+}
+
+async function batchKey(name: string, progress?: Progress) {
+  const key = await developmentKeyOf(shapeNamed(name), progress)
+  return { key, verifier: await verifierSource(key) }
+}
+
+async function otherKey(name: string, progress?: Progress) {
+  const key = await developmentKeyOfCircuit(name, progress)
+  return { key, verifier: await circuitVerifierSource(key) }
 }
 
 /** What differs from what was committed, in words; nothing is said of what was not measured. */

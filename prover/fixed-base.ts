@@ -34,7 +34,7 @@ export function pointBytes(group: GroupName): number {
   return group === 'G1' ? G1_BYTES : G2_BYTES
 }
 
-type Arithmetic = {
+export type Arithmetic = {
   readonly sub: (a: number, b: number, out: number) => void
   readonly mul: (a: number, b: number, out: number) => void
   readonly square: (a: number, out: number) => void
@@ -45,7 +45,12 @@ type Arithmetic = {
 }
 
 /** left + right for `count` pairs, in affine coordinates, written to `target`. */
-type AddBatch = (left: Uint32Array, right: Uint32Array, target: Uint32Array, count: number) => void
+export type AddBatch = (
+  left: Uint32Array,
+  right: Uint32Array,
+  target: Uint32Array,
+  count: number,
+) => void
 
 export function createFixedBase(
   curveModule: CurveModule,
@@ -111,7 +116,7 @@ export function createFixedBase(
   }
 }
 
-function bitsAt(words: Uint32Array, firstWord: number, bit: number, bits: number): number {
+export function bitsAt(words: Uint32Array, firstWord: number, bit: number, bits: number): number {
   const index = bit >>> 5
   const shift = bit & 31
   let value = (words[firstWord + index] ?? 0) >>> shift
@@ -119,7 +124,7 @@ function bitsAt(words: Uint32Array, firstWord: number, bit: number, bits: number
   return value & ((1 << bits) - 1)
 }
 
-function arithmeticOf(curve: Curve, group: GroupName): Arithmetic {
+export function arithmeticOf(curve: Curve, group: GroupName): Arithmetic {
   const e = curve.exports
   if (group === 'G1') {
     return {
@@ -143,7 +148,7 @@ function arithmeticOf(curve: Curve, group: GroupName): Arithmetic {
   }
 }
 
-function createAddBatch(curve: Curve, arithmetic: Arithmetic): AddBatch {
+export function createAddBatch(curve: Curve, arithmetic: Arithmetic): AddBatch {
   const { sub, mul, square, batchInverse, coordinate } = arithmetic
   const differences = curve.allocate(BATCH_SIZE * coordinate)
   const inverses = curve.allocate(BATCH_SIZE * coordinate)

@@ -76,14 +76,24 @@ export async function exportSolidityVerifier(
   if (!/^[A-Z][A-Za-z0-9]*$/.test(contractName)) {
     throw new Error(`${contractName} is no name for a contract`)
   }
-  const main = createRequire(import.meta.url).resolve('snarkjs')
-  const template = join(dirname(main), '..', 'templates', 'verifier_groth16.sol.ejs')
-  const groth16 = await readFile(template, 'utf8')
+  const groth16 = await verifierTemplate()
   const source = await snarkjs.zKey.exportSolidityVerifier(zkeyPath, { groth16 })
   const renamed = source.replace('contract Groth16Verifier {', `contract ${contractName} {`)
   if (renamed === source) throw new Error("snarkjs' verifier template has changed its contract")
   if (!zkeyPath.endsWith(DEVELOPMENT_SUFFIX)) return renamed
   return renamed.replace(/^(\/\/ SPDX[^\n]*\n)/, `$1${developmentNotice(basename(zkeyPath))}`)
+}
+
+/** The same source from the verification key alone, for whoever has not the proving key. */
+export async function verifierSourceOf(key: VerificationKeyJson): Promise<string> {
+  const ofSnarkjs = createRequire(createRequire(import.meta.url).resolve('snarkjs'))
+  const ejs = ofSnarkjs('ejs') as { render: (template: string, values: object) => string }
+  return ejs.render(await verifierTemplate(), key)
+}
+
+async function verifierTemplate(): Promise<string> {
+  const main = createRequire(import.meta.url).resolve('snarkjs')
+  return readFile(join(dirname(main), '..', 'templates', 'verifier_groth16.sol.ejs'), 'utf8')
 }
 
 function developmentNotice(zkeyName: string): string {

@@ -1,11 +1,22 @@
 /** Compiles Solidity with solc from npm; results are cached by the hash of the sources. */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { PROJECT_ROOT } from './artifacts.ts'
 
-export type CompiledContract = { readonly abi: readonly unknown[]; readonly bytecode: string }
+export type CompiledContract = {
+  readonly abi: readonly unknown[]
+  readonly bytecode: string
+  /** What a chain keeps of it. */
+  readonly runtime?: Runtime
+}
+/** Code as it is deployed, and where in it immutables stand, which the constructor writes. */
+export type Runtime = {
+  readonly code: string
+  /** Bytes: where each begins, and its length. */
+  readonly immutables: readonly (readonly [number, number])[]
+}
 type Solc = {
   compile: (input: string, callbacks: { import: (path: string) => { contents: string } }) => string
   version: () => string
@@ -18,7 +29,15 @@ type SolcOutput = {
       string,
       {
         readonly abi: readonly unknown[]
-        readonly evm: { readonly bytecode: { readonly object: string } }
+        readonly evm: {
+          readonly bytecode: { readonly object: string }
+          readonly deployedBytecode: {
+            readonly object: string
+            readonly immutableReferences: Readonly<
+              Record<string, readonly { readonly start: number; readonly length: number }[]>
+            >
+          }
+        }
       }
     >
   >
@@ -32,7 +51,16 @@ export function compileSolidity(sources: Record<string, string>): Record<string,
   const settings = {
     optimizer: { enabled: true, runs: 1000 },
     evmVersion: 'cancun',
-    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
+    outputSelection: {
+      '*': {
+        '*': [
+          'abi',
+          'evm.bytecode.object',
+          'evm.deployedBytecode.object',
+          'evm.deployedBytecode.immutableReferences',
+        ],
+      },
+    },
   }
   const input = JSON.stringify({
     language: 'Solidity',
@@ -57,9 +85,52 @@ export function compileSolidity(sources: Record<string, string>): Record<string,
   const contracts: Record<string, CompiledContract> = {}
   for (const file of Object.values(output.contracts)) {
     for (const [name, { abi, evm }] of Object.entries(file))
-      contracts[name] = { abi, bytecode: `0x${evm.bytecode.object}` }
+      contracts[name] = {
+        abi,
+        bytecode: `0x${evm.bytecode.object}`,
+        runtime: {
+          code: `0x${evm.deployedBytecode.object}`,
+          immutables: Object.values(evm.deployedBytecode.immutableReferences ?? {})
+            .flat()
+            .map(({ start, length }) => [start, length] as const),
+        },
+      }
   }
   mkdirSync(CACHE, { recursive: true })
   writeFileSync(cached, JSON.stringify(contracts))
   return contracts
+}
+
+/** The project's own contracts by path, tests excluded. */
+export function projectSources(): Record<string, string> {
+  const folder = join(PROJECT_ROOT, 'contracts')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.sol'))
+    .sort()
+  return Object.fromEntries(
+    files.map((file) => [`contracts/${file}`, readFileSync(join(folder, file), 'utf8')]),
+  )
+}
+
+/**
+ * Whether code on a chain is this contract's: the same instructions, byte for byte. Left out are the
+ * immutables, which stand for the constructor's arguments, and the metadata at the end, which
+ * nothing executes and which hashes names of files.
+ */
+export function isSameCode(deployed: string, { code, immutables }: Runtime): boolean {
+  const [found, expected] = [deployed, code].map((text) => Buffer.from(text.slice(2), 'hex')) as [
+    Buffer,
+    Buffer,
+  ]
+  if (found.length !== expected.length || expected.length === 0) return false
+  for (const [start, length] of immutables)
+    for (const each of [found, expected]) each.fill(0, start, start + length)
+  const end = expected.length - metadataLength(expected)
+  return found.subarray(0, end).equals(expected.subarray(0, end))
+}
+
+/** solc appends CBOR, and behind it its length in two bytes. */
+function metadataLength(code: Buffer): number {
+  const length = code.length < 2 ? 0 : code.readUInt16BE(code.length - 2) + 2
+  return length <= code.length ? length : 0
 }

@@ -1,5 +1,5 @@
 /** Whether a page may be appended: the rules of the law, applied before anything is accepted. */
-import { SLOT_COUNT, TOKEN_UPPER_BOUND } from '../circuits/params.ts'
+import { SLOT_COUNT, STATUS, TOKEN_UPPER_BOUND } from '../circuits/params.ts'
 import {
   isInQuantityRange,
   rotationPayload,
@@ -8,6 +8,7 @@ import {
   type Account,
 } from '../circuits/account.ts'
 import { isOnCurve, timesEight, verify, type Point, type Signature } from '../circuits/eddsa.ts'
+import { statusOf } from '../circuits/exit.ts'
 import { checkPage, entriesOf, headAfter, type Page } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import { worthOf, type RowOf } from '../circuits/table.ts'
@@ -71,7 +72,7 @@ export function checkEffect(
   return checkSolvency(before, withPage(before, page, 0n), after, page, rowOf)
 }
 
-/** What has expired is traded no more; in reduce-only mode nothing is opened. */
+/** What has expired is traded no more; in reduce-only mode, or by an account that is flagged or leaving, nothing is opened. */
 function haltOf(
   page: Page,
   before: Account,
@@ -87,13 +88,15 @@ function haltOf(
       return { rule: 'SettledBalanceMustBeConverted', detail }
     }
     if (status === 'expired') {
-      const detail = `instrument ${instrument} has expired: it waits for its settlement`
+      const detail = `instrument ${instrument} is not traded: it has expired, or is halted`
       return { rule: 'InstrumentMustBeListed', detail }
     }
   }
-  const grown = mode === 'normal' ? null : growing(before, after)
+  const isActive = statusOf(before.meta) === STATUS.active
+  const grown = mode === 'normal' && isActive ? null : growing(before, after)
   if (grown === null) return null
-  const detail = `the house takes no new risk: instrument ${grown} would grow or change its sign`
+  const who = isActive ? 'the house takes no new risk' : 'the account may only reduce'
+  const detail = `${who}: instrument ${grown} would grow or change its sign`
   return { rule: 'ReduceOnlyMustReduce', detail, account }
 }
 

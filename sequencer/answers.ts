@@ -52,6 +52,7 @@ export type Answers = {
   readonly tick: null
   readonly batch: Chosen
   readonly proven: null
+  readonly sent: null
   readonly accepted: SettledBatch
   readonly withdrawn: null
 }

@@ -2,6 +2,7 @@
  * The HTTP face of the house, put together: REST and WebSocket on fastify, described as OpenAPI. A
  * member signs every request that concerns it; nobody reads another's.
  */
+import type { Server } from 'node:http'
 import swagger from '@fastify/swagger'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -45,6 +46,7 @@ export async function apiOf(
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     logger: false,
+    exposeHeadRoutes: false,
     trustProxy: options.trustProxy ?? false,
     routerOptions: { maxParamLength: PARAM_LIMIT },
     requestTimeout: limits.requestTimeout,
@@ -55,12 +57,20 @@ export async function apiOf(
       connectionsCheckingInterval: SOCKET_CHECK_MILLISECONDS,
     },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    // Addresses that no router understands.
+    frameworkErrors: (_error, _request, reply) => {
+      const [status, detail] = API_ERRORS.RequestMustBeWellFormed
+      const { raw } = reply
+      raw.writeHead(status, { 'content-type': 'application/json' })
+      raw.end(JSON.stringify(errorBody('RequestMustBeWellFormed', detail)))
+    },
     clientErrorHandler: (error, socket) => {
       if (socket.writable) socket.end(malformed((error as { code?: string }).code))
       else socket.destroy()
     },
   })
   app.server.maxConnections = limits.sockets
+  if (options.trustProxy !== true) limitSockets(app.server, limits.socketsPerAddress)
   prepare(app, log)
   app.setSerializerCompiler(() => stringify)
   app.setReplySerializer(stringify)
@@ -68,12 +78,20 @@ export async function apiOf(
   const refResolver = { buildLocalReference: (schema: { $id?: unknown }) => String(schema.$id) }
   await app.register(swagger, { openapi: DOCUMENT, refResolver })
   await app.register(websocket, { options: { maxPayload: STREAM_MESSAGE_LIMIT } })
-  const door = new Door(house, limits, options.now ?? Date.now)
+  const door = new Door(house, limits, options.now ?? (() => Date.now()))
   const desk: Desk = { app, house, door, feeds: new Feeds(limits) }
   publicRoutes(desk)
   memberRoutes(desk)
   eventRoutes(desk)
-  app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  let description: string | null = null
+  app.get(
+    '/v1/openapi.json',
+    { schema: { hide: true }, onRequest: door.admitStranger },
+    async (_request, reply) => {
+      description ??= JSON.stringify(app.swagger())
+      return reply.type('application/json').send(description)
+    },
+  )
   return app
 }
 
@@ -98,6 +116,22 @@ export async function openApiText(): Promise<string> {
   return text
 }
 
+/** One address does not take the sockets of all. */
+function limitSockets(server: Server, most: number): void {
+  const open = new Map<string, number>()
+  server.on('connection', (socket) => {
+    const address = socket.remoteAddress ?? ''
+    const count = open.get(address) ?? 0
+    if (count >= most) return void socket.destroy()
+    open.set(address, count + 1)
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1
+      if (left === 0) open.delete(address)
+      else open.set(address, left)
+    })
+  })
+}
+
 /** An answer to what is no HTTP request; nothing else has seen it. */
 function malformed(cause: string | undefined): string {
   const codes: Readonly<Record<string, ApiErrorCode>> = {
@@ -120,7 +154,7 @@ const header = (name: string, description: string) => ({
   description,
 })
 const DOCUMENT = {
-  openapi: '3.0.3',
+  openapi: '3.1.0',
   info: {
     title: 'Cloister sequencer',
     version: '1',

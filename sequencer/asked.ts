@@ -34,26 +34,46 @@ export function printOf(request: unknown): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-const keyOf = (account: number, clientId: string): string => `${account} ${clientId}`
+/** Of each account, the latest; who repeats a request does so within seconds. */
+export const NAMES_KEPT = 4_000
+
+/** Values by account and name; of an account the oldest go when there are too many. */
+export class Recent<Name, Value> {
+  private readonly accounts = new Map<number, Map<Name, Value>>()
+
+  get(account: number, name: Name): Value | undefined {
+    return this.accounts.get(account)?.get(name)
+  }
+  set(account: number, name: Name, value: Value): void {
+    const own = this.accounts.get(account) ?? new Map<Name, Value>()
+    this.accounts.set(account, own.set(name, value))
+    if (own.size <= NAMES_KEPT) return
+    const [oldest] = own.keys()
+    own.delete(oldest as Name)
+  }
+  get all(): ReadonlyMap<number, ReadonlyMap<Name, Value>> {
+    return this.accounts
+  }
+}
 
 export class Asked {
-  private readonly trades = new Map<string, AskedTrade>()
-  private readonly pages = new Map<string, AskedPage>()
+  private readonly trades = new Recent<string, AskedTrade>()
+  private readonly pages = new Recent<string, AskedPage>()
   /** Withdrawals and rotations by what the journal calls them. */
   private readonly singles = new Map<string, AskedPage[]>()
 
   /** The answer that a proposal has had, or a refusal if its name stands for another; null if it is new. */
   trade(account: number, clientId: string, print: string): Ticket | Refusal | null {
-    const known = this.trades.get(keyOf(account, clientId))
+    const known = this.trades.get(account, clientId)
     if (known === undefined) return null
     return known.print === print ? known.answer : TAKEN
   }
   keepTrade(account: number, clientId: string, print: string, answer: Ticket | Refusal): void {
-    this.trades.set(keyOf(account, clientId), { print, answer })
+    this.trades.set(account, clientId, { print, answer })
   }
 
   page(account: number, clientId: string): AskedPage | undefined {
-    return this.pages.get(keyOf(account, clientId))
+    return this.pages.get(account, clientId)
   }
   /** As `trade`. What was waiting for its second side may have been admitted since. */
   pageAnswer(account: number, clientId: string, print: string): AskedPage | Refusal | null {
@@ -80,7 +100,7 @@ export class Asked {
       state,
       batch: null,
     }
-    this.pages.set(keyOf(account, clientId), asked)
+    this.pages.set(account, clientId, asked)
     if (ticket !== null || 'refused' in answer) return
     const name = singleName(account, answer.head)
     this.singles.set(name, [...(this.singles.get(name) ?? []), asked])
@@ -93,11 +113,21 @@ export class Asked {
       page.state = state
       page.batch = batch
     }
+    if (state === 'final' || state === 'refused') this.singles.delete(name)
     return asked
   }
 
   get state() {
-    return { asked: this.trades.size, pages: [...this.pages.values()] }
+    const asked = [...this.trades.all].map(([account, names]) => [
+      account,
+      // Tickets are compared where they are kept.
+      [...names].map(([name, { print, answer }]) => [
+        name,
+        print,
+        'refused' in answer ? answer : answer.id,
+      ]),
+    ])
+    return { asked, pages: this.pages.all }
   }
 }
 

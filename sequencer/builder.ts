@@ -1,6 +1,6 @@
 /**
- * Chooses what goes into the next batch: L1 requests first, then deposits, holders of settled
- * instruments, trades in stamp order, and cover.
+ * Chooses what goes into the next batch: L1 requests first, then deposits, accounts to be flagged or
+ * released, holders of settled instruments, trades in stamp order, and cover.
  */
 import type { Shape } from '../circuits/params.ts'
 import { excessOf } from '../circuits/batch-size.ts'
@@ -15,7 +15,8 @@ import {
   type MemberStep,
 } from '../circuits/batch.ts'
 import { entriesOf, livenessAt } from '../circuits/page.ts'
-import type { Rejection } from '../circuits/rules.ts'
+import type { Rejection, RuleName } from '../circuits/rules.ts'
+import { dueFlags, dueWithCredits, flagsThatFit, type DueFlag } from './flagging.ts'
 import { withPage, type Ledger, type PendingPage } from './ledger.ts'
 import { growing } from './reducing.ts'
 import { chooseCover, holdersOfSettled, Room, type RandomBelow } from './room.ts'
@@ -23,9 +24,16 @@ import type { Mode } from './tables.ts'
 
 /** In reduce-only mode what opens or pays out waits, and what was signed behind it. */
 type Context = BatchContext & { readonly mode?: Mode }
+/** The cadence asks for a batch, or L1 does: without one anybody may freeze the house before long. */
+export type Due = 'clock' | 'silence'
+
 export type Waiting = {
   readonly requests: readonly L1Request[]
   readonly credits: readonly Credit[]
+  /** While the sweep is late L1 takes no batch with a withdrawal: they wait, and the rest goes on. */
+  readonly areWithdrawalsHeld?: boolean
+  /** Why a batch is made even if there is nothing in it but cover. */
+  readonly due?: Due
 }
 /** A trade, withdrawal or rotation whose page is the next of an account and breaks a rule now. */
 export type Unprovable = { readonly trade: string; readonly rejection: Rejection }
@@ -48,6 +56,8 @@ type Excluded = {
   readonly cut: Set<number>
   /** Accounts that a deposit or a touch alone would break. */
   readonly accounts: Set<number>
+  /** Accounts whose status stays: something else in the batch took away the ground for a change. */
+  readonly flags: Set<number>
   /** How many of the L1 requests may be served: the first that breaks the batch ends them. */
   requestCount: number
 }
@@ -65,15 +75,21 @@ export function chooseBatch(
     trades: new Map(),
     cut: new Set(),
     accounts: new Set(),
+    flags: new Set(),
     requestCount: waiting.requests.length,
   }
+  const due = dueFlags(ledger.accounts, context)
   for (;;) {
     const room = new Room(shape, ledger.accounts, context)
-    const plan = planOf(ledger, waiting, shape, context, excluded, room)
-    const work = plan.requests.length + plan.credits.length + plan.journals.size + plan.cover.length
+    const plan = planOf(ledger, waiting, due, shape, context, excluded, room)
+    const touches = plan.journals.size + (plan.flags?.size ?? 0) + plan.cover.length
+    const work = plan.requests.length + plan.credits.length + touches
     const unprovable = (): readonly Unprovable[] => unprovableIn(ledger, plan, excluded)
-    if (work === 0) return { chosen: null, setAside, unprovable: unprovable() }
+    const nothing = { chosen: null, setAside, unprovable: unprovable() }
+    if (work === 0 && waiting.due === undefined) return nothing
     const cover = chooseCover(room, ledger.accounts, context, excluded.accounts, random)
+    // Before anybody has registered there is nobody to hide.
+    if (work + cover.length === 0 && waiting.due !== 'silence') return nothing
     const covered = { ...plan, cover: [...plan.cover, ...cover] }
     const outcome = executeBatch(ledger.accounts, covered)
     const rejection = outcome.ok ? excess(outcome.trace, shape) : outcome.rejection
@@ -91,8 +107,15 @@ function excess(trace: BatchTrace, shape: Shape): Rejection | null {
   if (part === null) return null
   if (part === 'rescues') {
     const rescued = trace.members.filter((m) => m.isRescue)
-    // Whoever only trades waits before deposits and requests do.
-    const last = rescued.findLast((m) => trace.plan.journals.has(m.index)) ?? rescued.at(-1)
+    // Whoever only trades waits before deposits do, and these before calls, which are made once only.
+    const { journals, requests } = trace.plan
+    const isAsked = ({ index }: MemberStep): boolean => requests.some((r) => r.account === index)
+    const unflagged = rescued.filter((m) => m.flag === null)
+    const last =
+      unflagged.findLast((m) => journals.has(m.index)) ??
+      unflagged.findLast((m) => !isAsked(m)) ??
+      rescued.findLast((m) => !isAsked(m)) ??
+      rescued.at(-1)
     const detail = `more than ${shape.rescues} accounts below zero in some world`
     return { rule: 'AccountMustBeSolvent', detail, account: (last as MemberStep).index }
   }
@@ -104,24 +127,30 @@ function excess(trace: BatchTrace, shape: Shape): Rejection | null {
   return { rule: 'InstrumentMustBeListed', detail: `more ${part} than the shape has` }
 }
 
+/** What a page of the batch may take the ground from. */
+const FLAG_RULES: ReadonlySet<RuleName> = new Set(['CallMustBeProven', 'ReleaseMustBeProven'])
+
 /**
- * Shortens the journal of the account that broke the rule: by its last page, then by halves, so that
- * a long one is not tried page by page. Without a journal the touch of the account goes, or the L1
- * requests end before its own. What nobody in particular is too much for costs the latest page.
+ * Leaves the status of an account as it is if that is what broke a rule. Otherwise shortens the journal
+ * of the account that broke it: by its last page, then by halves, so that a long one is not tried page
+ * by page; so nobody keeps a flag off by pages that cannot settle. Without a journal the touch of the
+ * account goes, or the L1 requests end before its own. What nobody in particular is too much for costs
+ * the latest page.
  */
-function exclude(
-  ledger: Ledger,
-  plan: BatchPlan,
-  rejection: Rejection,
-  excluded: Excluded,
-): void {
+function exclude(ledger: Ledger, plan: BatchPlan, rejection: Rejection, excluded: Excluded): void {
   const account = rejection.account ?? latestTrader(plan)
+  const isFlagged = account !== undefined && plan.flags?.has(account) === true
+  const isOfFlag = FLAG_RULES.has(rejection.rule)
   const pages = (account === undefined ? undefined : plan.journals.get(account)?.pages) ?? []
-  if (account !== undefined && pages.length > 0) {
+  if (account !== undefined && pages.length > 0 && !(isFlagged && isOfFlag)) {
     const place = excluded.cut.has(account) ? Math.floor(pages.length / 2) : pages.length - 1
     excluded.cut.add(account)
     const first = ledger.pendingOf(account).find(({ page }) => page === pages[place])
     excluded.trades.set((first as PendingPage).trade, rejection)
+    return
+  }
+  if (isFlagged) {
+    excluded.flags.add(account)
     return
   }
   const isTouched =
@@ -136,7 +165,10 @@ function exclude(
 }
 
 function latestTrader(plan: BatchPlan): number | undefined {
-  const latest = [...plan.journals].map(([index, run]) => ({ index, stamp: run.pages.at(-1)!.stamp }))
+  const latest = [...plan.journals].map(([index, run]) => ({
+    index,
+    stamp: run.pages.at(-1)!.stamp,
+  }))
   return latest.reduce<(typeof latest)[number] | undefined>(
     (last, next) => (last === undefined || next.stamp > last.stamp ? next : last),
     undefined,
@@ -163,6 +195,7 @@ function unprovableIn(
 function planOf(
   ledger: Ledger,
   waiting: Waiting,
+  due: readonly DueFlag[],
   shape: Shape,
   context: Context,
   excluded: Excluded,
@@ -198,6 +231,13 @@ function planOf(
       credits.length === shape.deposits
     if (exists && !isOut && room.take([credit.account], [credit.token])) credits.push(credit)
   }
+  // A forced exit stands alone, and who asks for more has not left.
+  const asks = new Set(waiting.requests.map((r) => r.account))
+  const shown = dueWithCredits(due, ledger.accounts, credits, context)
+  const flags = flagsThatFit(shown, shape, room, ({ index, step }) => {
+    const isLeaving = exiting.has(index) || (step === 'release' && asks.has(index))
+    return isLeaving || excluded.flags.has(index)
+  })
   const holders = holdersOfSettled(ledger.accounts, context).filter(
     (index) => !excluded.accounts.has(index),
   )
@@ -210,13 +250,16 @@ function planOf(
     }
   }
   sweep(Math.max(1, Math.floor(shape.members / 2)))
-  const taken = pagesThatFit(ledger, shape, context, room, busy, excluded.trades)
+  const { areWithdrawalsHeld = false } = waiting
+  const held = { ...context, areWithdrawalsHeld }
+  const taken = pagesThatFit(ledger, shape, held, room, busy, excluded.trades)
   sweep(shape.members)
   return {
     context,
     requests,
     credits: credits.sort((a, b) => (a.id < b.id ? -1 : 1)),
     ...journalsOf(ledger, taken, context.time),
+    flags,
     cover: swept.filter((index) => !taken.has(index)),
   }
 }
@@ -253,7 +296,7 @@ function isExpired({ page }: PendingPage, time: bigint): boolean {
 function pagesThatFit(
   ledger: Ledger,
   shape: Shape,
-  { time, mode = 'normal' }: Context,
+  { time, mode = 'normal', areWithdrawalsHeld }: Context & { readonly areWithdrawalsHeld: boolean },
   room: Room,
   busy: ReadonlySet<number>,
   excluded: ReadonlyMap<string, Rejection>,
@@ -263,6 +306,7 @@ function pagesThatFit(
   const count = { pages: 0, withdrawals: 0, rotations: 0 }
   const isHeld = ({ page }: PendingPage): boolean => {
     const account = ledger.accounts.get(page.account)
+    if (areWithdrawalsHeld && page.kind === 'withdrawal') return true
     if (mode === 'normal' || page.kind === 'rotation' || account === undefined) return false
     if (page.kind === 'withdrawal') return true
     const before = (taken.get(page.account) ?? []).reduce(

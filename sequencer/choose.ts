@@ -55,6 +55,7 @@ export function chooseShape(
   const quick = choose(entry)
   const isAll =
     quick.chosen?.plan.requests.length === plan.requests.length &&
-    quick.chosen.plan.credits.length === plan.credits.length
+    quick.chosen.plan.credits.length === plan.credits.length &&
+    quick.chosen.plan.flags?.size === plan.flags?.size
   return isAll ? quick : usual
 }

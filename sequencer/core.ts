@@ -23,7 +23,8 @@ import { Feed } from './feed.ts'
 import type { Genesis, InputOf, JournalRecord, L1Seen } from './journal/record.ts'
 import type { L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
-import type { RandomBelow } from './room.ts'
+import { dueFlags } from './flagging.ts'
+import { holdersOfSettled, type RandomBelow } from './room.ts'
 import { Tables, type Mode } from './tables.ts'
 
 /** The journal and L1 contradict each other: nothing may be built on this state. */
@@ -43,6 +44,10 @@ export class Core {
   batchNumber = 0n
   /** The first block of L1 that was not looked at. */
   nextBlock = 0
+  /** Hash of the block before it; undefined before the first look, or where L1 has none. */
+  blockHash: string | undefined = undefined
+  /** Raw transactions of batches that L1 has not been heard of, in the order of signing. */
+  readonly sent = new Map<bigint, readonly string[]>()
   open: OpenBatch | null = null
   private readonly randomBelow: (seed: Uint8Array) => RandomBelow
   private now = 0n
@@ -55,7 +60,7 @@ export class Core {
   /** View keys that members showed before they registered, by hash. */
   private readonly shownViewKeys = new Map<bigint, bigint>()
   private readonly tables = new Tables()
-  private settlements: Settlements = settlementsOf([])
+  settlements: Settlements = settlementsOf([])
   private rowOf: RowOf | null = null
 
   constructor(genesis: Genesis, randomBelow: (seed: Uint8Array) => RandomBelow = drawsFrom) {
@@ -156,11 +161,16 @@ export class Core {
         desk.advance(open.trades, 'proven', input.number)
         return null
       }
+      case 'sent':
+        this.sent.set(input.number, [...(this.sent.get(input.number) ?? []), input.raw])
+        return null
       case 'accepted':
+        this.sent.delete(input.number)
         return this.accept(input)
       case 'withdrawn': {
         const { trades } = this.openBatch(input.number)
         desk.advance(trades, 'accepted', null)
+        this.sent.delete(input.number)
         this.open = null
         return null
       }
@@ -169,6 +179,7 @@ export class Core {
 
   private takeNews(seen: L1Seen): void {
     this.nextBlock = seen.nextBlock
+    this.blockHash = seen.blockHash
     this.requests = [...this.requests, ...seen.requests]
     for (const request of seen.requests) {
       if (request.kind !== 'register') continue
@@ -205,25 +216,46 @@ export class Core {
     })
   }
 
-  private choose({ shapes, freeVaults, nonce, salt, seed }: InputOf<'batch'>): Chosen {
-    if (this.open !== null) throw new NotReady('a batch is on its way already')
-    const { time } = this.conditions()
-    const context: BatchContext = {
+  /** Whether a batch now might settle anything; without it one is not worth a record. */
+  get hasWork(): boolean {
+    if (this.open !== null || this.requests.length > 0 || this.credits().length > 0) return true
+    const { pending, accounts } = this.ledger
+    if ([...pending.values()].some((pages) => pages.length > 0)) return true
+    if (holdersOfSettled(accounts, this).length > 0) return true
+    return this.table !== null && dueFlags(accounts, this.contextOf(0n)).length > 0
+  }
+
+  private contextOf(batchNonce: bigint): BatchContext & { readonly mode: Mode } {
+    const table = this.table as Table
+    return {
       domain: this.genesis.domain,
       batchNumber: this.batchNumber + 1n,
-      time,
+      time: this.conditions().time,
       fee: this.genesis.fee,
-      batchNonce: nonce,
+      batchNonce,
       mode: this.mode,
-      table: this.table as Table,
+      table,
+      isTableConfirmed: this.tables.confirmedRoot(table) === table.root,
       settlements: this.settlements,
     }
+  }
+
+  private choose(input: InputOf<'batch'>): Chosen {
+    const { shapes, freeVaults, nonce, salt, seed, due } = input
+    if (this.open !== null) throw new NotReady('a batch is on its way already')
+    const context = this.contextOf(nonce)
+    const { table, time } = context
     this.desk.dropOverdue(time)
     // Of a table that is not confirmed L1 serves no forced exit.
     const vaults = this.tables.isServing ? freeVaults : new Map<number, bigint>()
     const { shape, chosen, unprovable } = chooseShape(
       this.ledger,
-      { requests: servable(this.requests, vaults), credits: this.credits() },
+      {
+        requests: servable(this.requests, vaults),
+        credits: this.credits(),
+        areWithdrawalsHeld: input.areWithdrawalsHeld === true,
+        ...(due === undefined ? {} : { due }),
+      },
       shapes,
       context,
       () => this.randomBelow(seed),
@@ -317,6 +349,8 @@ export class Core {
       batchNumber: this.batchNumber,
       tables: this.tables.state,
       nextBlock: this.nextBlock,
+      blockHash: this.blockHash ?? null,
+      sent: this.sent,
       open: this.open === null ? null : { ...this.open, plan: null, trace: null },
       now: this.now,
       lastTime: this.lastTime,

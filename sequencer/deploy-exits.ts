@@ -1,6 +1,6 @@
 /** The verifiers of the way out: claims after a freeze, and sweeps of everybody's solvency. */
 import { ESCAPE_SHAPES } from '../circuits/escape.ts'
-import { accountsOf, SWEEP_SHAPES } from '../circuits/sweep.ts'
+import { accountsOf } from '../circuits/sweep.ts'
 import {
   circuitVerifierSource,
   developmentKeyOfCircuit,
@@ -8,6 +8,7 @@ import {
 } from '../prover/circuit-key.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { deployContract, type DeployedContract, type Sender } from './l1.ts'
+import { HOUSE_SWEEP_SHAPES, sweepEntryOf } from './sweep-shapes.ts'
 
 export type CompiledExit = { readonly key: CircuitKey; readonly contract: CompiledContract }
 
@@ -27,7 +28,7 @@ export async function compileExits(
 ): Promise<readonly CompiledExit[]> {
   const made: CompiledExit[] = []
   for (const circuit of names) {
-    const key = await developmentKeyOfCircuit(circuit, progress)
+    const key = await developmentKeyOfCircuit(circuit, progress, sweepEntryOf(circuit))
     const { name, source } = await circuitVerifierSource(key)
     const contract = compileSolidity({ [`${name}.sol`]: source })[name]
     if (contract === undefined) throw new Error(`deploy: no verifier of ${circuit}`)
@@ -48,8 +49,8 @@ export async function addExitShapes(
     const { name } = key
     const keyHash = `0x${key.keyHash}`
     const claims = ESCAPE_SHAPES.findIndex((shape) => shape.name === name)
-    const sweeps = SWEEP_SHAPES.findIndex((shape) => shape.name === name)
-    const swept = SWEEP_SHAPES[sweeps]
+    const sweeps = HOUSE_SWEEP_SHAPES.findIndex((shape) => shape.name === name)
+    const swept = HOUSE_SWEEP_SHAPES[sweeps]
     if (claims < 0 && swept === undefined)
       throw new Error(`deploy: ${name} is no circuit of claims or sweeps`)
     const { address } = await deployContract(admin, contract)

@@ -14,6 +14,7 @@ import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { addExitShapes, type CompiledExit, type ExitShapes } from './deploy-exits.ts'
 import {
   chainIdOf,
+  contractAt,
   deployContract,
   roleNamed,
   timeOf,
@@ -45,6 +46,10 @@ export type DeployOptions = {
   /** Micro-dollars per page. */
   readonly fee: bigint
   readonly refundDelaySeconds: bigint
+  /** Who pauses, sets the mode and cancels announced changes; the admin unless named. */
+  readonly guardian?: string
+  /** Between the announcement of a change and the change, once the house is sealed; 30 days unless named. */
+  readonly changeDelaySeconds?: bigint
   /** Deploys development keys to a public chain: whatever the house holds there can be stolen. */
   readonly letAnybodyForgeProofs?: boolean
 }
@@ -87,6 +92,13 @@ export function termsOf(refundDelay: bigint): Record<string, bigint> {
   }
 }
 
+/** Between an announcement and its change: 30 days, or the way out where that is longer. */
+export function changeDelayOf(terms: Record<string, bigint>): bigint {
+  const { forceDelay = 0n, tableDelay = 0n, claimsWindow = 0n, refundDelay = 0n } = terms
+  const wayOut = forceDelay + tableDelay + claimsWindow
+  return [30n * DAY, wayOut, refundDelay].reduce((a, b) => (a > b ? a : b))
+}
+
 /** Of the environment; it says what it means, so that nobody sets it by habit. */
 export const FORGE_FLAG = 'CLOISTER_LET_ANYBODY_FORGE_PROOFS'
 /** A chain other than a local one must never trust a development key. */
@@ -114,6 +126,10 @@ function assertKeysFit(
   )
 }
 
+/**
+ * Deploys and configures; the admin is still who deployed, so that the oracle can be configured. A house
+ * on a public chain takes nothing in before `sealHouse`.
+ */
 export async function deploy(options: DeployOptions): Promise<Deployment> {
   const { admin, verifiers } = options
   const chainId = await chainIdOf(admin)
@@ -142,12 +158,15 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     operator: options.operator,
     // TableOracle must know the house first: until then the admin keeps its place.
     oracle: options.oracle ?? (await admin.getAddress()),
+    guardian: options.guardian ?? (await admin.getAddress()),
+    letAnybodyForgeProofs: options.letAnybodyForgeProofs ?? false,
     genesisRoot: tree.root,
     feeAccountLeaf: leafHash(feeAccount),
     feeAccountViewKeyHash: feeAccount.viewKeyHash,
     feeAccountMeta: feeAccount.meta,
     settlementRoot: emptyRoot(SETTLEMENT_DEPTH),
     fee: options.fee,
+    changeDelay: options.changeDelaySeconds ?? changeDelayOf(terms),
     terms,
   }
   const house = await deployContract(
@@ -190,4 +209,14 @@ async function deployTableOracle(admin: Sender, house: DeployedContract): Promis
   await house.send('grantRole', roleNamed('ORACLE'), address)
   await house.send('revokeRole', roleNamed('ORACLE'), own)
   return address
+}
+
+/** The lock becomes the only admin, of the house and of its oracle, for good; then the guardian opens it. */
+export async function sealHouse(
+  { contract }: Pick<Deployment, 'contract'>,
+  { admin, guardian }: { readonly admin: Sender; readonly guardian: Sender },
+): Promise<void> {
+  const { abi } = contractsOf()['Cloister'] as CompiledContract
+  await contractAt(admin, abi, contract).send('seal')
+  await contractAt(guardian, abi, contract).send('unpause')
 }

@@ -1,6 +1,13 @@
 /** The desk: proposals, affirmations, order stamps and pages. A trade is admitted with both its sides or not at all. */
 import { STAMP_RANDOM_BITS } from '../circuits/params.ts'
-import { checkPage, counterPage, stampOf, type Entry, type Page } from '../circuits/page.ts'
+import {
+  checkPage,
+  counterPage,
+  livenessAt,
+  stampOf,
+  type Entry,
+  type Page,
+} from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import {
   checkEffect,
@@ -9,9 +16,10 @@ import {
   type Conditions,
   type SignedPage,
 } from './admission.ts'
-import { Asked, printOf, singleName, type AskedPage } from './asked.ts'
+import { Asked, printOf, Recent, singleName, type AskedPage } from './asked.ts'
 import type { Ledger } from './ledger.ts'
 import { pageId, Resigning } from './resign.ts'
+import { OPEN_TRADES, TicketBook } from './ticket-book.ts'
 import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
 
 export type Proposal = {
@@ -23,22 +31,29 @@ export type Proposal = {
 }
 const bodyPrint = ({ counterparty, entries, payload }: Omit<Proposal, 'clientId'>): string =>
   printOf([counterparty, entries.map((e) => [e.instrument, e.quantity, e.price]), payload])
+const FULL: Refusal = {
+  refused: 'OpenTradesMustBeFew',
+  detail: `${OPEN_TRADES} proposals of the account are open`,
+}
 const WITHDRAWN: Rejection = { rule: 'TradeMustMatch', detail: 'a side withdrew the proposal' }
 
 export class Desk {
-  readonly tickets = new Map<string, Ticket>()
   readonly asked = new Asked()
   readonly resigning: Resigning
   refusedCount = 0
-  private readonly byAccount = new Map<number, Ticket[]>()
-  /** Seconds of the admission of each head, by account and head: what a receipt says. */
-  private readonly admissions = new Map<string, bigint>()
+  private readonly book = new TicketBook()
+  /** Seconds of the admission of each head: what a receipt says. */
+  private readonly admissions = new Recent<bigint, bigint>()
   /** Since somebody looked last: for whoever tells the parties. */
   private readonly changed = new Set<Ticket | AskedPage>()
   private readonly ledger: Ledger
   private readonly conditions: () => Conditions
   private lastStamp = 0n
   private counter = 0
+
+  get tickets(): ReadonlyMap<string, Ticket> {
+    return this.book.all
+  }
 
   constructor(ledger: Ledger, conditions: () => Conditions) {
     this.ledger = ledger
@@ -69,6 +84,7 @@ export class Desk {
     ticket.state = 'refused'
     ticket.refusal = rejection
     this.changed.add(ticket)
+    this.book.finish(ticket)
   }
 
   /** What has changed since the last call. */
@@ -80,12 +96,12 @@ export class Desk {
 
   /** Seconds at which a head was admitted; undefined for a head that never was. */
   admittedAt(account: number, head: bigint): bigint | undefined {
-    return this.admissions.get(`${account} ${head}`)
+    return this.admissions.get(account, head)
   }
   /** The first admission of a head counts: asked again, the receipt is the same. */
   keepAdmission(account: number, head: bigint, time: bigint): bigint {
     const known = this.admittedAt(account, head)
-    if (known === undefined) this.admissions.set(`${account} ${head}`, time)
+    if (known === undefined) this.admissions.set(account, head, time)
     return known ?? time
   }
 
@@ -99,9 +115,22 @@ export class Desk {
     const known = this.proposed(proposer, proposal)
     if (known !== null) return known
     const { clientId, ...body } = proposal
+    // Nothing is remembered of it: the same proposal is taken once there is room.
+    if (this.isFull(proposer)) return FULL
     const made = this.newTicket(proposer, proposal, chance)
     this.asked.keepTrade(proposer, clientId, bodyPrint(body), made)
     return made
+  }
+
+  /** Whether an account has too many open proposals, those aside that nobody can sign any more. */
+  private isFull(proposer: number): boolean {
+    const open = this.book.openOf(proposer)
+    if (open.size < OPEN_TRADES) return false
+    const { time } = this.conditions()
+    for (const ticket of [...open])
+      if (ticket.state === 'stamped' && livenessAt(ticket.stamp, time) === 'expired')
+        this.end(ticket, { rule: 'StampMustBeLive', detail: 'it was not signed in its time' })
+    return open.size >= OPEN_TRADES
   }
 
   private newTicket(
@@ -144,9 +173,7 @@ export class Desk {
       admittedAt: 0n,
       batch: null,
     }
-    this.tickets.set(ticket.id, ticket)
-    for (const side of [proposer, counterparty])
-      this.byAccount.set(side, [...(this.byAccount.get(side) ?? []), ticket])
+    this.book.add(ticket)
     this.changed.add(ticket)
     return ticket
   }
@@ -247,7 +274,7 @@ export class Desk {
     const form = checkPage(signed.page, this.conditions().time, this.conditions().fee)
     if (this.resigning.isBehind(account)) {
       // The trade is as good as it was: its side comes again, on the new head.
-      const detail = 'the journal was cut: GET /account names its head and what to sign anew'
+      const detail = 'the journal was cut: GET /v1/account names its head and what to sign anew'
       return tell({ rule: 'JournalMustContinue', detail }, account)
     }
     const mismatch =
@@ -357,7 +384,7 @@ export class Desk {
   }
 
   ticketsOf(account: number): readonly Ticket[] {
-    return this.byAccount.get(account) ?? []
+    return this.book.of(account)
   }
 
   private advanceSingle(name: string, state: TradeState, batch: bigint | null): void {
@@ -373,6 +400,7 @@ export class Desk {
       ticket.state = state
       ticket.batch = batch
       this.changed.add(ticket)
+      if (state === 'final') this.book.finish(ticket)
     }
   }
 
@@ -393,7 +421,7 @@ export class Desk {
       lastStamp: this.lastStamp,
       counter: this.counter,
       refusedCount: this.refusedCount,
-      admissions: this.admissions,
+      admissions: this.admissions.all,
       ...this.asked.state,
       ...this.resigning.state,
     }

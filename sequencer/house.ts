@@ -19,12 +19,20 @@ import type { Desk } from './desk.ts'
 import { JournalError, MemoryJournal, type Journal } from './journal/journal.ts'
 import { encodeRecord, type InputOf, type Kind, type TablePosted } from './journal/record.ts'
 import { applyEntry, checkGenesis, genesisOf, replayInto } from './journal/replay.ts'
-import { BatchRefused, type L1Table, type SequencerL1 } from './l1.ts'
+import {
+  BatchRefused,
+  type BatchJob,
+  type L1Table,
+  type Receipted,
+  type SequencerL1,
+  type Submission,
+} from './l1.ts'
 import type { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 const WATCH_MILLISECONDS = 250
+const NO_DUTIES = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
 
 export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
@@ -32,13 +40,20 @@ export type HouseL1 = Pick<
   SequencerL1,
   'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
 > &
-  Partial<Pick<SequencerL1, 'resumeAt'>>
+  Partial<Pick<SequencerL1, 'resumeAt' | 'follow' | 'duties'>>
 export type HouseOptions = {
   readonly rpcUrl: string
   readonly deployment: Deployment
   readonly domain: bigint
   readonly l1: HouseL1
-  readonly prove: (key: ShapeKey, input: WitnessInput) => Promise<Groth16Proof>
+  /** The public signals of the proof must be the given ones: commitment, x, y. */
+  readonly prove: (
+    key: ShapeKey,
+    input: WitnessInput,
+    publicSignals: readonly string[],
+  ) => Promise<Groth16Proof>
+  /** Why no proof can be made now, or null; no batch is prepared that no prover can take. */
+  readonly proverMissing?: () => Promise<string | null>
   readonly feeAccountViewKey: bigint
   /** The usual shape first. */
   readonly keys: readonly ShapeKey[]
@@ -48,6 +63,8 @@ export type HouseOptions = {
   readonly log: (line: string) => void
   /** Without one, everything is forgotten when the process ends. */
   readonly journal?: Journal
+  /** After each record was applied, with the answer to it: for who counts. */
+  readonly onAnswer?: (kind: Kind, answer: unknown) => void
   /** Nothing can be recorded any more, or journal and L1 contradict each other: the process must end. */
   readonly onFatal?: (error: Error) => void
   /** Of a standby that has followed the journal so far. */
@@ -55,6 +72,9 @@ export type HouseOptions = {
   /** Draws cover accounts, in place of what the recorded seeds give. */
   readonly randomBelow?: RandomBelow
 }
+
+/** Nobody can prove a batch now: it would stand open, and keep its pages, for nothing. */
+export class NoProver extends Error {}
 
 const chance = (bytes: number): bigint => BigInt(`0x${randomBytes(bytes).toString('hex')}`)
 
@@ -115,7 +135,7 @@ export class House {
       )
     }
     const { records, seconds } = await replayInto(this.core, this.journal)
-    this.l1.resumeAt?.(this.core.nextBlock)
+    this.l1.resumeAt?.(this.core.nextBlock, this.core.blockHash)
     if (records > 1) {
       const time = seconds.toFixed(1)
       this.options.log(
@@ -147,7 +167,9 @@ export class House {
     const record = { at: Date.now(), input }
     try {
       const sequence = await this.journal.append(encodeRecord(record))
-      return applyEntry(this.core, sequence, record) as Answers[K]
+      const answer = applyEntry(this.core, sequence, record) as Answers[K]
+      this.options.onAnswer?.(input.kind, answer)
+      return answer
     } catch (error) {
       const isFatal = error instanceof Diverged || (error instanceof JournalError && error.isFatal)
       if (isFatal) this.options.onFatal?.(error)
@@ -184,13 +206,14 @@ export class House {
       await this.recordNews()
     } catch (error) {
       // It was not recorded, so it is still news.
-      this.l1.resumeAt?.(this.core.nextBlock)
+      this.l1.resumeAt?.(this.core.nextBlock, this.core.blockHash)
+      if (error instanceof Diverged) this.options.onFatal?.(error)
       throw error
     }
   }
 
   private async recordNews(): Promise<void> {
-    const { tables: all, nextBlock, ...news } = await this.l1.news()
+    const { tables: all, nextBlock = 0, blockHash, ...news } = await this.l1.news()
     const latest = all.at(-1)?.number ?? 0n
     // Of the others nobody is asked for rows any more.
     const tables = all.filter(({ number }) => number + KEPT > latest).map((t) => this.tableOf(t))
@@ -204,7 +227,8 @@ export class House {
     ]
     // Blocks without anything for us are not worth a record: after a restart they are read again.
     if (news.mode === null && lists.every((list) => list.length === 0)) return
-    await this.submit({ kind: 'l1', seen: { ...news, tables, nextBlock: nextBlock ?? 0 } })
+    const place = blockHash === undefined ? { nextBlock } : { nextBlock, blockHash }
+    await this.submit({ kind: 'l1', seen: { ...news, tables, ...place } })
   }
 
   private tableOf(posted: L1Table): TablePosted {
@@ -234,15 +258,30 @@ export class House {
     await this.submit({ kind: 'opening', account, secret })
   }
 
-  /** One batch, from choice to L1. Null when there is nothing to settle. */
-  async runBatch(): Promise<BatchReport | null> {
+  /**
+   * One batch, from choice to L1. Null when there is nothing to settle. One that `isDue` by the clock
+   * is made all the same, of cover, and always in the usual shape. Throws NoProver before anything is
+   * recorded.
+   */
+  async runBatch({ isDue = false } = {}): Promise<BatchReport | null> {
     await this.watch()
+    const duties = (await this.l1.duties?.()) ?? NO_DUTIES
+    const { isFrozen, areWithdrawalsHeld, isBatchDue } = duties
+    // No proof is made for an L1 that takes none any more.
+    if (isFrozen) return null
     if (this.core.open !== null) return this.resume(this.core.open)
     if (this.table === null || !this.core.hasConfirmedTable) return null
+    const missing = (await this.options.proverMissing?.()) ?? null
+    if (missing !== null) throw new NoProver(`no batch is prepared: ${missing}`)
+    const shapes = this.options.keys.map(({ shape }) => shape)
+    const due = isBatchDue ? 'silence' : isDue ? 'clock' : null
+    if (due === null && !this.core.hasWork) return null
     const { open, unprovable } = await this.submit({
       kind: 'batch',
-      shapes: this.options.keys.map(({ shape }) => shape),
+      ...(due === null ? {} : { due }),
+      shapes: isDue ? shapes.slice(0, 1) : shapes,
       freeVaults: await this.freeVaults(),
+      ...(areWithdrawalsHeld ? { areWithdrawalsHeld } : {}),
       nonce: chance(40) % FIELD_MODULUS,
       salt: chance(40) % FIELD_MODULUS,
       seed: randomBytes(32),
@@ -268,15 +307,26 @@ export class House {
   private async resume(open: OpenBatch): Promise<BatchReport> {
     const number = open.plan.context.batchNumber
     const root = await this.l1.rootOf(number)
-    if (root === null) return this.settle(open)
+    const isSigned = (this.core.sent.get(number)?.length ?? 0) > 0
+    if (root === null && !isSigned) return this.settle(open)
     const { newRoot, words } = this.build(open)
+    // What was signed may be out: it goes its way to the end, and no other takes its place.
+    if (root === null)
+      return this.deliver(open, newRoot, words.length, (job) => {
+        if (this.l1.follow === undefined) throw new Error('this L1 cannot follow a transaction')
+        return this.l1.follow(job)
+      })
     if (root === newRoot) return this.accepted(open, root, 0n, words.length)
-    // Not worth a record: the journal must stay one that can be replayed.
+    throw this.diverged(number, root, newRoot)
+  }
+
+  /** Not worth a record: the journal must stay one that can be replayed. */
+  private diverged(number: bigint, root: bigint, own: bigint): Diverged {
     const error = new Diverged(
-      `L1 has root ${root} for batch ${number}; the journal makes it ${newRoot}`,
+      `L1 has root ${root} for batch ${number}; the journal makes it ${own}`,
     )
     this.options.onFatal?.(error)
-    throw error
+    return error
   }
 
   private build(open: OpenBatch): BuiltBatch {
@@ -300,7 +350,7 @@ export class House {
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const started = performance.now()
     const proof = await this.options
-      .prove(key, built.finish(x, y))
+      .prove(key, built.finish(x, y), [built.commitment, x, y].map(String))
       .catch(async (error: unknown) => {
         // It was never sent, so another batch may take its number, with a nonce of its own.
         await this.submit({ kind: 'withdrawn', number, reason: 'no proof' })
@@ -309,26 +359,46 @@ export class House {
     await this.submit({ kind: 'proven', number, seconds: (performance.now() - started) / 1000 })
     await this.untilTaken(open)
     const accountsPart = wordLayout(shape).find((part) => part.name === 'accounts')
+    const submission: Submission = {
+      shapeId: deployment.shapeIds.get(shape.name) as bigint,
+      time: plan.context.time,
+      newRoot: built.newRoot,
+      tableNumber: open.tableNumber,
+      batchNonce: plan.context.batchNonce,
+      requestCount: plan.requests.length,
+      depositIds: plan.credits.map((c) => c.id),
+      withdrawals: trace.payouts,
+      forcedPayments: plan.requests.flatMap(({ kind, account }) =>
+        kind === 'forcedExit'
+          ? [trace.members.find((m) => m.index === account)?.forced?.amount ?? 0n]
+          : [],
+      ),
+      accountWords: built.words.slice(accountsPart?.first),
+      commitment: built.commitment,
+      proof,
+    }
+    return this.deliver(open, built.newRoot, built.words.length, (job) =>
+      this.l1.submit(submission, job),
+    )
+  }
+
+  /** To L1, and into the journal what became of it there. */
+  private async deliver(
+    open: OpenBatch,
+    newRoot: bigint,
+    words: number,
+    send: (job: BatchJob) => Promise<Receipted>,
+  ): Promise<BatchReport> {
+    const number = open.plan.context.batchNumber
     try {
-      const { gasUsed } = await this.l1.submit({
-        shapeId: deployment.shapeIds.get(shape.name) as bigint,
-        time: plan.context.time,
-        newRoot: built.newRoot,
-        tableNumber: open.tableNumber,
-        batchNonce: plan.context.batchNonce,
-        requestCount: plan.requests.length,
-        depositIds: plan.credits.map((c) => c.id),
-        withdrawals: trace.payouts,
-        forcedPayments: plan.requests.flatMap(({ kind, account }) =>
-          kind === 'forcedExit'
-            ? [trace.members.find((m) => m.index === account)?.forced?.amount ?? 0n]
-            : [],
-        ),
-        accountWords: built.words.slice(accountsPart?.first),
-        commitment: built.commitment,
-        proof,
+      const { gasUsed } = await send({
+        number,
+        earlier: this.core.sent.get(number) ?? [],
+        record: async (raw) => void (await this.submit({ kind: 'sent', number, raw })),
       })
-      return await this.accepted(open, built.newRoot, gasUsed, built.words.length)
+      const root = await this.l1.rootOf(number)
+      if (root !== null && root !== newRoot) throw this.diverged(number, root, newRoot)
+      return await this.accepted(open, newRoot, gasUsed, words)
     } catch (error) {
       // Only the contract's own word ends a batch: any other error may hide that it was accepted.
       if (error instanceof BatchRefused && (await this.l1.rootOf(number)) === null)

@@ -1,279 +1,282 @@
 /**
- * The sequencer's door to L1, and the only file of this room that knows ethers: what the contract
- * says becomes plain values, batches become transactions.
+ * The sequencer's door to L1: what enough nodes say of the contract, at a depth that counts, becomes
+ * plain values here, and batches become transactions that are settled exactly once.
  */
+import { Diverged } from './core.ts'
+import { Chain, type Place } from './l1/chain.ts'
 import {
-  AbiCoder,
-  Contract,
-  ContractFactory,
-  JsonRpcProvider,
-  keccak256,
-  NonceManager,
-  toUtf8Bytes,
-  Wallet,
-  type EventLog,
-  type InterfaceAbi,
-  type Signer,
-} from 'ethers'
-import { FIELD_MODULUS, REQUEST_KIND } from '../circuits/params.ts'
-import type { KeyRequest } from '../circuits/batch.ts'
-import type { ExitRequest } from '../circuits/exit.ts'
-import { settledRow, type Row } from '../circuits/table.ts'
-import type { Groth16Proof } from '../prover/groth16.ts'
-import type { CompiledContract } from '../prover/solidity.ts'
+  coderOf,
+  connectedContract,
+  operatorOf,
+  signedOf,
+  type Coder,
+  type Operator,
+} from './l1/ethers.ts'
+import { GAS_POLICY, type GasPolicy } from './l1/gas.ts'
+import { newsOf, NO_NEWS } from './l1/news.ts'
+import { NoAgreement, Pool, type Alarm } from './l1/pool.ts'
+import { nodeAt, RpcError, type Transport } from './l1/rpc.ts'
+import { Closed, Sender, type Job, type Outcome } from './l1/sender.ts'
+import { addressOf, BatchRefused, proofWords, type L1News, type Submission } from './l1/words.ts'
 import { contractsOf } from './solidity.ts'
 
-/** A transaction that has been asked for; `wait` resolves when it is mined. */
-export type Sent = { readonly wait: () => Promise<unknown> }
-export type DeployedContract = {
-  readonly address: string
-  /** Sends a transaction to a function by name, and waits until it is mined. */
-  readonly send: (name: string, ...args: readonly unknown[]) => Promise<void>
-}
-export type Sender = Signer
-
-/** A connection and an account that sends many transactions in a row. */
-export function senderOf(rpcUrl: string, key: string) {
-  const provider = connectTo(rpcUrl)
-  const sender: Sender = new NonceManager(new Wallet(key, provider))
-  return { sender, close: () => provider.destroy() }
-}
-
-function connectTo(rpcUrl: string): JsonRpcProvider {
-  return new JsonRpcProvider(rpcUrl, undefined, {
-    cacheTimeout: -1,
-    polling: true,
-    pollingInterval: 50,
-  })
-}
+export {
+  addressOfKey,
+  chainIdOf,
+  contractAt,
+  deployContract,
+  domainOf,
+  requireContract,
+  roleNamed,
+  senderOf,
+  timeOf,
+  type DeployedContract,
+  type Sender,
+  type Sent,
+} from './l1/ethers.ts'
+export type { Alarm } from './l1/pool.ts'
+export type { GasPolicy } from './l1/gas.ts'
+export {
+  addressOf,
+  BatchRefused,
+  proofWords,
+  type L1Deposit,
+  type L1News,
+  type L1Table,
+  type QueuedRequest,
+  type Submission,
+} from './l1/words.ts'
 
 /** Resolves when the node answers; throws after `seconds`. */
 export async function untilAnswering(rpcUrl: string, seconds: number): Promise<void> {
   const end = Date.now() + 1000 * seconds
+  const node = nodeAt(rpcUrl)
   for (;;) {
-    const answer = await fetch(rpcUrl, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }),
-    }).catch(() => null)
-    if (answer?.ok === true) return
+    if ((await node.ask('eth_chainId', []).catch(() => null)) !== null) return
     if (Date.now() > end) throw new Error(`L1: no answer within ${seconds} s`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 
-/** Throws unless this is the chain that has the contract: a new chain at the same URL has nothing. */
-export async function requireContract(
-  rpcUrl: string,
-  { contract, chainId }: { readonly contract: string; readonly chainId: bigint },
-): Promise<void> {
-  const provider = connectTo(rpcUrl)
-  try {
-    const { chainId: found } = await provider.getNetwork()
-    if (found === chainId && (await provider.getCode(contract)) !== '0x') return
-    throw new Error(`L1 must have the house at ${contract} on chain ${chainId}; this one has not`)
-  } finally {
-    provider.destroy()
-  }
+export type L1Options = {
+  /** Blocks from an event on, its own included, before it counts; 0 and 1: at once. */
+  readonly confirmations?: number
+  /** Nodes that must say the same; more than half by default. */
+  readonly quorum?: number
+  readonly timeoutMilliseconds?: number
+  readonly pollMilliseconds?: number
+  readonly gas?: Partial<GasPolicy>
+  /** Where the contract was deployed: nothing before it is looked at. */
+  readonly firstBlock?: number
+  readonly alarm?: (alarm: Alarm) => void
+  /** In place of HTTP. */
+  readonly transport?: Transport
 }
+/** What the journal knows of the transactions of a batch, and where the next one is recorded. */
+export type BatchJob = {
+  readonly number: bigint
+  /** Raw, in the order of signing. */
+  readonly earlier: readonly string[]
+  /** Resolves once it is durable; only then any node hears of it. */
+  readonly record: (raw: string) => Promise<void>
+}
+/** `balance` of the operator in wei; `sweepAge` in seconds of the contract's service clock. */
+export type Vitals = {
+  readonly head: number
+  readonly balance: bigint
+  readonly sweepAge: number
+  /** L1's second of the latest table; null before the first. */
+  readonly tableTime: number | null
+}
+export type Receipted = { readonly gasUsed: bigint; readonly hash: string }
 
-export function addressOfKey(key: string): string {
-  return new Wallet(key).address
-}
+/** Of a transaction whose gas cannot be estimated yet; what is not used is not paid. */
+const GAS_LIMIT = 3_000_000n
+/** The one refusal that the next block may lift: its clock goes on. */
+const PASSING = /^TimeMustNotBeAhead\(/
 
-export async function chainIdOf(sender: Sender): Promise<bigint> {
-  const network = await sender.provider?.getNetwork()
-  if (network === undefined) throw new Error('L1: the sender is not connected')
-  return network.chainId
+export type Duties = {
+  /** For ever: there is nothing left to do. */
+  readonly isFrozen: boolean
+  /** L1 refuses batches that pay withdrawals, until a sweep is complete. */
+  readonly areWithdrawalsHeld: boolean
+  /** Without a batch, be there anything for it or not, anybody may freeze the house before long. */
+  readonly isBatchDue: boolean
 }
+/** A batch is proven and accepted within these, where all is well. */
+const PROOF_SECONDS = 600n
 
-/** Seconds of the latest block; 0 on a chain without one. */
-export async function timeOf(sender: Sender): Promise<bigint> {
-  return BigInt((await sender.provider?.getBlock('latest'))?.timestamp ?? 0)
-}
-
-export async function deployContract(
-  sender: Sender,
-  { abi, bytecode }: CompiledContract,
-  ...args: readonly unknown[]
-): Promise<DeployedContract> {
-  const made = await new ContractFactory(abi as InterfaceAbi, bytecode, sender).deploy(...args)
-  await made.waitForDeployment()
-  return {
-    address: await made.getAddress(),
-    send: async (name, ...given) => {
-      const sent = (await made.getFunction(name)(...given)) as Sent
-      await sent.wait()
-    },
-  }
-}
-
-/** A role of the contract as its access control names it. */
-export function roleNamed(name: string): string {
-  return keccak256(toUtf8Bytes(name))
-}
-
-/** The first word of every batch: it ties a statement to one chain and one contract. */
-export function domainOf(chainId: bigint, contract: string): bigint {
-  const words = AbiCoder.defaultAbiCoder().encode(['uint256', 'address'], [chainId, contract])
-  return BigInt(keccak256(words)) % FIELD_MODULUS
-}
-
-export type L1Deposit = {
-  readonly id: bigint
-  readonly token: number
-  readonly amount: bigint
-  readonly commitment: bigint
-}
-export type L1Table = { readonly number: bigint; readonly root: bigint; readonly time: bigint }
-/** A request as it waits in the queue: what a forced exit may take is known when it is served. */
-export type QueuedRequest = KeyRequest | Omit<ExitRequest, 'freeVault'>
-/** Everything new since the last look, in order. */
-export type L1News = {
-  readonly requests: readonly QueuedRequest[]
-  readonly deposits: readonly L1Deposit[]
-  readonly refundRequests: readonly bigint[]
-  readonly settled: readonly Row[]
-  /** Posted, whether confirmed or not. */
-  readonly tables: readonly L1Table[]
-  /** Numbers of tables that were confirmed. */
-  readonly confirmed: readonly bigint[]
-  /** What the admin has set the mode to; null if nothing. */
-  readonly mode: bigint | null
-  /** The first block that was not looked at. */
-  readonly nextBlock?: number
-}
-/** The contract's own word that it does not take a batch. */
-export class BatchRefused extends Error {}
-export type Submission = {
-  readonly shapeId: bigint
-  readonly time: bigint
-  readonly newRoot: bigint
-  readonly tableNumber: bigint
-  readonly batchNonce: bigint
-  readonly requestCount: number
-  readonly depositIds: readonly bigint[]
-  readonly withdrawals: readonly {
-    readonly token: number
-    readonly amount: bigint
-    readonly to: bigint
-  }[]
-  /** Lots paid to each forced exit that the batch serves, in the order of the queue. */
-  readonly forcedPayments?: readonly bigint[]
-  readonly accountWords: readonly bigint[]
-  readonly commitment: bigint
-  readonly proof: Groth16Proof
-}
-
-export function addressOf(word: bigint): string {
-  return `0x${word.toString(16).padStart(40, '0')}`
-}
-
-/** The proof's eight numbers in the order that the precompile takes them. */
-export function proofWords(proof: Groth16Proof): readonly bigint[] {
-  const [a, b, c] = [proof.pi_a, proof.pi_b, proof.pi_c] as unknown as [
-    string[],
-    string[][],
-    string[],
-  ]
-  const list = [a[0], a[1], b[0]?.[1], b[0]?.[0], b[1]?.[1], b[1]?.[0], c[0], c[1]]
-  return list.map((word) => BigInt(word as string))
-}
-
-function requestOf(args: EventLog['args']): QueuedRequest {
-  const [x, y] = [args['x'] as bigint, args['y'] as bigint]
-  const common = { serial: args['serial'] as bigint, account: Number(args['account']) }
-  const kind = Number(args['kind'])
-  if (kind === REQUEST_KIND.forcedExit)
-    return { ...common, kind: 'forcedExit', token: Number(x), to: y }
-  const key = { ...common, key: { x, y }, viewKeyHash: args['viewKeyHash'] as bigint }
-  if (kind === REQUEST_KIND.register) return { ...key, kind: 'register' }
-  if (kind === REQUEST_KIND.rotate) return { ...key, kind: 'rotate' }
-  throw new Error(`L1 queued a request of kind ${kind}, which this version does not know`)
-}
+/** Made once: the ABI is the same for every connection. */
+let words: Coder | null = null
 
 export class SequencerL1 {
-  readonly provider: JsonRpcProvider
-  readonly wallet: Wallet
-  readonly contract: Contract
-  private nextBlock = 0
+  readonly chain: Chain
+  private readonly address: string
+  private readonly key: string
+  private readonly self: Operator
+  private readonly alarm: (alarm: Alarm) => void
+  private readonly options: L1Options
+  private sending: Promise<Sender> | null = null
+  private connected: ReturnType<typeof connectedContract> | null = null
+  private nextBlock: number
+  /** The last block that was looked at, and the last one that the journal stands on. */
+  private looked: Place | null = null
+  private recorded: Place | null = null
+  private isClosed = false
 
-  constructor(rpcUrl: string, contract: string, operatorKey: string) {
-    this.provider = connectTo(rpcUrl)
-    this.wallet = new Wallet(operatorKey, this.provider)
-    this.contract = new Contract(
-      contract,
-      contractsOf()['Cloister']?.abi as InterfaceAbi,
-      this.wallet,
+  constructor(
+    rpcUrl: string | readonly string[],
+    contract: string,
+    operatorKey: string,
+    options: L1Options = {},
+  ) {
+    const { confirmations = 1, quorum, alarm = () => {}, timeoutMilliseconds, transport } = options
+    const urls = typeof rpcUrl === 'string' ? [rpcUrl] : rpcUrl
+    const nodes = urls.map((url) =>
+      nodeAt(url, {
+        ...(timeoutMilliseconds === undefined ? {} : { timeoutMilliseconds }),
+        ...(transport === undefined ? {} : { transport }),
+      }),
     )
+    const pool = new Pool({ nodes, alarm, ...(quorum === undefined ? {} : { quorum }) })
+    this.chain = new Chain(pool, confirmations)
+    this.address = contract
+    this.key = operatorKey
+    this.self = operatorOf(operatorKey)
+    this.alarm = alarm
+    this.options = options
+    this.nextBlock = options.firstBlock ?? 0
   }
 
   /** The operator's address. */
   get operator(): string {
-    return this.wallet.address
+    return this.self.address
+  }
+  /** The contract and the operator as ethers knows them; every answer is agreed on, too. */
+  get contract() {
+    return this.connection.contract
+  }
+  get wallet() {
+    return this.connection.wallet
+  }
+  get provider() {
+    return this.connection.provider
   }
 
-  /** Goes on from the first block that an earlier run has not looked at. */
-  resumeAt(block: number): void {
-    this.nextBlock = block
+  private get coder(): Coder {
+    words ??= coderOf(contractsOf()['Cloister'] ?? { abi: [] })
+    return words
+  }
+  private get connection() {
+    this.connected ??= connectedContract(
+      this.chain.pool,
+      this.key,
+      this.address,
+      contractsOf()['Cloister'] ?? { abi: [] },
+      (to, data) => this.runCall(to, data),
+    )
+    return this.connected
   }
 
-  /** The root after a batch that L1 has accepted, or null. */
+  /** Goes on from the first block that an earlier run has not looked at; the hash is of the one before. */
+  resumeAt(block: number, hash?: string): void {
+    this.nextBlock = Math.max(block, this.options.firstBlock ?? 0)
+    this.looked = this.recorded = hash === undefined ? null : { number: block - 1, hash }
+  }
+
+  /** The root after a batch that L1 has accepted for good, or null. Waits until L1 answers. */
   async rootOf(number: bigint): Promise<bigint | null> {
-    const last = (await this.contract.getFunction('batchNumber')()) as bigint
-    if (number > last) return null
-    return (await this.contract.getFunction('roots')(number)) as bigint
+    for (;;) {
+      if (this.isClosed) throw new Closed('the door to L1 is closed')
+      try {
+        const at = await this.chain.deep()
+        if (at === null || number > ((await this.view(at, 'batchNumber')) as bigint)) return null
+        return (await this.view(at, 'roots', number)) as bigint
+      } catch (error) {
+        if (!(error instanceof NoAgreement) && !(error instanceof RpcError)) throw error
+        this.alarm({ what: 'l1Silent', detail: error.message })
+        await new Promise((resolve) => setTimeout(resolve, this.pollMilliseconds))
+      }
+    }
   }
 
+  /**
+   * What is new in the blocks that count. Throws Diverged when a block that the journal stands on has
+   * vanished, NoAgreement while the nodes are silent or contradict each other.
+   */
   async news(): Promise<L1News> {
-    const head = await this.provider.getBlockNumber()
-    const empty: L1News = {
-      requests: [],
-      deposits: [],
-      refundRequests: [],
-      settled: [],
-      tables: [],
-      confirmed: [],
-      mode: null,
-    }
-    if (head < this.nextBlock) return empty
-    const logs = await this.contract.queryFilter('*', this.nextBlock, head)
-    const nextBlock = head + 1
-    this.nextBlock = nextBlock
-    const named = (name: string): EventLog[] =>
-      logs.filter((log): log is EventLog => 'eventName' in log && log.eventName === name)
-    return {
-      nextBlock,
-      requests: named('RequestQueued').map(({ args }) => requestOf(args)),
-      deposits: named('Deposited').map(({ args }) => ({
-        id: args['id'] as bigint,
-        token: Number(args['token']),
-        amount: args['amount'] as bigint,
-        commitment: args['commitment'] as bigint,
-      })),
-      refundRequests: named('RefundRequested').map(({ args }) => args['id'] as bigint),
-      settled: named('SettlementPosted').flatMap(({ args }) => {
-        const values = args[1] as readonly bigint[]
-        return (args[0] as readonly bigint[]).map((id, i) =>
-          settledRow(Number(id), values[i] as bigint),
-        )
-      }),
-      tables: named('TablePosted').map(({ args }) => ({
-        number: args['number'] as bigint,
-        root: args['root'] as bigint,
-        time: args['time'] as bigint,
-      })),
-      confirmed: named('TableConfirmed').map(({ args }) => args['number'] as bigint),
-      mode: (named('ModeSet').at(-1)?.args['mode'] as bigint | undefined) ?? null,
-    }
+    const at = await this.chain.deep()
+    if (at === null) return NO_NEWS
+    await this.checkAnchor(at)
+    if (at.number < this.nextBlock) return NO_NEWS
+    const logs = await this.chain.logs(this.address, this.nextBlock, at)
+    const events = logs.flatMap((log) => this.coder.event(log) ?? [])
+    const news = newsOf(events)
+    this.nextBlock = at.number + 1
+    this.looked = at
+    // What brings news is recorded with this block; if it is not, resumeAt takes it back.
+    if (events.length > 0) this.recorded = at
+    return { ...news, nextBlock: this.nextBlock, blockHash: at.hash }
+  }
+
+  private async checkAnchor(at: Place): Promise<void> {
+    const isThere = async ({ number, hash }: Place): Promise<boolean> =>
+      number > at.number ? false : (await this.chain.block(number)).hash === hash
+    const { looked, recorded } = this
+    // A head that went back a little says nothing yet: the blocks may come again.
+    if (looked === null || looked.number > at.number || (await isThere(looked))) return
+    const detail = `block ${looked.number} is another one than before, deeper than ${this.chain.confirmations} confirmations`
+    this.alarm({ what: 'l1Reorg', detail })
+    if (recorded !== null && !(await isThere(recorded)))
+      throw new Diverged(
+        `L1 was reorganised below block ${recorded.number} (${recorded.hash}), on which the journal ` +
+          `stands: deeper than ${this.chain.confirmations} confirmations`,
+      )
+    // Nothing was recorded from the blocks that vanished: they are read again.
+    this.nextBlock = recorded === null ? (this.options.firstBlock ?? 0) : recorded.number + 1
+    this.looked = recorded
+  }
+
+  private async view(at: Place, name: string, ...args: readonly unknown[]): Promise<unknown> {
+    const data = this.coder.encode(name, ...args)
+    return this.coder.decode(name, await this.chain.call({ to: this.address, data }, at))
   }
 
   /** Lots of a token that a batch may pay out: what L1 fills in for a forced exit. */
   async freeVault(token: number): Promise<bigint> {
+    const at = await this.chain.head()
     const [vault, owed, unconsumed] = (await Promise.all(
-      ['vault', 'owed', 'unconsumedDeposits'].map((name) => this.contract.getFunction(name)(token)),
+      ['vault', 'owed', 'unconsumedDeposits'].map((name) => this.view(at, name, token)),
     )) as [bigint, bigint, bigint]
     return vault - owed - unconsumed
+  }
+
+  /** What the terms of the house ask of its next batch. */
+  async duties(): Promise<Duties> {
+    const ask = (name: string, ...args: readonly unknown[]): Promise<unknown> =>
+      this.contract.getFunction(name)(...args)
+    const number = await ask('batchNumber')
+    const [isFrozen, service, sweep, terms, { time }] = (await Promise.all([
+      ask('isFrozen'),
+      ask('serviceTime'),
+      ask('sweep'),
+      ask('terms'),
+      ask('batches', number),
+    ])) as [
+      boolean,
+      bigint,
+      { sweptAt: bigint },
+      { lateSweepDelay: bigint; batchDelay: bigint },
+      { time: bigint },
+    ]
+    const now = BigInt((await this.provider.getBlock('latest'))?.timestamp ?? 0)
+    return {
+      isFrozen,
+      // What passes between choice and acceptance must not spoil the batch.
+      areWithdrawalsHeld: service + PROOF_SECONDS - sweep.sweptAt > terms.lateSweepDelay,
+      // Half of the delay is left for proofs that fail and an L1 that is full.
+      isBatchDue: now - time > terms.batchDelay / 2n,
+    }
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */
@@ -283,15 +286,13 @@ export class SequencerL1 {
     ownerY: bigint
     viewKeyHash: bigint
   }): Promise<string> {
-    const { chainId } = await this.provider.getNetwork()
-    const nonce = (await this.contract.getFunction('registrationNonce')(
-      registration.l1Owner,
-    )) as bigint
+    const at = await this.chain.head()
+    const nonce = (await this.view(at, 'registrationNonce', registration.l1Owner)) as bigint
     const domain = {
       name: 'Cloister',
       version: '1',
-      chainId,
-      verifyingContract: await this.contract.getAddress(),
+      chainId: await this.chainId(),
+      verifyingContract: this.address,
     }
     const uint = (name: string): { name: string; type: string } => ({ name, type: 'uint256' })
     const types = {
@@ -303,40 +304,154 @@ export class SequencerL1 {
         uint('nonce'),
       ],
     }
-    return this.wallet.signTypedData(domain, types, { ...registration, nonce })
+    return this.self.wallet.signTypedData(domain, types, { ...registration, nonce })
   }
 
   /** Signed on acceptance of a page; anyone can check it offline against the operator's address. */
   signReceipt(text: string): Promise<string> {
-    return this.wallet.signMessage(text)
+    return this.self.signMessage(text)
   }
 
-  /** Sends a batch and waits for it. Returns the gas used; throws the contract's own error by name. */
-  async submit(s: Submission): Promise<{ readonly gasUsed: bigint; readonly hash: string }> {
+  /**
+   * Sends a batch and waits until it counts. Throws BatchRefused with the contract's own error by name
+   * once nothing of it is out any more: then, and only then, may another batch take its number.
+   */
+  async submit(s: Submission, job?: BatchJob): Promise<Receipted> {
     const header = [s.shapeId, s.time, s.newRoot, s.tableNumber, s.batchNonce, s.requestCount]
     const withdrawals = s.withdrawals.map((w) => [w.token, w.amount, addressOf(w.to)])
-    try {
-      const sent = await this.contract.getFunction('submitBatch')(
-        header,
-        s.depositIds,
-        withdrawals,
-        s.forcedPayments ?? [],
-        s.accountWords,
-        s.commitment,
-        proofWords(s.proof),
-      )
-      const receipt = await sent.wait()
-      return { gasUsed: receipt.gasUsed as bigint, hash: receipt.hash as string }
-    } catch (error) {
-      const data = (error as { data?: string }).data
-      const parsed = typeof data === 'string' ? this.contract.interface.parseError(data) : null
-      if (parsed === null) throw error
-      const words = `${parsed.name}(${parsed.args.join(', ')})`
-      throw new BatchRefused(`L1 refused the batch: ${words}`, { cause: error })
-    }
+    const data = this.coder.encode(
+      'submitBatch',
+      header,
+      s.depositIds,
+      withdrawals,
+      s.forcedPayments ?? [],
+      s.accountWords,
+      s.commitment,
+      proofWords(s.proof),
+    )
+    const head = job === undefined ? await this.chain.head() : null
+    const number =
+      head === null
+        ? (job as BatchJob).number
+        : ((await this.view(head, 'batchNumber')) as bigint) + 1n
+    return this.settle(data, { earlier: [], record: async () => {}, ...job, number })
+  }
+
+  /** A batch that an earlier run has signed already: the same one, to its end. */
+  follow(job: BatchJob): Promise<Receipted> {
+    const last = job.earlier.at(-1)
+    if (last === undefined) throw new Error(`batch ${job.number} was never signed`)
+    return this.settle(signedOf(last).data, job)
+  }
+
+  private async settle(data: string, { number, earlier, record }: BatchJob): Promise<Receipted> {
+    const lastAt = async (at: Place): Promise<bigint> =>
+      (await this.view(at, 'batchNumber')) as bigint
+    const outcome = await (
+      await this.sender()
+    ).run({
+      to: this.address,
+      data,
+      earlier: earlier.map(signedOf),
+      record: ({ raw }) => record(raw),
+      isDone: async (at) => (await lastAt(at)) >= number,
+      // The contract gives the number: before the batch before it, this one would be another.
+      isReady: async (at) => (await lastAt(at)) === number - 1n,
+      ...this.limits,
+    })
+    return receiptOf(
+      outcome,
+      (reason) => {
+        throw new BatchRefused(`L1 refused the batch: ${reason}`)
+      },
+      this.coder,
+    )
+  }
+
+  /** Any other call of the operator. Throws RpcError with the contract's own word. */
+  private async runCall(to: string, data: string): Promise<Receipted> {
+    const outcome = await (
+      await this.sender()
+    ).run({
+      to,
+      data,
+      earlier: [],
+      record: async () => {},
+      isDone: async (at, receipt) => {
+        const found = await receipt()
+        return found !== null && found.isGood && found.block <= at.number
+      },
+      isReady: async () => true,
+      ...this.limits,
+    })
+    return receiptOf(
+      outcome,
+      (reason, words) => {
+        throw new RpcError(3, `L1 refused the call: ${reason}`, words)
+      },
+      this.coder,
+    )
+  }
+
+  private get limits(): Pick<Job, 'isPassing' | 'gasLimit'> {
+    const isPassing = (data: string): boolean => PASSING.test(this.coder.error(data) ?? '')
+    return { isPassing, gasLimit: GAS_LIMIT }
+  }
+  private get pollMilliseconds(): number {
+    return this.options.pollMilliseconds ?? (this.chain.confirmations > 1 ? 2_000 : 100)
+  }
+
+  private async chainId(): Promise<bigint> {
+    return BigInt(await this.chain.pool.agreed('eth_chainId', [], (id) => String(id)))
+  }
+  private sender(): Promise<Sender> {
+    this.sending ??= this.chainId().then(
+      (chainId) =>
+        new Sender({
+          chain: this.chain,
+          account: this.self.accountOn(chainId),
+          policy: { ...GAS_POLICY, ...this.options.gas },
+          pollMilliseconds: this.pollMilliseconds,
+          alarm: this.alarm,
+        }),
+    )
+    // Asked again as long as nobody says which chain this is.
+    this.sending.catch(() => (this.sending = null))
+    return this.sending
+  }
+
+  /** What an operator watches of L1 besides the news: of the head, not of what counts. */
+  async vitals(): Promise<Vitals> {
+    const view = <T>(name: string, ...args: readonly unknown[]): Promise<T> =>
+      this.contract.getFunction(name)(...args) as Promise<T>
+    const [head, balance, serviceTime, { sweptAt }, number] = await Promise.all([
+      this.provider.getBlockNumber(),
+      this.provider.getBalance(this.operator),
+      view<bigint>('serviceTime'),
+      view<{ sweptAt: bigint }>('sweep'),
+      view<bigint>('tableNumber'),
+    ])
+    const { time } = await view<{ time: bigint }>('tables', number)
+    const tableTime = number === 0n ? null : Number(time)
+    return { head, balance, sweepAge: Number(serviceTime - sweptAt), tableTime }
   }
 
   close(): void {
-    this.provider.destroy()
+    this.isClosed = true
+    this.sending?.then((sender) => sender.close()).catch(() => {})
+    this.connected?.provider.destroy()
   }
+}
+
+function receiptOf(
+  outcome: Outcome,
+  refuse: (reason: string, words: string | null) => never,
+  coder: Coder,
+): Receipted {
+  if (outcome.kind === 'refused') {
+    const { data } = outcome
+    return refuse((data === null ? null : coder.error(data)) ?? data ?? 'it reverted', data)
+  }
+  const { receipt } = outcome
+  return { gasUsed: BigInt(receipt?.gasUsed ?? 0), hash: receipt?.hash ?? '' }
 }

@@ -80,7 +80,7 @@ export class Room {
  */
 export function holdersOfSettled(
   accounts: ReadonlyMap<number, Account>,
-  context: BatchContext,
+  context: Pick<BatchContext, 'settlements'>,
 ): readonly number[] {
   const place = new Map(context.settlements.rows.map((row, i) => [row.id, i]))
   return [...accounts]

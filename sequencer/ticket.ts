@@ -9,7 +9,7 @@ export type TradeState =
  * Words of the house beside the rules of the law. TradeMustBeAdmissible is all that a side hears
  * when the reason is another account's.
  */
-export type HouseWord = 'TradeMustBeAdmissible' | 'ClientIdMustBeNew'
+export type HouseWord = 'TradeMustBeAdmissible' | 'ClientIdMustBeNew' | 'OpenTradesMustBeFew'
 /** A trade as its two parties see it. Nobody else does. */
 export type Ticket = {
   readonly id: string

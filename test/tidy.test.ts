@@ -22,6 +22,7 @@ const BESIDE: readonly (readonly [string, string, string])[] = [
   ['client/cli/risk-', 'oracle/', 'the margin engine, for a member to judge its own risk'],
   ['client/cli/oracle.ts', 'oracle/', 'a table recomputed from what was published of it'],
   ['client/cli/ceremony.ts', 'prover/', 'the ceremony of the proving keys'],
+  ['client/cli/prover.ts', 'prover/', 'a worker for a house, and what a machine can prove'],
   ['client/cli/circuits.ts', 'prover/', 'fingerprints of the circuits in this checkout'],
 ]
 
@@ -29,8 +30,9 @@ const BESIDE: readonly (readonly [string, string, string])[] = [
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   circomlibjs: ['circuits/poseidon.ts'],
   snarkjs: ['prover/groth16.ts'],
-  ethers: ['sequencer/l1.ts', 'oracle/ethers.ts', 'client/l1/ethers.ts', 'prover/ceremony/evm.ts'],
-  postgres: ['sequencer/journal/postgres-journal.ts'],
+  ethers: ['sequencer/l1/ethers.ts', 'oracle/ethers.ts', 'client/l1/ethers.ts', 'prover/ceremony/evm.ts'],
+  postgres: ['sequencer/journal/postgres-journal.ts', 'prover/jobs/postgres-jobs.ts'],
+  'prom-client': ['sequencer/metrics.ts'],
   merkletreejs: ['client/l1/withdrawals.ts'],
   fastify: ['sequencer/api.ts', 'oracle/signer/server.ts'],
   '@fastify/swagger': ['sequencer/api.ts'],

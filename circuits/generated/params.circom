@@ -33,6 +33,7 @@ function CIPHER_WORD_COUNT() { return 8; }
 function META_BITS() { return 44; }
 function TIME_BITS() { return 38; }
 function PAGE_LIFE_SECONDS_BITS() { return 16; }
+function CALL_SECONDS() { return 79936; }
 function ACTIVE() { return 1; }
 function CALLED() { return 2; }
 function LIQUIDATING() { return 3; }

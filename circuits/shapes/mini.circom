@@ -3,4 +3,4 @@ pragma circom 2.2.0;
 
 include "../batch.circom";
 
-component main {public [C, x, y]} = Batch(4, 3, 6, 2, 2, 1, 2, 1, 2, 2, 3);
+component main {public [C, x, y]} = Batch(4, 3, 6, 2, 2, 1, 2, 1, 2, 2, 3, 2);

@@ -10,13 +10,9 @@ import { vaultOf, type Rebuilt, type TokenTotals } from '../l1/ledger.ts'
 import { compareWithViews, replayFrom } from '../l1/rebuild.ts'
 import { connect, ReadError, type Block, type L1, type Transport } from '../l1/rpc.ts'
 import { Checks, type Check, type Section } from './checks.ts'
-import {
-  auditProofs,
-  keysOfCache,
-  keysOfCheckout,
-  type KeySource,
-  type ProofFigures,
-} from './proofs.ts'
+import { auditCode } from './code.ts'
+import { keysOfCache, keysOfCheckout, type KeySource } from './keys.ts'
+import { auditProofs, type ProofFigures } from './proofs.ts'
 
 export type AuditOptions = {
   /** An RPC address, or something that answers JSON-RPC calls. */
@@ -103,11 +99,12 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
         'withdrawal roots and totals stored in the contract equal those that its events give',
     )
   const tokens = await auditVault(l1, rebuilt, checks)
+  await auditCode(l1, checks, options)
   const keySource =
     options.keySource ?? (options.build === false ? keysOfCache() : keysOfCheckout(progress))
   let proofs: ProofFigures
   try {
-    proofs = await auditProofs(l1, rebuilt, keySource, checks, progress)
+    proofs = await auditProofs(l1, rebuilt, keySource, checks, progress, options.fromBlock)
   } finally {
     // snarkjs keeps threads that would keep the process alive.
     await shutdown()

@@ -2,7 +2,7 @@
 
 import { ReadError } from '../l1/rpc.ts'
 
-export type Section = 'state' | 'record' | 'keys' | 'proofs' | 'vault'
+export type Section = 'state' | 'record' | 'code' | 'keys' | 'proofs' | 'vault'
 export type Check = {
   readonly section: Section
   readonly name: string

@@ -2,75 +2,13 @@
  * Every proof of the chain again, off L1: the statement recomputed from the words, the key from
  * this checkout.
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import {
-  developmentKeyOf,
-  hashOfVerificationKey,
-  PROJECT_ROOT,
-  shapeNamed,
-  sourceHash,
-} from '../../prover/artifacts.ts'
-import { committedFingerprints } from '../../prover/fingerprints.ts'
 import { verify, type Groth16Proof, type VerificationKeyJson } from '../../prover/groth16.ts'
 import { challengeOf } from '../l1/batch-words.ts'
-import type { Progress, ShapeEvent } from '../l1/events.ts'
+import type { Progress } from '../l1/events.ts'
 import type { BatchRecord, Rebuilt } from '../l1/ledger.ts'
 import { submissionsIn, type L1, type ProofWords } from '../l1/rpc.ts'
 import type { Checks } from './checks.ts'
-
-/**
- * The verification key that the circuits of this checkout have for a shape, or null if it is not at
- * hand.
- */
-export type KeySource = (shape: ShapeEvent) => Promise<VerificationKeyJson | null>
-
-/** Compiles the circuits and writes the development key unless the cache has them. */
-export function keysOfCheckout(progress: Progress): KeySource {
-  return async (shape) =>
-    isKnownShape(shape)
-      ? (await developmentKeyOf(shapeNamed(shape.name), progress)).verificationKey
-      : null
-}
-
-/** Takes what an earlier build of the same sources left in the cache, and builds nothing. */
-export function keysOfCache(): KeySource {
-  return async (shape) => {
-    if (!isKnownShape(shape)) return null
-    const entry = join(PROJECT_ROOT, 'circuits', 'shapes', `${shape.name}.circom`)
-    const path = join(
-      PROJECT_ROOT,
-      '.cache',
-      'circuits',
-      `${shape.name}-${sourceHash(entry)}`,
-      `${shape.name}.development.vkey.json`,
-    )
-    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as VerificationKeyJson) : null
-  }
-}
-
-/** Keys that a ceremony exported: NAME.vkey.json in a folder. */
-export function keysOfFolder(folder: string): KeySource {
-  return async ({ name }) => {
-    const path = join(folder, `${name}.vkey.json`)
-    if (!/^[a-z0-9-]+$/.test(name) || !existsSync(path)) return null
-    return JSON.parse(readFileSync(path, 'utf8')) as VerificationKeyJson
-  }
-}
-
-function isKnownShape({ name, sizes }: ShapeEvent): boolean {
-  try {
-    const shape = shapeNamed(name)
-    return (
-      shape.members === sizes.members &&
-      shape.deposits === sizes.deposits &&
-      shape.withdrawals === sizes.withdrawals &&
-      shape.requests === sizes.requests
-    )
-  } catch {
-    return false
-  }
-}
+import { auditKey, exitVerifiers, type KeySource } from './keys.ts'
 
 export type ProofFigures = {
   readonly batches: number
@@ -89,14 +27,14 @@ export async function auditProofs(
   keySource: KeySource,
   checks: Checks,
   progress: Progress,
+  fromBlock = 0,
 ): Promise<ProofFigures> {
   const keys = new Map<number, VerificationKeyJson | null>()
   for (const shape of rebuilt.shapes.values()) {
-    compareFingerprint(shape, checks)
-    const key = await keyOf(shape, keySource, checks)
-    keys.set(shape.id, key !== null && compareKey(shape, key, checks) ? key : null)
-    if (key !== null) await compareVerifierCode(l1, shape, key, checks)
+    keys.set(shape.id, await auditKey(l1, shape, keySource, checks))
   }
+  for (const verifier of await exitVerifiers(l1, checks, fromBlock))
+    await auditKey(l1, verifier, keySource, checks)
   const counts = { verified: 0, unreadable: 0, withoutKey: 0, failed: 0 }
   const probed = new Set<number>()
   for (const batch of rebuilt.batches) {
@@ -110,89 +48,6 @@ export async function auditProofs(
       progress(`verified proofs up to batch ${batch.event.number} of ${rebuilt.batchNumber}`)
   }
   return { batches: rebuilt.batches.length, ...counts }
-}
-
-/** Circuits that do not compile here are a check not made; what L1 shows is still reported. */
-async function keyOf(
-  shape: ShapeEvent,
-  keySource: KeySource,
-  checks: Checks,
-): Promise<VerificationKeyJson | null> {
-  const name = `key of shape ${shape.name}`
-  try {
-    const key = await keySource(shape)
-    if (key !== null) return key
-  } catch (error) {
-    const [reason] = (error instanceof Error ? error.message : String(error)).split('\n')
-    checks.unread('keys', name, `the key of this checkout could not be made: ${reason}`)
-    return null
-  }
-  checks.unread(
-    'keys',
-    name,
-    isKnownShape(shape)
-      ? 'there is no key of this checkout at hand (run without --no-build)'
-      : 'this checkout has no circuit of that name and size',
-  )
-  return null
-}
-
-function compareKey(shape: ShapeEvent, key: VerificationKeyJson, checks: Checks): boolean {
-  const hash = `0x${hashOfVerificationKey(key)}`
-  return checks.expect(
-    'keys',
-    `key hash of shape ${shape.name}`,
-    hash === shape.keyHash.toLowerCase(),
-    `${hash} is the key of the circuits in this checkout and on L1`,
-    `L1 has ${shape.keyHash}, the circuits of this checkout have ${hash}`,
-  )
-}
-
-/** Without compiling anything: a development key has a hash that is committed with its circuit. */
-function compareFingerprint(shape: ShapeEvent, checks: Checks): void {
-  const committed = committedFingerprints().shapes[shape.name]?.developmentKey?.keyHash
-  if (!shape.isDevelopmentKey || !isKnownShape(shape) || committed === undefined) return
-  checks.expect(
-    'keys',
-    `fingerprint of shape ${shape.name}`,
-    `0x${committed}` === shape.keyHash.toLowerCase(),
-    'the key on L1 is the one that prover/fingerprints.json has for these circuits',
-    `L1 has ${shape.keyHash}, prover/fingerprints.json has 0x${committed}`,
-  )
-}
-
-/**
- * The constants of the key must stand in the verifier's bytecode; leading zero bytes do not show
- * there.
- */
-async function compareVerifierCode(
-  l1: L1,
-  shape: ShapeEvent,
-  key: VerificationKeyJson,
-  checks: Checks,
-): Promise<void> {
-  const code = (await l1.code(shape.verifier)).toLowerCase()
-  const g2 = [key.vk_beta_2, key.vk_gamma_2, key.vk_delta_2].flatMap((point) => [
-    ...point[0],
-    ...point[1],
-  ])
-  const points = [
-    ...key.vk_alpha_1.slice(0, 2),
-    ...g2,
-    ...key.IC.flatMap((point) => point.slice(0, 2)),
-  ]
-  const missing = points.filter((value) => {
-    const hex = BigInt(value).toString(16)
-    return !code.includes(hex.length % 2 === 0 ? hex : `0${hex}`)
-  })
-  checks.expect(
-    'keys',
-    `verifier contract of shape ${shape.name}`,
-    missing.length === 0,
-    `${shape.verifier} carries all ${points.length} numbers of the key in its code`,
-    `${missing.length} of the key's ${points.length} numbers are not in the code at ` +
-      `${shape.verifier}`,
-  )
 }
 
 type ProofResult = {

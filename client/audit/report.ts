@@ -6,6 +6,7 @@ const SECTIONS: readonly (readonly [Section, string])[] = [
   ['state', 'State: what the events of L1 give'],
   ['record', 'Record: what the contract itself has stored'],
   ['vault', 'Vault: where the money is'],
+  ['code', 'Code: what runs on L1, and who may change what'],
   ['keys', 'Keys: what a proof proves'],
   ['proofs', 'Proofs: each batch verified again'],
 ]
@@ -140,10 +141,7 @@ function conclusions({ proofs, hasDevelopmentKey, verdict }: AuditReport): strin
     '  What any one account holds. Its owner can open it to you with batch keys.',
     '  That settled instruments not yet turned into cash net to zero in cash today: they do when ' +
       'touched.',
-    '  That a key was made by an honest ceremony, and that a verifier contract does nothing ' +
-      'besides the pairing check:',
-    '  compare its bytecode with a compile of this checkout. For batches verified above that ' +
-      'does not matter.',
+    '  That a key was made by an honest ceremony: `cloister ceremony verify` checks its transcript.',
     '',
   ]
 }

@@ -61,11 +61,16 @@ export function stepText(step: Step): string {
       (c) => `converted ${lotsText(c)} at ${dollars(c.value)} a lot: ${dollars(c.cash)}`,
     ),
     ...step.forced.map((f) => `forced exit: ${lotsText({ id: f.token, lots: f.amount })}`),
-    ...(step.pages === 0 ? [] : [pagesText(step)]),
+    ...(step.pages === 0 ? fromL1(step) : [pagesText(step)]),
   ]
   return `  batch ${`${touch.batchNumber}`.padStart(6)}  ${timeText(touch.time)}  ${
     parts.join('; ') || 'touched, nothing changed'
   }`
+}
+
+/** What came without a page came from L1; whose deposit it was only its owner's seed can tell. */
+function fromL1({ byPages }: Step): readonly string[] {
+  return byPages.length === 0 ? [] : [`a deposit on L1: ${byPages.map(lotsText).join(', ')}`]
 }
 
 function pagesText({ pages, settled, unexplained, byPages }: Step): string {

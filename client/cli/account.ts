@@ -10,7 +10,7 @@ import { openAccount, rebuild, replayFrom, type Rebuilt } from '../l1/rebuild.ts
 import { connect, httpTransport } from '../l1/rpc.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
 import type { TableView } from '../api.ts'
-import { findHouse, untilBatch, type Common, type Result } from './day.ts'
+import { findHouse, rpcOf, untilBatch, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openStore, Session } from './session.ts'
 import type { MemberStore } from './store.ts'
@@ -104,7 +104,7 @@ export async function accountShow(name: string, options: Common): Promise<Result
   const { account: index } = stored
   if (index === null) throw new Undone(`${name} has no account yet: cloister account new ${name}`)
   const keys = memberKeys(store.seed(), name)
-  const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
+  const rebuilt = await rebuild(rpcOf(options, stored), stored.contract)
   const account = openAccount(rebuilt, index, keys.viewKey, [keys.ownerKeyHash])
   const served = await servedTable(options, stored.contract).catch((error: unknown) =>
     error instanceof Error ? error.message : 'no answer',
@@ -125,7 +125,7 @@ export async function accountShow(name: string, options: Common): Promise<Result
       ...(typeof worth === 'string'
         ? [`  Worth not computed: ${worth}`]
         : [
-            `Worth per world of table ${rebuilt.tables.length} (the house's rows, L1's root):`,
+            `Worth per world of table ${typeof served === 'string' ? '' : served.view.number} (the house's rows, L1's root):`,
             ...worth.map((w, i) => `  ${(worlds[i] ?? `world ${i}`).padEnd(26)} ${dollars(w)}`),
           ]),
     ].join('\n'),

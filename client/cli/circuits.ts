@@ -1,6 +1,5 @@
 /** `cloister circuits`: what the circuits of this checkout are, held against what is committed. */
 import type { Command } from 'commander'
-import { SHAPES } from '../../circuits/params.ts'
 import type { Common, Result } from './day.ts'
 import * as help from './help-ceremony.ts'
 
@@ -12,7 +11,7 @@ export function addCircuits(
   run: (work: Promise<Result>) => Promise<void>,
 ): void {
   program
-    .command('circuits [shape...]')
+    .command('circuits [circuit...]')
     .description('compile the circuits; compare their hashes with the committed ones')
     .option('--keys', 'also the development key and its verifier contract', false)
     .option('--fresh', 'compile although the cache has them', false)
@@ -28,23 +27,22 @@ async function circuits(
   { note }: Common,
 ): Promise<Result> {
   const prints = await import('../../prover/fingerprints.ts')
-  const { shapeNamed } = await import('../../prover/artifacts.ts')
   const committed = prints.committedFingerprints()
-  const shapes = names.length === 0 ? SHAPES : names.map(shapeNamed)
+  const circuits = names.length === 0 ? prints.CIRCUIT_NAMES : names
   const text: string[] = []
   const json: Record<string, unknown> = {}
   let isSame = true
-  for (const shape of shapes) {
-    const found = await prints.fingerprintOf(shape, {
+  for (const name of circuits) {
+    const found = await prints.fingerprintOf(name, {
       withKey: keys,
       isFresh: fresh,
       progress: note,
     })
-    const differences = prints.differencesFrom(committed.shapes[shape.name], found)
+    const differences = prints.differencesFrom(committed.shapes[name], found)
     isSame &&= differences.length === 0
-    json[shape.name] = { ...found, differences }
+    json[name] = { ...found, differences }
     text.push(
-      `${shape.name}  ${found.constraints} constraints`,
+      `${name}  ${found.constraints} constraints`,
       `  r1cs      ${found.r1csSha256}`,
       ...(found.developmentKey === undefined
         ? []

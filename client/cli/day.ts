@@ -1,14 +1,17 @@
 /** The running house: where it is, and whether it speaks for the contract that L1 knows. */
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { HouseApi, HouseError, type HouseStatus } from '../api.ts'
 import { domainOf } from '../l1/batch-words.ts'
 import { connect, type L1 } from '../l1/rpc.ts'
 import { Undone } from './failures.ts'
-import { dayPath } from './root.ts'
+import { dayPath, fromHere } from './root.ts'
 
 export type Common = {
   readonly json: boolean
   readonly house?: string
+  /** The directory of a house that `cloister up` keeps. */
+  readonly data?: string
   readonly rpc?: string
   readonly dir?: string
   readonly timeout: number
@@ -22,7 +25,7 @@ export type Result = {
   /** The text is the JSON, whatever was asked for: an answer that is no object. */
   readonly isJsonText?: true
 }
-/** What `npm start -- --stay` leaves in .cache/day.json. */
+/** What `npm start -- --stay` leaves in .cache/day.json, and `cloister up` there and in its directory. */
 export type Day = { readonly url: string; readonly rpcUrl: string; readonly contract: string }
 export type House = {
   readonly api: HouseApi
@@ -30,25 +33,41 @@ export type House = {
   readonly rpcUrl: string
 }
 
-const START = 'start one with: npm start -- --stay'
+export const START = 'start one with: cloister up --data DIR (or npm start -- --stay)'
 
-export function findDay(): Day | null {
-  if (!existsSync(dayPath())) return null
+type Named = { readonly house?: string; readonly data?: string }
+
+/** Where a house that runs here has said that it is: in --data, CLOISTER_DATA, or as the latest. */
+function placeOf({ data }: Named): string {
+  const folder = data ?? process.env['CLOISTER_DATA']
+  return folder === undefined ? dayPath() : join(fromHere(folder), 'run.json')
+}
+
+export function findDay(named: Named = {}): Day | null {
+  const place = placeOf(named)
+  if (!existsSync(place)) return null
   try {
-    const day = JSON.parse(readFileSync(dayPath(), 'utf8')) as Partial<Day>
+    const day = JSON.parse(readFileSync(place, 'utf8')) as Partial<Day>
     if (day.url === undefined || day.rpcUrl === undefined || day.contract === undefined) return null
     return { url: day.url, rpcUrl: day.rpcUrl, contract: day.contract }
   } catch {
-    throw new Undone(`${dayPath()} cannot be read; ${START}`)
+    throw new Undone(`${place} cannot be read; ${START}`)
   }
 }
 
-/** The house of --house or of the running day; its contract is looked up on L1, not believed. */
+/**
+ * The house of --house, of CLOISTER_HOUSE where no directory is named, or the running one; its
+ * contract is looked up on L1, not believed.
+ */
 export async function findHouse(options: Common): Promise<House> {
-  const day = options.house === undefined ? findDay() : null
-  const url = options.house ?? day?.url
-  if (url === undefined) throw new Undone(`no day is running: ${START}`)
-  if (!/^https?:\/\//.test(url)) throw new Undone('--house must be an http or https address')
+  const named =
+    options.house ?? (options.data === undefined ? process.env['CLOISTER_HOUSE'] : undefined)
+  const day = named === undefined ? findDay(options) : null
+  const url = named ?? day?.url
+  if (url === undefined)
+    throw new Undone(`no house is running (looked in ${placeOf(options)}): ${START}`)
+  if (!/^https?:\/\//.test(url))
+    throw new Undone('--house and CLOISTER_HOUSE must be an http or https address')
   const api = new HouseApi(url)
   let status: HouseStatus
   try {
@@ -56,15 +75,25 @@ export async function findHouse(options: Common): Promise<House> {
   } catch (error) {
     if (!(error instanceof HouseError)) throw new Undone(`${url} does not answer like a house`)
     if (day === null) throw error
-    throw new Undone(`no day is running: the last one, at ${url}, does not answer; ${START}`)
+    throw new Undone(`no house is running: the last one, at ${url}, does not answer; ${START}`)
   }
   if (day !== null && BigInt(day.contract) !== BigInt(status.contract))
-    throw new Undone(`the house at ${url} names another contract than the day that was started`)
+    throw new Undone(`the house at ${url} names another contract than the one that was started`)
   const rpcUrl = options.rpc ?? day?.rpcUrl ?? status.rpcUrl
   const l1 = await connect(rpcUrl, status.contract)
   if (BigInt(status.domain) !== domainOf(l1.chainId, l1.contract))
     throw new Undone(`the house at ${url} does not speak for ${status.contract} on this chain`)
   return { api, status, rpcUrl }
+}
+
+/** L1 of a member's house: where that house runs here, at its present address. */
+export function rpcOf(
+  options: Pick<Common, 'rpc' | 'data'>,
+  stored: { readonly rpcUrl: string; readonly contract: string },
+): string {
+  if (options.rpc !== undefined) return options.rpc
+  const day = findDay(options)
+  return day?.contract === stored.contract ? day.rpcUrl : stored.rpcUrl
 }
 
 /** Looks again and again until there is an answer. */

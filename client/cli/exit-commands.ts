@@ -15,11 +15,15 @@ While the house runs and does not serve you:
   cloister exit force cash --member ANN                        what it would cost
   cloister exit force cash --member ANN --max-price 0.002      ask on L1: batches must pay it
   cloister exit claim --member ANN                             collect it when a batch has
+  cloister exit refund --member ANN                            ask for deposits back that are not credited
 When it has not, or does nothing at all:
   cloister exit freeze --member ANN                            names the ground, or how long until one
   cloister exit escape --key seed --label ANN --rpc URL --contract ADDRESS
   cloister exit claim --member ANN                             after the claims window: every token
   cloister exit status --member ANN
+
+To walk it on a local day, set the clock of its L1 forward (evm_increaseTime, evm_mine): seven days
+without a batch are a ground, and fourteen more end the claims.
 
 Exit codes: 0 done, 1 refused by a rule of L1, no ground to freeze, or L1 does not hold together,
 2 could not be done.`
@@ -34,7 +38,7 @@ its worlds. They are checked against the root on L1.`
 export function addExit(program: Command, commonOf: CommonOf, run: Run): void {
   const exit = program
     .command('exit')
-    .description('leave by L1 alone: forced exit, freeze, escape, collect')
+    .description('leave by L1 alone: forced exit, refund, freeze, escape, collect')
     .addHelpText('after', EXIT)
   const commands = () => import('./exit.ts')
   withPlace(exit.command('force <token>'))
@@ -43,6 +47,15 @@ export function addExit(program: Command, commonOf: CommonOf, run: Run): void {
     .option('--max-price <ether>', 'send it, for no more than this; what is too much comes back')
     .action((token: string, options: Given, self: Command) =>
       run(commands().then((c) => c.exitForce(token, { ...commonOf(self), ...options }))),
+    )
+  withPlace(exit.command('refund [deposit]'))
+    .description('ask for deposits back that no batch has credited; exit claim collects them')
+    .action((deposit: string | undefined, options: Given, self: Command) =>
+      run(
+        import('./exit-refund.ts').then((c) =>
+          c.exitRefund(deposit, { ...commonOf(self), ...options }),
+        ),
+      ),
     )
   withPlace(exit.command('freeze'))
     .description('freeze the house if there is a ground; else say how long until one')

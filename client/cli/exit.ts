@@ -1,17 +1,17 @@
 /** `cloister exit`: leaving by L1 alone, whatever the house does or no longer does. */
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { CASH_ID } from '../../circuits/params.ts'
 import type { Row } from '../../circuits/table.ts'
-import { claimOf, onlyAccount } from '../exit/claim.ts'
-import { fields, paymentsDue, refundsDue, sharesDue, type Due } from '../exit/due.ts'
+import { claimOf } from '../exit/claim.ts'
+import { missingClaimShapes } from '../exit/claim-shapes.ts'
+import { fields, type Due } from '../exit/due.ts'
 import { GROUND_TEXT, groundsOf, readQueue, readTerms } from '../exit/grounds.ts'
-import { OwnerL1, unsentOf, type OwnerCall } from '../exit/owner.ts'
+import type { OwnerCall } from '../exit/owner.ts'
 import { isRecord } from '../l1/codec.ts'
-import { connect, type L1 } from '../l1/rpc.ts'
-import { scan, type Scan } from '../l1/scan.ts'
+import { connect } from '../l1/rpc.ts'
+import type { Scan } from '../l1/scan.ts'
 import { timeText } from './account-view.ts'
-import type { Common, Result } from './day.ts'
+import type { Result } from './day.ts'
 import { failureOf, Undone, type Failure } from './failures.ts'
 import {
   dueJson,
@@ -23,47 +23,11 @@ import {
   isMoney,
   parseEther,
 } from './exit-view.ts'
-import { openKey, type KeyOptions, type OpenedKey } from './key-file.ts'
+import { openKey } from './key-file.ts'
+import { allDue, asOwner, leaving, written, type ExitOptions } from './leaving.ts'
 import { placeOf } from './rebuild.ts'
 import { fromHere } from './root.ts'
-import { dollars, parseAccount, parseAddress } from './terms.ts'
-
-export type ExitOptions = Common &
-  KeyOptions & {
-    readonly contract?: string
-    readonly state?: string
-    readonly account?: string
-    /** File of the L1 owner's key; beside the seed it is called l1.key. */
-    readonly l1Key?: string
-    /** Write the transaction out instead of sending it. */
-    readonly print?: boolean
-    readonly to?: string
-  }
-
-type Leaving = {
-  readonly l1: L1
-  readonly found: Scan
-  readonly key: OpenedKey
-  readonly account: number
-  readonly owner: string
-  readonly where: { readonly rpc: string; readonly contract: string }
-}
-
-async function leaving(options: ExitOptions): Promise<Leaving> {
-  const key = openKey(options)
-  if (key === null) throw new Undone('name your seed: --key FILE, or --member NAME')
-  const where = placeOf(options, key)
-  const l1 = await connect(where.rpc, where.contract)
-  const found = await scan(l1, {
-    ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
-    onProgress: options.note,
-  })
-  const account =
-    options.account === undefined ? onlyAccount(found, key.ring) : parseAccount(options.account)
-  const owner = found.rebuilt.l1Owners.get(account)
-  if (owner === undefined) throw new Undone(`account ${account} has no L1 owner`)
-  return { l1, found, key, account, owner, where: { ...where, contract: l1.contract } }
-}
+import { dollars, parseAddress } from './terms.ts'
 
 /** Shows the price; sends only within the price that the caller names. */
 export async function exitForce(
@@ -203,6 +167,8 @@ export async function exitClaim(options: ExitOptions): Promise<Result> {
         await l1Owner.send(each.call)
         collected.push(each)
       } catch (error) {
+        // Somebody else may have valued the pot at the same time; if nobody has, the shares say so.
+        if (!isMoney(each)) continue
         // A token that refuses one address must not keep the others from being paid.
         refused.push([each, failureOf(error)])
       }
@@ -233,14 +199,29 @@ export async function exitStatus(options: ExitOptions): Promise<Result> {
   const waiting = found.rebuilt.keyRequests.filter(
     (r) => r.account === account && r.kind === 'forcedExit' && r.servedBy === null,
   )
+  const missing = await missingClaimShapes(l1, found.log.heads[0]?.fromBlock ?? 0)
   const isClaimed = claim['isMade'] === true
+  const deposits = [...found.rebuilt.deposits.values()].filter(
+    ({ status, depositor }) => status === 'open' && BigInt(depositor) === BigInt(owner),
+  )
   return {
     text: [
       `account ${account}, L1 owner ${owner}`,
       ...waiting.map(({ serial, x }) => `  forced exit ${serial} of token ${x} waits`),
+      ...deposits.map(
+        ({ id, token, amount, refundDueAt }) =>
+          `  deposit ${id} of ${token === CASH_ID ? dollars(amount) : `${amount} lots of token ${token}`} ` +
+          (refundDueAt === null
+            ? 'waits for a batch; cloister exit refund asks for it back'
+            : `was asked for back, due ${timeText(refundDueAt)}`),
+      ),
       ...(freeze === null
         ? ['  the house is not frozen; grounds:', ...grounds.map(groundText)]
         : [`  FROZEN; claims until ${timeText(freeze.claimsEndAt)}`]),
+      ...missing.map(
+        (name) =>
+          `  NO VERIFIER "${name}" of claims: after a freeze accounts that need it could not claim`,
+      ),
       ...(isClaimed ? [`  claimed ${dollars(claim['amount'] as bigint)}`] : []),
       ...due.map((each) => `  can be collected: ${dueText(each, found)}`),
     ].join('\n'),
@@ -248,72 +229,19 @@ export async function exitStatus(options: ExitOptions): Promise<Result> {
       account,
       l1Owner: owner,
       frozen: freeze !== null,
+      missingClaimShapes: missing,
       claimsEndAt: freeze === null ? null : `${freeze.claimsEndAt}`,
       claimed: isClaimed ? `${claim['amount'] as bigint}` : null,
       forcedExits: waiting.map(({ serial, x }) => ({ serial: `${serial}`, token: Number(x) })),
+      deposits: deposits.map(({ id, token, amount, refundDueAt }) => ({
+        id: `${id}`,
+        token,
+        lots: `${amount}`,
+        refundDueAt: refundDueAt === null ? null : `${refundDueAt}`,
+      })),
       grounds: grounds.map(groundJson),
       due: due.map(dueJson),
     },
-  }
-}
-
-async function allDue(
-  { l1, found, account, owner }: Leaving,
-  options: ExitOptions,
-): Promise<readonly Due[]> {
-  const to = options.to === undefined ? owner : parseAddress(options.to)
-  return [
-    ...paymentsDue(l1, found.rebuilt, account),
-    ...refundsDue(l1, found.rebuilt, owner),
-    ...(await sharesDue(l1, found, account, owner, to)),
-  ]
-}
-
-/** With the L1 key in hand; `owner` is who must send, null for anybody. */
-async function asOwner(
-  key: OpenedKey,
-  options: ExitOptions,
-  where: Leaving['where'],
-  owner: string | null,
-  work: (l1Owner: OwnerL1) => Promise<void>,
-): Promise<void> {
-  const path = options.l1Key === undefined ? join(key.directory, 'l1.key') : fromHere(options.l1Key)
-  if (!existsSync(path))
-    throw new Undone(
-      `there is no L1 key in ${path}: give its file with --l1-key, or have the transaction written ` +
-        'out for another wallet with --print',
-    )
-  const l1Owner = new OwnerL1(where.rpc, where.contract, readL1Key(path))
-  if (owner !== null && BigInt(l1Owner.address) !== BigInt(owner))
-    throw new Undone(`the L1 owner is ${owner}, the key in ${path} is that of ${l1Owner.address}`)
-  await work(l1Owner)
-}
-
-function readL1Key(path: string): string {
-  const file = openSync(path, 'r')
-  try {
-    // The open file is asked, not the path: the path could be exchanged between two looks.
-    if ((fstatSync(file).mode & 0o077) !== 0)
-      throw new Undone(`others may read ${path}: run chmod 600 ${path}`)
-    const text = readFileSync(file, 'utf8').trim()
-    if (!/^0x[0-9a-f]{64}$/i.test(text)) throw new Undone(`${path} does not hold an L1 key`)
-    return text
-  } finally {
-    closeSync(file)
-  }
-}
-
-function written(
-  contract: string,
-  calls: readonly OwnerCall[],
-  json: Readonly<Record<string, unknown>>,
-): Result {
-  const transactions = calls.map((call) => unsentOf(contract, call))
-  return {
-    text: transactions
-      .map(({ to, data, value }) => `to ${to}\nvalue ${value}\ndata ${data}`)
-      .join('\n\n'),
-    json: { ...json, sent: false, transactions },
   }
 }
 

@@ -52,10 +52,19 @@ function l1Refusal(error: unknown): Failure | null {
   if (data === null) return null
   const found = contractErrors().parseError(data)
   if (found === null) return null
-  const values = found.args.toArray().map(String).join(', ')
-  const sentence = found.name in RULES ? RULES[found.name as RuleName] : 'a rule of the contract'
+  const shown = (name: string, value: unknown): string =>
+    typeof value === 'bigint' && name.endsWith('At')
+      ? `${name} ${new Date(Number(value) * 1000).toISOString()}`
+      : `${name} ${value}`
+  const values = found.fragment.inputs.map(({ name }, i) => shown(name, found.args[i])).join(', ')
+  const sentence = found.name in RULES ? RULES[found.name as RuleName] : wordsOf(found.name)
   const text = `refused on L1 by ${found.name}: ${sentence}${values === '' ? '' : ` (${values})`}`
   return { code: 1, rule: found.name, text }
+}
+
+/** The contract's errors say what they mean: ForcedExitMustNotBePending. */
+function wordsOf(name: string): string {
+  return name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()
 }
 
 function dataOf(error: unknown): string | null {

@@ -1,7 +1,7 @@
 /** What `--help` teaches besides the options. */
 
 export const PROGRAM = `
-A first walk (start a house in another terminal: npm start -- --stay):
+A first walk (keep a house running in another terminal: cloister up --data DIR):
   cloister status                                     is there a house, and what has it done
   cloister account new ANN                            an account with keys of its own
   cloister account new BEN
@@ -14,6 +14,15 @@ A first walk (start a house in another terminal: npm start -- --stay):
 
 Exit codes: 0 done, 1 refused by a rule (named) or an audit that found something, 2 could not be
 done. Keys stay in the member's directory (mode 0600); no command prints or takes them.`
+
+export const UP = `
+Examples:
+  cloister up --data ~/house
+  cloister up --data ~/house --port 9000
+The directory holds all of it: L1, journal, keys (mode 0600), logs. Ctrl-C stops in good order; after
+a crash the same command goes on with everything that was acknowledged. Prices stand at those of
+12 March 2020, 04:00; nothing expires. Proving keys are DEVELOPMENT keys: anybody can forge proofs.
+Other commands find the house by --data, CLOISTER_DATA, --house, CLOISTER_HOUSE, or as the last started.`
 
 export const ACCOUNT_NEW = `
 Examples:
@@ -47,8 +56,21 @@ settle together or not at all. Examples:
   cloister trade propose ANN 25 BTC-27MAR20:-1@75.5 BTC-26JUN20:1@76.25
   cloister trade list BEN
   cloister trade affirm BEN t1-0123456789ab
+A perpetual is named at the price that is quoted: what is signed is that price less the cumulative
+funding of the newest confirmed table on L1, and table, price and funding stand in the document that
+both sides sign. BEN's command computes them again from L1 before it affirms:
+  cloister trade propose ANN 25 BTC-PERP:3@76.71
 From the moment a trade is affirmed both sides have two minutes to sign it. propose and affirm wait
 and sign by themselves; after --no-wait, cloister trade sign NAME does.`
+
+export const TRADE_AFFIRM = `
+Examples:
+  cloister trade affirm BEN t1-0123456789ab
+  cloister trade affirm BEN t1-0123456789ab --document agreed.json
+What another cloister command proposed is written again here, from L1, and must have the hash that was
+proposed. Of other programs' trades in perpetuals the document must be given: {"table":7,
+"perpetuals":[{"instrument":1038,"price":"76710000","funding":"41205"}]}, and whatever else they
+agreed; amounts are micro-dollars a lot.`
 
 export const STATUS = `
 Examples:
@@ -60,3 +82,12 @@ Examples:
   cloister audit
   cloister audit --rpc http://127.0.0.1:8545 --contract 0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512
 Exit codes: 0 everything held, 1 something does not hold, 2 something could not be read.`
+
+export const CHANGES = `
+Examples:
+  cloister changes --rpc https://node.example --contract 0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512
+  cloister changes --json | jq '.changes[] | select(.state == "waiting")'
+WAITING can be cancelled, DUE can be carried out by anybody, LAPSED must be announced again; DONE and
+CANCELLED are over. Who dislikes a change that waits leaves: cloister exit force. docs/change-control.md
+says what a change can never touch.
+Exit codes: 0 read, 2 could not be read.`

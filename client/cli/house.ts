@@ -1,6 +1,8 @@
 /** `cloister status` and `cloister audit`: the house as it presents itself, and as L1 has it. */
 import { rebuild } from '../l1/rebuild.ts'
-import { findDay, findHouse, type Common, type Result } from './day.ts'
+import { connect } from '../l1/rpc.ts'
+import { sweepJson, sweepText, sweepsOnL1 } from '../exit/sweeps.ts'
+import { findDay, findHouse, START, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { fromHere } from './root.ts'
 import { dollars } from './terms.ts'
@@ -13,6 +15,7 @@ export async function status(options: Common): Promise<Result> {
   const { api, status: house, rpcUrl } = await findHouse(options)
   const table = await api.table()
   const rebuilt = await rebuild(rpcUrl, house.contract)
+  const sweeps = await sweepsOnL1(await connect(rpcUrl, house.contract))
   const posted = rebuilt.tables.at(-1)
   const isSameTable = posted !== undefined && posted.root === BigInt(table.root)
   const batches = rebuilt.batches.map(({ event, parts, shape, touchedCount }) => ({
@@ -38,6 +41,9 @@ export async function status(options: Common): Promise<Result> {
         ? '  table      none yet'
         : `  table      ${posted.number} of ${time(posted.time)}, ${table.rows.length} rows, ` +
           (isSameTable ? 'the house has the same' : 'THE HOUSE HAS ANOTHER'),
+      ...(rebuilt.freeze === null
+        ? [`  sweep      ${sweepText(sweeps)}`]
+        : ['  FROZEN     nothing is settled any more; leave by: cloister exit']),
       `  members    ${rebuilt.accountCount - 16n} on L1`,
       `  root       0x${rebuilt.root.toString(16)}`,
       `Batches (${rebuilt.batches.length}, the last ${BATCHES_SHOWN} shown)`,
@@ -59,6 +65,8 @@ export async function status(options: Common): Promise<Result> {
       developmentKeys: isDevelopment,
       table: posted === undefined ? null : `${posted.number}`,
       sameTable: isSameTable,
+      frozen: rebuilt.freeze !== null,
+      sweep: sweepJson(sweeps),
       members: Number(rebuilt.accountCount - 16n),
       root: `${rebuilt.root}`,
       batches,
@@ -73,15 +81,15 @@ export async function auditHouse(
     readonly keys?: string
   },
 ): Promise<Result> {
-  const day = options.rpc === undefined || options.contract === undefined ? findDay() : null
+  const day = options.rpc === undefined || options.contract === undefined ? findDay(options) : null
   const rpcUrl = options.rpc ?? day?.rpcUrl
   const contract = options.contract ?? day?.contract
   if (rpcUrl === undefined || contract === undefined)
     throw new Undone(
-      'no day is running: name --rpc and --contract, or start one with: ' + 'npm start -- --stay',
+      `no house is running: name --rpc and --contract, or ${START}`,
     )
   const { runAudit } = await import('../audit/command.ts')
-  const { keysOfFolder } = await import('../audit/proofs.ts')
+  const { keysOfFolder } = await import('../audit/keys.ts')
   let text = ''
   const code = await runAudit({
     rpcUrl,

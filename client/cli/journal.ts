@@ -16,6 +16,8 @@ type Options = {
   readonly from?: string
   readonly to?: string
   readonly root?: string
+  readonly target?: string
+  readonly targetKeyFile?: string
 }
 
 const HELP = `
@@ -26,6 +28,8 @@ A journal in use is read as far as it is durable; nothing is ever changed. Examp
   cloister journal verify /var/lib/cloister/journal
   cloister journal export /var/lib/cloister/journal --out day.jsonl --from 1000 --to 2000
   cloister journal replay /var/lib/cloister/journal --root ROOT_ON_L1
+  cloister journal reseal /var/lib/cloister/journal --target /var/lib/cloister/journal-2
+reseal needs the sequencer stopped; the new key comes from CLOISTER_JOURNAL_TARGET_KEY or a file.
 Exit codes: 0 all held, 1 something is damaged, missing or another's, 2 it could not be read.`
 
 /** Adds the group `journal` to the program. */
@@ -42,7 +46,7 @@ export function journalCommand(program: Command, commonOf: CommonOf, run: Run): 
       .option('--unsealed', 'the journal is kept without a key')
       .addHelpText('after', HELP)
   const act =
-    (command: 'verify' | 'export' | 'replay') =>
+    (command: 'verify' | 'export' | 'replay' | 'reseal') =>
     (journal: string | undefined, options: Options, given: Command): Promise<void> => {
       commonOf(given)
       return run(work(command, journal, options))
@@ -54,6 +58,10 @@ export function journalCommand(program: Command, commonOf: CommonOf, run: Run): 
     .option('--to <sequence>', 'the last record')
     .option('--secrets', 'view keys, deposit secrets and randomness too')
     .action(act('export'))
+  add('reseal', 'write every record into a new journal, under another key')
+    .requiredOption('--target <journal>', 'a new directory, or the URL of an empty PostgreSQL')
+    .option('--target-key-file <file>', 'its key (default: DIRECTORY.key, made with it)')
+    .action(act('reseal'))
   add('replay', 'rebuild the state from the journal alone; roots of all batches')
     .option('--root <root>', 'the root that must come out, as L1 has it')
     .action(act('replay'))
@@ -68,19 +76,22 @@ function sequence(text: string | undefined, name: string): number | undefined {
 async function work(
   command: string,
   given: string | undefined,
-  { keyFile, unsealed, out, secrets, from, to, root }: Options,
+  { keyFile, unsealed, out, secrets, from, to, root, target, targetKeyFile }: Options,
 ): Promise<Result> {
-  const { CLOISTER_JOURNAL: named, CLOISTER_JOURNAL_KEY: key, ...env } = process.env
+  const {
+    CLOISTER_JOURNAL: named,
+    CLOISTER_JOURNAL_KEY: key,
+    CLOISTER_JOURNAL_TARGET_KEY: targetKey,
+    ...env
+  } = process.env
   const journal = given ?? named
   if (journal === undefined) throw new Undone('name a journal: a directory or a PostgreSQL URL')
   if (root !== undefined && !/^(0|[1-9][0-9]{0,77}|0x[0-9a-fA-F]{1,64})$/.test(root))
     throw new Undone('--root must be a number')
-  const configuration = {
-    journal: /^postgres(ql)?:\/\//.test(journal) ? journal : fromHere(journal),
-    key,
-    keyFile: keyFile === undefined ? undefined : fromHere(keyFile),
-    unsealed,
-  }
+  const placed = (name: string): string =>
+    /^postgres(ql)?:\/\//.test(name) ? name : fromHere(name)
+  const fileOf = (name: string | undefined) => (name === undefined ? undefined : fromHere(name))
+  const configuration = { journal: placed(journal), key, keyFile: fileOf(keyFile), unsealed }
   const asked = {
     command,
     configuration,
@@ -89,6 +100,10 @@ async function work(
     from: sequence(from, '--from'),
     to: sequence(to, '--to'),
     root,
+    target:
+      target === undefined
+        ? undefined
+        : { journal: placed(target), key: targetKey, keyFile: fileOf(targetKeyFile) },
   }
   const answer = await runProcess({ ...env, CLOISTER_JOURNAL_WORK: JSON.stringify(asked) })
   const rule = answer.json['rule']

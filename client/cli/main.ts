@@ -1,6 +1,7 @@
 /** The `cloister` command: reads the command line, runs one command, answers with its exit code. */
 import { Command, CommanderError, Option } from 'commander'
 import type { Common, Result } from './day.ts'
+import { addCall } from './call.ts'
 import { addCeremony } from './ceremony.ts'
 import { addCircuits } from './circuits.ts'
 import { addExit } from './exit-commands.ts'
@@ -8,6 +9,8 @@ import { failureOf, type ExitCode } from './failures.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { journalCommand } from './journal.ts'
+import { receiptCommand } from './receipt.ts'
+import { proverCommand } from './prover.ts'
 import { riskCommand } from './risk.ts'
 import { addOracle } from './oracle.ts'
 import { addDisclose, addRebuild } from './l1-commands.ts'
@@ -27,7 +30,9 @@ export async function main(argv: readonly string[], output: Output = CONSOLE): P
   let code: ExitCode = 0
   const run = async (work: Promise<Result>): Promise<void> => {
     const { text, json, code: given = 0, isJsonText = false } = await work
-    output.out(isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`)
+    output.out(
+      isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`,
+    )
     code = given
   }
   const fail = (failed: ExitCode, rule: string | null, text: string): ExitCode => {
@@ -61,8 +66,12 @@ function programOf(
     .configureOutput({ writeOut: output.out, writeErr: output.err, outputError: () => {} })
     .configureHelp({ showGlobalOptions: true, helpWidth: 100 })
     .option('--json', 'answer with one line of JSON')
-    .option('--house <url>', 'address of the house (default: the running day, .cache/day.json)')
-    .option('--rpc <url>', 'L1 node to read and write (default: that of the running day)')
+    .option(
+      '--house <url>',
+      'address of the house (default: CLOISTER_HOUSE, or the one started last)',
+    )
+    .option('--data <directory>', 'directory of a house that runs here (default: CLOISTER_DATA)')
+    .option('--rpc <url>', 'L1 node to read and write (default: that of the house)')
     .option('--dir <directory>', "the member's directory (default: .cache/members/NAME)")
     .addOption(
       new Option('--timeout <seconds>', 'how long to wait for a batch or the other side').default(
@@ -81,6 +90,7 @@ function programOf(
       },
     }
   }
+  addUp(program, commonOf, run)
   addAccount(program, commonOf, run)
   addCash(program, commonOf, run)
   addTrade(program, commonOf, run)
@@ -92,6 +102,9 @@ function programOf(
   addCeremony(program, commonOf, run)
   addCircuits(program, commonOf, run)
   journalCommand(program, commonOf, run)
+  receiptCommand(program, commonOf, run)
+  addCall(program, commonOf, run)
+  proverCommand(program, commonOf, run)
   program
     .command('status')
     .description('the house, its table and its batches, read from it and from L1')
@@ -113,12 +126,48 @@ function programOf(
         ),
       ),
     )
+  program
+    .command('changes')
+    .description('who may change what of a house, what is announced to its lock, and from when on')
+    .option('--contract <address>', 'the house on L1 (default: that of the running day)')
+    .addHelpText('after', help.CHANGES)
+    .action((options: { contract?: string }, command: Command) =>
+      run(
+        import('./changes.ts').then(({ changes }) => changes({ ...commonOf(command), ...options })),
+      ),
+    )
   return program
 }
 
 type CommonOf = (command: Command) => Common & Given
 type Run = (work: Promise<Result>) => Promise<void>
 const NO_WAIT = ['--no-wait', 'do not wait: return as soon as it is asked for'] as const
+
+function addUp(program: Command, commonOf: CommonOf, run: Run): void {
+  program
+    .command('up')
+    .description('keep a whole house running: L1, oracle, sequencer, in the directory --data')
+    .option(
+      '--port <number>',
+      "the members' port; the next two are L1's and the operator's",
+      '8600',
+    )
+    .option('--cadence <seconds>', 'between two batches', '15')
+    .option('--tables <seconds>', 'between two tables of the oracle', '600')
+    .option(
+      '--shape <name>',
+      'small, mini, standard, sparse or large; stays as it was made',
+      'small',
+    )
+    .addHelpText('after', help.UP)
+    .action(
+      (
+        options: { port: string; cadence: string; tables: string; shape: string },
+        command: Command,
+      ) =>
+        run(import('./up.ts').then(({ keepUp }) => keepUp({ ...commonOf(command), ...options }))),
+    )
+}
 
 function addAccount(program: Command, commonOf: CommonOf, run: Run): void {
   const account = program.command('account').description('open an account; see what is in it')
@@ -216,9 +265,11 @@ function addTrade(program: Command, commonOf: CommonOf, run: Run): void {
   trade
     .command('affirm <name> <id>')
     .description('agree to a proposal as trade list shows it; then sign')
+    .option('--document <file>', 'the trade document, where another program proposed the trade')
     .option(...NO_WAIT)
-    .action((name: string, id: string, { wait }: Wait, command: Command) =>
-      run(trades().then(({ affirm }) => affirm(name, id, { ...commonOf(command), wait }))),
+    .addHelpText('after', help.TRADE_AFFIRM)
+    .action((name: string, id: string, options: Wait & { document?: string }, command: Command) =>
+      run(trades().then(({ affirm }) => affirm(name, id, { ...commonOf(command), ...options }))),
     )
   trade
     .command('reject <name> <id>')

@@ -109,12 +109,12 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
 
 /** Named on the command line, or beside the seed, or by the running day. */
 export function placeOf(
-  options: { readonly rpc?: string; readonly contract?: string },
+  options: { readonly rpc?: string; readonly contract?: string; readonly data?: string },
   key: OpenedKey | null,
 ): { readonly rpc: string; readonly contract: string } {
   const { beside } = key ?? {}
   const isNamed = options.contract !== undefined || beside?.contract !== undefined
-  const day = isNamed ? null : findDay()
+  const day = isNamed ? null : findDay(options)
   const contract = options.contract ?? beside?.contract ?? day?.contract
   const rpc = options.rpc ?? beside?.rpcUrl ?? day?.rpcUrl
   if (contract === undefined || rpc === undefined)

@@ -17,19 +17,29 @@ import {
 } from '../../oracle/margin.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
 import { memberKeys } from '../keys.ts'
-import { openAccount, rebuild } from '../l1/rebuild.ts'
-import type { Common, Result } from './day.ts'
+import { readFundingTables } from '../l1/oracle-tables.ts'
+import { openAccount, replayFrom } from '../l1/rebuild.ts'
+import { connect } from '../l1/rpc.ts'
+import {
+  standingOf,
+  tableLifeOf,
+  whyReduceOnly,
+  type TableStanding,
+} from '../l1/table-standing.ts'
+import { rpcOf, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openStore } from './session.ts'
 import { rowsUnder, servedTable } from './table-on-l1.ts'
 import { dollars, instrumentName, parseLegs } from './terms.ts'
+import { lessFunding } from './trade-document.ts'
 
 const HELP = `
 Reads the account from L1 with its own keys, and the table from the house, under the root on L1.
 Examples:
   cloister risk account ANN
   cloister risk account ANN --trade BTC-27MAR20:-5@48.00 BTC-26JUN20:5@48.60
-With --trade nothing is proposed or signed: the margin after the trade is shown, and the numbers
+Where L1 takes no new risk (its table is too old, or not confirmed) that is said, and counts in the
+what-if. With --trade nothing is proposed or signed: the margin after the trade is shown, and the numbers
 that the circuit would check to be at least zero, one per world.
 Greeks and liquidation distances need the market behind the table; they are shown where the table
 follows from a market that is known here (the recorded day).`
@@ -54,21 +64,35 @@ async function accountMargin(
   legTexts: readonly string[],
   options: Common,
 ): Promise<Result> {
-  const legs = parseLegs(legTexts)
+  const quoted = parseLegs(legTexts)
   const store = openStore(name, options)
   const { stored } = store
   if (stored.account === null)
     throw new Undone(`${name} has no account yet: cloister account new ${name}`)
   const keys = memberKeys(store.seed(), name)
-  const rebuilt = await rebuild(options.rpc ?? stored.rpcUrl, stored.contract)
+  const rpc = rpcOf(options, stored)
+  const l1 = await connect(rpc, stored.contract)
+  const rebuilt = await replayFrom(l1)
   const account = openAccount(rebuilt, stored.account, keys.viewKey, [keys.ownerKeyHash])
   const { view, fee } = await servedTable(options, stored.contract)
+  // As trade propose takes them: a perpetual at its quoted price.
+  const { entries: legs } =
+    quoted.length === 0
+      ? { entries: [] }
+      : lessFunding(quoted, await readFundingTables(rpc, stored.contract))
   const rows = rowsUnder(rebuilt, view)
   if (typeof rows === 'string') throw new Undone(rows)
   const { dayModelOf } = await import('../../oracle/day-model.ts')
   const known = dayModelOf(rows.table.root)
   const model = known === null ? null : { ...known, settled: rows.settled }
-  return marginReport(name, account, rows.rowOf, model, legs, fee)
+  const standing = standingOf(rebuilt, rows.number, await tableLifeOf(l1), l1.head.time)
+  return marginReport(name, account, rows.rowOf, model, legs, fee, standing)
+}
+
+function tableInWords({ number, time, now }: TableStanding): string {
+  const age = now - time
+  const words = age < 7_200n ? `${age} s` : `${age / 3_600n} h`
+  return `table ${number} of ${new Date(Number(time) * 1000).toISOString()}, ${words} old on L1`
 }
 
 const worldName = (s: number): string => WORLDS[s]?.name ?? 'variation'
@@ -81,13 +105,19 @@ export function marginReport(
   model: Model | null,
   legs: readonly Leg[],
   fee: bigint,
+  standing: TableStanding,
 ): Result {
   const margin = marginOf(account, rowOf)
-  const changed = legs.length === 0 ? null : whatIf(account, legs, fee, rowOf)
+  const halted = whyReduceOnly(standing)
+  const mode = halted === null ? 'normal' : 'reduceOnly'
+  const changed = legs.length === 0 ? null : whatIf(account, legs, fee, rowOf, mode)
   const exposures = model === null ? [] : exposuresOf(account, model)
   return {
     text: [
-      `${name}: margin at the latest table`,
+      `${name}: margin at ${tableInWords(standing)}`,
+      ...(halted === null
+        ? []
+        : [`  Nothing is opened and nothing paid out now, risk may be reduced: ${halted}.`]),
       ...marginLines(margin),
       ...positionLines(margin),
       ...exposures.flatMap(exposureLines),
@@ -99,6 +129,12 @@ export function marginReport(
     json: {
       name,
       unit: 'micro-dollar',
+      table: {
+        number: `${standing.number}`,
+        time: `${standing.time}`,
+        until: `${standing.until}`,
+        reduceOnly: halted,
+      },
       ...marginJson(margin),
       exposures: model === null ? null : exposures,
       ...(changed === null ? {} : { whatIf: whatIfJson(changed) }),

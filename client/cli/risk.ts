@@ -12,7 +12,9 @@ export type Run = (work: Promise<Result>) => Promise<void>
 export function riskCommand(program: Command, commonOf: CommonOf, run: Run): Command {
   const risk = program
     .command('risk')
-    .description('judge risk: margin of books and accounts, worlds, scan ranges held against the past')
+    .description(
+      'judge risk: margin of books and accounts, worlds, scan ranges held against the past',
+    )
   addBooks(risk, run)
   addAccountMargin(risk, commonOf, run)
   addBacktest(risk, commonOf, run)

@@ -2,7 +2,7 @@
 import { ownerKeyHash } from '../../circuits/account.ts'
 import { JournalError } from '../journal.ts'
 import { memberKeys } from '../keys.ts'
-import { readFundingTables } from '../l1/oracle-tables.ts'
+import { readFundingTables, type FundingTables } from '../l1/oracle-tables.ts'
 import { MemberL1 } from '../l1/member-l1.ts'
 import { Member, type Outcome } from '../member.ts'
 import { findHouse, type Common, type House } from './day.ts'
@@ -35,8 +35,13 @@ export class Session {
       record: { account: stored.account, deposits: stored.deposits },
       journalPath: store.journalPath,
       save: ({ account, deposits }) => store.save({ account, deposits }),
-      fundingTables: async () => readFundingTables(house.rpcUrl, house.status.contract),
+      fundingTables: () => this.fundingTables(),
     })
+  }
+
+  /** What the oracle said on L1 of funding and halts. */
+  fundingTables(): Promise<FundingTables> {
+    return readFundingTables(this.house.rpcUrl, this.house.status.contract)
   }
 
   /** For signing: registered by a batch, and at the head that the account has really reached. */

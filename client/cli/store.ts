@@ -157,6 +157,12 @@ export class MemberStore {
       throw new Undone(`${clientId} names another trade already: use another --client-id`)
   }
 
+  /** A document that was kept under this name, or null. */
+  document(name: string): string | null {
+    const path = join(this.directory, 'documents', `${name}.json`)
+    return existsSync(path) ? readFileSync(path, 'utf8') : null
+  }
+
   #read(): Stored {
     if (!this.exists)
       throw new Undone(

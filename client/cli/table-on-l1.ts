@@ -7,6 +7,7 @@ import { findHouse, type Common } from './day.ts'
 import { Undone } from './failures.ts'
 
 export type RowsOnL1 = {
+  readonly number: bigint
   readonly table: Table
   readonly settled: readonly Row[]
   readonly rowOf: RowOf
@@ -23,7 +24,10 @@ export async function servedTable(
   return { view: await house.api.table(), fee: BigInt(house.status.fee) }
 }
 
-/** Rows that the house serves count only under the latest root on L1; else it is said why not. */
+/**
+ * Rows that the house serves count only under a root on L1: that of the latest table, or of the one
+ * before, by which a house values while the latest is not confirmed. Else it is said why not.
+ */
 export function rowsUnder(
   { tables, settlements }: Pick<Rebuilt, 'tables' | 'settlements'>,
   view: TableView,
@@ -35,8 +39,9 @@ export function rowsUnder(
     values: values.map(BigInt),
   }))
   const table = tableOf(rows)
-  if (table.root !== tables.at(-1)?.root)
-    return 'the table that the house serves is not the latest one on L1'
+  const posted = tables.slice(-2).find(({ root }) => root === table.root)
+  if (posted === undefined)
+    return 'the table that the house serves is not the latest one on L1, nor the one before'
   const settled = [...settlements].map(([id, value]) => settledRow(id, value))
-  return { table, settled, rowOf: rowLookup(table, settlementsOf(settled)) }
+  return { number: posted.number, table, settled, rowOf: rowLookup(table, settlementsOf(settled)) }
 }

@@ -1,5 +1,6 @@
 /** `cloister trade`: proposals, affirmations, signatures. Nothing is signed that was not agreed. */
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { documentHash } from '../../circuits/document.ts'
 import { stampSeconds } from '../../circuits/page.ts'
 import type { Refused, TicketView } from '../api.ts'
@@ -9,7 +10,9 @@ import { until, type Common, type Result } from './day.ts'
 import { RefusedByRule, Undone } from './failures.ts'
 import { asMember, lookingAs, type Session } from './session.ts'
 import type { Terms } from './store.ts'
-import { instrumentName, legsInWords, parseAccount, parseLegs } from './terms.ts'
+import { fromHere } from './root.ts'
+import { legsInWords, parseAccount, parseLegs } from './terms.ts'
+import { documentOf, fundingInWords, lessFunding, rewritten } from './trade-document.ts'
 import type { Waiting } from './cash.ts'
 
 /** A member does not sign stamps that are older; client/journal.ts has its bound a bit later. */
@@ -54,14 +57,17 @@ export async function propose(
   options: Waiting & { readonly clientId?: string },
 ): Promise<Result> {
   const counterparty = parseAccount(counterpartyText)
-  const entries = parseLegs(legs)
+  const quoted = parseLegs(legs)
   const clientId = options.clientId ?? `${name}-${randomBytes(6).toString('hex')}`
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(clientId))
     throw new Undone('--client-id has 1 to 64 letters, digits, dots, hyphens or underscores')
+  let funding = ''
   const ticket = await asMember(name, options, async (session) => {
     const proposer = session.member.account
-    const words = entries.map((e) => `${instrumentName(e.instrument)}:${e.quantity}@${e.price}`)
-    const document = JSON.stringify({ trade: clientId, proposer, counterparty, legs: words })
+    const known = session.store.document(clientId)
+    const { entries, terms } = lessFunding(quoted, await session.fundingTables(), known)
+    const agreement = { trade: clientId, proposer, counterparty, entries }
+    const document = documentOf(agreement, terms)
     session.store.keepDocument(clientId, document)
     agree(session, `proposed ${clientId}`, {
       counterparty,
@@ -72,9 +78,10 @@ export async function propose(
         price: `${price}`,
       })),
     })
+    funding = fundingInWords(document)
     return ticketOf(await session.member.propose(clientId, counterparty, entries, document))
   })
-  const said = `${name} proposes trade ${ticket.id}: ${inWords(ticket)}`
+  const said = `${name} proposes trade ${ticket.id}: ${inWords(ticket)}${funding}`
   if (!options.wait)
     return {
       text:
@@ -98,19 +105,47 @@ async function untilAffirmed(name: string, id: string, options: Common): Promise
   )
 }
 
-export async function affirm(name: string, id: string, options: Waiting): Promise<Result> {
+/** A file of its own text, for trades that another program proposed. */
+function readDocument(path: string): string {
+  try {
+    return readFileSync(fromHere(path), 'utf8')
+  } catch (error) {
+    throw new Undone(
+      `${path} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`,
+    )
+  }
+}
+
+/** Where the document of a ticket is kept: its own name for a trade is the proposer's alone. */
+const documentName = (ticket: TicketView): string =>
+  ticket.role === 'proposer' ? ticket.clientId : `affirmed-${BigInt(ticket.payload)}`
+
+export async function affirm(
+  name: string,
+  id: string,
+  options: Waiting & { readonly document?: string },
+): Promise<Result> {
+  const given = options.document === undefined ? null : readDocument(options.document)
+  let funding = ''
   const ticket = await asMember(name, options, async (session) => {
     const offered = (await session.house.api.tickets()).find((t) => t.id === id)
     if (offered === undefined || offered.role !== 'counterparty')
       throw new Undone(`there is no proposal ${id} to ${name}: cloister trade list ${name}`)
     const terms = termsOf(ticketOf(offered))
+    const { account } = session.member
+    const document = given ?? rewritten(offered, account, await session.fundingTables())
+    // What would not be signed is not affirmed either.
+    const wrong = await session.member.checkTerms(offered, document)
+    if (wrong !== null) throw new RefusedByRule(wrong.refused, wrong.detail)
+    if (document !== null) session.store.keepDocument(documentName(offered), document)
+    funding = fundingInWords(document)
     if (offered.state === 'proposed') agree(session, keyOf(offered), terms)
     const affirmed = ticketOf(await session.house.api.affirm(id))
     if (!isSame(termsOf(affirmed), terms))
       throw new Undone(`the house changed the terms of ${id} while they were affirmed: not signed`)
     return affirmed
   })
-  const said = `${name} affirms trade ${id}: ${inWords(ticket)}`
+  const said = `${name} affirms trade ${id}: ${inWords(ticket)}${funding}`
   if (options.wait) {
     options.note(said)
     return signed(name, id, options)
@@ -132,11 +167,16 @@ export async function reject(name: string, id: string, options: Common): Promise
 }
 
 export async function list(name: string, options: Common): Promise<Result> {
-  return lookingAs(name, options, async ({ house, member }) => {
+  return lookingAs(name, options, async (session) => {
+    const { house, member } = session
     const tickets = await house.api.tickets()
+    // What stands in the list does not hang on the oracle.
+    const tables = await session.fundingTables().catch(() => null)
+    const funding = (ticket: TicketView): string =>
+      tables === null ? '' : fundingInWords(rewritten(ticket, member.account, tables))
     const lines = tickets.map((ticket) =>
       [
-        `${ticket.id}  ${ticket.state.padEnd(8)} ${ticket.role.padEnd(12)} ${inWords(ticket)}`,
+        `${ticket.id}  ${ticket.state.padEnd(8)} ${ticket.role.padEnd(12)} ${inWords(ticket)}${funding(ticket)}`,
         ...(ticket.batch === null ? [] : [`in batch ${ticket.batch}`]),
         ...(ticket.refused === null ? [] : [`refused by ${ticket.refused}`]),
         ...(ticket.isSigned && ticket.state === 'stamped' ? ['signed here'] : []),
@@ -190,6 +230,8 @@ async function signStamped(session: Session, only: string | null): Promise<reado
   const { house, member, options, store } = session
   const outcomes = new Map<string, Outcome>()
   const end = Date.now() + options.timeout * 1000
+  const settle = (ticket: TicketView) =>
+    member.settleTicket(ticket, store.document(documentName(ticket)))
   const finish = ({ id, clientId }: TicketView, state: Outcome['state'], rule: Outcome['rule']) =>
     outcomes.set(id, { id, clientId, state, rule })
   for (;;) {
@@ -212,7 +254,7 @@ async function signStamped(session: Session, only: string | null): Promise<reado
     else {
       options.note(`trade ${ticket.id}: signing, and waiting for the other side`)
       const patience = Math.min(end, Date.now() + Number(STAMP_LIFE_SECONDS - age) * 1000)
-      const outcome = await within(patience, ticket.id, member.settleTicket(ticket))
+      const outcome = await within(patience, ticket.id, settle(ticket))
       const { [keyOf(ticket)]: _signed, ...agreed } = store.stored.agreed
       store.save({ agreed })
       finish(ticket, outcome.state, outcome.rule)

@@ -4,6 +4,8 @@ import { footprintOf } from '../l1/footprint.ts'
 import { readFundingTables, type FundingTables } from '../l1/oracle-tables.ts'
 import { rebuild, type Rebuilt } from '../l1/rebuild.ts'
 import { vaultOf } from '../l1/ledger.ts'
+import { connect } from '../l1/rpc.ts'
+import { sweepsOnL1, sweepText } from '../exit/sweeps.ts'
 import type { DayTrade } from './csv.ts'
 import type { MemberCheck } from './check.ts'
 import { PERPETUAL } from './instruments.ts'
@@ -50,6 +52,8 @@ export type Conclusion = {
   readonly feesCollected: bigint
   readonly expiries: readonly Expiry[]
   readonly intervals: readonly FundingInterval[]
+  /** What L1 says of the sweeps of everybody's solvency. */
+  readonly sweep: string
   readonly line: {
     readonly batches: number
     readonly trades: number
@@ -125,12 +129,14 @@ export async function conclude(facts: Facts): Promise<Conclusion> {
     ),
   ].every(Boolean)
   const { total } = footprintOf(rebuilt)
+  const sweep = sweepText(await sweepsOnL1(await connect(facts.rpcUrl, facts.contract)))
   return {
     facts,
     failures,
     feesCollected: fees,
     expiries,
     intervals,
+    sweep,
     outsiderBytes: { commitments: total.commitmentBytes, ciphertext: total.cipherBytes },
     line: {
       batches: rebuilt.batches.length,

@@ -64,10 +64,29 @@ export async function startL1(port: number): Promise<void> {
   throw new Error('the embedded L1 did not answer within a minute')
 }
 
+export type WorkerOptions = {
+  /** Gets what the process says without being asked. */
+  readonly onNote?: (line: string) => void
+  /** An open file for what the process logs; else this terminal. */
+  readonly logFile?: number
+  /** Ctrl-C at the terminal reaches the parent alone, which stops its processes in their order. */
+  readonly isApart?: boolean
+}
+type Message = {
+  readonly ready?: boolean
+  readonly id?: number
+  readonly error?: string
+  readonly note?: string
+  /** Why it ends, in place of being ready. */
+  readonly failed?: string
+}
+
 /** A TypeScript process that answers numbered commands over IPC. */
 export class Worker {
   readonly name: string
   readonly ready: Promise<Record<string, unknown>>
+  /** Resolves with its exit code. */
+  readonly ended: Promise<number | null>
   private readonly child: ChildProcess
   private readonly waiting = new Map<
     number,
@@ -75,32 +94,30 @@ export class Worker {
   >()
   private nextId = 1
 
-  /** `onNote` gets what the process says without being asked. */
   constructor(
     name: string,
     file: string,
     args: readonly string[],
     env: Record<string, string>,
-    onNote: (line: string) => void = () => {},
+    { onNote = () => {}, logFile, isApart = false }: WorkerOptions = {},
   ) {
     this.name = name
+    const out = logFile ?? 'inherit'
     this.child = keep(
       fork(join(ROOT, file), args, {
         cwd: ROOT,
         execArgv: ['--import', 'tsx'],
         env: { ...process.env, ...env },
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        stdio: ['ignore', out, out, 'ipc'],
+        detached: isApart,
       }),
     )
+    this.ended = new Promise((resolve) => this.child.once('exit', resolve))
     this.ready = new Promise((resolve, reject) => {
       this.child.on('message', (text: string) => {
-        const message = JSON.parse(text) as {
-          ready?: boolean
-          id?: number
-          error?: string
-          note?: string
-        }
+        const message = JSON.parse(text) as Message
         if (message.note !== undefined) onNote(message.note)
+        if (message.failed !== undefined) reject(new Error(message.failed))
         if (message.ready === true) resolve(message as Record<string, unknown>)
         const waiter = message.id === undefined ? undefined : this.waiting.get(message.id)
         if (waiter === undefined || message.id === undefined) return
@@ -117,11 +134,26 @@ export class Worker {
     this.ready.catch(() => {})
   }
 
+  get pid(): number {
+    return this.child.pid ?? 0
+  }
+
   ask<T>(command: Record<string, unknown>): Promise<T> {
     const id = this.nextId++
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject })
       this.child.send({ id, ...command })
     })
+  }
+
+  /** Asks it to end in good order, and waits until it has. */
+  async stop(): Promise<void> {
+    if (this.child.exitCode === null && this.child.connected)
+      this.child.send({ id: 0, command: 'stop' }, () => {})
+    await this.ended
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL')
   }
 }

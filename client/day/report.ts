@@ -23,6 +23,7 @@ export function printTable({
   feesCollected,
   expiries,
   intervals,
+  sweep,
   line: summary,
   failures,
 }: Conclusion): void {
@@ -60,6 +61,7 @@ export function printTable({
   line(
     `conserved: ${summary.conserved ? 'yes' : 'NO'} (fees collected: ${dollars(feesCollected)} dollars); ${summary.seconds} s in all`,
   )
+  line(`sweep of everybody's solvency: ${sweep}`)
   if (failures.length > 0) line(`${failures.length} things did not hold`)
 }
 

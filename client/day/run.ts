@@ -18,7 +18,8 @@ const HELP = `cloister day - a day at a clearing house on an embedded L1
 
   npm start                 runs the day and prints what happened
   npm start -- --json       prints one last line of JSON (progress goes to stderr)
-  npm start -- --stay       keeps the house running afterwards, for the cloister command
+  npm start -- --stay       keeps the house running afterwards, for the cloister command; it then also
+                            proves every account solvent (the sweep), which takes a minute
   npm start -- --shape NAME small (default), mini, standard, sparse or large
 
 The proving keys are DEVELOPMENT keys with known toxic waste: anyone can forge proofs. Local use only.`
@@ -28,6 +29,8 @@ const DEPOSIT = 250_000_000_000n
 const WITHDRAWAL = 25_000_000_000n
 const FEE = '250000'
 const ENTRY_SHAPE = 'entry'
+/** Any account can leave by one of these claims; the small sweep proves eight accounts at a time. */
+const EXIT_CIRCUITS = ['escape', 'escape-settled', 'sweep-small']
 export const MEMBER_NAMES = [
   'ALDER',
   'BIRCH',
@@ -87,12 +90,10 @@ async function day(folder: string): Promise<Conclusion> {
   const l1 = startL1(l1Port)
   // Whoever needs it first says why it is not there.
   l1.catch(() => {})
-  const accounts = developmentAccounts(3 + MEMBER_NAMES.length)
-  const [admin, operator, collector] = accounts as [
-    (typeof accounts)[0],
-    (typeof accounts)[0],
-    (typeof accounts)[0],
-  ]
+  const accounts = developmentAccounts(4 + MEMBER_NAMES.length)
+  type Account = (typeof accounts)[0]
+  const sweeper = accounts.at(-1) as Account
+  const [admin, operator, collector] = accounts as [Account, Account, Account]
   const tables = join(folder, 'tables')
   const port = Number(options.port) || (await freePort())
   const sequencer = new Worker('sequencer', 'sequencer/main.ts', [], {
@@ -103,7 +104,14 @@ async function day(folder: string): Promise<Conclusion> {
       shapes: options.shape === 'mini' ? ['mini'] : [options.shape, ENTRY_SHAPE],
       oracle: null,
       fee: FEE,
+      exits: EXIT_CIRCUITS,
+      // Of what is timed no core is taken away; after it, the sweep is as any house's.
+      sweepsWhenAsked: true,
+      operatorPort: 0,
+      logFormat: 'text',
+      logLevel: 'warn',
     }),
+    SWEEPER_KEY: sweeper.key,
     OPERATOR_KEY: operator.key,
     ADMIN_KEY: admin.key,
     FEE_ACCOUNT_VIEW_KEY: `0x${hex(31)}`,
@@ -146,7 +154,7 @@ async function day(folder: string): Promise<Conclusion> {
       ADMIN_KEY: admin.key,
       COLLECTOR_KEY: collector.key,
     },
-    note,
+    { onNote: note },
   )
   oracle.ready.catch(() => {})
   const post = async (step: number): Promise<string> => {
@@ -277,6 +285,7 @@ async function day(folder: string): Promise<Conclusion> {
     note(
       `the house stays at ${house.url} (L1 ${rpcUrl}, contract ${house.contract}); stop it with Ctrl-C`,
     )
+    await sequencer.ask({ command: 'sweep' })
     void keepSettling(settleOne)
   }
   return conclusion

@@ -92,26 +92,29 @@ async function potValue(
   const [number] = (await l1.view('confirmedTableNumber')) as readonly [bigint]
   const marks = rebuilt.tables.find((table) => table.number === number)?.marks ?? '0x'
   const call = { name: 'valuePot', args: [marks] }
-  let value = 0n
-  for (const [token, pot] of pots) value += pot * markOf(token, marks)
+  const value = valueOf(pots, marks)
   const due: Due = { what: 'valuePot', token: 0, amount: 0n, to: l1.contract, only: null, call }
   return { value, valuing: [due] }
 }
 
 const CASH = 1
+const TOKEN_END = 1024n
 const MARK_END = 1n << 48n
 
-/** As contracts/WayOut.sol reads them: what is no mark counts for nothing. */
-function markOf(token: number, marks: string): bigint {
-  if (token === CASH) return 1n
+/** As contracts/WayOut.sol reads them: once, ids ascending; what is no mark counts for nothing. */
+export function valueOf(pots: ReadonlyMap<number, bigint>, marks: string): bigint {
   const bytes = Buffer.from(marks.slice(2), 'hex')
   const word = (at: number): bigint => BigInt(`0x${bytes.subarray(at, at + 32).toString('hex')}`)
+  let last = BigInt(CASH)
+  let value = pots.get(CASH) ?? 0n
   for (let place = 64; place + 96 <= bytes.length; place += 96) {
-    if (word(place) !== BigInt(token)) continue
+    const id = word(place)
+    if (id <= last || id >= TOKEN_END) continue
+    last = id
     const mark = word(place + 64)
-    return mark < MARK_END ? mark : 0n
+    if (mark < MARK_END) value += (pots.get(Number(id)) ?? 0n) * mark
   }
-  return 0n
+  return value
 }
 
 export async function fields(

@@ -11,29 +11,10 @@ import {
 } from '../../prover/groth16.ts'
 import { proveInChild } from '../../prover/pool.ts'
 import type { L1 } from '../l1/rpc.ts'
+import { claimShapes, type ClaimShape } from './claim-shapes.ts'
 
 /** The house takes no claim of this shape, or under another key than this checkout has. */
 export class ClaimKeyError extends Error {}
-
-export type ClaimShape = {
-  readonly id: bigint
-  readonly name: string
-  readonly verifier: string
-  readonly keyHash: string
-  readonly isDevelopmentKey: boolean
-}
-
-/** The shapes of claims that the house was given, oldest first. */
-export async function claimShapes(l1: L1, fromBlock: number): Promise<readonly ClaimShape[]> {
-  const logs = await l1.logs(fromBlock, l1.head.number, 'EscapeShapeAdded')
-  return logs.map(({ args }) => ({
-    id: args['id'] as bigint,
-    name: args['name'] as string,
-    verifier: args['verifier'] as string,
-    keyHash: args['keyHash'] as string,
-    isDevelopmentKey: args['isDevelopmentKey'] as boolean,
-  }))
-}
 
 type Provable = Extract<EscapeClaim, { ok: true }>
 export type ProvenClaim = { readonly shape: ClaimShape; readonly proof: readonly bigint[] }

@@ -30,8 +30,16 @@ export const CLOISTER_ABI = [
     'amount)',
   'event Claimed(uint256 indexed batch, uint256 indexed slot, address indexed to, uint256 token, ' +
     'uint256 amount)',
+  'event SweepCompleted(uint256 indexed table, uint256 indexed batch, uint256 flagged, uint256 ' +
+    'shortfall)',
   'event EscapeShapeAdded(uint256 indexed id, string name, address verifier, bytes32 keyHash, bool ' +
     'isDevelopmentKey)',
+
+  'event SweepShapeAdded(uint256 indexed id, string name, uint256 accounts, address verifier, bytes32 ' +
+    'keyHash, bool isDevelopmentKey)',
+  'event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)',
+  'event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)',
+  'event Sealed(address lock)',
 
   'function submitBatch((uint256 shapeId, uint256 time, uint256 newRoot, uint256 tableNumber, ' +
     'uint256 batchNonce, uint256 requestCount) header, uint64[] depositIds, (uint256 token, ' +
@@ -39,6 +47,10 @@ export const CLOISTER_ABI = [
     'uint256[8] proof)',
 
   'function domain() view returns (uint256)',
+  'function extension() view returns (address)',
+  'function lock() view returns (address)',
+  'function isSealed() view returns (bool)',
+  'function isPaused() view returns (bool)',
   'function fee() view returns (uint256)',
   'function batchNumber() view returns (uint256)',
   'function batches(uint256 number) view returns ((uint256 root, uint64 tableNumber, uint64 ' +

@@ -7,6 +7,7 @@ import {
   JsonRpcProvider,
   Mnemonic,
   NonceManager,
+  Transaction,
   Wallet,
 } from 'ethers'
 
@@ -73,4 +74,18 @@ export function accountsOf(
     const wallet = HDNodeWallet.fromMnemonic(mnemonic, `m/44'/60'/0'/0/${i}`)
     return { address: wallet.address, key: wallet.privateKey }
   })
+}
+
+/** Of a signed transaction; null if it is none. */
+export function senderOf(raw: string): { readonly from: string; readonly nonce: number } | null {
+  try {
+    const { from, nonce } = Transaction.from(raw)
+    return from === null ? null : { from, nonce }
+  } catch {
+    return null
+  }
+}
+
+export function addressOf(key: string): string {
+  return new Wallet(key).address
 }

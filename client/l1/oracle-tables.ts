@@ -4,7 +4,8 @@ import { Interface } from './ethers.ts'
 import { httpTransport, ReadError, type Transport } from './transport.ts'
 
 const ORACLE_EVENTS = new Interface([
-  'event InstrumentsSet(bytes32 indexed instrumentsHash, (uint32 id, uint64 expiry)[] added, ' +
+  'event InstrumentsSet(bytes32 indexed instrumentsHash, ' +
+    '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
     'bytes document)',
   'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
     'uint256 tableRoot, bytes32 worldsHash, bytes32 instrumentsHash, ' +
@@ -25,6 +26,8 @@ export type FundingTable = {
   readonly isConfirmed: boolean
   /** Cumulative funding by instrument. */
   readonly funding: ReadonlyMap<number, bigint>
+  /** Instruments of any kind that the oracle has halted. */
+  readonly halted?: ReadonlySet<number>
 }
 export type FundingTables = {
   readonly perpetuals: ReadonlySet<number>
@@ -69,12 +72,15 @@ export async function readFundingTables(
       tables.forEach((table) => {
         if (BigInt(table.number) === args['number']) table.isConfirmed = true
       })
-    if (name === 'Reported')
+    if (name === 'Reported') {
+      const market = jsonIn(args['market'] as string)
       tables.push({
         number: Number(args['number']),
         isConfirmed: args['isConfirmed'] as boolean,
-        funding: fundingIn(jsonIn(args['market'] as string), lots),
+        funding: fundingIn(market, lots),
+        halted: new Set((market['halted'] ?? []) as readonly number[]),
       })
+    }
   }
   return { perpetuals: new Set(lots.keys()), tables }
 }
@@ -91,10 +97,14 @@ function readLots(document: Record<string, unknown>, lots: Map<number, string>):
   }
 }
 
-/** Units a lot as a decimal. A multiplier would have to be multiplied in: none is listed yet. */
-function lotOf({ lot = '', multiplier = '1', name }: Record<string, string>): string {
-  if (multiplier !== '1') throw new ReadError(`the multiplier of ${name} is not read here`)
-  return lot
+/** Dollars a lot for a dollar a unit, as a decimal. */
+function lotOf({ lot = '', multiplier = '1' }: Record<string, string>): string {
+  const [units, unitsScale] = scaled(lot)
+  const [times, timesScale] = scaled(multiplier)
+  const digits = `${unitsScale * timesScale}`.length - 1
+  const product = `${units * times}`.padStart(digits + 1, '0')
+  const whole = product.length - digits
+  return digits === 0 ? product : `${product.slice(0, whole)}.${product.slice(whole)}`
 }
 
 function fundingIn(
@@ -105,7 +115,14 @@ function fundingIn(
   return new Map(
     states.flatMap(({ id, funding }) => {
       const lot = lots.get(id)
-      return lot === undefined ? [] : [[id, microsOfLot(funding, lot)] as const]
+      if (lot === undefined) return []
+      try {
+        return [[id, microsOfLot(funding, lot)] as const]
+      } catch (error) {
+        // Nobody can trade at it; the other perpetuals of the table are none the worse.
+        if (error instanceof ReadError) return []
+        throw error
+      }
     }),
   )
 }

@@ -14,6 +14,7 @@ library Law {
     uint256 internal constant ACCOUNT_UPPER_BOUND = 262144;
     uint256 internal constant TOKEN_UPPER_BOUND = 1024;
     uint256 internal constant PAGE_LIFE_SECONDS = 65536;
+    uint256 internal constant CALL_SECONDS = 79936;
     uint256 internal constant REQUEST_REGISTER = 1;
     uint256 internal constant REQUEST_ROTATE = 2;
     uint256 internal constant REQUEST_FORCED_EXIT = 3;

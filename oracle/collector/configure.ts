@@ -1,12 +1,8 @@
 /** Gives a fresh oracle contract its parameters, in the order in which they need each other. */
 import { Contract, ZeroAddress, type Signer as L1Signer } from '../ethers.ts'
-import {
-  expiryOf,
-  instrumentsBytes,
-  worldsBytes,
-  type InstrumentSpec,
-  type World,
-} from '../signer/engine.ts'
+import { expiryOf, instrumentsBytes, worldsBytes, type InstrumentSpec } from '../signer/engine.ts'
+import { specificationHash } from '../registry.ts'
+import type { WorldSet } from '../worlds.ts'
 import { ORACLE_SETTERS_ABI } from '../verify/abi.ts'
 
 /** Basis points and seconds, as contracts/ITableOracle.sol explains them. */
@@ -31,7 +27,7 @@ export type OracleParameters = {
   readonly timing: TimingParameters
   /** In the order of their ids, from 1. */
   readonly underlyings: readonly { readonly name: string; readonly band: BandParameters }[]
-  readonly worlds: readonly World[]
+  readonly worlds: WorldSet
   readonly instruments: readonly InstrumentSpec[]
   /** Unix second of L1's clock at which an instrument expires; of a replay not the market's. */
   readonly expiryOnL1?: (marketExpiry: number) => number
@@ -71,8 +67,16 @@ export async function configureOracle(
   await call('setWorlds', worldsBytes(worlds))
   const onL1 = parameters.expiryOnL1 ?? ((time: number) => time)
   // Cash has no row: it is worth one in every world.
-  const listings = instruments
-    .filter(({ kind }) => kind !== 'cash')
-    .map((spec) => ({ id: spec.id, expiry: expiryOf(spec) === 0 ? 0 : onL1(expiryOf(spec)) }))
+  const listings = instruments.flatMap((spec) =>
+    spec.kind === 'cash'
+      ? []
+      : [
+          {
+            id: spec.id,
+            expiry: expiryOf(spec) === 0 ? 0 : onL1(expiryOf(spec)),
+            specification: specificationHash(spec),
+          },
+        ],
+  )
   await call('list', listings, instrumentsBytes(instruments))
 }

@@ -1,7 +1,14 @@
 /** Gathers the word of M of N signers; none of them is believed further than its signature. */
+import { medianPerpetuals, type FundingBase } from '../signer/accrual.ts'
+import { agreed } from '../signer/agreement.ts'
 import { InputError, objectOf, textOf } from '../signer/canonical.ts'
 import { decimalOfMicro, medianOf, microOf } from '../signer/decimal.ts'
-import { marketBytes, readMarket, type MarketDocument } from '../signer/engine.ts'
+import {
+  marketBytes,
+  readMarket,
+  type InstrumentSpec,
+  type MarketDocument,
+} from '../signer/engine.ts'
 import {
   confirmationDigest,
   settlementDigest,
@@ -134,6 +141,9 @@ export type TableRequest = {
   readonly time: number
   /** Ids that the contract lists. */
   readonly rows: readonly number[]
+  /** What funding from quotes goes on from, and the specifications; none of it is needed without. */
+  readonly base?: FundingBase | null
+  readonly instruments?: readonly InstrumentSpec[]
   readonly limits?: Limits
 }
 
@@ -163,7 +173,8 @@ export async function gatherTable(
     })
     throw new NoQuorum(`${quorum} signers must see the market`, answers)
   }
-  const proposal = marketBytes(medianMarket(markets))
+  const { base = null, instruments = [] } = request
+  const proposal = marketBytes(medianMarket(markets, base, instruments))
   return signed(
     peers,
     quorum,
@@ -181,15 +192,14 @@ export async function gatherTable(
 }
 
 /** The median of each price among those that agree on all the rest; the largest such group. */
-export function medianMarket(markets: readonly MarketDocument[]): MarketDocument {
-  const policyOf = (market: MarketDocument): string =>
-    marketBytes({
-      ...market,
-      underlyings: market.underlyings.map((one) => ({ ...one, spot: '1' })),
-    })
+export function medianMarket(
+  markets: readonly MarketDocument[],
+  base: FundingBase | null = null,
+  instruments: readonly InstrumentSpec[] = [],
+): MarketDocument {
   const groups = new Map<string, MarketDocument[]>()
   for (const market of markets) {
-    const policy = policyOf(market)
+    const policy = agreed(market)
     groups.set(policy, [...(groups.get(policy) ?? []), market])
   }
   const [group] = [...groups.values()].sort((a, b) => b.length - a.length)
@@ -200,7 +210,9 @@ export function medianMarket(markets: readonly MarketDocument[]): MarketDocument
     )
     return { ...one, spot: decimalOfMicro(medianOf(spots)) }
   })
-  return { ...first, underlyings }
+  const market = { ...first, underlyings }
+  const perpetuals = medianPerpetuals(market, group as MarketDocument[], base, instruments)
+  return { ...market, perpetuals }
 }
 
 /** Asks for a second look at an indicative report. */

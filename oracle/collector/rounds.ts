@@ -3,10 +3,16 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Contract, type AbstractProvider, type Signer as L1Signer } from '../ethers.ts'
 import { HOUSE_ABI } from '../verify/abi.ts'
-import { oracleAt, readHistory, type History } from '../verify/chain.ts'
+import { fundingBaseIn, oracleAt, readHistory, unboundIn, type History } from '../verify/chain.ts'
 import type { Table } from '../../circuits/table.ts'
 import { InputError } from '../signer/canonical.ts'
-import { computeTable, readInstruments, readMarket, readWorlds } from '../signer/engine.ts'
+import {
+  computeTable,
+  readInstruments,
+  readMarket,
+  readWorlds,
+  type InstrumentSpec,
+} from '../signer/engine.ts'
 import {
   encodeMarks,
   stringify,
@@ -84,7 +90,16 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
   const { domain, quorum, next: number, time, history } = await readState(options)
   const { limits } = options
   const peers = await authorised(options)
-  const request = { domain, quorum, number, time, rows: history.listed, ...(limits && { limits }) }
+  const request = {
+    domain,
+    quorum,
+    number,
+    time,
+    rows: history.listed,
+    base: fundingBaseIn(history),
+    instruments: latestInstruments(history),
+    ...(limits && { limits }),
+  }
   const { report, signatures, answers } = await gatherTable(peers, request)
   const table = tableOfReport(history, report)
   if (options.tables !== undefined) writeTable(options.tables, table)
@@ -95,8 +110,14 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
   return { report, isConfirmed, gas, answers }
 }
 
+/** Without any published yet there is nothing to be funded either. */
+function latestInstruments({ instruments }: History): readonly InstrumentSpec[] {
+  return instruments === null ? [] : readInstruments(instruments)
+}
+
 /** Computes the table again: what does not follow from its inputs is not worth its gas. */
-function tableOfReport({ documents, listed }: History, report: TableReport): Table {
+function tableOfReport(history: History, report: TableReport): Table {
+  const { documents, listed } = history
   const bytesOf = (hash: string): string => {
     const bytes = documents.get(hash)
     if (bytes === undefined) throw new InputError(`L1 must carry the document ${hash}`)
@@ -104,6 +125,9 @@ function tableOfReport({ documents, listed }: History, report: TableReport): Tab
   }
   const rows = new Set(listed)
   const specs = readInstruments(bytesOf(report.instrumentsHash)).filter(({ id }) => rows.has(id))
+  const changed = unboundIn(history, specs)
+  if (changed.length > 0)
+    throw new InputError(`instruments ${changed.join()} must be what they were listed as`)
   const worlds = readWorlds(bytesOf(report.worldsHash))
   const table = computeTable(readMarket(report.market), specs, worlds)
   const isSame =

@@ -2,6 +2,7 @@
 
 import { digital76 } from '../black76.ts'
 import type { View } from '../market.ts'
+import { DATED_TERMS, type Payoff } from './payoff.ts'
 import { strikeOf, type Dated, type Exposure, type Struck } from './terms.ts'
 
 export type DigitalSpec = Exposure &
@@ -23,4 +24,12 @@ export function digitalValue(spec: DigitalSpec, view: View): number {
     years: view.years(spec.expiry),
     rate: view.rate(spec.expiry),
   })
+}
+
+export const digital: Payoff<DigitalSpec> = {
+  kinds: ['digital'],
+  terms: { ...DATED_TERMS, strike: 'price', side: ['call', 'put'] },
+  value: digitalValue,
+  // The most it is worth is what it pays.
+  notional: 1,
 }

@@ -2,6 +2,7 @@
 
 import { black76 } from '../black76.ts'
 import type { View } from '../market.ts'
+import { DATED_TERMS, type Payoff } from './payoff.ts'
 import { strikeOf, type Dated, type Exposure, type Struck } from './terms.ts'
 
 export type OptionSpec = Exposure & Dated & Struck & { readonly kind: 'call' | 'put' }
@@ -17,4 +18,10 @@ export function europeanValue(spec: OptionSpec, view: View): number {
     years: view.years(spec.expiry),
     rate: view.rate(spec.expiry),
   })
+}
+
+export const european: Payoff<OptionSpec> = {
+  kinds: ['call', 'put'],
+  terms: { ...DATED_TERMS, strike: 'price' },
+  value: europeanValue,
 }

@@ -1,6 +1,7 @@
 /** A dated future. */
 
 import type { View } from '../market.ts'
+import { DATED_TERMS, type Payoff } from './payoff.ts'
 import type { Dated, Exposure } from './terms.ts'
 
 export type FutureSpec = Exposure & Dated & { readonly kind: 'future' }
@@ -11,4 +12,11 @@ export type FutureSpec = Exposure & Dated & { readonly kind: 'future' }
  */
 export function futureValue(spec: FutureSpec, view: View): number {
   return view.forward(spec.expiry)
+}
+
+export const future: Payoff<FutureSpec> = {
+  kinds: ['future'],
+  terms: DATED_TERMS,
+  value: futureValue,
+  isLinear: true,
 }

@@ -1,6 +1,7 @@
 /** A perpetual future: it never expires, and funding ties it to spot. */
 
 import type { View } from '../market.ts'
+import type { Payoff } from './payoff.ts'
 import type { Exposure } from './terms.ts'
 
 export type PerpetualSpec = Exposure & { readonly kind: 'perpetual' }
@@ -13,4 +14,11 @@ export type PerpetualSpec = Exposure & { readonly kind: 'perpetual' }
 export function perpetualValue(spec: PerpetualSpec, view: View): number {
   const { basis, funding } = view.perpetual(spec.id)
   return view.spot * (1 + basis) - funding
+}
+
+export const perpetual: Payoff<PerpetualSpec> = {
+  kinds: ['perpetual'],
+  terms: {},
+  value: perpetualValue,
+  isLinear: true,
 }

@@ -1,6 +1,7 @@
 /** A token held in the vault as collateral: spot, less a haircut in every world but the mark. */
 
 import type { View } from '../market.ts'
+import type { Payoff } from './payoff.ts'
 import type { Exposure } from './terms.ts'
 
 export type TokenSpec = Exposure & {
@@ -12,4 +13,11 @@ export type TokenSpec = Exposure & {
 /** Dollars per unit. The variation world, in which tokens count nothing, is the law's own. */
 export function tokenValue(spec: TokenSpec, view: View): number {
   return view.isStress ? view.spot * (1 - Number(spec.haircut ?? '0')) : view.spot
+}
+
+export const token: Payoff<TokenSpec> = {
+  kinds: ['token'],
+  terms: { haircut: 'share' },
+  value: tokenValue,
+  isLinear: true,
 }

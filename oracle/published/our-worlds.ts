@@ -2,7 +2,7 @@
 
 import { ln } from '../elementary.ts'
 import { gapCharge } from '../gap.ts'
-import type { ExposedSpec } from '../instruments.ts'
+import { isExpired, type ExposedSpec } from '../instruments.ts'
 import { MAINTENANCE } from '../margin.ts'
 import { checkMarket, yearsLeft, type Market, type RatePoint } from '../market.ts'
 import { worldValue } from '../table.ts'
@@ -119,7 +119,11 @@ export function valuesOf({ market, holdings }: PricedBook, set: WorldSet): reado
 /** What the positions of a book are charged for the gaps between the worlds, in dollars. */
 export function gapsOf({ market, holdings }: PricedBook, set: WorldSet): number {
   return holdings.reduce(
-    (sum, { quantity, spec }) => sum + Math.abs(quantity) * gapCharge(spec, market, set.worlds),
+    // As in a table: what has expired is paid out, and is a straight line until then.
+    (sum, { quantity, spec }) =>
+      isExpired(spec, market.time)
+        ? sum
+        : sum + Math.abs(quantity) * gapCharge(spec, market, set.worlds),
     0,
   )
 }

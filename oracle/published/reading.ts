@@ -9,7 +9,8 @@ export type Fields = Readonly<Record<string, unknown>>
 
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown
+    // Some editors write a mark of byte order before the text.
+    return JSON.parse(text.replace(/^\uFEFF/, '')) as unknown
   } catch (error) {
     throw new MalformedBooks(`the file must be JSON: ${(error as Error).message}`)
   }
@@ -27,6 +28,10 @@ export function fieldsAt(value: unknown, where: string): Fields {
   return value as Fields
 }
 
+/** JSON has no word for what is beyond its numbers: 1e400 is read as infinity. */
+const inWords = (value: unknown): string =>
+  typeof value === 'number' ? String(value) : JSON.stringify(value)
+
 /** A finite number, or a decimal string, as fixed-point systems print them. */
 export function numberAt(value: unknown, where: string): number {
   if (value === undefined || value === null) throw new UnpublishedInput(`${where} is not published`)
@@ -34,7 +39,7 @@ export function numberAt(value: unknown, where: string): number {
     typeof value === 'string' && /^-?\d{1,60}(\.\d{1,60})?([eE][+-]?\d{1,3})?$/.test(value)
   const number = typeof value === 'number' || isDecimal ? Number(value) : NaN
   if (!Number.isFinite(number))
-    throw new MalformedBooks(`${where} must be a finite number, not ${JSON.stringify(value)}`)
+    throw new MalformedBooks(`${where} must be a finite number, not ${inWords(value)}`)
   return number
 }
 

@@ -34,14 +34,24 @@ export function documentHash(bytes: string): string {
   return keccak256(bytes)
 }
 
-/** Reads a document of which there is one form only: other bytes of the same content are refused. */
-export function readDocument(bytes: string): Json {
+/** The text in the bytes of a document. */
+export function documentText(bytes: string): string {
   if (bytes.length > 2 + 2 * DOCUMENT_BYTES_UPPER_BOUND) {
     throw new InputError(`a document must be below ${DOCUMENT_BYTES_UPPER_BOUND} bytes`)
   }
+  try {
+    return toUtf8String(bytes)
+  } catch {
+    throw new InputError('a document must be JSON in UTF-8')
+  }
+}
+
+/** Reads a document of which there is one form only: other bytes of the same content are refused. */
+export function readDocument(bytes: string): Json {
+  const text = documentText(bytes)
   let value: Json
   try {
-    value = JSON.parse(toUtf8String(bytes)) as Json
+    value = JSON.parse(text) as Json
   } catch {
     throw new InputError('a document must be JSON in UTF-8')
   }

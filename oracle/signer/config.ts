@@ -35,6 +35,17 @@ export type SignerConfig = {
   /** Largest hole between samples of a settlement window, in seconds of the market's clock. */
   readonly maxGap: number
   readonly replay: Replay | null
+  /** Null: the policy says what perpetuals are quoted at and have paid. */
+  readonly perpetuals: PerpetualsConfig | null
+}
+/** Funding from quotes. */
+export type PerpetualsConfig = {
+  /** How far another's average premium may be from one's own, in basis points of the index. */
+  readonly tolerance: number
+  /** A quote farther than this from the index counts as this far, in basis points. */
+  readonly maxBasis: number
+  /** In ascending order of id. */
+  readonly markets: readonly { readonly id: number; readonly sources: readonly SourceConfig[] }[]
 }
 
 const KEYS = [
@@ -51,7 +62,9 @@ const KEYS = [
   'maxGap',
   'timeoutMs',
   'replay',
+  'perpetuals',
 ] as const
+const BASIS = 10_000
 const UNDERLYING_KEYS = ['id', 'name', 'sources'] as const
 const FIELD_KEYS = ['price', 'time'] as const
 
@@ -74,14 +87,7 @@ export function configFrom(value: unknown, folder: string): SignerConfig {
     const id = wholeOf(one['id'], 'id')
     if (id <= previous) throw new InputError('underlyings must ascend by id from 1')
     previous = id
-    const sources = listOf(one['sources'], 'sources', 64).map((s) => sourceFrom(s, folder))
-    const texts = new Set(sources.map((source) => JSON.stringify(source)))
-    if (texts.size !== sources.length) throw new InputError(`sources of ${id} must be distinct`)
-    return {
-      id,
-      name: textOf(one['name'], 'name'),
-      sources,
-    }
+    return { id, name: textOf(one['name'], 'name'), sources: sourcesOf(one['sources'], id, folder) }
   })
   const minSources = positive('minSources')
   for (const { name, sources } of underlyings) {
@@ -103,7 +109,35 @@ export function configFrom(value: unknown, folder: string): SignerConfig {
     confirmAfter: whole('confirmAfter'),
     maxGap: positive('maxGap'),
     replay: given['replay'] === null ? null : replayFrom(given['replay']),
+    perpetuals:
+      given['perpetuals'] === null ? null : perpetualsFrom(given['perpetuals'], folder, minSources),
   }
+}
+
+function sourcesOf(value: unknown, id: number, folder: string): readonly SourceConfig[] {
+  const sources = listOf(value, 'sources', 64).map((one) => sourceFrom(one, folder))
+  const texts = new Set(sources.map((source) => JSON.stringify(source)))
+  if (texts.size !== sources.length) throw new InputError(`sources of ${id} must be distinct`)
+  return sources
+}
+
+function perpetualsFrom(value: unknown, folder: string, minSources: number): PerpetualsConfig {
+  const given = objectOf(value, ['tolerance', 'maxBasis', 'markets'], 'perpetuals')
+  const maxBasis = wholeOf(given['maxBasis'], 'maxBasis')
+  if (maxBasis === 0 || maxBasis >= BASIS)
+    throw new InputError(`maxBasis must be above zero and below ${BASIS}`)
+  let previous = 0
+  const markets = listOf(given['markets'], 'markets', 256).map((item) => {
+    const one = objectOf(item, ['id', 'sources'], 'perpetual')
+    const id = wholeOf(one['id'], 'id')
+    if (id <= previous) throw new InputError('perpetuals must ascend by id from 1')
+    previous = id
+    const sources = sourcesOf(one['sources'], id, folder)
+    if (sources.length < minSources)
+      throw new InputError(`perpetual ${id} must have at least ${minSources} sources`)
+    return { id, sources }
+  })
+  return { tolerance: wholeOf(given['tolerance'], 'tolerance'), maxBasis, markets }
 }
 
 function replayFrom(value: unknown): Replay {

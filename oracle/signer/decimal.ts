@@ -28,13 +28,31 @@ export function priceOf(text: unknown, what: string): bigint {
 
 /** The one form: no trailing zero, no point without digits behind it. */
 export function decimalOfMicro(micro: bigint): string {
-  const sign = micro < 0n ? '-' : ''
-  const size = micro < 0n ? -micro : micro
+  return decimalOf(micro, MICRO_DIGITS)
+}
+
+/** Premiums are whole billionths of the index. */
+export const BILLION_DIGITS = 9
+
+/** Of a whole number of units of 10^-digits; the one form. */
+export function decimalOf(value: bigint, digits: number): string {
+  const unit = 10n ** BigInt(digits)
+  const sign = value < 0n ? '-' : ''
+  const size = value < 0n ? -value : value
   // bigint division of a non-negative number: the whole part, exactly.
-  const fraction = String(size % MICRO)
-    .padStart(MICRO_DIGITS, '0')
+  const fraction = String(size % unit)
+    .padStart(digits, '0')
     .replace(/0+$/, '')
-  return `${sign}${size / MICRO}${fraction === '' ? '' : `.${fraction}`}`
+  return `${sign}${size / unit}${fraction === '' ? '' : `.${fraction}`}`
+}
+
+/** The whole number of units of 10^-digits of a canonical decimal, of either sign. */
+export function scaledOf(text: string, digits: number, what: string): bigint {
+  const [whole = '', fraction = ''] = canonicalDecimal(text, what).split('.')
+  if (fraction.length > digits) {
+    throw new InputError(`${what} must be a decimal of at most ${digits} digits after the point`)
+  }
+  return BigInt(whole + fraction.padEnd(digits, '0'))
 }
 
 /** A decimal in its one form; it is kept as text, and becomes a float only in the engine. */

@@ -5,10 +5,16 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { INSTRUMENTS } from '../day-2020-03-12.ts'
 import { recordedPerpetuals } from '../day-replay.ts'
+import { JsonRpcProvider } from '../ethers.ts'
+import { fundingBaseIn, readHistory } from '../verify/chain.ts'
 import { configFrom, readConfig, readKey, readSecret, type SignerConfig } from './config.ts'
-import { instrumentsBytes, STANDARD_WORLDS, worldsBytes } from './engine.ts'
+import { STANDARD_SET } from '../worlds.ts'
+import { instrumentsBytes, worldsBytes } from './engine.ts'
+import { KEEP_SECONDS } from './look.ts'
 import type { Policy } from './policy.ts'
+import { sampleFile } from './sample-file.ts'
 import { serveSigner } from './server.ts'
+import { checkUrl } from './sources.ts'
 import { Signer, type Documents, type Memory } from './signer.ts'
 
 const KEY_VARIABLE = 'CLOISTER_SIGNER_KEY'
@@ -27,6 +33,10 @@ Watches its sources, computes tables and signs them over HTTP. Options:
   --documents DIR      worlds.json and instruments.json, as published on L1
                        (default: the standard worlds and the instruments of the recorded day)
   --memory FILE        remembers the last report it signed, so that a restart does not contradict it
+  --samples FILE       keeps what it has seen, so that a restart inside a settlement window or a
+                       funding interval forgets nothing
+  --rpc URL            L1 node; needed where the configuration has perpetuals with quotes, whose
+                       funding goes on from the last confirmed table
   --port N             (default 9200; 0: any free one)
   --host ADDRESS       (default 127.0.0.1; any other needs a token)
   --token-file FILE    what collectors must show; else ${TOKEN_VARIABLE} in the environment
@@ -37,6 +47,9 @@ It prints one line of JSON when it listens: {"signer":"0x..","url":"http://.."}
 `
 const HERE = dirname(fileURLToPath(import.meta.url))
 export const RECORDING = join(HERE, 'recorded-2020-03.json')
+
+/** Of a replay: a minute of L1 is four hours of the market, which is one recorded close. */
+const SPEED = 240
 
 /** The embedded default: one recorded source, which no deployment of value would be content with. */
 export function recordedConfig(chainId: number, contract: string, startedAt: number): unknown {
@@ -63,9 +76,11 @@ export function recordedConfig(chainId: number, contract: string, startedAt: num
     tolerance: 50,
     clockSlack: 60,
     confirmAfter: 60,
-    maxGap: 8 * 3600,
+    // Two looks of a minute: one may fail. On the clock of the market that is two recorded closes.
+    maxGap: 120 * SPEED,
     timeoutMs: 5000,
-    replay: { startedAt, from, speed: 240 },
+    replay: { startedAt, from, speed: SPEED },
+    perpetuals: null,
     underlyings: [
       { id: 1, name: 'BTC', sources: sources('BTC') },
       { id: 2, name: 'ETH', sources: sources('ETH') },
@@ -81,7 +96,7 @@ function fundedPolicy({ policy }: SignerConfig): (marketTime: number) => Policy 
 
 function documentsIn(folder: string | undefined): Documents {
   if (folder === undefined) {
-    return { worlds: worldsBytes(STANDARD_WORLDS), instruments: instrumentsBytes(INSTRUMENTS) }
+    return { worlds: worldsBytes(STANDARD_SET), instruments: instrumentsBytes(INSTRUMENTS) }
   }
   const hex = (name: string): string => `0x${readFileSync(join(folder, name)).toString('hex')}`
   return { worlds: hex('worlds.json'), instruments: hex('instruments.json') }
@@ -98,6 +113,8 @@ async function main(): Promise<void> {
       'key-file': text,
       documents: text,
       memory: text,
+      samples: text,
+      rpc: text,
       port: text,
       host: text,
       watch: text,
@@ -120,7 +137,7 @@ async function main(): Promise<void> {
           recordedConfig(Number(values.chain ?? 31337), recorded as string, startedAt),
           HERE,
         )
-  const { memory: file } = values
+  const { memory: file, samples, rpc } = values
   const signer = new Signer({
     config,
     documents: documentsIn(values.documents),
@@ -130,6 +147,8 @@ async function main(): Promise<void> {
       ? { memory: JSON.parse(readFileSync(file, 'utf8')) as Memory }
       : {}),
     ...(file === undefined ? {} : { remember: (memory) => keep(file, memory) }),
+    ...(samples === undefined ? {} : sampleFile(samples, KEEP_SECONDS)),
+    ...(rpc === undefined ? {} : { fundingBase: fundingBaseAt(rpc, config) }),
   })
   const port = Number(values.port ?? 9200)
   const host = values.host ?? '127.0.0.1'
@@ -148,6 +167,12 @@ async function main(): Promise<void> {
       void app.close()
     })
   }
+}
+
+/** The last confirmed table, read anew at each look: it is another one every minute. */
+function fundingBaseAt(rpc: string, { domain }: SignerConfig) {
+  const provider = new JsonRpcProvider(checkUrl(rpc).href, undefined, { staticNetwork: true })
+  return async () => fundingBaseIn(await readHistory(provider, domain.contract))
 }
 
 /** Renamed into place: a crash leaves the old memory or the new one. */

@@ -3,19 +3,19 @@
  * computed. Another's proposal is signed only if it is near what it sees itself.
  */
 import type { SigningKey } from '../ethers.ts'
-import { documentHash, InputError } from './canonical.ts'
-import { marketTime, type SignerConfig } from './config.ts'
-import { decimalOfMicro, isWithin, microOf } from './decimal.ts'
+import { requireAgreement, requirePricesNear } from './agreement.ts'
+import { documentHash } from './canonical.ts'
+import type { SignerConfig } from './config.ts'
+import { decimalOfMicro } from './decimal.ts'
 import {
   computeTable,
-  marketBytes,
   readInstruments,
   readMarket,
   readWorlds,
   type MarketDocument,
 } from './engine.ts'
-import { observe, Refusal, type Observed } from './observe.ts'
-import { currentPolicy, marketOf, type Policy } from './policy.ts'
+import { Lookout, type Look, type LookoutOptions } from './look.ts'
+import { Refusal, type Observed } from './observe.ts'
 import {
   addressOfKey,
   confirmationDigest,
@@ -33,7 +33,7 @@ import {
   type SettledValue,
   type SettlementDocument,
 } from './settlement.ts'
-import { SampleLog, timeWeighted } from './window.ts'
+import { timeWeighted, type SampleLog } from './window.ts'
 
 /** Read once, published on L1; the market comes to them at each report. */
 export type Documents = { readonly worlds: string; readonly instruments: string }
@@ -48,16 +48,8 @@ export type Observation = {
   readonly market: MarketDocument
   readonly observed: Readonly<Record<string, Observed>>
 }
-/** What a recorded day knows besides its prices; a signer of a live market has none of it. */
-export type Recorded = {
-  /** Market time of a second of L1's clock, where it does not simply run. */
-  readonly marketTime?: (time: number) => number
-  /** What the configuration says of the market, as it was at a market time. */
-  readonly policyAt?: (marketTime: number) => Policy
-}
-export type SignerOptions = {
+export type SignerOptions = Omit<LookoutOptions, 'instruments'> & {
   readonly config: SignerConfig
-  readonly recorded?: Recorded
   readonly documents: Documents
   readonly key: SigningKey
   /** Unix seconds of this machine. */
@@ -69,16 +61,15 @@ export type SignerOptions = {
 /** The latest report time that was signed, and the digest. */
 export type Memory = { readonly time: string; readonly digest: string }
 
-const KEEP_SECONDS = 3 * 86_400
-const SEEN_COUNT = 32
+const LOOK_COUNT = 32
 
 export class Signer {
   readonly address: string
-  readonly log = new SampleLog(KEEP_SECONDS)
+  private readonly lookout: Lookout
   private readonly options: SignerOptions
   private readonly instruments: ReturnType<typeof readInstruments>
   private readonly worlds: ReturnType<typeof readWorlds>
-  private readonly seen = new Map<number, Promise<Observation>>()
+  private readonly looks = new Map<number, Promise<Look>>()
   private memory: Memory
 
   constructor(options: SignerOptions) {
@@ -86,7 +77,12 @@ export class Signer {
     this.address = addressOfKey(options.key)
     this.instruments = readInstruments(options.documents.instruments)
     this.worlds = readWorlds(options.documents.worlds)
+    this.lookout = new Lookout({ ...options, instruments: this.instruments })
     this.memory = options.memory ?? { time: '0', digest: '' }
+  }
+
+  get log(): SampleLog {
+    return this.lookout.log
   }
 
   get hashes(): { readonly worldsHash: string; readonly instrumentsHash: string } {
@@ -103,41 +99,22 @@ export class Signer {
    * one second it has one opinion, however often it is asked.
    */
   async observe(time: number): Promise<Observation> {
+    const { market, observed } = await this.look(time)
+    return { signer: this.address, market, observed }
+  }
+
+  private async look(time: number): Promise<Look> {
     this.requireClock(time)
-    const known = this.seen.get(time)
+    const known = this.looks.get(time)
     if (known !== undefined) return known
-    const looking = this.look(time)
-    this.seen.set(time, looking)
-    looking.catch(() => this.seen.delete(time))
-    for (const old of this.seen.keys()) {
-      if (this.seen.size <= SEEN_COUNT) break
-      this.seen.delete(old)
+    const looking = this.lookout.look(time)
+    this.looks.set(time, looking)
+    looking.catch(() => this.looks.delete(time))
+    for (const old of this.looks.keys()) {
+      if (this.looks.size <= LOOK_COUNT) break
+      this.looks.delete(old)
     }
     return looking
-  }
-
-  private marketTime(time: number): number {
-    const { config, recorded } = this.options
-    return recorded?.marketTime?.(time) ?? marketTime(config.replay, time)
-  }
-
-  private async look(time: number): Promise<Observation> {
-    const { config, recorded } = this.options
-    const at = this.marketTime(time)
-    const seen = await Promise.all(
-      config.underlyings.map(async ({ name, sources }) => {
-        const found = await observe(sources, at, config.observe, name, config.limits)
-        return [name, found] as const
-      }),
-    )
-    const prices = config.underlyings.map(({ id, name }, i) => {
-      const price = (seen[i]?.[1] as Observed).price
-      this.log.add(name, { price, time: at })
-      return { id, name, spot: decimalOfMicro(price) }
-    })
-    const policy = recorded?.policyAt?.(at) ?? (await currentPolicy(config.policy))
-    const market = marketOf(policy, at, prices)
-    return { signer: this.address, market, observed: Object.fromEntries(seen) }
   }
 
   /**
@@ -150,8 +127,8 @@ export class Signer {
     rows: readonly number[],
     proposal?: string,
   ): Promise<Signed<TableReport>> {
-    const own = (await this.observe(time)).market
-    const market = proposal === undefined ? own : this.requireNear(readMarket(proposal), own)
+    const own = await this.look(time)
+    const market = proposal === undefined ? own.market : this.requireNear(readMarket(proposal), own)
     const listed = new Set(rows)
     const specs = this.instruments.filter(({ id }) => listed.has(id))
     if (specs.length !== listed.size || listed.size !== rows.length) {
@@ -178,10 +155,9 @@ export class Signer {
       throw new Refusal('ConfirmationMustWait', `until ${config.confirmAfter} s after the report`)
     }
     const market = readMarket(report.market)
-    const own = (await this.observe(time)).market
-    this.requirePolicy(market, own)
-    this.requirePrices(market, own)
-    if (market.time !== this.marketTime(Number(report.time))) {
+    const own = this.lookout.asOf(await this.look(time), market.time)
+    requireAgreement(market, own, config, this.instruments)
+    if (market.time !== this.lookout.marketTime(Number(report.time))) {
       throw new Refusal('TimeMustBeNow', `a market of ${market.time} in a report of ${report.time}`)
     }
     const listed = new Set(decodeMarks(report.marks).map(({ id }) => id))
@@ -203,10 +179,8 @@ export class Signer {
     if (!(start < end && end <= this.now())) {
       throw new Refusal('WindowMustBePast', `${start} to ${end}`)
     }
-    const [windowStart, windowEnd] = [start, end].map((time) => this.marketTime(time)) as [
-      number,
-      number,
-    ]
+    const windowStart = this.lookout.marketTime(start)
+    const windowEnd = this.lookout.marketTime(end)
     const underlyings = config.underlyings.map(({ id, name }) => {
       const average = timeWeighted(this.log.of(name), windowStart, windowEnd, config.maxGap)
       return { id, name, price: decimalOfMicro(average) }
@@ -231,9 +205,10 @@ export class Signer {
     const document = proposal === undefined ? own : readSettlement(proposal)
     if (document.windowStart !== own.windowStart || document.windowEnd !== own.windowEnd)
       throw new Refusal('WindowMustMatch', `not ${window.join(' to ')}`)
-    this.requirePricesNear(
+    requirePricesNear(
       document.underlyings.map(({ id, price }) => [id, price] as const),
       own.underlyings.map(({ id, price }) => [id, price] as const),
+      config.tolerance,
     )
     const report = settlementReportOf(this.instruments, { serial, ids, settled, document, window })
     const digest = settlementDigest(config.domain, report)
@@ -270,48 +245,11 @@ export class Signer {
     this.options.remember?.(this.memory)
   }
 
-  private requireNear(market: MarketDocument, own: MarketDocument): MarketDocument {
-    if (market.time !== own.time) {
-      throw new Refusal('TimeMustBeNow', `the market of ${market.time}, not ${own.time}`)
+  private requireNear(market: MarketDocument, own: Look): MarketDocument {
+    if (market.time !== own.market.time) {
+      throw new Refusal('TimeMustBeNow', `the market of ${market.time}, not ${own.market.time}`)
     }
-    this.requirePolicy(market, own)
-    this.requirePrices(market, own)
+    requireAgreement(market, own, this.options.config, this.instruments)
     return market
-  }
-
-  private requirePrices(market: MarketDocument, own: MarketDocument): void {
-    const pairs = ({ underlyings }: MarketDocument) =>
-      underlyings.map(({ id, spot }) => [id, spot] as const)
-    this.requirePricesNear(pairs(market), pairs(own))
-  }
-
-  /** All but prices and time is agreed beforehand: it must be the same to the byte. */
-  private requirePolicy(market: MarketDocument, own: MarketDocument): void {
-    const stripped = (document: MarketDocument): string =>
-      marketBytes({
-        ...document,
-        time: 0,
-        underlyings: document.underlyings.map((one) => ({ ...one, spot: '1' })),
-      })
-    if (stripped(market) !== stripped(own)) {
-      throw new Refusal('PolicyMustMatch', 'rates, vols, ranges and underlyings are not ours')
-    }
-  }
-
-  private requirePricesNear(
-    given: readonly (readonly [number, string])[],
-    own: readonly (readonly [number, string])[],
-  ): void {
-    const { tolerance } = this.options.config
-    if (given.length !== own.length) throw new InputError('every underlying must have a price')
-    own.forEach(([id, price], i) => {
-      const [otherId, other] = given[i] as readonly [number, string]
-      const isNear =
-        id === otherId &&
-        isWithin(microOf(other, 'price'), microOf(price, 'price'), BigInt(tolerance))
-      if (!isNear) {
-        throw new Refusal('ProposalMustBeNear', `${other} of underlying ${otherId}, not ${price}`)
-      }
-    })
   }
 }

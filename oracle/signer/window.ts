@@ -37,13 +37,27 @@ export function timeWeighted(
   return mulDivDown(sum, 1n, BigInt(end - start))
 }
 
+/** Of an underlying or of the premium of a perpetual, by name. */
+export type NamedSample = Sample & { readonly name: string }
+
 /** Keeps what one underlying was worth, and forgets what no window can need any more. */
 export class SampleLog {
   private readonly samples = new Map<string, Sample[]>()
   private readonly keepSeconds: number
+  private keep: (sample: NamedSample) => void = () => {}
 
-  constructor(keepSeconds: number) {
+  /**
+   * @param saved What was known before, in any order of names, ascending in time for each.
+   * @param keep Called with every sample that is new.
+   */
+  constructor(
+    keepSeconds: number,
+    saved: readonly NamedSample[] = [],
+    keep: (sample: NamedSample) => void = () => {},
+  ) {
     this.keepSeconds = keepSeconds
+    for (const { name, price, time } of saved) this.add(name, { price, time })
+    this.keep = keep
   }
 
   add(name: string, sample: Sample): void {
@@ -53,6 +67,7 @@ export class SampleLog {
     if (last !== undefined && sample.time <= last.time) return
     const kept = list.filter(({ time }) => time >= sample.time - this.keepSeconds)
     this.samples.set(name, [...kept, sample])
+    this.keep({ name, ...sample })
   }
 
   of(name: string): readonly Sample[] {

@@ -12,7 +12,8 @@ export const ORACLE_ABI = [
   'event SignersSet(address[] signers, uint256 quorum, uint256 largeQuorum)',
   'event UnderlyingAdded(uint256 indexed underlying, string name)',
   'event WorldsSet(bytes32 indexed worldsHash, bytes document)',
-  'event InstrumentsSet(bytes32 indexed instrumentsHash, (uint32 id, uint64 expiry)[] added, ' +
+  'event InstrumentsSet(bytes32 indexed instrumentsHash, ' +
+    '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
     'bytes document)',
   'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
     'uint256 tableRoot, bytes32 worldsHash, bytes32 instrumentsHash, ' +
@@ -45,7 +46,7 @@ export const ORACLE_SETTERS_ABI = [
     'uint32 settlementWindow, uint32 challengeDelay) timing)',
   `function addUnderlying(string name, ${BAND} band)`,
   'function setWorlds(bytes document)',
-  'function list((uint32 id, uint64 expiry)[] added, bytes document)',
+  'function list((uint32 id, uint64 expiry, bytes32 specification)[] added, bytes document)',
 ]
 
 export const HOUSE_ABI = [

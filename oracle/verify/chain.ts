@@ -1,6 +1,10 @@
 /** What L1 says of an oracle: its events in order, and what they add up to. */
 import { Contract, Interface, type AbstractProvider, type LogDescription } from '../ethers.ts'
+import { specificationHash } from '../registry.ts'
+import type { InstrumentSpec } from '../instruments.ts'
+import type { FundingBase } from '../signer/accrual.ts'
 import { InputError } from '../signer/canonical.ts'
+import { readMarket } from '../signer/market-document.ts'
 import type { SettlementReport } from '../signer/report.ts'
 import type { SettledValue } from '../signer/settlement.ts'
 import { ORACLE_ABI } from './abi.ts'
@@ -44,14 +48,32 @@ export type History = {
   /** Listed now, in ascending order. */
   readonly listed: readonly number[]
   readonly expiries: ReadonlyMap<number, bigint>
+  /** Hashes of specifications, bound to ids when these were listed. */
+  readonly specifications: ReadonlyMap<number, string>
   /** Names of underlyings by id. */
   readonly underlyings: ReadonlyMap<number, string>
   /** The register in order of posting, as far as this oracle posted it. */
   readonly settled: readonly SettledValue[]
+  /** Bytes of the specifications that count now. */
+  readonly instruments: string | null
   /** Bytes of every document that was published, by hash. */
   readonly documents: ReadonlyMap<string, string>
   /** In the order of their serials. */
   readonly proposals: readonly Proposal[]
+}
+
+type Added = readonly [id: bigint, expiry: bigint, specification: string]
+
+/** Ids whose specification is another than the one that was bound. */
+export function unboundIn(
+  { specifications }: Pick<History, 'specifications'>,
+  specs: readonly InstrumentSpec[],
+): readonly number[] {
+  return specs.flatMap((spec) =>
+    spec.kind === 'cash' || specificationHash(spec) === specifications.get(spec.id)
+      ? []
+      : [spec.id],
+  )
 }
 
 export const oracleInterface = new Interface(ORACLE_ABI)
@@ -101,6 +123,7 @@ export async function readHistory(provider: AbstractProvider, address: string): 
   const documents = new Map<string, string>()
   const listed = new Set<number>()
   const expiries = new Map<number, bigint>()
+  const specifications = new Map<number, string>()
   const underlyings = new Map<number, string>()
   const settled: SettledValue[] = []
   const tables: PostedTable[] = []
@@ -119,9 +142,10 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     if (name === 'InstrumentsSet') {
       instruments = args['document'] as string
       documents.set(args['instrumentsHash'] as string, instruments)
-      for (const [id, expiry] of args['added'] as readonly (readonly [bigint, bigint])[]) {
+      for (const [id, expiry, hash] of args['added'] as readonly Added[]) {
         listed.add(Number(id))
         expiries.set(Number(id), expiry)
+        specifications.set(Number(id), hash)
       }
     }
     if (name === 'SettlementProposed') {
@@ -145,7 +169,44 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     }
   }
   const now = ascending(listed)
-  return { events, tables, listed: now, expiries, underlyings, settled, documents, proposals }
+  return {
+    events,
+    tables,
+    listed: now,
+    expiries,
+    specifications,
+    underlyings,
+    settled,
+    instruments,
+    documents,
+    proposals,
+  }
+}
+
+/** The last confirmed table: what the funding of the next one goes on from. */
+export function fundingBaseIn({ tables }: Pick<History, 'tables'>): FundingBase | null {
+  const found = tables.findLast(({ isConfirmed }) => isConfirmed)
+  return found === undefined
+    ? null
+    : { number: Number(found.number), market: readMarket(found.market) }
+}
+
+/** The table that was the last confirmed one before the transaction that posted this one. */
+export function fundingBaseOf(
+  { events, tables }: History,
+  posted: PostedTable,
+): FundingBase | null {
+  let last: bigint | null = null
+  for (const { name, args, transaction } of events) {
+    if (transaction === posted.transaction) break
+    const isConfirming =
+      name === 'Confirmed' || (name === 'Reported' && args['isConfirmed'] === true)
+    if (isConfirming) last = args['number'] as bigint
+  }
+  const found = tables.find(({ number }) => number === last)
+  return found === undefined
+    ? null
+    : { number: Number(found.number), market: readMarket(found.market) }
 }
 
 const ascending = (ids: Iterable<number>): readonly number[] => [...ids].sort((a, b) => a - b)

@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Row, RowStatus } from '../../circuits/table.ts'
 import { ROW_STATUS } from '../../circuits/params.ts'
-import { InputError, listOf, objectOf, textOf, wholeOf } from '../signer/canonical.ts'
+import { InputError, listOf, objectOf, textOf, wholeOf, type Json } from '../signer/canonical.ts'
+import { parseWorldSet } from '../worlds.ts'
+import { worldsBytes } from '../signer/engine.ts'
 import { integerOf } from '../signer/report.ts'
 
 /** Bytes as 0x and hex digits; rows are what the poster published as its whole table. */
@@ -46,6 +48,8 @@ function inputIn(bytes: Buffer, file: string, found: InputFiles): Partial<InputF
     throw new InputError(`${file} must be a market, a world set, instruments, or rows`)
   }
   if (found[kind] !== undefined) throw new InputError(`there must be one ${kind} document`)
+  // The hash of a world set is that of its canonical form: the file may be written as one likes.
+  if (kind === 'worlds') return { worlds: worldsBytes(parseWorldSet(value as Json)) }
   return { [kind]: hex }
 }
 

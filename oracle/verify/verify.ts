@@ -1,6 +1,7 @@
 /** Computes a posted table again from its published inputs and says where it differs. */
 import { Contract, Interface, type AbstractProvider } from '../ethers.ts'
 import { tableOf, type Row, type Table } from '../../circuits/table.ts'
+import { givenOf, withFunding, type FundingBase } from '../signer/accrual.ts'
 import { documentHash, InputError } from '../signer/canonical.ts'
 import {
   computeTable,
@@ -14,7 +15,15 @@ import {
 } from '../signer/engine.ts'
 import { decodeHouseMarks, houseWorldsRoot } from '../signer/report.ts'
 import { HOUSE_ABI } from './abi.ts'
-import { eventsOf, oracleAt, readHistory, type PostedTable } from './chain.ts'
+import {
+  eventsOf,
+  fundingBaseOf,
+  oracleAt,
+  readHistory,
+  unboundIn,
+  type History,
+  type PostedTable,
+} from './chain.ts'
 import { markDifferences, rowDifferences, unique, type Difference } from './differences.ts'
 import type { InputFiles } from './inputs.ts'
 
@@ -47,7 +56,7 @@ export type VerifyOptions = {
 
 export async function verifyTable(options: VerifyOptions): Promise<Verification> {
   const { provider, contract } = options
-  const posted = await findTable(options)
+  const { posted, history } = await findTable(options)
   let computed
   try {
     computed = compute(posted, options.inputs)
@@ -86,6 +95,13 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
     const said = posted.references.find((one) => one.underlying === underlying)?.price
     check(checks, `reference price of underlying ${underlying}`, price, said ?? 'none')
   }
+  const listed = new Set(posted.listed)
+  const changed = unboundIn(
+    history,
+    instruments.filter(({ id }) => listed.has(id)),
+  )
+  check(checks, 'specifications changed since their listing', 'none', changed.join() || 'none')
+  checkFunding(checks, market, instruments, fundingBaseOf(history, posted))
   check(checks, 'number of reference prices', market.underlyings.length, posted.references.length)
   if (market.time !== Number(posted.time)) {
     notes.push(`the market valued is that of ${market.time}: a recorded one is replayed`)
@@ -102,6 +118,26 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
     differences: unique(differences),
     notes,
     holds: checks.every(({ holds }) => holds) && differences.length === 0,
+  }
+}
+
+/** Funding that was computed from quotes goes on from the last confirmed table by the named premium. */
+function checkFunding(
+  checks: Check[],
+  market: MarketDocument,
+  instruments: readonly InstrumentSpec[],
+  base: FundingBase | null,
+): void {
+  for (const state of market.perpetuals) {
+    if (state.accrual === null) continue
+    const what = `funding of perpetual ${state.id}`
+    try {
+      const { funding } = withFunding(state, givenOf(market, base, instruments))
+      check(checks, what, funding, state.funding)
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+      check(checks, what, error.message, state.funding)
+    }
   }
 }
 
@@ -140,8 +176,12 @@ function withoutTable(contract: string, posted: PostedTable, why: string): Verif
   }
 }
 
-async function findTable({ provider, contract, number }: VerifyOptions): Promise<PostedTable> {
-  const { tables } = await readHistory(provider, contract)
+async function findTable({ provider, contract, number }: VerifyOptions): Promise<{
+  readonly posted: PostedTable
+  readonly history: History
+}> {
+  const history = await readHistory(provider, contract)
+  const { tables } = history
   const found = number === undefined ? tables.at(-1) : tables.find((one) => one.number === number)
   if (found === undefined) {
     throw new InputError(
@@ -150,7 +190,7 @@ async function findTable({ provider, contract, number }: VerifyOptions): Promise
         : `table ${number} must be one of the ${tables.length} that ${contract} posted`,
     )
   }
-  return found
+  return { posted: found, history }
 }
 
 type Documents = {

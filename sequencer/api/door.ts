@@ -150,6 +150,7 @@ export function prepare(app: FastifyInstance, log: (line: string) => void): void
   )
   const send = (reply: FastifyReply, error: unknown) => {
     const { status, code, message } = answerOf(error, log)
+    if (status === 429 || status === 503) void reply.header('retry-after', '1')
     return reply.code(status).send(errorBody(code, message))
   }
   app.setErrorHandler((error, _request, reply) => send(reply, error))

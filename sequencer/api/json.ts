@@ -2,6 +2,8 @@
 import { ApiError } from './errors.ts'
 
 const DEPTH = 8
+/** No form has more. */
+const KEYS = 64
 const NUMBER = /[-+0-9.eE]+/y
 const PLAIN = /^(?:0|[1-9][0-9]{0,9})$/
 /** What other code might take for more than a name. */
@@ -72,6 +74,6 @@ function addKey(keys: Set<string>, quoted: string): void {
     throw new ApiError('BodyMustBeJson')
   }
   if (keys.has(key)) throw new ApiError('KeysMustDiffer')
-  if (ODD_KEYS.has(key)) throw new ApiError('BodyMustMatchSchema')
+  if (ODD_KEYS.has(key) || keys.size === KEYS) throw new ApiError('BodyMustMatchSchema')
   keys.add(key)
 }

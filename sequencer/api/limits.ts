@@ -15,6 +15,8 @@ export type Limits = {
   readonly feeds: number
   readonly publicFeeds: number
   readonly sockets: number
+  /** Of one address; behind a proxy there is no other address than the proxy's. */
+  readonly socketsPerAddress: number
   /** Milliseconds within which headers and body must have arrived. */
   readonly headersTimeout: number
   readonly requestTimeout: number
@@ -31,6 +33,7 @@ export const LIMITS: Limits = {
   feeds: 4,
   publicFeeds: 200,
   sockets: 2_000,
+  socketsPerAddress: 500,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   feedTimeout: 30_000,

@@ -30,7 +30,19 @@ export function memberRoutes(desk: Desk): void {
   pageRoutes(desk)
 }
 
+/** Looks at L1 at the request of members; however many ask, one look waits at most. */
+function lookOf({ house }: Desk): () => Promise<void> {
+  let look: Promise<void> | null = null
+  return () =>
+    (look ??= house()
+      .watch()
+      // Without L1 there is still what was seen of it; the house says itself that it cannot look.
+      .catch(() => {})
+      .finally(() => (look = null)))
+}
+
 function accountRoutes(desk: Desk): void {
+  const look = lookOf(desk)
   const get = { method: 'GET', tag: 'account' } as const
   members(
     desk,
@@ -42,7 +54,7 @@ function accountRoutes(desk: Desk): void {
     },
     async (account) => {
       const house = desk.house()
-      await house.watch()
+      await look()
       if (house.desk.resigning.isUnaware(account)) await house.submit({ kind: 'told', account })
       return accountView(house, account)
     },
@@ -138,7 +150,13 @@ function tradeRoutes(desk: Desk): void {
         query['open'] !== 'true' || (state !== 'final' && state !== 'refused')
       const rest = all.slice(place + 1).filter(isWanted)
       const some = rest.slice(0, TRADES)
-      const trades = await Promise.all(some.map((t) => tradeView(houseOf(), t, account)))
+      const trades: unknown[] = []
+      for (const ticket of some) {
+        const known = ticket.receipts.size
+        trades.push(await tradeView(houseOf(), ticket, account))
+        // A receipt takes a millisecond to sign: others are served between two of them.
+        if (ticket.receipts.size > known) await new Promise((resolve) => setImmediate(resolve))
+      }
       return { trades, next: rest.length > TRADES ? (some.at(-1)?.id ?? null) : null }
     },
   )

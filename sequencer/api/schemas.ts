@@ -82,7 +82,13 @@ const EVENT: Schema = {
   properties: { kind: oneOf('trade', 'page', 'leaf', 'resign', 'batch', 'table', 'mode') },
 }
 const EVENTS = form({
-  events: list(form({ sequence: INDEX, at: SECONDS, event: EVENT })),
+  events: list(
+    form({
+      sequence: INDEX,
+      at: { type: 'integer', minimum: 0, description: 'milliseconds since 1970' },
+      event: EVENT,
+    }),
+  ),
   last: INDEX,
 })
 

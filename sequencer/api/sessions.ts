@@ -72,7 +72,7 @@ export class Sessions {
   constructor(
     domain: () => bigint,
     ownerOf: (account: number) => Point | undefined,
-    now: () => number = Date.now,
+    now: () => number,
   ) {
     this.domain = domain
     this.ownerOf = ownerOf

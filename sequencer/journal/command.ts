@@ -1,16 +1,17 @@
 /**
- * `cloister journal` as a process: verify, export, replay. Arguments as JSON in CLOISTER_JOURNAL_WORK,
- * one line of JSON as the answer. The journal is read beside whoever writes it, and never changed.
+ * `cloister journal` as a process: verify, export, replay, reseal. Arguments as JSON in CLOISTER_JOURNAL_WORK,
+ * one line of JSON as the answer. The journal is read beside whoever writes it, and never changed;
+ * only reseal wants it for itself, so that nothing is acknowledged into the old one meanwhile.
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { Diverged } from '../core.ts'
 import { JournalError, type Entry } from './journal.ts'
-import { readJournal, type JournalConfiguration, type ReadEnd } from './open.ts'
+import { openJournal, readJournal, type JournalConfiguration, type ReadEnd } from './open.ts'
 import { decodeRecord, type JournalRecord } from './record.ts'
 import { replay, stateDigest } from './replay.ts'
 
 export type Work = {
-  readonly command: 'verify' | 'export' | 'replay'
+  readonly command: 'verify' | 'export' | 'replay' | 'reseal'
   readonly configuration: JournalConfiguration
   /** Of export. */
   readonly out?: string
@@ -19,6 +20,8 @@ export type Work = {
   readonly to?: number
   /** Of replay. */
   readonly root?: string
+  /** Of reseal: the journal to make. */
+  readonly target?: JournalConfiguration
 }
 export type Answer = {
   readonly ok: boolean
@@ -116,7 +119,35 @@ async function replayRecords({ configuration, root }: Work): Promise<Answer> {
   return { ok, text: lines.join('\n'), json }
 }
 
-const WORK = { verify, export: exportRecords, replay: replayRecords }
+/** Every record into a new journal, under its own key: for another key, or from one engine to the other. */
+async function reseal({ configuration, target }: Work): Promise<Answer> {
+  if (target === undefined) throw new Error('reseal needs a journal to make')
+  // Of an empty or absent one nothing may be made in passing: reading refuses it first.
+  const first = await readJournal(configuration).next()
+  if (first.done === true) throw new JournalError('JournalMustBeWhole', 'the journal has no record')
+  const from = await openJournal(configuration)
+  try {
+    const to = await openJournal(target)
+    try {
+      if (to.head.sequence > 0)
+        throw new JournalError('JournalMustBelong', `the new journal must be empty: it has records`)
+      for await (const { payload } of from.entries()) await to.append(payload)
+      const { sequence } = to.head
+      if (sequence !== from.head.sequence)
+        throw new JournalError('JournalMustBeWhole', `${sequence} of ${from.head.sequence} records`)
+      const text =
+        `${sequence} records sealed anew; the old journal is as it was: ` +
+        'start the sequencer on the new one before the old is destroyed'
+      return { ok: true, text, json: { records: sequence, identity: to.identity } }
+    } finally {
+      await to.close()
+    }
+  } finally {
+    await from.close()
+  }
+}
+
+const WORK = { verify, export: exportRecords, replay: replayRecords, reseal }
 
 const given = process.env['CLOISTER_JOURNAL_WORK']
 delete process.env['CLOISTER_JOURNAL_WORK']

@@ -4,6 +4,7 @@ import type { Entry as Leg } from '../../circuits/page.ts'
 import type { Shape } from '../../circuits/params.ts'
 import type { Row } from '../../circuits/table.ts'
 import type { SignedPage } from '../admission.ts'
+import type { Due } from '../builder.ts'
 import type { L1Deposit, QueuedRequest } from '../l1.ts'
 import { decode, encode, type Plain } from './codec.ts'
 import { JournalError } from './journal.ts'
@@ -43,6 +44,8 @@ export type L1Seen = {
   readonly mode: bigint | null
   /** The first block that was not looked at. */
   readonly nextBlock: number
+  /** Hash of the block before it; a house on another fork must not go on. */
+  readonly blockHash?: string
 }
 
 export type Input =
@@ -86,10 +89,14 @@ export type Input =
   | { readonly kind: 'tick' }
   | {
       readonly kind: 'batch'
+      /** It is made of cover alone where nothing waits. */
+      readonly due?: Due
       /** That the house has keys for, the usual one first; the core chooses among them. */
       readonly shapes: readonly Shape[]
       /** What L1 could pay out of each token that a waiting forced exit asks for, in lots. */
       readonly freeVaults: ReadonlyMap<number, bigint>
+      /** L1 takes no withdrawal before the sweep that is late. */
+      readonly areWithdrawalsHeld?: true
       readonly nonce: bigint
       /** Of the commitment. */
       readonly salt: bigint
@@ -97,6 +104,8 @@ export type Input =
       readonly seed: Uint8Array
     }
   | { readonly kind: 'proven'; readonly number: bigint; readonly seconds: number }
+  /** A transaction of a batch, signed and not sent yet: whoever goes on knows what may be out. */
+  | { readonly kind: 'sent'; readonly number: bigint; readonly raw: string }
   | {
       readonly kind: 'accepted'
       readonly number: bigint

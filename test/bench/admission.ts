@@ -44,7 +44,7 @@ function admit(): AdmissionCost {
   const heads = new Map<number, bigint>()
   const shape = { name: 'admission', pages: PAGES, members: MEMBERS, rows: 4, rowsPerNode: 1, deposits: 0,
     withdrawals: 0, requests: 0, rotations: 0, rescues: 0,
-    forcedExits: 0, reductions: 0 }
+    forcedExits: 0, reductions: 0, releases: 2 }
   const signed: { readonly page: Page; readonly signature: Signature }[] = []
   const add = (page: Page, { key, index }: Member): void => {
     const before = heads.get(index) ?? (house.accounts.get(index) as Account).head

@@ -7,6 +7,7 @@ import { journalCost, type JournalCost } from './journal.ts'
 import { isSparse } from './load.ts'
 import { PEERS } from './peers.ts'
 import { proofCostOf, type ProofCost } from './prove.ts'
+import { proverFigures, proversReport } from './provers.ts'
 import type { ShapeCost } from './shapes.ts'
 import { count, megabytes, seconds, tableText } from './table.ts'
 import { wideCost } from './wide.ts'
@@ -18,6 +19,7 @@ type Options = {
   readonly wide?: true
   readonly journal?: true
   readonly worlds?: true
+  readonly provers?: true
   readonly prove: string
   readonly only: string
 }
@@ -102,6 +104,7 @@ const command = new Command('bench')
   .option('--only <shapes>', 'shapes to count, with commas, or none', ORDER.join(','))
   .option('--journal', 'only: how fast records become durable and are replayed')
   .option('--wide', 'only: compile the mini shape at 36 balances and 32 worlds')
+  .option('--provers', 'only: what another worker adds, and what keeping its key loaded adds')
   .option('--worlds', 'only: what sixteen and thirty-two worlds see of random books; a table\'s time')
   .addHelpText('after', '\nProgress goes to stderr. Proving standard takes minutes and gigabytes:\n'
     + '  npm run bench -- --prove standard')
@@ -112,6 +115,9 @@ if (options.journal) {
   const journal = await journalCost(progress)
   if (options.json) print(JSON.stringify({ journal }))
   else printJournal(journal)
+} else if (options.provers) {
+  const provers = await proverFigures(progress)
+  print(options.json ? JSON.stringify({ provers }) : proversReport(provers))
 } else if (options.worlds) {
   print(`${worldsReport(1000)}\n\n${tableReport()}`)
 } else if (options.wide) {

@@ -1,12 +1,14 @@
 /** The audit against a real contract with real proofs, and against an L1 that lies in one place. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openAccount, rebuild } from '../../client/l1/rebuild.ts'
-import { httpTransport, type Transport } from '../../client/l1/rpc.ts'
+import { connect, httpTransport, type Transport } from '../../client/l1/rpc.ts'
 import { audit } from '../../client/audit/audit.ts'
 import { committedFingerprints } from '../../prover/fingerprints.ts'
 import { runAudit } from '../../client/audit/command.ts'
 import { renderReport, reportJson } from '../../client/audit/report.ts'
 import { ownerKeyHash } from '../../circuits/account.ts'
+import { compileExits } from '../../sequencer/deploy-exits.ts'
+import { contractsOf } from '../../sequencer/solidity.ts'
 import { TestChain } from './chain.ts'
 import type { Member } from '../law/house.ts'
 
@@ -37,6 +39,18 @@ function lying(method: string, change: (text: string) => string): Transport {
   return async (asked, params) => {
     const answer = await honest(asked, params)
     return asked === method ? (JSON.parse(change(JSON.stringify(answer))) as unknown) : answer
+  }
+}
+/** One digit of the code at an address is another; negative places count from the end. */
+function otherCode(address: string, place: number): Transport {
+  const honest = httpTransport(chain.url)
+  return async (method, params) => {
+    const answer = await honest(method, params)
+    if (method !== 'eth_getCode' || BigInt((params as string[])[0] ?? 0) !== BigInt(address))
+      return answer
+    const code = answer as string
+    const i = place < 0 ? code.length + place : place
+    return code.slice(0, i) + (code[i] === '1' ? '2' : '1') + code.slice(i + 1)
   }
 }
 const statusOf = async (rpcUrl: string | Transport) => {
@@ -101,6 +115,7 @@ describe('audit', () => {
     const logs = await statusOf(
       lying('eth_getLogs', (text) => {
         const batch = [...text.matchAll(/"data":"(0x[0-9a-f]{2000,})"/g)].at(-1)
+        if (batch === undefined) return text
         return flip(text, (batch?.index ?? 0) + (batch?.[0].length ?? 0) - 2 - PADDING_DIGITS)
       }),
     )
@@ -118,9 +133,11 @@ describe('audit', () => {
     expect(proof.proofs.failed).toBe(3)
   })
   it('fails on a verifier with another key, and on a vault that is not covered', async () => {
-    expect(
-      (await statusOf(lying('eth_getCode', (text) => text.slice(0, 900) + '"'))).failed,
-    ).toEqual(['verifier contract of shape mini'])
+    const rebuilt = await rebuild(chain.url, chain.contract)
+    const at = [...rebuilt.shapes.values()][0]?.verifier ?? ''
+    expect((await statusOf(otherCode(at, 900))).failed).toEqual(['verifier contract of shape mini'])
+    // The numbers of the key all stand there still: it is the code around them that differs.
+    expect((await statusOf(otherCode(at, 40))).failed).toEqual(['verifier contract of shape mini'])
     // A verifier without code answers nothing: that must not hide what was found besides.
     const honest = httpTransport(chain.url)
     const empty = await statusOf(async (method, params) => {
@@ -135,6 +152,33 @@ describe('audit', () => {
         : text,
     )
     expect(await statusOf(poor)).toMatchObject({ exitCode: 1, failed: ['holding of token 1'] })
+  })
+  it('fails on a house, a half or a lock that runs other code, and names it', async () => {
+    const l1 = await connect(chain.url, chain.contract)
+    const at = async (view: string) => (await l1.view(view))[0] as string
+    const cases = [
+      [chain.contract, 'house'],
+      [await at('extension'), 'its other half'],
+      [await at('lock'), 'its lock'],
+    ] as const
+    for (const [address, name] of cases) {
+      expect(await statusOf(otherCode(address, 2_000))).toMatchObject({
+        exitCode: 1,
+        failed: [name],
+      })
+      expect((await statusOf(otherCode(address, -200))).failed).toEqual([name])
+    }
+    const report = await audit({ rpcUrl: chain.url, contract: chain.contract, build: false })
+    const detailOf = (name: string) => report.checks.find((check) => check.name === name)?.detail
+    expect(detailOf('admin')).toContain('not sealed, which a local chain allows')
+    expect(detailOf('roles')).toContain('OPERATOR 0x')
+  })
+  it('fails on a public chain whose house is not sealed', async () => {
+    const honest = httpTransport(chain.url)
+    const report = await statusOf(async (method, params) =>
+      method === 'eth_chainId' ? '0x7' : honest(method, params),
+    )
+    expect(report.failed).toContain('admin')
   })
   it('fails on a development key that is not the committed one', async () => {
     const hash = committedFingerprints().shapes['mini']?.developmentKey?.keyHash ?? 'none'
@@ -190,5 +234,29 @@ describe('audit', () => {
     expect(await runAudit({ rpcUrl: chain.url, contract: TO, write, json: true })).toBe(2)
     expect(await runAudit({ rpcUrl: chain.url, contract: 'nonsense', write })).toBe(2)
     expect(await runAudit({ rpcUrl: 'ftp://x', contract: TO, write })).toBe(2)
+  })
+  // The last: what it adds to the house stays there.
+  it('fails on a verifier of claims that is not of the circuit, and on one with another key', async () => {
+    const [escape] = await compileExits(['escape'])
+    if (escape === undefined) throw new Error('there is no escape')
+    const { contract, key } = escape
+    const names = async () => {
+      const { failed, unread } = await statusOf(chain.url)
+      return [...failed, ...unread]
+    }
+    await chain.addEscape(1n, 'escape', `0x${key.keyHash}`, contract)
+    expect(await names()).toEqual([])
+    const ofNothing = contractsOf()['TestDollar']
+    if (ofNothing === undefined) throw new Error('there is no TestDollar')
+    await chain.addEscape(2n, 'escape', `0x${key.keyHash}`, ofNothing)
+    expect(await names()).toEqual(['verifier contract of shape escape'])
+    await chain.addEscape(3n, 'escape', `0x${'11'.repeat(32)}`, contract)
+    expect((await names()).sort()).toEqual([
+      'fingerprint of shape escape',
+      'key hash of shape escape',
+      'verifier contract of shape escape',
+    ])
+    await chain.addEscape(4n, 'unheard-of', `0x${key.keyHash}`, contract)
+    expect(await names()).toContain('key of shape unheard-of')
   })
 })

@@ -3,7 +3,14 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { Contract, JsonRpcProvider, NonceManager, Wallet, type InterfaceAbi } from 'ethers'
+import {
+  Contract,
+  ContractFactory,
+  JsonRpcProvider,
+  NonceManager,
+  Wallet,
+  type InterfaceAbi,
+} from 'ethers'
 import type { BatchPlan, L1Request } from '../../circuits/batch.ts'
 import { eighthOf } from '../../circuits/eddsa.ts'
 import { tableOf } from '../../circuits/table.ts'
@@ -17,6 +24,7 @@ import {
 } from '../../prover/artifacts.ts'
 import { prove, type CircuitInput } from '../../prover/groth16.ts'
 import { leafHash } from '../../circuits/account.ts'
+import type { CompiledContract } from '../../prover/solidity.ts'
 import { compileVerifiers, deploy, type CompiledVerifier } from '../../sequencer/deploy.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
 import { SequencerL1 } from '../../sequencer/l1.ts'
@@ -34,7 +42,10 @@ async function freePort(): Promise<number> {
   return port
 }
 
-export async function startNode(): Promise<{ readonly url: string; readonly process: ChildProcess }> {
+export async function startNode(): Promise<{
+  readonly url: string
+  readonly process: ChildProcess
+}> {
   const port = String(await freePort())
   const child = existsSync(ANVIL)
     ? spawn(ANVIL, ['--port', port, '--chain-id', '31337', '--silent'], { stdio: 'ignore' })
@@ -105,6 +116,17 @@ export class TestChain {
       node.process.kill()
       throw error
     }
+  }
+
+  /** A verifier of claims, under this name and hash of its key, whatever it is a verifier of. */
+  async addEscape(id: bigint, name: string, keyHash: string, verifier: CompiledContract) {
+    const { abi, bytecode } = verifier
+    const admin = this.cloister.runner as NonceManager
+    const made = await new ContractFactory(abi as InterfaceAbi, bytecode, admin).deploy()
+    await made.waitForDeployment()
+    await this.cloister
+      .getFunction('addEscapeShape')(id, await made.getAddress(), keyHash, true, name)
+      .then(mined)
   }
 
   private static async deployTo(

@@ -38,7 +38,7 @@ describe('help', () => {
       'claim',
       'status',
       'audit',
-      'npm start -- --stay',
+      'cloister up --data DIR',
       'Exit codes',
       'mode 0600',
     ])
@@ -51,7 +51,8 @@ describe('help', () => {
     ['deposit', ['cloister deposit ANN 5000']],
     ['withdraw', ['--to', 'cloister claim']],
     ['trade', ['INSTRUMENT:QUANTITY@PRICE', 'affirm', 'sign', 'reject']],
-    ['trade propose', ['--client-id', 'two minutes']],
+    ['trade propose', ['--client-id', 'two minutes', 'BTC-PERP:3@76.71', 'cumulative\nfunding']],
+    ['trade affirm', ['--document', 'micro-dollars a lot']],
     ['status', ['cloister status --json']],
     ['audit', ['--contract', '--no-build', '1 something does not hold']],
   ])('of %s names its options and shows how', async (command, words) => {
@@ -75,6 +76,10 @@ describe('a bad command line', () => {
     [['trade', 'propose', 'ANN', '3', 'BTC-27MAR20:1@7']],
     [['trade', 'propose', 'ANN', '25', 'BTC-27MAR20:1']],
     [['status', '--timeout', 'soon']],
+    [['call', 'ANN', 'PUT', '/v1/account']],
+    [['call', 'ANN', 'GET', '/elsewhere']],
+    [['call', 'ANN', 'POST', '/v1/account/margin']],
+    [['call', 'ANN', 'GET', '/v1/account', '{}']],
   ])('%j could not be done: 2, one line on stderr', async (argv) => {
     const { code, out, err } = await cloister(...argv)
     expect(code).toBe(2)
@@ -101,7 +106,7 @@ describe('no running day', () => {
     async (argv) => {
       const { code, err } = await cloister(...argv, '--dir', join(folder, 'nobody'))
       expect(code).toBe(2)
-      expect(err).toContain('no day is running')
+      expect(err).toContain('no house is running')
       expect(err).toContain('npm start -- --stay')
     },
   )
@@ -119,7 +124,7 @@ describe('no running day', () => {
     const { code, err } = await cloister('status')
     rmSync(day)
     expect(code).toBe(2)
-    expect(err).toContain('no day is running: the last one')
+    expect(err).toContain('no house is running: the last one')
   })
 
   it('names a house that does not answer', async () => {

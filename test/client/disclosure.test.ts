@@ -131,6 +131,8 @@ describe('a grant', () => {
       before: null,
       batches: [{ batch: '1', event: 'registered' }],
     })
+    // Whose seed opens the deposit the auditor cannot tell; that the cash came from L1 it can.
+    expect((await read(file)).out).toContain('registered; a deposit on L1: cash $1,000')
   })
   it('of a period without a touch shows what the account held all the while', async () => {
     const { file } = await made('6', '6')

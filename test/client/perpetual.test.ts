@@ -1,9 +1,12 @@
 /** Before a page in a perpetual is signed: each rule by the trade that breaks it alone. */
 import { describe, expect, it } from 'vitest'
 import { documentHash } from '../../circuits/document.ts'
-import { microsOfLot, readFundingTables, type FundingTables } from '../../client/l1/oracle-tables.ts'
+import { microsOfLot, readFundingTables, type FundingTable, type FundingTables } from '../../client/l1/oracle-tables.ts'
 import { Interface } from '../../client/l1/ethers.ts'
-import { checkFunding, fundingTermsIn } from '../../client/perpetual.ts'
+import { checkFunding, checkHalts, fundingTermsIn } from '../../client/perpetual.ts'
+import type { Entry } from '../../circuits/page.ts'
+import type { TicketView } from '../../client/api.ts'
+import { documentOf, lessFunding, rewritten } from '../../client/cli/trade-document.ts'
 
 const PERP = 1038
 const OTHER = 1039
@@ -89,11 +92,73 @@ describe('a trade in a perpetual is signed', () => {
   })
 })
 
+describe('a halted instrument', () => {
+  const halted = (number: number, ids: readonly number[], isConfirmed = true) =>
+    ({ ...table(number, 0n, isConfirmed), halted: new Set(ids) })
+  const rule = (tables: readonly FundingTable[], instrument = 1024, quantity = 1n) =>
+    checkHalts([{ instrument, quantity, price: 1n }], { tables })?.refused ?? null
+
+  it('of any kind is not traded, by the last confirmed table', () => {
+    expect(rule([halted(1, []), halted(2, [1024])])).toBe('InstrumentMustNotBeHalted')
+    expect(rule([halted(1, [1024]), halted(2, [])])).toBeNull()
+    expect(rule([halted(1, [1024]), halted(2, [], false)])).toBe('InstrumentMustNotBeHalted')
+    expect(rule([halted(1, []), halted(2, [1024], false)])).toBeNull()
+    expect(rule([halted(2, [1024])], 1025)).toBeNull()
+    expect(rule([halted(2, [0])], 0, 0n)).toBeNull()
+    expect(rule([])).toBeNull()
+  })
+})
+
+describe('the document of a trade', () => {
+  const entries = (price: bigint, instrument = PERP) => [{ instrument, quantity: 4n, price }]
+  const agreement = (prices: readonly Entry[]) =>
+    ({ trade: 'mine', proposer: 20, counterparty: 21, entries: prices })
+  const ticketOf = (document: string, prices: readonly Entry[], role: TicketView['role']) => ({
+    id: 't1', clientId: 'mine', role, counterparty: role === 'proposer' ? 21 : 20,
+    payload: `${documentHash(document)}`,
+    entries: prices.map(({ instrument, quantity, price }) => ({ instrument, price: `${price}`,
+      quantity: `${role === 'proposer' ? quantity : -quantity}` })),
+  }) as unknown as TicketView
+
+  it('is the same from both sides, at the newest table or the one before, and at no other', () => {
+    for (const [tables, at] of [[TABLES, 3], [{ ...TABLES, tables: TABLES.tables.slice(0, 2) }, 2]] as const) {
+      const { entries: net, terms } = lessFunding(entries(1000n), tables)
+      expect(terms?.table).toBe(at)
+      const document = documentOf(agreement(net), terms)
+      expect(checkFunding(net, documentHash(document), document, tables)).toBeNull()
+      expect(rewritten(ticketOf(document, net, 'counterparty'), 21, TABLES)).toBe(document)
+      expect(rewritten(ticketOf(document, net, 'proposer'), 20, TABLES)).toBe(document)
+      expect(rewritten(ticketOf(document, net, 'counterparty'), 22, TABLES)).toBeNull()
+      const later = { ...TABLES, tables: [...TABLES.tables, table(4, 1n), table(5, 2n)] }
+      expect(rewritten(ticketOf(document, net, 'counterparty'), 21, later)).toBeNull()
+    }
+  })
+  it('of other instruments names no table, and is known without one', () => {
+    const { entries: same, terms } = lessFunding(entries(7n, 1024), TABLES)
+    expect([same, terms]).toEqual([entries(7n, 1024), null])
+    const document = documentOf(agreement(same), terms)
+    expect(rewritten(ticketOf(document, same, 'counterparty'), 21, { ...TABLES, tables: [] }))
+      .toBe(document)
+  })
+  it('stays at its table when it is asked for again', () => {
+    const first = lessFunding(entries(1000n), { ...TABLES, tables: TABLES.tables.slice(0, 2) })
+    const document = documentOf(agreement(first.entries), first.terms)
+    expect(lessFunding(entries(1000n), TABLES, document)).toEqual(first)
+  })
+  it('is not written where no table is confirmed, or none has the funding', () => {
+    const indicative = { ...TABLES, tables: [table(1, 1n, false)] }
+    expect(() => lessFunding(entries(1n), indicative)).toThrow(/confirmed table/)
+    const empty = { ...TABLES, tables: [{ ...table(1, 1n), funding: new Map() }] }
+    expect(() => lessFunding(entries(1n), empty)).toThrow(/no funding of BTC-PERP/)
+  })
+})
+
 describe('what L1 says', () => {
   const EVENTS = new Interface([
     'event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)',
     'event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)',
-    'event InstrumentsSet(bytes32 indexed instrumentsHash, (uint32 id, uint64 expiry)[] added, ' +
+    'event InstrumentsSet(bytes32 indexed instrumentsHash, ' +
+    '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
       'bytes document)',
     'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
       'uint256 tableRoot, bytes32 worldsHash, bytes32 instrumentsHash, ' +
@@ -124,6 +189,23 @@ describe('what L1 says', () => {
     expect([...read.perpetuals]).toEqual([1038])
     expect(read.tables.map((t) => [t.number, t.isConfirmed, t.funding.get(1038)]))
       .toEqual([[1, true, 0n], [2, false, -183_162n]])
+  })
+
+  it('of halts, of multipliers, and of a funding that no lot can pay', async () => {
+    const roles = [log('RoleGranted', role, oracle, house)]
+    const listed = bytes({ instruments: [
+      { id: '1038', kind: 'perpetual', lot: '0.01' },
+      { id: '1039', kind: 'perpetual', lot: '0.5', multiplier: '0.02' },
+      { id: '1040', kind: 'perpetual', lot: '0.001' },
+    ] })
+    const market = bytes({ halted: [1024], perpetuals: [1038, 1039, 1040].map((id) =>
+      ({ id, basis: '0', funding: '12.0001' })) })
+    const said = [log('InstrumentsSet', word, [], listed),
+      log('Reported', 1, word, 1, true, 1, word, word, [], market)]
+    const { tables } = await readFundingTables(chain(roles, said), house)
+    // A thousandth of 12.0001 dollars is no whole number of micro-dollars: there is none to trade at.
+    expect([...tables[0]!.funding]).toEqual([[1038, 120_001n], [1039, 120_001n]])
+    expect([...tables[0]!.halted!]).toEqual([1024])
   })
 
   it('is not believed where nobody, or more than one, has the role', async () => {

@@ -1,8 +1,16 @@
 /** Receipts: what a wallet signs verifies here, and nothing else does. */
 import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { verifyMessage, Wallet } from 'ethers'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { receiptText } from '../../circuits/document.ts'
+import { stampOf } from '../../circuits/page.ts'
+import { Journal } from '../../client/journal.ts'
+import { memberKeys } from '../../client/keys.ts'
+import { domainOf } from '../../client/l1/batch-words.ts'
+import { cloister } from './command.ts'
 import {
   addressOfPrivateKey,
   makeReceipt,
@@ -59,5 +67,85 @@ describe('receipts', () => {
     ]
     for (const other of bad)
       expect(signerOfReceipt(DOMAIN, { ...body, signature: other })).toBeNull()
+  })
+})
+
+describe('cloister receipt', () => {
+  const CONTRACT = `0x${'11'.repeat(20)}`
+  const ofContract = domainOf(31337n, CONTRACT)
+  let folder: string
+  let file: string
+  const dir = (): string => join(folder, 'ANN')
+  const verify = (...more: readonly string[]) =>
+    cloister('receipt', 'verify', file, '--operator', wallet.address, ...more)
+  const changed = (change: Record<string, unknown>): void => {
+    const words = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+    writeFileSync(file, JSON.stringify({ ...words, ...change }))
+  }
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'cloister-receipt-'))
+    file = join(folder, 'receipt.json')
+    mkdirSync(dir())
+    const now = BigInt(Math.floor(Date.now() / 1000))
+    const journal = Journal.open(join(dir(), 'journal.jsonl'), {
+      domain: ofContract,
+      account: 16,
+      head: 5n,
+    })
+    const entries = [{ instrument: 1, quantity: -1n, price: 0n }]
+    const page = { kind: 'withdrawal' as const, account: 16, counterparty: 0, entries }
+    const { head } = journal.signPage(
+      { ...page, stamp: stampOf(now, 0n), maxFee: 100n, payload: 7n },
+      { key: memberKeys(randomBytes(32), 'ANN').signing, clientId: 'w', now },
+    )
+    journal.keepReceipt(
+      makeReceipt(ofContract, { account: 16, head, time: now }, key),
+      wallet.address,
+    )
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('writes the receipt of a journal with its page, and checks it from the file alone', async () => {
+    expect(await cloister('receipt', 'save', 'ANN', file, '--dir', dir())).toMatchObject({
+      code: 0,
+    })
+    const held = await verify('--contract', CONTRACT, '--chain-id', '31337')
+    expect(held.err).toBe('')
+    expect(held).toMatchObject({ code: 0 })
+    expect(held.out).toContain('withdrawal')
+    expect(held.out).toContain('the receipt holds')
+  })
+
+  it('names what does not hold: signer, page, contract', async () => {
+    const other = Wallet.createRandom().address
+    const wrong = await cloister('receipt', 'verify', file, '--operator', other)
+    expect(wrong.code).toBe(1)
+    expect(wrong.out).toContain(wallet.address.toLowerCase())
+    expect((await verify('--contract', CONTRACT, '--chain-id', '1')).code).toBe(1)
+    const { accepted } = JSON.parse(readFileSync(file, 'utf8')) as {
+      accepted: { previousHead: string; page: Record<string, unknown> }
+    }
+    const page = { ...accepted.page, payload: '8' }
+    changed({ accepted: { ...accepted, page } })
+    expect((await verify()).out).toContain('does not lead to its head')
+    changed({ accepted: { ...accepted, page: { ...accepted.page, account: 17 } } })
+    expect((await verify()).code).toBe(1)
+    changed({ accepted: null })
+    expect(await verify()).toMatchObject({ code: 0 })
+    changed({ time: '1' })
+    expect((await verify()).code).toBe(1)
+  })
+
+  it('could not be done without a file, a receipt or a number: 2', async () => {
+    expect((await cloister('receipt', 'save', 'BEN', file, '--dir', folder)).code).toBe(2)
+    const none = await cloister('receipt', 'save', 'ANN', file, '--dir', dir(), '--head', '5')
+    expect(none.code).toBe(2)
+    for (const text of ['', '[]', '{"format":"cloister receipt 2"}']) {
+      writeFileSync(file, text)
+      expect((await verify()).code).toBe(2)
+    }
+    rmSync(file)
+    expect((await verify()).code).toBe(2)
   })
 })

@@ -4,6 +4,9 @@ import { rowLookup, settlementsOf, tableOf } from '../../circuits/table.ts'
 import { exposuresOf, marginReport } from '../../client/cli/risk-account.ts'
 import { rowsUnder } from '../../client/cli/table-on-l1.ts'
 import { main } from '../../client/cli/main.ts'
+import { MODE } from '../../circuits/params.ts'
+import { standingOf, whyReduceOnly, type TableStanding } from '../../client/l1/table-standing.ts'
+import type { Leg } from '../../oracle/margin.ts'
 import type { Rebuilt } from '../../client/l1/rebuild.ts'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
 import { dayModelOf } from '../../oracle/day-model.ts'
@@ -23,6 +26,12 @@ const account = {
   ],
 }
 
+const LIFE = 172_800n
+const FRESH: TableStanding = {
+  number: 7n, time: 1000n, until: 1000n + LIFE, now: 1060n,
+  isConfirmed: true, isLatest: true, isHalted: false,
+}
+
 describe('the model of a table', () => {
   it('is found by its root, and by no other', () => {
     expect(model.market).toEqual(marketAt(2))
@@ -31,7 +40,7 @@ describe('the model of a table', () => {
 })
 
 describe('the report', () => {
-  const { text, json, code } = marginReport('ANN', account, rowOf, model, [], 0n)
+  const { text, json, code } = marginReport('ANN', account, rowOf, model, [], 0n, FRESH)
 
   it('says equity, requirements, excess, positions, Greeks and distance in words', () => {
     expect(code).toBeUndefined()
@@ -73,13 +82,13 @@ describe('the report', () => {
   })
 
   it('of cash alone asks for nothing', () => {
-    const cash = marginReport('ANN', { cash: 7n, balances: [] }, rowOf, model, [], 0n)
+    const cash = marginReport('ANN', { cash: 7n, balances: [] }, rowOf, model, [], 0n, FRESH)
     expect(cash.text).toContain('no world is worse than the mark')
     expect(cash.json['initial']).toBe('0')
   })
 
   it('says so where the market is not known', () => {
-    const unknown = marginReport('ANN', account, rowOf, null, [], 0n)
+    const unknown = marginReport('ANN', account, rowOf, null, [], 0n, FRESH)
     expect(unknown.text).toContain('not known here')
     expect(unknown.json['exposures']).toBeNull()
   })
@@ -90,7 +99,7 @@ describe('what if', () => {
 
   it('a trade that fits: accepted, with the integers per world', () => {
     const buy = [{ instrument: 1031, quantity: 5n, price }]
-    const { text, json, code } = marginReport('ANN', account, rowOf, model, buy, 100n)
+    const { text, json, code } = marginReport('ANN', account, rowOf, model, buy, 100n, FRESH)
     expect(code).toBeUndefined()
     expect(text).toContain('The trade would be accepted.')
     expect((json['whatIf'] as { difference: string[] }).difference).toHaveLength(16)
@@ -98,9 +107,50 @@ describe('what if', () => {
 
   it('a trade that does not: the rule, and exit code 1', () => {
     const sell = [{ instrument: 1031, quantity: -1000n, price }]
-    const { text, code } = marginReport('ANN', account, rowOf, model, sell, 100n)
+    const { text, code } = marginReport('ANN', account, rowOf, model, sell, 100n, FRESH)
     expect(code).toBe(1)
     expect(text).toContain('would be refused by AccountMustBeSolvent')
+  })
+})
+
+describe('what if L1 takes no new risk', () => {
+  const price = rowOf(1031)?.values[0] as bigint
+  const more = [{ instrument: 1025, quantity: 1n, price: rowOf(1025)?.values[0] as bigint }]
+  const less = [{ instrument: 1031, quantity: 5n, price }]
+  const ask = (legs: readonly Leg[], change: Partial<TableStanding>) =>
+    marginReport('ANN', account, rowOf, model, legs, 100n, { ...FRESH, ...change })
+
+  it.each<[string, Partial<TableStanding>, RegExp]>([
+    ['its table is too old', { now: 1001n + LIFE }, /table 7 is too old.*1970-01-03T00:16:40/],
+    ['its table is not confirmed', { isConfirmed: false }, /not confirmed yet/],
+    ['a later table waits', { isLatest: false }, /not the latest/],
+    ['the house is halted', { isHalted: true }, /halted/],
+  ])('as %s: said aloud, opening refused, closing not', (_what, change, words) => {
+    const { text, json, code } = ask(more, change)
+    expect(text).toMatch(words)
+    expect(text).toContain('would be refused by ReduceOnlyMustReduce')
+    expect([code, (json['table'] as { reduceOnly: string }).reduceOnly])
+      .toEqual([1, expect.stringMatching(words)])
+    expect(ask(less, change).code).toBeUndefined()
+    expect(ask(more, {}).code).toBeUndefined()
+  })
+
+  it('up to the last second of a table, and not one later', () => {
+    expect(whyReduceOnly({ ...FRESH, now: FRESH.until })).toBeNull()
+    expect(whyReduceOnly({ ...FRESH, now: FRESH.until + 1n })).toContain('too old')
+  })
+
+  it('is read from the record: the time of posting, what was confirmed, the mode', () => {
+    const record = {
+      tables: [{ number: 1n, time: 50n }, { number: 2n, time: 90n }],
+      confirmed: new Set([1n]),
+      mode: 1n,
+    } as unknown as Rebuilt
+    expect(standingOf(record, 1n, 10n, 95n)).toEqual({ number: 1n, time: 50n, until: 60n, now: 95n,
+      isConfirmed: true, isLatest: false, isHalted: MODE.reduceOnly === 1 })
+    expect(standingOf({ ...record, mode: BigInt(MODE.normal) }, 2n, 10n, 95n))
+      .toMatchObject({ isConfirmed: false, isLatest: true, isHalted: false })
+    expect(() => standingOf(record, 3n, 10n, 95n)).toThrow(/no table 3/)
   })
 })
 
@@ -115,8 +165,11 @@ describe('the rows', () => {
       values: values.map(String),
     })),
   }
-  const l1 = (root: bigint) =>
-    ({ tables: [{ root }], settlements: new Map([[1025, 7n]]) }) as unknown as Rebuilt
+  const l1 = (...roots: readonly bigint[]) =>
+    ({
+      tables: roots.map((root, i) => ({ number: BigInt(i + 1), root })),
+      settlements: new Map([[1025, 7n]]),
+    }) as unknown as Rebuilt
 
   it('count under the root on L1 only; a settled value wins', () => {
     const rows = rowsUnder(l1(table.root), view)
@@ -127,6 +180,9 @@ describe('the rows', () => {
     const bent = { ...view, rows: [{ ...first!, addOn: '0' }, ...others] }
     expect(rowsUnder(l1(table.root), bent)).toContain('not the latest one on L1')
     expect(rowsUnder(l1(1n), view)).toContain('not the latest one on L1')
+    // By the one before a house values while the latest is not confirmed; by none that is older.
+    expect(rowsUnder(l1(5n, table.root, 6n), view)).toMatchObject({ number: 2n })
+    expect(rowsUnder(l1(table.root, 5n, 6n), view)).toContain('nor the one before')
   })
 })
 

@@ -87,6 +87,8 @@ contract FlaggedHouse is ITableHouse {
     uint256 public settlementRoot;
     mapping(uint256 number => bool) public isConfirmed;
     mapping(uint256 number => uint256) public roots;
+    bool public isSealed;
+    address public lock;
 
     event TablePosted(
         uint256 indexed number,

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import {
-  KEY_HASH, REFUND_DELAY, batchArguments, configuration, createBatch, createWorld, TERMS, deploy,
-    deployCloister, mustRefuse, send,
+  FEE, KEY_HASH, REFUND_DELAY, configuration, createBatch, createWorld, TERMS, deploy,
+    deployCloister, mustRefuse, send, submit,
 } from './l1.ts'
 
 test('the constructor fixes genesis and says what readers need', async () => {
@@ -32,7 +32,7 @@ test('the constructor refuses aliases and a refund that comes before a page dies
     ['batchDelay', year + 1n], ['tableLife', 0n], ['tableDelay', TERMS.tableLife],
     ['tableDelay', year + 1n], ['forceDelay', 0n], ['fullDelay', 0n], ['fullDelay', year + 1n],
     ['unwindDelay', TERMS.forceDelay - 1n], ['unwindDelay', year + 1n], ['flagDelay', 0n],
-    ['flagDelay', TERMS.sweepEpoch + 1n], ['lateSweepDelay', 2n * TERMS.sweepEpoch - 1n],
+    ['flagDelay', TERMS.sweepEpoch / 2n + 1n], ['lateSweepDelay', 2n * TERMS.sweepEpoch - 1n],
     ['sweepDelay', TERMS.lateSweepDelay], ['sweepDelay', year + 1n], ['callDelay', 0n],
     ['callDelay', year + 1n], ['claimsWindow', 86_399n], ['claimsWindow', year + 1n],
     ['forcePrice', 0n], ['forcePrice', 1n << 64n],
@@ -40,34 +40,9 @@ test('the constructor refuses aliases and a refund that comes before a page dies
   for (const [name, value] of bad) {
     await refuse('TermsMustFit', { terms: { ...TERMS, [name]: value } })
   }
+  // The bound itself is one: half of an epoch for flags, half of it for proofs.
+  await deployCloister(await configuration({ terms: { ...TERMS, flagDelay: TERMS.sweepEpoch / 2n } }))
   await refuse('FeeMustBeInRange', { fee: 1n << 40n })
-})
-
-test('every role does its own work only', async () => {
-  const world = await createWorld()
-  const { cloister, admin, operator, oracle, members } = world
-  const batch = batchArguments(await createBatch(world))
-  const shape = [9n, 3n, 2n, 1n, 2n, world.address, KEY_HASH, false, 'x']
-  const calls: readonly [string, readonly unknown[], string][] = [
-    ['addToken', [2n, world.address, 1n, 1n], admin],
-    ['addShape', shape, admin],
-    ['setFee', [1n], admin],
-    ['setMode', [1n], admin],
-    ['submitBatch', batch, operator],
-    ['postTable', [1n, 1n, ethers.ZeroHash, '0x', true], oracle],
-    ['confirmTable', [1n], oracle],
-    ['postSettlement', [[], [], 1n], oracle],
-  ]
-  for (const [name, args, owner] of calls) {
-    for (const other of [admin, operator, oracle, members[0]!]) {
-      if (other === owner) continue
-      await mustRefuse('AccessControlUnauthorizedAccount', other, cloister, name, ...args)
-    }
-  }
-  await mustRefuse('AccessControlUnauthorizedAccount', operator, cloister, 'grantRole',
-    ethers.id('OPERATOR'), oracle)
-  await send(admin, cloister, 'revokeRole', ethers.id('OPERATOR'), operator)
-  await mustRefuse('AccessControlUnauthorizedAccount', operator, cloister, 'submitBatch', ...batch)
 })
 
 test('a token is listed once, under an id of tokens, with a unit and a cap', async () => {
@@ -110,10 +85,22 @@ test('a shape is added once, with a verifier that is a contract', async () => {
     KEY_HASH])
 })
 
-test('the fee keeps its width', async () => {
-  const { cloister, admin } = await createWorld()
+test('the fee keeps its width, and is the batches\' after the next', async () => {
+  const world = await createWorld()
+  const { cloister, admin, verifier } = world
+  await send(admin, verifier, 'acceptAll')
+  const ask = (name: string): Promise<bigint> => cloister.getFunction(name)()
   await mustRefuse('FeeMustBeInRange', admin, cloister, 'setFee', 1n << 40n)
-  await send(admin, cloister, 'setFee', (1n << 40n) - 1n)
-  expect(await cloister.getFunction('fee')()).toBe((1n << 40n) - 1n)
-  expect(await cloister.getFunction('mode')()).toBe(0n)
+  expect([await ask('fee'), await ask('nextFee')]).toEqual([FEE, FEE])
+  await send(admin, cloister, 'setFee', 7n)
+  // The last word counts; what was said before never came into force.
+  const told = await send(admin, cloister, 'setFee', (1n << 40n) - 1n)
+  expect(told.logs.map((log) => cloister.interface.parseLog(log)!.name)).toEqual(['FeeChanging'])
+  expect([await ask('fee'), await ask('nextFee')]).toEqual([FEE, (1n << 40n) - 1n])
+  const { logs } = await submit(world, await createBatch(world))
+  // Behind the batch, so that whoever replays the log in order has the fee of each.
+  expect(logs.map((log) => cloister.interface.parseLog(log)!.name)).toEqual(['Batch', 'FeeSet'])
+  expect([await ask('fee'), await ask('nextFee')]).toEqual([(1n << 40n) - 1n, (1n << 40n) - 1n])
+  const later = await submit(world, await createBatch(world))
+  expect(later.logs.length).toBe(1)
 })

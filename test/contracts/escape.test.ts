@@ -1,6 +1,7 @@
 /** After a freeze: claims, the value of the pot, shares, whatever the order. */
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
+import { valueOf } from '../../client/exit/due.ts'
 import {
   DOLLAR_UNIT, PROOF, TERMS, type World, createBatch, deploy, mustRefuse, provider, send, setTime, submit,
 } from './l1.ts'
@@ -94,6 +95,9 @@ test.each([
   ['a mark too wide', `0x${'00'.repeat(64)}${'00'.repeat(31)}02${'00'.repeat(32)}${'ff'.repeat(32)}`, 0n],
   ['the widest mark', marksOf([[2n, 1n, (1n << 48n) - 1n]]), 90n * ((1n << 48n) - 1n)],
   ['a row behind others', marksOf([[1n, 1n, 7n], [2n, 1n, 4n]]), 360n],
+  ['two rows of one token', marksOf([[2n, 1n, 4n], [2n, 1n, 9n]]), 360n],
+  ['a row behind one that is no token\'s', marksOf([[1024n, 1n, 5n], [2n, 1n, 4n]]), 360n],
+  ['rows that do not ascend', marksOf([[3n, 1n, 9n], [2n, 1n, 4n]]), 0n],
 ])('marks never hold up the way out: %s', async (_, marks, value) => {
   const world = await memberWorld(1, 10n)
   const token = await deploy('VoidToken')
@@ -107,6 +111,21 @@ test.each([
   await freezeForNoBatch(world)
   await send(alice, world.cloister, 'valuePot', marks)
   expect((await ask(world, 'escape')).potValue).toBe(10n + value)
+  expect(valueOf(new Map([[1, 10n], [2, 90n]]), marks)).toBe(10n + value)
+})
+
+test('marks of any length are valued for less gas than they were posted for', async () => {
+  const world = await memberWorld(1, 10n)
+  for (let id = 2n; id <= 17n; id++) {
+    const token = await (await deploy('VoidToken')).getAddress()
+    await send(world.admin, world.cloister, 'addToken', id, token, 1n, 10_000n)
+  }
+  // Zeros are the cheapest to post; they are rows of no token.
+  const marks = `0x${'00'.repeat(64 + 96 * 2_000)}`
+  const posted = await send(world.oracle, world.cloister, 'postTable', 5n, 1n, ethers.ZeroHash, marks, true)
+  await freezeForNoBatch(world)
+  const valued = await send(world.members[0]!, world.cloister, 'valuePot', marks)
+  expect(valued.gasUsed).toBeLessThan(posted.gasUsed)
 })
 
 test('nobody gets more than all of a claim because others sleep', async () => {

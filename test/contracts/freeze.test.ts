@@ -86,35 +86,60 @@ test('an oracle that holds the clock of service holds no forced exit for ever', 
   await freeze(world, GROUND.forcedExit, 3n)
 })
 
-test('a queue that is full for too long; room for a second starts the clock anew', async () => {
+/** 66 accounts, all places taken; `serve` pays the next, `enter` takes a place at whatever it costs. */
+async function fullQueue() {
   const world = await memberWorld(66)
   const { cloister, members } = world
-  const fill = async (from: number, to: number) => {
-    for (let i = from; i < to; i++) {
-      const owner = memberOf(world, i)
-      await sendPaid(owner, 10n ** 21n, cloister, 'forceExit', BigInt(16 + i), 1n, owner)
-    }
-  }
   const riches = `0x${(10n ** 27n).toString(16)}`
   for (const member of members) await provider.send('hardhat_setBalance', [member, riches])
-  await fill(0, 63)
+  const enter = (i: number) =>
+    sendPaid(memberOf(world, i), 10n ** 21n, cloister, 'forceExit', BigInt(16 + i), 1n, memberOf(world, i))
+  for (let i = 0; i < 63; i++) await enter(i)
   expect((await ask(world, 'forcedExitQueue')).fullSince).toBe(0n)
-  await fill(63, 64)
+  await enter(63)
+  const serve = async () => submit(world, await createBatch(world, { shape: standard, requestCount: 1n,
+    forcedPayments: [0n] }))
+  return { world, enter, serve }
+}
+
+test('a queue that is full for too long; room for an hour starts the clock anew', async () => {
+  const { world, enter, serve } = await fullQueue()
   const queue = await ask(world, 'forcedExitQueue')
   expect([queue.pending, queue.capacity]).toEqual([64n, 64n])
   expect(queue.fullSince).toBe((await ask(world, 'serviceTime')) + 1n)
   const l1Owner = memberOf(world, 64)
-  await mustRefusePaid('QueueMustHaveRoom', l1Owner, 10n ** 24n, cloister, 'forceExit', 80n, 1n, l1Owner)
+  await mustRefusePaid('QueueMustHaveRoom', l1Owner, 10n ** 24n, world.cloister, 'forceExit', 80n, 1n,
+    l1Owner)
   await wait(TERMS.fullDelay)
   expect(await holds(world, GROUND.queueFull)).toBe(false)
   await wait(1n)
   expect(await holds(world, GROUND.queueFull)).toBe(true)
-  await submit(world, await createBatch(world, { shape: standard, requestCount: 1n, forcedPayments: [0n] }))
+  await serve()
+  const servedAt = await now()
+  await setTime(servedAt + 3_599n)
+  expect(await holds(world, GROUND.queueFull)).toBe(true)
+  await setTime(servedAt + 3_600n)
   expect(await holds(world, GROUND.queueFull)).toBe(false)
+  expect((await ask(world, 'forcedExitQueue')).fullSince).toBe(0n)
   await postTable(world)
-  await sendPaid(l1Owner, 10n ** 24n, cloister, 'forceExit', 80n, 1n, l1Owner)
+  await enter(64)
   await refuseFreeze(world, GROUND.queueFull)
   await wait(TERMS.fullDelay + 1n)
+  await freeze(world, GROUND.queueFull)
+})
+
+test('an operator that serves one and takes its place at once keeps nobody out for long', async () => {
+  const { world, enter, serve } = await fullQueue()
+  const { fullSince } = await ask(world, 'forcedExitQueue')
+  await wait(TERMS.fullDelay / 2n)
+  await serve()
+  // The place is there for less than an hour, and taken again, by whoever it may be.
+  await wait(3_500n)
+  await enter(64)
+  await wait(TERMS.fullDelay / 2n - 100n)
+  await serve()
+  await enter(65)
+  expect((await ask(world, 'forcedExitQueue')).fullSince).toBe(fullSince)
   await freeze(world, GROUND.queueFull)
 })
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { PROJECT_ROOT } from '../../prover/artifacts.ts'
-import { projectSources } from '../../sequencer/solidity.ts'
+import { projectSources } from '../../prover/solidity.ts'
 import {
   TERMS, configuration, createWorld, deploy, deployCloister, mustRefuse, provider, send,
 } from './l1.ts'
@@ -67,7 +67,8 @@ test('no selector of the extension is hidden behind one of Cloister, but for wha
   const shared = Object.keys(extension.evm.methodIdentifiers)
     .filter((signature) => signature in core.evm.methodIdentifiers).sort()
   expect(shared).toEqual([
-    'ADMIN()', 'DEFAULT_ADMIN_ROLE()', 'OPERATOR()', 'ORACLE()', 'getRoleAdmin(bytes32)',
+    'ADMIN()', 'DEFAULT_ADMIN_ROLE()', 'GUARDIAN()', 'OPERATOR()', 'ORACLE()',
+    'getRoleAdmin(bytes32)',
     'grantRole(bytes32,address)', 'hasRole(bytes32,address)', 'refundDelay()',
     'renounceRole(bytes32,address)', 'revokeRole(bytes32,address)', 'supportsInterface(bytes4)',
     'termsHash()',

@@ -159,7 +159,8 @@ export type World = {
 export async function configuration(overrides: object = {}): Promise<object> {
   const [admin, operator, oracle] = (await provider.send('eth_accounts', [])) as string[]
   return {
-    admin, operator, oracle, genesisRoot: GENESIS_ROOT, feeAccountLeaf: 1n,
+    admin, operator, oracle, guardian: admin, changeDelay: 0n, letAnybodyForgeProofs: false,
+    genesisRoot: GENESIS_ROOT, feeAccountLeaf: 1n,
     feeAccountViewKeyHash: 2n, feeAccountMeta: 3n, settlementRoot: SETTLEMENT_ROOT, fee: FEE,
     terms: TERMS, ...overrides,
   }
@@ -178,10 +179,11 @@ export async function deployCloister(settings: object): Promise<ethers.Contract>
 /** The contract with cash listed, all shapes added, one table posted, and rich members. */
 export async function createWorld(
   verifierName = 'ExpectingVerifier', terms: object = TERMS, isConfirmed = true,
+  overrides: object = {},
 ): Promise<World> {
   const [admin, operator, oracle, ...members] = (await provider.send('eth_accounts',
     [])) as string[]
-  const cloister = await deployCloister(await configuration({ terms }))
+  const cloister = await deployCloister(await configuration({ terms, ...overrides }))
   const address = await cloister.getAddress()
   const dollar = await deploy('TestDollar')
   const verifier = await deploy(verifierName)

@@ -13,8 +13,8 @@ export function marketDocument(time: number, btc = BTC, eth = ETH): MarketDocume
   const state = (id: number, name: 'BTC' | 'ETH', spot: bigint) => ({
     id, name, spot: decimalOfMicro(spot), vol: String(vol[name]),
     scanRange: scanRange[name].toFixed(6).replace(/0+$/, ''), liquidity: String(liquidity[name]),
-    volGrid: [],
+    volGrid: [], carry: [], discount: [],
   })
-  return { version: 1, time, rate: String(rate), underlyings: [state(1, 'BTC', btc),
-    state(2, 'ETH', eth)], perpetuals: [] }
+  return { version: 2, time, rate: String(rate), underlyings: [state(1, 'BTC', btc),
+    state(2, 'ETH', eth)], perpetuals: [], halted: [] }
 }

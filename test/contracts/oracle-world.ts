@@ -11,6 +11,8 @@ import {
   type SettlementReport, type TableReport,
 } from '../../oracle/signer/report.ts'
 import { settlementDigest, vetoDigest } from '../../oracle/signer/report.ts'
+import { specificationHash } from '../../oracle/registry.ts'
+import { STANDARD_SET } from '../../oracle/worlds.ts'
 import { BTC, DATED, ETH, marketDocument } from './oracle-market.ts'
 import { configuration, deploy, deployCloister, now, provider, send, setTime } from './l1.ts'
 
@@ -28,7 +30,7 @@ const SHIFT = Number(await now()) - marketAt(2).time
 const ALIVE: readonly InstrumentSpec[] = DATED.map((spec) =>
   'expiry' in spec ? { ...spec, expiry: spec.expiry + SHIFT } : spec)
 export const LISTED = ALIVE.filter((spec) => spec.kind !== 'cash')
-export const WORLDS = worldsBytes(STANDARD_WORLDS)
+export const WORLDS = worldsBytes(STANDARD_SET)
 export const SPECS = instrumentsBytes(ALIVE)
 
 /** Five keys in ascending order of address, and a sixth that is nobody's. */
@@ -76,7 +78,8 @@ export async function createOracleWorld(options: OracleWorldOptions = {}): Promi
   await configure('setWorlds', WORLDS)
   const listed = options.listed ?? LISTED
   const expiry = options.expiryOf ?? ((spec: InstrumentSpec) => BigInt(expiryOf(spec)))
-  await configure('list', listed.map((spec) => ({ id: spec.id, expiry: expiry(spec) })),
+  await configure('list', listed.flatMap((spec) => spec.kind === 'cash' ? []
+    : [{ id: spec.id, expiry: expiry(spec), specification: specificationHash(spec) }]),
     instrumentsBytes([INSTRUMENTS[0]!, ...listed]))
   return { oracle, house, cloister, domain: { chainId: CHAIN, contract }, admin: admin!,
     anyone: anyone! }

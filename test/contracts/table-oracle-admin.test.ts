@@ -93,19 +93,39 @@ describe('underlyings', () => {
 
 describe('listings', () => {
   const document = '0x7b7d'
-  const list = (id: bigint, expiry = 0n) => ['list', [{ id, expiry }], document] as const
+  const specification = ethers.id('a specification')
+  const of = (id: bigint, expiry = 0n) => ({ id, expiry, specification })
+  const list = (id: bigint, expiry = 0n) => ['list', [of(id, expiry)], document] as const
   test('have ids from 2 to 2^28 - 1, never used before', async () => {
     for (const id of [0n, 1n, 1n << 28n]) await refuse('ListingIdMustBeInRange', ...list(id))
     await refuse('ListingMustBeNew', ...list(1024n))
     // A token has no expiry, by which it would be known.
     await refuse('ListingMustBeNew', ...list(2n))
-    await refuse('ListingMustBeNew', 'list', [{ id: 5000n, expiry: 9n }, { id: 5000n, expiry: 9n }],
-      document)
-    await send(admin, oracle, 'list', [{ id: 3n, expiry: 0n },
-      { id: (1n << 28n) - 1n, expiry: 9n }], document)
+    await refuse('ListingMustBeNew', 'list', [of(5000n, 9n), of(5000n, 9n)], document)
+    await send(admin, oracle, 'list', [of(3n), of((1n << 28n) - 1n, 9n)], document)
     expect(await oracle.getFunction('listedCount')()).toBe(17n)
     expect(await oracle.getFunction('isListed')((1n << 28n) - 1n)).toBe(true)
     expect(await oracle.getFunction('isListed')((1n << 28n) - 2n)).toBe(false)
+  })
+  test('are the next ones: what was passed over is never listed, but for tokens', async () => {
+    const next = oracle.getFunction('nextInstrument')
+    const first = (await next()) as bigint
+    await send(admin, oracle, ...list(first + 5n, 9n))
+    expect(await next()).toBe(first + 6n)
+    for (const id of [first, first + 4n]) await refuse('ListingIdMustAscend', ...list(id, 9n))
+    await refuse('ListingIdMustAscend', 'list', [of(first + 7n, 9n), of(first + 6n, 9n)], document)
+    await send(admin, oracle, ...list(7n))
+    await send(admin, oracle, ...list(5n))
+    expect(await next()).toBe(first + 6n)
+  })
+  test('bind a specification to the id, whatever documents come later', async () => {
+    await refuse('ListingMustHaveSpecification', 'list',
+      [{ ...of(5000n, 9n), specification: ethers.ZeroHash }], document)
+    await send(admin, oracle, ...list(5000n, 9n))
+    await send(admin, oracle, 'list', [], '0x7b7b7d7d')
+    expect(await oracle.getFunction('specificationOf')(5000n)).toBe(specification)
+    await refuse('ListingMustBeNew', ...list(5000n, 9n))
+    expect(await oracle.getFunction('specificationOf')(5001n)).toBe(ethers.ZeroHash)
   })
   test('publish the document whose hash counts from now on', async () => {
     await send(admin, oracle, 'list', [], document)

@@ -1,9 +1,12 @@
 /** Settlement values: proposed by the quorum, open to a veto for a delay, then final for ever. */
+import { id, SigningKey } from 'ethers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { emptyRoot } from '../../circuits/tree.ts'
 import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
-import { settlementDigest, signDigest, type SettlementReport } from '../../oracle/signer/report.ts'
+import {
+  addressOfKey, settlementDigest, signDigest, type SettlementReport,
+} from '../../oracle/signer/report.ts'
 import { registerRoot, settlementReportOf } from '../../oracle/signer/settlement.ts'
 import { confirmationDigest } from '../../oracle/signer/report.ts'
 import { mustRefuse, now, provider, send } from './l1.ts'
@@ -59,6 +62,29 @@ test('the contract hashes what the signers hash', async () => {
   expect(await oracle.getFunction('settlementDigestOf')(report))
     .toBe(settlementDigest(world.domain, report))
 })
+
+test('a change of signers, times or documents does not touch what is pending; the new signers may strike it',
+  async () => {
+    await settle()
+    const dueAt = await dueTime()
+    const fresh = Array.from({ length: 5 }, (_, i) => new SigningKey(id(`fresh ${i}`)))
+      .sort((a, b) => (BigInt(addressOfKey(a)) < BigInt(addressOfKey(b)) ? -1 : 1))
+    const change = (name: string, ...args: unknown[]) => send(admin, oracle, name, ...args)
+    await change('setSigners', fresh.map(addressOfKey), 3n, 4n)
+    await change('setTiming', { ...TIMING, challengeDelay: 1n, settlementWindow: 1n })
+    await change('setWorlds', '0x7b7d')
+    await change('list', [], '0x7b7d')
+    expect(await dueTime()).toBe(dueAt)
+    await refuse('SettlementMustBeDue', 'finaliseSettlement', report)
+    // Who was a signer once strikes nothing any more.
+    await refuse('SignerMustBeAuthorised', 'vetoSettlement', 1n, signVeto(world, report))
+    const snapshot = await provider.send('evm_snapshot', [])
+    await send(anyone, oracle, 'vetoSettlement', 1n, signVeto(world, report, fresh.slice(0, 4)))
+    await provider.send('evm_revert', [snapshot])
+    await wait(dueAt - (await now()))
+    await send(anyone, oracle, 'finaliseSettlement', report)
+    expect(await valueOf(1024)).toEqual([true, 53_858_700n])
+  })
 
 test('after its delay the values are in the register, and their rows leave the table', async () => {
   await settle()
@@ -146,7 +172,8 @@ describe('once due', () => {
     await refuse('SettlementMustBePending', 'finaliseSettlement', report)
     const again = { ...other, previousRoot: report.newRoot }
     await refuse('SettlementMustBeListed', 'settle', again, signSettlement(world, again))
-    await mustRefuse('ListingMustBeNew', admin, oracle, 'list', [{ id: 1024n, expiry: 9n }], '0x7b7d')
+    await mustRefuse('ListingMustBeNew', admin, oracle, 'list',
+      [{ id: 1024n, expiry: 9n, specification: id('another') }], '0x7b7d')
   })
 })
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Wallet } from 'ethers'
 import type { FastifyInstance } from 'fastify'
+import { documentHash } from '../../circuits/document.ts'
 import type { Shape } from '../../circuits/params.ts'
 import { tableOf, type Row } from '../../circuits/table.ts'
 import { HouseApi } from '../../client/api.ts'
@@ -31,7 +32,7 @@ export const FEE = 100n
 const FEE_VIEW_KEY = 777n
 const SHAPE: Shape = {
   name: 'lifecycle', pages: 8, members: 4, rows: 8, rowsPerNode: 1, deposits: 4, withdrawals: 2, requests: 4,
-  rotations: 1, rescues: 2, forcedExits: 1, reductions: 4,
+  rotations: 1, rescues: 2, forcedExits: 1, reductions: 4, releases: 2,
 }
 const word = (i: number): string => String(PROOF[i])
 /** Points of the curves: the stub does its pairing work and then accepts. */
@@ -52,6 +53,7 @@ export type LifecycleHouse = {
   readonly oracle: DayOracle
   readonly members: readonly (Member & { readonly door: MemberL1 })[]
   readonly rpcUrl: string
+  readonly url: string
   readonly contract: string
   readonly oracleContract: string
   readonly notes: readonly string[]
@@ -106,10 +108,10 @@ export async function openHouse(memberCount: number): Promise<LifecycleHouse> {
   }
   let count = 0
   return {
-    house, oracle, members, rpcUrl: rpc.url, contract, oracleContract, notes,
+    house, oracle, members, rpcUrl: rpc.url, url: app.listeningOrigin, contract, oracleContract, notes,
     trade: async (buyer, seller, instrument, quantity, price) => {
       const text = `trade ${++count}`
-      const made = await buyer.propose(text, seller.account, [{ instrument, quantity, price }], text)
+      const made = await buyer.propose(`${documentHash(text)}`, seller.account, [{ instrument, quantity, price }], text)
       if (isRefused(made)) throw new Error(`${made.refused}: ${made.detail}`)
       const affirmed = await seller.api.affirm(made.id)
       if (isRefused(affirmed)) throw new Error(`${affirmed.refused}: ${affirmed.detail}`)

@@ -6,6 +6,8 @@ import { row } from '../law/house.ts'
 const ANN_PAID = 5_000_000_000n
 const BEN_PAID = 3_000_000_000n
 const CID_PAID = 700_000_000n
+/** Asked back while the house still lives, and does not credit it. */
+const CID_SMALL = 50_000_000n
 const WITHDRAWN = 100_000_000n
 const LOTS = 10n
 const PRICE = 50_000_000n
@@ -16,6 +18,7 @@ let story: Story
 let ann: Person
 let ben: Person
 let cid: Person
+let small: bigint
 
 beforeAll(async () => {
   story = await Story.open()
@@ -25,6 +28,7 @@ beforeAll(async () => {
   await story.batch({ credits: paid })
   cid = await story.join('CID')
   await story.deposit(cid, CID_PAID)
+  small = (await story.deposit(cid, CID_SMALL)).id
   story.house.time = await story.now()
   story.house.trade(ann.member, ben.member, [{ instrument: 1024, quantity: LOTS, price: PRICE }])
   story.house.withdraw(ann.member, 1, WITHDRAWN, BigInt(ann.wallet.address))
@@ -36,6 +40,20 @@ beforeAll(async () => {
 afterAll(() => story?.stop())
 
 describe('a dead sequencer', () => {
+  it('that credits no deposit is asked for it on L1, deposit by deposit', async () => {
+    // Before anything happens a member can see what would be missing in the end.
+    const status = (await story.cli(cid, 'exit', 'status')).json
+    expect(status['missingClaimShapes']).toEqual(['escape-settled'])
+    expect((status['deposits'] as unknown[]).length).toBe(2)
+    const asked = await story.cli(cid, 'exit', 'refund', `${small}`)
+    expect([asked.code, asked.json['deposits'], asked.json['sent']]).toEqual([0, [`${small}`], true])
+    const again = await story.cli(cid, 'exit', 'refund', `${small}`)
+    expect([again.code, again.json['deposits'], again.json['sent']]).toEqual([0, [], false])
+    for (const other of ['1', '99', 'x'])
+      expect((await story.cli(cid, 'exit', 'refund', other)).code).toBe(2)
+    expect((await story.cli(cid, 'exit', 'claim')).json['collected']).toEqual([])
+  })
+
   it('is no ground before its time, and the command says how long until then', async () => {
     const { code, json } = await story.cli(ann, 'exit', 'freeze')
     expect(code).toBe(1)
@@ -47,6 +65,10 @@ describe('a dead sequencer', () => {
     // One second before the ground holds it does not; then it does, and anybody may say so.
     await story.wait(left - HOUR)
     expect((await story.cli(ann, 'exit', 'freeze')).code).toBe(1)
+    // What was asked for is due long before, from a house that nobody has frozen.
+    expect((await story.cli(cid, 'exit', 'claim')).json['collected']).toEqual([
+      { what: 'refund', token: 1, lots: `${CID_SMALL}`, to: cid.wallet.address },
+    ])
     const early = await story.cli(ann, 'exit', 'escape')
     expect([early.code, early.json['message']]).toEqual([2, expect.stringContaining('not frozen')])
     await story.wait(HOUR)
@@ -84,7 +106,7 @@ describe('a dead sequencer', () => {
       { what: 'refund', token: 1, lots: `${CID_PAID}`, to: cid.wallet.address },
     ])
     expect((await story.cli(ann, 'exit', 'claim')).json['collected']).toEqual([])
-    expect(await story.holds(cid.wallet.address)).toBe(CID_PAID)
+    expect(await story.holds(cid.wallet.address)).toBe(CID_PAID + CID_SMALL)
     await story.mustAddUp()
   })
 

@@ -15,7 +15,7 @@ import { statementOf } from '../../circuits/statement.ts'
 import { TREE_DEPTH } from '../../circuits/params.ts'
 import { SWEEP_SHAPES, sweepChunk, type SweepShape } from '../../circuits/sweep.ts'
 import { buildSweep } from '../../circuits/sweep-witness.ts'
-import { settlementsOf, tableOf, type Row, type Table } from '../../circuits/table.ts'
+import { settledRow, settlementsOf, tableOf, type Row, type Table } from '../../circuits/table.ts'
 import { Tree } from '../../circuits/tree.ts'
 import { buildBatch } from '../../circuits/witness.ts'
 import { wordLayout } from '../../circuits/words.ts'
@@ -32,6 +32,7 @@ import { compileVerifiers, deploy, type Deployment } from '../../sequencer/deplo
 import { StateHistory } from '../../sequencer/history.ts'
 import { domainOf, proofWords, SequencerL1, type Submission } from '../../sequencer/l1.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
+import { sweepingOf, type SweptHouse } from '../../sequencer/house-sweep.ts'
 import { Sweeper, type SweepReport } from '../../sequencer/sweep.ts'
 import { ADMIN_KEY, startNode } from '../client/chain.ts'
 import { House, randomField, type Member } from '../law/house.ts'
@@ -142,9 +143,9 @@ export class Story {
   }
 
   /** Deployed with verifiers of batches, claims and sweeps; cash, a second token, one table posted. */
-  static async open(): Promise<Story> {
+  static async open(circuits: readonly string[] = ['escape', 'sweep-mini']): Promise<Story> {
     const key = await developmentKeyOf(shapeNamed('mini'), (what) => console.log(what))
-    const exits = await compileExits(['escape', 'sweep-mini'], (what) => console.log(what))
+    const exits = await compileExits(circuits, (what) => console.log(what))
     const verifiers = await compileVerifiers([key])
     const picky = compileSolidity({ 'Picky.sol': PICKY })['Picky'] as CompiledContract
     contractsOf()
@@ -222,6 +223,14 @@ export class Story {
       marksData(this.table), true)
   }
 
+  /** Final values of what has expired, and a table without its rows; nothing is converted yet. */
+  async settleValues(values: ReadonlyMap<number, bigint>, rows: readonly Row[]): Promise<void> {
+    this.house.settled = [...values].map(([id, value]) => settledRow(id, value))
+    const { root } = settlementsOf(this.house.settled).tree
+    await sent(this.cloister, 'postSettlement', [...values.keys()], [...values.values()], root)
+    await this.post(rows)
+  }
+
   /** Executes what waits and proves it; nothing is sent, and the house is as it was. */
   async prove(parts: Partial<BatchPlan> = {}): Promise<Proven> {
     const { house, key, deployment } = this
@@ -276,6 +285,30 @@ export class Story {
 
   async sweep(): Promise<SweepReport> {
     return this.sweeper(this.house.accounts).run(await this.now())
+  }
+
+  /** As the house's own process does it: by itself, with an L1 key of its own. Returns what it logged. */
+  async sweepItself(): Promise<readonly string[]> {
+    const log: string[] = []
+    const { house, history, deployment } = this
+    const swept: SweptHouse = {
+      core: { ledger: { accounts: house.accounts, history },
+        rest: () => ({ settled: house.settled }) },
+      options: { rpcUrl: this.url, deployment, log: (line) => log.push(line),
+        tableByRoot: (root) => this.tables.get(root) },
+    }
+    const keys = this.exits.map(({ key }) => key)
+    const payer = Wallet.createRandom()
+    await this.provider.send('hardhat_setBalance', [payer.address, '0x56bc75e2d63100000'])
+    expect(await sweepingOf(swept, keys, undefined)).toBeNull()
+    const others = keys.map((key) => ({ ...key, keyHash: '11'.repeat(32) }))
+    expect(await sweepingOf(swept, others, payer.privateKey)).toBeNull()
+    const sweeping = await sweepingOf(swept, keys, payer.privateKey)
+    sweeping?.start()
+    while ((await this.ask<{ table: bigint }>('sweep')).table !== 0n)
+      await new Promise((wake) => setTimeout(wake, 100))
+    sweeping?.close()
+    return log
   }
 
   /**

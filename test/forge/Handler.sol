@@ -81,9 +81,10 @@ contract Handler is ICloisterData {
             claimsWindow: 2 days, forcePrice: 1 gwei
         });
         Configuration memory configuration = Configuration({
-            admin: address(this), operator: address(this), oracle: address(this), genesisRoot: 1,
+            admin: address(this), operator: address(this), oracle: address(this),
+            guardian: address(this), letAnybodyForgeProofs: false, genesisRoot: 1,
             feeAccountLeaf: 1, feeAccountViewKeyHash: 1, feeAccountMeta: 1, settlementRoot: 1, fee: 0,
-            terms: terms
+            changeDelay: 0, terms: terms
         });
         CloisterExtension extension = new CloisterExtension(terms);
         house = ICloister(address(new Cloister(configuration, address(extension))));

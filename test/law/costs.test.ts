@@ -21,6 +21,7 @@ const TEMPLATES = {
   'UpdatePath(1)': 'update-path',
   'TableRoot': 'table-root', 'ForcedExit(1, 1, 1)': 'forced-exit', 'Reduction(1)': 'reduction',
   'ReductionTerms': 'reduction-terms',
+  'Call(1)': 'call', 'Release(1)': 'release',
   'Deposit(1)': 'deposit', 'Withdrawal(1)': 'withdrawal', 'WithdrawalTerms': 'withdrawal-terms',
   'Request(1)': 'request', 'Rotation(1)': 'rotation', 'HashTagged(1)': 'hash1',
   'HashTagged(3)': 'hash3', 'HashTagged(16)': 'hash16',

@@ -34,11 +34,12 @@ const CIRCOMLIB = /compConstant|hashBits/
 type Attack = readonly [rule: string, name: string, make: () => Draft]
 /** Their tests run here as well: they come with the lists. */
 async function attacks(): Promise<readonly Attack[]> {
-  const [pages, accounts, batch, exits] = await Promise.all([
+  const [pages, accounts, batch, exits, flags] = await Promise.all([
     import('./tamper-pages.test.ts'),
     import('./tamper-accounts.test.ts'),
     import('./tamper-batch.test.ts'),
     import('./tamper-exits.test.ts'),
+    import('./tamper-flags.test.ts'),
   ])
   const bound = batch.bound.map(([name, make]): Attack => ['CommitmentMustMatch', name, make])
   return [
@@ -48,6 +49,7 @@ async function attacks(): Promise<readonly Attack[]> {
     ...exits.payments,
     ...exits.services,
     ...exits.unwindings,
+    ...flags.attacks,
     ...bound,
   ]
 }

@@ -5,6 +5,7 @@ import { instrumentsOf } from '../../circuits/batch-size.ts'
 import type { BatchPlan, BatchTrace, MemberStep, PageUse } from '../../circuits/batch.ts'
 import { timesEight } from '../../circuits/eddsa.ts'
 import { exitingMeta, forcedPayment, reductionsOf, statusOf, type ForcedPayment } from '../../circuits/exit.ts'
+import { brokenWorld, isCall, type FlagChange, type FlagStep } from '../../circuits/flag.ts'
 import { entriesOf, headAfter, livenessAt, type Page } from '../../circuits/page.ts'
 import { rowLookup, worthOf, type Row } from '../../circuits/table.ts'
 import type { House } from './house.ts'
@@ -54,13 +55,19 @@ export function claims(before: Account | null, after: Account, rowOf: (id: numbe
   return { oldWorth, isWorse, difference: newWorth.map((w, s) => (isWorse[s] === true ? w - (oldWorth[s] as bigint) : w)), newWorth }
 }
 
+/** The step as the plan names it, from whatever status and worth the account has. */
+function forgedFlag(step: FlagStep, account: Account, worth: readonly bigint[], time: bigint): FlagChange {
+  const to = { call: STATUS.called, liquidate: STATUS.liquidating, release: STATUS.active }[step]
+  return { step, from: statusOf(account.meta), meta: BigInt(to) + 8n * time, world: isCall(step) ? brokenWorld(worth) ?? 1 : null }
+}
+
 export function forge(house: House, plan: BatchPlan, forgery: Forgery = {}): BatchTrace {
   const { context } = plan
   const pages = followed(house, plan, forgery)
   const rowOf = rowLookup(context.table, context.settlements)
   const settled = new Map(context.settlements.rows.map((row) => [row.id, row.values[0] as bigint]))
   const indices = [...new Set([...plan.requests.map((r) => r.account), ...plan.credits.map((c) => c.account),
-    ...plan.journals.keys(), ...plan.cover])].sort((a, b) => a - b)
+    ...plan.journals.keys(), ...(plan.flags?.keys() ?? []), ...plan.cover])].sort((a, b) => a - b)
   const members = indices.map((index): MemberStep => {
     const before = house.accounts.get(index) ?? null
     const run = plan.journals.get(index) ?? null
@@ -84,7 +91,7 @@ export function forge(house: House, plan: BatchPlan, forgery: Forgery = {}): Bat
     const fair = request?.kind === 'forcedExit' ? forcedPayment(account, request, rowOf) : null
     const forced = fair === null || typeof fair === 'number' ? null : forgery.payment?.(fair) ?? fair
     if (forced !== null) {
-      account = addBalance({ ...account, meta: exitingMeta(account.meta, context.time) }, forced.token, -forced.amount)
+      account = addBalance({ ...account, meta: exitingMeta(account.meta, context.time, forced.amount !== 0n) }, forced.token, -forced.amount)
     }
     for (const c of plan.credits.filter((c) => c.account === index)) account = addBalance(account, c.token, c.amount)
     const mine = pages.filter((u) => u.page.account === index)
@@ -101,7 +108,10 @@ export function forge(house: House, plan: BatchPlan, forgery: Forgery = {}): Bat
     account = { ...account, head: mine.at(-1)?.head ?? account.head }
     const paid = addBalance(account, CASH_ID, -context.fee * BigInt(live.length))
     const isRescue = claims(before, paid, rowOf, false).newWorth.some((w) => w < 0n)
-    const unsalted = forgery.after?.(isRescue ? account : paid, index) ?? (isRescue ? account : paid)
+    const named = plan.flags?.get(index)
+    const flag = named === undefined ? null : forgedFlag(named, account, claims(before, account, rowOf, false).newWorth, context.time)
+    if (flag !== null) account = { ...account, meta: flag.meta }
+    const unsalted = forgery.after?.(isRescue ? account : { ...paid, meta: account.meta }, index) ?? (isRescue ? account : { ...paid, meta: account.meta })
     const viewKey = plan.viewKeys.get(index) ?? 0n
     const key = batchKey(viewKey, index, context.batchNumber, context.batchNonce)
     const after = { ...unsalted, salt: saltOf(key) }
@@ -111,7 +121,7 @@ export function forge(house: House, plan: BatchPlan, forgery: Forgery = {}): Bat
     const credited = plan.credits.filter((c) => c.account === index && c.token !== CASH_ID)
       .map((c) => ({ id: c.token, quantity: c.amount }))
     const reductions = isFree ? [] : reductionsOf(index, converted.balances, after.balances, credited)
-    const step = { index, before, after, forced, reductions, cipher: encryptAccount(after, key), viewKey, run, request, conversionCash, convertedIds,
+    const step = { index, before, after, forced, reductions, flag, cipher: encryptAccount(after, key), viewKey, run, request, conversionCash, convertedIds,
       liveCount: live.length, isRescue, ...solvency }
     return forgery.step?.(step) ?? step
   })

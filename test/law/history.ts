@@ -1,6 +1,6 @@
 /** Random histories of a small house: fair steps and wrong ones, each judged by TypeScript and by the circuit. */
 import { createHash } from 'node:crypto'
-import { CASH_ID, PAGE_LIFE_SECONDS_BITS, STATUS, WORLD_COUNT } from '../../circuits/params.ts'
+import { CALL_SECONDS, CASH_ID, PAGE_LIFE_SECONDS_BITS, STATUS, WORLD_COUNT } from '../../circuits/params.ts'
 import { excessOf } from '../../circuits/batch-size.ts'
 import type { BatchPlan, BatchTrace } from '../../circuits/batch.ts'
 import { eighthOf, sign, signingKey } from '../../circuits/eddsa.ts'
@@ -8,6 +8,7 @@ import { statusOf } from '../../circuits/exit.ts'
 import { counterPage, stampOf, type Page } from '../../circuits/page.ts'
 import type { RuleName } from '../../circuits/rules.ts'
 import { rowLookup, settledRow, worthOf } from '../../circuits/table.ts'
+import { dueFlags, type DueFlag } from '../../sequencer/flagging.ts'
 import { forge, type Forgery } from './forge.ts'
 import { finish, House, row, type Member } from './house.ts'
 import { inputOf, draftOf } from './reseal.ts'
@@ -19,6 +20,8 @@ export function randomOf(seed: string): (below: number) => number {
   let count = 0
   return (below) => createHash('sha256').update(`${seed}/${count++}`).digest().readUInt32LE(0) % below
 }
+/** Per lot: more than anybody has. */
+const FALL = 10n ** 11n
 type Random = (below: number) => number
 
 export type Tally = { batches: number; wrong: number; forged: number; steps: Map<string, number>; rules: Map<string, number> }
@@ -35,6 +38,8 @@ export class History {
   private readonly random: Random
   private readonly circuit: Circuit
   private settledWindow = 2000
+  /** The rows before a crash. */
+  private calm: House['rows'] | null = null
   private readonly deposited = new Map<number, bigint>()
   private readonly withdrawn = new Map<number, bigint>()
 
@@ -53,8 +58,10 @@ export class History {
     return [members[i] as Member, members[j] as Member]
   }
   private active(): Member[] { return this.house.members.filter((m) => this.house.accounts.has(m.index)) }
-  private isExiting(m: Member): boolean { return statusOf(this.house.accounts.get(m.index)?.meta ?? 0n) === STATUS.exiting }
-  private trading(): Member[] { return this.active().filter((m) => !this.isExiting(m)) }
+  private statusOf(m: Member): number { return statusOf(this.house.accounts.get(m.index)?.meta ?? 0n) }
+  private isExiting(m: Member): boolean { return this.statusOf(m) === STATUS.exiting }
+  private isBound(m: Member): boolean { return this.statusOf(m) !== STATUS.active }
+  private trading(): Member[] { return this.active().filter((m) => !this.isBound(m)) }
   private clear(): void {
     for (const m of this.house.members) {
       m.pending = []
@@ -77,7 +84,8 @@ export class History {
     const { house } = this
     const plan = (parts: Partial<BatchPlan> = {}): BatchPlan => house.plan(parts)
     const active = this.active()
-    const kind = active.length < 3 ? 0 : this.random(13)
+    const isCrashed = this.calm !== null && this.random(3) > 0
+    const kind = active.length < 3 ? 0 : isCrashed ? 13 : this.random(14)
     if (kind === 0 && active.length < 9) {
       const { member, request } = house.join()
       return ['registration', plan({ requests: [request], credits: [house.credit(member, 1, 20_000_000_000n)] })]
@@ -114,6 +122,7 @@ export class History {
     if (kind === 7) return this.settlement()
     if (kind === 11) return this.exits()
     if (kind === 12) return this.unwinding()
+    if (kind === 13) return this.flags()
     if (kind === 8) {
       const [a] = this.trade()
       const [x, y] = [a.account, a.counterparty].map((i) => active.find((m) => m.index === i) as Member) as [Member, Member]
@@ -148,6 +157,48 @@ export class History {
     return ['unwinding', house.plan({ credits: this.random(2) === 0 ? [] : [house.credit(member, 2, 3n)] })]
   }
 
+  private due(): readonly DueFlag[] {
+    const { accounts } = this.house
+    const due = dueFlags(accounts, this.house.plan().context)
+    // Enough members must go on trading.
+    const spare = Math.max(0, this.trading().length - 3)
+    const isCallOfActive = ({ index, step }: DueFlag): boolean =>
+      step === 'call' && statusOf(accounts.get(index)?.meta ?? 0n) === STATUS.active
+    const [calls, others] = [due.filter(isCallOfActive), due.filter((d) => !isCallOfActive(d))]
+    return [...others, ...calls.slice(0, spare)].slice(0, 2)
+  }
+
+  /** What is due is done; else a price crashes, comes back, or time passes over the calls. */
+  private flags(): [string, BatchPlan] {
+    const { house } = this
+    if (this.due().length === 0) {
+      if (this.calm === null) this.crash()
+      else if (this.random(2) === 0) house.time += BigInt(CALL_SECONDS)
+      else {
+        const { calm } = this
+        house.rows = house.rows.map((r) => calm.find(({ id }) => id === r.id) ?? r)
+        this.calm = null
+      }
+    }
+    const due = this.due()
+    if (due.length === 0) return ['a crash', house.plan({ cover: [this.pick(this.active()).index] })]
+    const from = ({ index, step }: DueFlag): string => `${step} from ${statusOf(house.accounts.get(index)?.meta ?? 0n)}`
+    const credits = this.random(4) === 0 ? [house.credit(this.pick(this.active()), 2, 3n)] : []
+    return [due.map(from).join(', '), house.plan({ credits, flags: new Map(due.map(({ index, step }) => [index, step])) })]
+  }
+
+  /** A holder of a future loses far more than it has. */
+  private crash(): void {
+    const { house } = this
+    const held = this.active().flatMap((m) => house.accounts.get(m.index)?.balances ?? [])
+      .filter(({ id }) => house.rows.some((r) => r.id === id && id >= 1024))
+    if (held.length === 0) return
+    const { id, quantity } = this.pick(held)
+    this.calm = house.rows
+    const fall = quantity < 0n ? -FALL : FALL
+    house.rows = house.rows.map((r) => (r.id === id ? { ...r, values: r.values.map((v) => v - fall) } : r))
+  }
+
   /** One instrument settles at its mark; holders convert when touched, and another is listed. */
   private settlement(): [string, BatchPlan] {
     const { house } = this
@@ -177,17 +228,28 @@ export class History {
       b.pending = [{ ...counterPage({ ...pageA, ...over }, over.maxFee ?? pageA.maxFee) }]
       return house.plan()
     }
-    switch (this.random(16)) {
+    switch (this.random(17)) {
       case 14: return { rules: ['ForcedExitMustStandAlone'], plan: house.plan({ requests: [house.exit(a, CASH_ID)] }) }
       case 15: {
-        const leaving = this.active().find((m) => this.isExiting(m))
+        const leaving = this.active().find((m) => this.isBound(m))
         if (leaving === undefined) return { rules: ['TradeMustMatch'], plan: replace({ payload: 7n }) }
         this.clear()
-        house.trade(leaving, a, [{ instrument: this.future(), quantity: 100_000n, price: 0n }])
-        house.trade(leaving, a, [{ instrument: this.future(), quantity: -100_001n, price: 0n }])
-        house.trade(leaving, a, [{ instrument: 2, quantity: 1n, price: 0n }])
-        return { rules: ['ReduceOnlyMustReduce'], plan: house.plan(),
-          circuitRules: ['ReduceOnlyMustReduce', 'AccountMustBeSolvent', 'TokenMustNotBeNegative'] }
+        const instrument = this.future()
+        const held = house.accounts.get(leaving.index)?.balances.find((x) => x.id === instrument)?.quantity ?? 0n
+        house.trade(leaving, a, [{ instrument, quantity: held < 0n ? -1n : 1n, price: this.mark(instrument) }])
+        // In a crash the other side may have no margin for a lot.
+        return { rules: ['ReduceOnlyMustReduce', 'AccountMustBeSolvent'], plan: house.plan() }
+      }
+      case 16: {
+        this.clear()
+        const step = this.pick(['call', 'liquidate', 'release'] as const)
+        const who = this.pick(this.active())
+        const plan = house.plan({ flags: new Map([[who.index, step]]) })
+        const rules: readonly RuleName[] = ['CallMustBeProven', 'ReleaseMustBeProven']
+        if (!dueFlags(house.accounts, plan.context).some((d) => d.index === who.index && d.step === step))
+          return { rules, plan, circuitRules: [...rules, 'MetaMustChangeByRule'] }
+        const context = { ...plan.context, mode: 'reduceOnly', isTableConfirmed: false } as const
+        return { rules, plan: { ...plan, context } }
       }
       case 0: return { rules: ['TradeMustMatch'], plan: replace({ payload: 5n }) }
       case 1: return { rules: ['TradeMustMatch'], plan: replace({ stamp: pageA.stamp - 1n }) }

@@ -267,7 +267,8 @@ export class House {
       this.tree,
       {
         tableNumber: 1n,
-        confirmedTableRoot: trace.plan.context.table.root,
+        confirmedTableRoot:
+          trace.plan.context.isTableConfirmed === false ? 1n : trace.plan.context.table.root,
         accountCountBefore: this.accountCount,
       },
       this.field(),

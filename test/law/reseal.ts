@@ -15,12 +15,13 @@ export type Draft = {
   header: List; depositWord: Lists; requestWord: Lists; withdrawalWord: Lists; accountWord: Lists
   isLive: List; isSkipped: List; kindBit: Lists; account: List; counterparty: List; stamp: List; maxFee: List
   previousHead: List; payload: List; instrument: Lists; quantity: Lists; price: Lists
-  isEmpty: List; isRegistered: List; isRotatedByL1: List; isForced: List; isSigned: List
+  isEmpty: List; isRegistered: List; isRotatedByL1: List; isForced: List; isPaid: List; flagChange: List; isSigned: List
   oldOwnerKeyHash: List; oldViewKeyHash: List; oldHead: List; oldMeta: List; oldSalt: List
   oldId: Lists; oldQuantity: Lists; newOwnerKeyHash: List; newHead: List; viewKey: List; newId: Lists; newQuantity: Lists
   signerX: List; signerY: List; signatureX: List; signatureY: List; signatureS: List
   isConverted: Lists; isReduced: Lists; conversionCash: List; liveCount: List
   difference: Lists; rescueChoice: Lists; isWorse: Lists; oldWorth: Lists
+  callStep: Lists; callWorld: Lists; releaseChoice: Lists; releaseStep: Lists
   feeAccountViewKeyHash: bigint; feeAccountMeta: bigint; feeAccountSalt: bigint; feeAccountCash: bigint; feeAccountViewKey: bigint
   child: bigint[][][]; topNode: List; marksRoot: bigint; tableFlags: bigint
   rowIsUsed: List; nodePosition: Lists; nodeChild: Lists; rowPlace: Lists; rowId: List; rowStatus: List; rowAddOn: List; rowValue: Lists

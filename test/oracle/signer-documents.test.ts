@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
 import { recordedPerpetuals } from '../../oracle/day-replay.ts'
 import { buildTable } from '../../oracle/table.ts'
-import { WORLDS } from '../../oracle/worlds.ts'
+import { STANDARD_SET, worldSet, WORLDS } from '../../oracle/worlds.ts'
 import {
   canonicalJson, documentBytes, documentHash, InputError, readDocument,
 } from '../../oracle/signer/canonical.ts'
@@ -13,7 +13,7 @@ import {
 } from '../../oracle/signer/decimal.ts'
 import {
   computeTable, instrumentsBytes, marketBytes, readInstruments, readMarket, readWorlds,
-  settlementValue, STANDARD_WORLDS, worldsBytes, type UnderlyingState,
+  settlementValue, worldsBytes, type UnderlyingState,
 } from '../../oracle/signer/engine.ts'
 import {
   decodeMarks, encodeMarks, reportOf, stringify, tableReportFrom,
@@ -78,7 +78,7 @@ describe('prices', () => {
 
 describe('documents of the engine', () => {
   test('read back to the very numbers', () => {
-    expect(readWorlds(worldsBytes(WORLDS))).toEqual(WORLDS)
+    expect(readWorlds(worldsBytes(STANDARD_SET))).toEqual(WORLDS)
     expect(readInstruments(instrumentsBytes(INSTRUMENTS))).toEqual(INSTRUMENTS)
     const market = marketDocument(1_584_000_000)
     expect(readMarket(marketBytes(market))).toEqual(market)
@@ -87,19 +87,37 @@ describe('documents of the engine', () => {
     const { rate, vol, scanRange, liquidity, time, spot } = marketAt(2)
     const underlyings = (['BTC', 'ETH'] as const).map((name, i) => ({
       id: i + 1, name, spot: String(spot[name]), vol: String(vol[name]),
-      scanRange: String(scanRange[name]), liquidity: String(liquidity[name]), volGrid: [],
+      scanRange: String(scanRange[name]), liquidity: String(liquidity[name]), volGrid: [], carry: [], discount: [],
     }))
     const market = readMarket(marketBytes(
-      { version: 1, time, rate: String(rate), underlyings, perpetuals: recordedPerpetuals(time) }))
+      { version: 2, time, rate: String(rate), underlyings, halted: [],
+        perpetuals: recordedPerpetuals(time).map((one) => ({ ...one, accrual: null })) }))
     const table = computeTable(market, readInstruments(instrumentsBytes(INSTRUMENTS)),
-      readWorlds(worldsBytes(WORLDS)))
+      readWorlds(worldsBytes(STANDARD_SET)))
     const rows = buildTable(marketAt(2), INSTRUMENTS, WORLDS)
     expect(table.rows.map(({ values, addOn }) => [values, addOn]))
       .toEqual(rows.map(({ values, addOn }) => [values, addOn]))
   })
-  test('the hashes are pinned: another set of worlds is another hash', () => {
-    expect(documentHash(worldsBytes(STANDARD_WORLDS))).toMatch(/^0x[0-9a-f]{64}$/)
-    expect(documentHash(worldsBytes(WORLDS.slice(1)))).not.toBe(documentHash(worldsBytes(WORLDS)))
+  test('a world set has one hash: of its file, of its document, and on L1', () => {
+    for (const name of ['standard-16', 'standard-32'] as const) {
+      const set = worldSet(name)
+      expect(documentHash(worldsBytes(set))).toBe(set.hash)
+      expect(readWorlds(worldsBytes(set))).toEqual(set.worlds)
+    }
+    expect(documentHash(worldsBytes(worldSet('standard-32')))).not.toBe(STANDARD_SET.hash)
+  })
+  test('a world set is read in its one form, and by the rules of a set', () => {
+    const { document } = STANDARD_SET
+    const change = (from: string, to: string) => {
+      expect(document).toContain(from)
+      return document.replace(from, to)
+    }
+    expect(() => readWorlds(hex(change('"move":3', '"move":3.0')))).toThrow(/canonical/)
+    expect(() => readWorlds(hex(`${document} `))).toThrow(/canonical/)
+    expect(() => readWorlds(hex('{'))).toThrow(/canonical/)
+    expect(() => readWorlds('0xff')).toThrow(InputError)
+    expect(() => readWorlds(hex(change('"move":3', '"move":300')))).toThrow(/out of/)
+    expect(() => readWorlds(hex(change('"kind":"variation"', '"kind":"else"')))).toThrow(RangeError)
   })
   test('a market with a price missing, zero, doubled, unsorted or unknown is none', () => {
     const market = marketDocument(1_584_000_000)
@@ -108,8 +126,8 @@ describe('documents of the engine', () => {
     const table = (underlyings: unknown[]) => () =>
       computeTable(readMarket(of(underlyings)), DATED, WORLDS)
     expect(table([btc, eth])).not.toThrow()
-    expect(table([btc])).toThrow(/ETH once/)
-    expect(table([])).toThrow(InputError)
+    expect(table([btc])).toThrow(/ETH/)
+    expect(table([])).toThrow(RangeError)
     expect(table([eth, btc])).toThrow(/ascend/)
     expect(table([btc, btc, eth])).toThrow(/ascend/)
     expect(table([btc, { ...(btc as object), id: 2 }])).toThrow(/once/)
@@ -124,12 +142,17 @@ describe('documents of the engine', () => {
     const [btc, eth] = market.underlyings as [UnderlyingState, UnderlyingState]
     const smile = [{ strike: '5000', vol: '0.9' }, { strike: '8000', vol: '0.7' }]
     const full = { ...market, underlyings: [{ ...btc, volGrid: [{ expiry: 1_585_000_000, smile }] },
-      eth], perpetuals: [{ id: 1100, basis: '-0.001', funding: '12.5' }] }
+      eth], perpetuals: [{ id: 1100, basis: '-0.001', funding: '12.5', accrual: null }] }
     expect(readMarket(marketBytes(full))).toEqual(full)
     const bad: object[] = [
-      { perpetuals: [{ id: 1100, basis: 0.5, funding: '1' }] },
-      { perpetuals: [{ id: 1100, basis: '0.50', funding: '1' }] },
-      { perpetuals: [{ id: 2, basis: '0', funding: '1' }, { id: 2, basis: '0', funding: '1' }] },
+      { perpetuals: [{ id: 1100, basis: 0.5, funding: '1', accrual: null }] },
+      { perpetuals: [{ id: 1100, basis: '0.50', funding: '1', accrual: null }] },
+      { perpetuals: [2, 2].map((id) => ({ id, basis: '0', funding: '1', accrual: null })) },
+      { perpetuals: [{ id: 2, basis: '0', funding: '1', accrual: { base: 1 } }] },
+      { perpetuals: [{ id: 2, basis: '0', funding: '1', accrual: { base: 1, premium: '1e3' } }] },
+      { perpetuals: [{ id: 2, basis: '0', funding: '1',
+        accrual: { base: 1, premium: '0.0000000001' } }] },
+      { halted: [0] }, { halted: [3, 3] }, { halted: ['3'] }, { version: 1 },
       { perpetuals: [{ id: 2, basis: '0' }] }, { perpetuals: null },
       { underlyings: [{ ...btc, volGrid: [{ expiry: 5, smile: [{ strike: '1', vol: '1e3' }] }] }, eth] },
       { underlyings: [{ ...btc, volGrid: [{ expiry: -5, smile }] }, eth] },
@@ -153,7 +176,7 @@ describe('documents of the engine', () => {
 describe('reports', () => {
   const market = marketDocument(1_584_000_000)
   const table = computeTable(market, DATED, WORLDS)
-  const [worlds, instruments] = [worldsBytes(WORLDS), instrumentsBytes(DATED)]
+  const [worlds, instruments] = [worldsBytes(STANDARD_SET), instrumentsBytes(DATED)]
   const report = reportOf(table, { number: 7n, time: 5n, worlds, instruments, market })
 
   test('travel as JSON and come back', () => {

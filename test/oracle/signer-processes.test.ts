@@ -9,8 +9,8 @@ import {
   configureOracle, DEFAULT_BAND, DEFAULT_TIMING,
 } from '../../oracle/collector/configure.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
-import { STANDARD_WORLDS } from '../../oracle/signer/engine.ts'
 import { addressOfKey } from '../../oracle/signer/report.ts'
+import { STANDARD_SET } from '../../oracle/worlds.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
 import { configuration, deploy, deployCloister, now, provider, send } from '../contracts/l1.ts'
 import { KEYS } from '../contracts/oracle-world.ts'
@@ -55,7 +55,7 @@ test('three signers and a collector bring the table of a recorded hour to L1', a
   await configureOracle(contract, await provider.getSigner(admin), {
     signers: keys.map(addressOfKey).reverse(), quorum: 2, largeQuorum: 3, timing: DEFAULT_TIMING,
     underlyings: [{ name: 'BTC', band: DEFAULT_BAND }, { name: 'ETH', band: DEFAULT_BAND }],
-    worlds: STANDARD_WORLDS, instruments: INSTRUMENTS,
+    worlds: STANDARD_SET, instruments: INSTRUMENTS,
     expiryOnL1: (time) => startedAt + Math.ceil((time - Date.UTC(2020, 2, 12, 4) / 1000) / 240),
   })
   const folder = mkdtempSync(join(tmpdir(), 'cloister-processes-'))

@@ -38,7 +38,8 @@ export function configOf(domain: Domain, folder: string, change: object = {}): u
       id, name, sources: [1, 2, 3].map((i) => source(name, i)),
     })),
     maxAge: 100, maxSpread: 100, minSources: 2, tolerance: 50, clockSlack: 30, confirmAfter: 60,
-    maxGap: 7200, timeoutMs: 1000, replay: null, ...change,
+    maxGap: 7200, timeoutMs: 1000, replay: null, perpetuals: null,
+    ...change,
   }
 }
 

@@ -1,5 +1,5 @@
 /** A posted table computed again, from L1 alone: what is right, what is wrong, and where. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -8,13 +8,15 @@ import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { tableOf, type Row } from '../../circuits/table.ts'
 import { emptyRoot } from '../../circuits/tree.ts'
 import {
-  computeTable, marketBytes, readMarket, STANDARD_WORLDS, worldsBytes,
+  computeTable, instrumentsBytes, marketBytes, readMarket, STANDARD_WORLDS, worldsBytes,
 } from '../../oracle/signer/engine.ts'
+import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import {
   decodeMarks, encodeMarks, stringify, type SettlementReport, type TableReport,
 } from '../../oracle/signer/report.ts'
 import { settlementReportOf, type SettlementDocument } from '../../oracle/signer/settlement.ts'
 import { now, provider, send } from '../contracts/l1.ts'
+import { parseWorldSet, STANDARD_SET } from '../../oracle/worlds.ts'
 import { startRpc, type RpcNode } from './rpc.ts'
 import {
   BTC, confirmFirst, createOracleWorld, createReport, LISTED, marksOf, post, signSettlement, SPECS,
@@ -139,7 +141,8 @@ describe('from L1 alone', () => {
       .toEqual(['reference price of underlying 1', 'reference price of underlying 2'])
   })
   test('a market that makes no table, or no document, is a fault of the poster: 1', async () => {
-    const bad = { version: 1, time: 5, rate: '0.05', underlyings: [], perpetuals: [] } as const
+    const bad = { version: 2, time: 5, rate: '0.05', underlyings: [], perpetuals: [],
+      halted: [] } as const
     for (const market of ['0x7b7d', '0x00', marketBytes(bad)]) {
       await lie((given) => ({ ...given, market }))
       const { code, json } = await verify()
@@ -148,9 +151,20 @@ describe('from L1 alone', () => {
       await wait(1n)
     }
   })
+  test('a document that says something else of a listed id is named, whoever signs under it', async () => {
+    const changed = LISTED.map((spec) => spec.id === 1031 && 'strike' in spec
+      ? { ...spec, strike: spec.strike * 2n } : spec)
+    const document = instrumentsBytes([INSTRUMENTS[0]!, ...changed])
+    await send(world.admin, world.oracle, 'list', [], document)
+    const report = await createReport(world, { listed: changed })
+    await post(world, report)
+    const { code, json } = await verify()
+    expect([code, failing(json)]).toEqual([1, ['specifications changed since their listing']])
+    expect(json.checks.find(({ holds }) => !holds)).toMatchObject({ posted: '1031' })
+  })
   test('another world set is computed under its own, not under today\'s', async () => {
-    const [mark, ...others] = STANDARD_WORLDS
-    const turned = worldsBytes([mark!, ...others.reverse()])
+    const { worlds: [mark, up, down, ...others], ...set } = JSON.parse(STANDARD_SET.document)
+    const turned = worldsBytes(parseWorldSet({ ...set, worlds: [mark, down, up, ...others] }))
     await send(world.admin, world.oracle, 'setWorlds', turned)
     expect((await verify()).code).toBe(0)
     const report = await createReport(world)
@@ -173,6 +187,12 @@ describe('with inputs', () => {
   }
   test('files of the posted hashes give the same answer', async () => {
     fill(honest.market)
+    expect((await verify('--inputs', folder)).json.ok).toBe(true)
+  })
+  test('the file of the world set counts as it stands in the repository', async () => {
+    fill(honest.market)
+    const file = new URL('../../oracle/world-sets/standard-16.json', import.meta.url)
+    writeFileSync(join(folder, 'w.json'), readFileSync(file))
     expect((await verify('--inputs', folder)).json.ok).toBe(true)
   })
   test('files of other hashes are said to be others', async () => {

@@ -36,6 +36,7 @@ export const SHAPE: Shape = {
   rescues: 2,
   forcedExits: 1,
   reductions: 4,
+  releases: 2,
 }
 export const FEE = 100n
 const FEE_VIEW_KEY = 777n
@@ -89,6 +90,11 @@ class MemoryL1 implements HouseL1 {
   }
   /** Lots that the contract says it can pay out of any token. */
   free = 1n << 50n
+  /** What the terms ask of the next batch. */
+  readonly owed = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
+  async duties() {
+    return this.owed
+  }
   /** Before it answers: what else happens on L1 in that moment. */
   onFreeVault: () => Promise<void> = async () => {}
   forceExit(account: number, token: number): void {
@@ -187,7 +193,7 @@ export class Floor {
       },
       domain: DOMAIN,
       l1: this.l1,
-      prove: (key, input) => this.prove(key, input),
+      prove: (key, input, publicSignals) => this.prove(key, input, publicSignals),
       feeAccountViewKey: FEE_VIEW_KEY,
       keys: shapes.map(keyOf),
       fee: FEE,

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Member } from '../../client/member.ts'
 import { tableOf } from '../../circuits/table.ts'
+import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
 import { growing } from '../../sequencer/reducing.ts'
 import { Floor, FEE, ticketOf } from './floor.ts'
 import { row } from '../law/house.ts'
@@ -116,6 +117,45 @@ it('before the first table is confirmed no batch is even begun: L1 takes none', 
   // What L1 said, and the batch that had nothing to do.
   expect(fresh.house.journal.head.sequence).toBe(sequence + 2)
   await fresh.close()
+})
+
+it('while the sweep is late withdrawals wait, and what was signed behind them; all else goes on', async () => {
+  floor.l1.owed.areWithdrawalsHeld = true
+  const cash = floor.balance(b, 1)
+  expect(await b.withdraw(1, 1_000_000n, 7n)).toMatchObject({ state: 'accepted' })
+  await floor.trade(c, a, lots(1n))
+  await floor.trade(b, c, lots(1n))
+  expect(await floor.batch()).toMatchObject({ trades: 1, pages: 2 })
+  expect(floor.l1.submitted.at(-1)?.withdrawals).toEqual([])
+  expect(held()).toEqual([3n, -4n, 1n])
+  // A restart makes the same of the same records.
+  const { core } = await replay(floor.house.journal.entries(0), () => {}, () => () => 0)
+  expect(stateDigest(core)).toBe(stateDigest(floor.house.core))
+  floor.l1.owed.areWithdrawalsHeld = false
+  expect(await floor.batch()).toMatchObject({ trades: 1, pages: 3 })
+  expect(floor.l1.submitted.at(-1)?.withdrawals).toHaveLength(1)
+  expect(floor.balance(b, 1)).toBe(cash - PRICE - 1_000_000n - 2n * FEE)
+})
+
+it('a house with nothing to do settles cover alone before its silence is a ground to freeze', async () => {
+  expect(await floor.batch()).toBeNull()
+  floor.l1.owed.isBatchDue = true
+  const root = floor.house.ledger.tree.root
+  expect(await floor.batch()).toMatchObject({ trades: 0, pages: 0 })
+  expect(floor.house.ledger.tree.root).not.toBe(root)
+  floor.l1.owed.isBatchDue = false
+  expect(await floor.batch()).toBeNull()
+  // After a freeze it is silent for ever.
+  floor.l1.owed.isBatchDue = true
+  floor.l1.owed.isFrozen = true
+  await floor.trade(a, b, lots(1n))
+  expect(await floor.batch()).toBeNull()
+  // Also one without a single member.
+  const empty = new Floor()
+  empty.l1.post(empty.rows)
+  empty.l1.owed.isBatchDue = true
+  expect(await empty.batch()).toMatchObject({ trades: 0, accounts: 0 })
+  await empty.close()
 })
 
 describe('the mode that the admin sets', () => {

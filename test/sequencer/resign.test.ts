@@ -219,3 +219,19 @@ describe('what is handed in as signed anew', () => {
     await expectSettled(later.ac, later.cd, later.bd)
   })
 })
+
+it('what was signed anew and sent again, its answer lost, is answered the same', async () => {
+  await floor.batch()
+  const pages = a.journal.rebase([bad], a.keys.signing)
+  const first = await a.api.resign(pages)
+  expect(first).toMatchObject({ complete: true })
+  expect(await a.api.resign(pages)).toEqual(first)
+  const changed = pages.map((p) => ({
+    ...p,
+    signature: sign(a.keys.signing, headAfter(1n, p.page)),
+  }))
+  expect(await a.api.resign(changed)).toMatchObject({ refused: 'JournalMustContinue' })
+  // Both sides hear that there is something to sign anew, with the head to go on from.
+  const { events } = await b.api.events(0)
+  expect(events.filter(({ event }) => event.kind === 'resign')).toHaveLength(1)
+})

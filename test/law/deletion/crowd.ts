@@ -3,7 +3,7 @@ import { eighthOf, signingKey } from '../../../circuits/eddsa.ts'
 import type { BatchPlan, L1Request } from '../../../circuits/batch.ts'
 import type { Entry } from '../../../circuits/page.ts'
 import { settledRow } from '../../../circuits/table.ts'
-import { PAGE_LIFE_SECONDS_BITS, type Shape } from '../../../circuits/params.ts'
+import { CALL_SECONDS, PAGE_LIFE_SECONDS_BITS, type Shape } from '../../../circuits/params.ts'
 import { forgedDraft } from '../forge.ts'
 import { funded, settle, type Scene } from '../scenes.ts'
 import type { Draft } from '../reseal.ts'
@@ -80,6 +80,43 @@ function rescuing(shape: Shape): Draft {
   return draft(shape, scene, { cover: [c.index] })
 }
 
+/** b, c and a are below zero and called, or liquidated; or a is worth something again. */
+function flagging(shape: Shape): Draft {
+  const scene = full()
+  const { house, b, c } = scene
+  house.rows = house.rows.map((each) => (each.id === 1024 ? row(1024, 200_000_000_000n) : each))
+  settle(house, house.plan({ flags: new Map([[b.index, 'call']]) }))
+  house.time += BigInt(CALL_SECONDS) + 77n
+  return draft(shape, scene, {
+    flags: new Map([
+      [b.index, 'liquidate'],
+      [c.index, 'call'],
+    ]),
+    cover: [scene.a.index],
+  })
+}
+
+/** b was called and is cured by the price; a was leaving and has left. */
+function releasing(shape: Shape): Draft {
+  const scene = full()
+  const { house, a, b } = scene
+  const { rows } = house
+  house.rows = rows.map((each) => (each.id === 1024 ? row(1024, 200_000_000_000n) : each))
+  settle(house, house.plan({ flags: new Map([[b.index, 'call']]) }))
+  house.rows = rows
+  settle(house, house.plan({ requests: [house.exit(a, 77)] }))
+  const held = (house.accounts.get(a.index)?.balances ?? []).filter(({ id }) => id >= 1024)
+  house.settled = held.map(({ id }) => settledRow(id, 1_000_000n))
+  house.rows = rows.filter(({ id }) => id < 1024)
+  house.time += 99n
+  return draft(shape, scene, {
+    flags: new Map([
+      [a.index, 'release'],
+      [b.index, 'release'],
+    ]),
+  })
+}
+
 function converting(shape: Shape): Draft {
   const scene = full()
   const { house, a, b, c } = scene
@@ -144,6 +181,8 @@ export const CROWDS: readonly (readonly [name: string, make: (shape: Shape) => D
   ['a rescue', rescuing],
   ['a forced exit', exiting],
   ['an account that unwinds', unwinding],
+  ['calls and a liquidation', flagging],
+  ['releases', releasing],
   ['a conversion', converting],
   ['a registration', registering],
   ['first registrations', beginning],

@@ -1,5 +1,6 @@
 /** cloister journal verify, export and replay, on the journal of a small day. */
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -128,5 +129,27 @@ describe('cloister journal', () => {
     expect((await cloister('journal', 'verify')).code).toBe(2)
     expect((await cloister('journal', 'replay', directory, '--root', 'x')).code).toBe(2)
     expect((await cloister('journal', 'export', directory)).code).toBe(2)
+  })
+
+  it('is sealed anew under another key, record for record, when nobody writes it', async () => {
+    const target = join(folder, 'anew')
+    const inUse = await cloister('journal', 'reseal', directory, '--target', target)
+    expect([inUse.code, inUse.out]).toEqual([1, expect.stringContaining('JournalMustBeFree')])
+    const copy = join(folder, 'copy')
+    cpSync(directory, copy, { recursive: true, filter: (from) => !from.endsWith('/lock') })
+    const keyFile = ['--key-file', `${directory}.key`]
+    const done = await cloister('journal', 'reseal', copy, '--target', target, ...keyFile, '--json')
+    expect([done.code, json(done.out)]).toMatchObject([0, { records }])
+    const replayed = await cloister('journal', 'replay', target, '--json')
+    expect(json(replayed.out)).toMatchObject({ state: stateDigest(floor.house.core), records })
+    expect(readFileSync(`${target}.key`, 'utf8')).not.toBe(readFileSync(`${directory}.key`, 'utf8'))
+    const old = await cloister('journal', 'verify', target, ...keyFile)
+    expect([old.code, old.out]).toEqual([1, expect.stringContaining('JournalKeyMustMatch')])
+    // What has records already is not written over, and nothing is made of nothing.
+    const again = await cloister('journal', 'reseal', copy, '--target', target, ...keyFile)
+    expect([again.code, again.out]).toEqual([1, expect.stringContaining('must be empty')])
+    const none = await cloister('journal', 'reseal', join(folder, 'none'), '--target', `${target}2`)
+    expect(none.code).not.toBe(0)
+    expect(existsSync(join(folder, 'none'))).toBe(false)
   })
 })

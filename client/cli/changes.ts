@@ -1,0 +1,51 @@
+/** `cloister changes`: who may change what of a house, what is announced, and until when one can leave. */
+import { readChanges, type Change, type ChangeControl } from '../l1/changes.ts'
+import { findDay, type Common, type Result } from './day.ts'
+import { Undone } from './failures.ts'
+
+export async function changes(options: Common & { readonly contract?: string }): Promise<Result> {
+  const day = options.rpc === undefined || options.contract === undefined ? findDay() : null
+  const rpcUrl = options.rpc ?? day?.rpcUrl
+  const contract = options.contract ?? day?.contract
+  if (rpcUrl === undefined || contract === undefined)
+    throw new Undone(
+      'no day is running: name --rpc and --contract, or start one with: npm start -- --stay',
+    )
+  const found = await readChanges(rpcUrl, contract)
+  return { text: renderChanges(contract, found), json: jsonOf(found) }
+}
+
+const time = (seconds: bigint): string =>
+  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
+const days = (seconds: bigint): string => `${(Number(seconds) / 86_400).toFixed(1)} days`
+
+export function renderChanges(contract: string, found: ChangeControl): string {
+  const { lock, isSealed, isPaused, delay, changes: all, now } = found
+  return [
+    `House ${contract}`,
+    isSealed
+      ? `sealed: changes come through the lock ${lock} alone, ${days(delay)} after they are announced`
+      : 'NOT SEALED: who deployed it changes keys, fee, tokens and roles at once',
+    ...(isPaused ? ['paused: no batch, deposit or registration; every way out is open'] : []),
+    ...(all.length === 0 ? ['nothing was ever announced'] : all.flatMap((one) => lines(one, now))),
+  ].join('\n')
+}
+
+function lines({ id, state, dueAt, calls }: Change, now: bigint): readonly string[] {
+  const when =
+    dueAt === null
+      ? ''
+      : state === 'waiting'
+        ? `, can be carried out from ${time(dueAt)}, in ${days(dueAt - now)}`
+        : `, was due at ${time(dueAt)}`
+  return [
+    `${state.toUpperCase()}${when}  ${id}`,
+    ...calls.map(({ target, says, data }) => `  ${target}  ${says ?? `UNKNOWN CALL ${data}`}`),
+  ]
+}
+
+function jsonOf(found: ChangeControl): Record<string, unknown> {
+  return JSON.parse(
+    JSON.stringify(found, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)),
+  ) as Record<string, unknown>
+}

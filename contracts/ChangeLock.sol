@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+pragma solidity ^0.8.28;
+
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+
+/// @title The only admin of a sealed house and of its oracle: what it does was announced before.
+/// @notice OpenZeppelin's TimelockController with two rules more. No delay is shorter than the way
+/// out of the house, whatever is scheduled or updated; and what nobody carried out within
+/// `LIFE` of its day has lapsed, so that no announcement of long ago waits for its moment.
+/// It is its own admin: who proposes and who cancels changes by an announced change, too.
+contract ChangeLock is TimelockController {
+    /// @notice Seconds during which a change that is due can be carried out, by anybody.
+    uint256 public constant LIFE = 14 days;
+    /// @notice Seconds that no delay is shorter than.
+    uint256 public immutable floor;
+
+    error DelayMustCoverWayOut(uint256 delay, uint256 floor);
+
+    /// @param proposer Announces changes, and may cancel them.
+    /// @param guardian May cancel them.
+    constructor(uint256 floor_, uint256 delay, address proposer, address guardian)
+        TimelockController(delay, _listOf(proposer), _listOf(address(0)), address(0))
+    {
+        if (delay < floor_) revert DelayMustCoverWayOut(delay, floor_);
+        floor = floor_;
+        _grantRole(CANCELLER_ROLE, guardian);
+    }
+
+    /// @dev Calls of itself only, as the inherited function demands.
+    function updateDelay(uint256 newDelay) public override {
+        if (newDelay < floor) revert DelayMustCoverWayOut(newDelay, floor);
+        super.updateDelay(newDelay);
+    }
+
+    /// @dev A lapsed change is as if it had never been announced: it can be announced again.
+    function getOperationState(bytes32 id) public view override returns (OperationState state) {
+        state = super.getOperationState(id);
+        if (state == OperationState.Ready && block.timestamp > getTimestamp(id) + LIFE) {
+            state = OperationState.Unset;
+        }
+    }
+
+    function _listOf(address one) private pure returns (address[] memory list) {
+        list = new address[](1);
+        list[0] = one;
+    }
+}

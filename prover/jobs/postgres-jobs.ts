@@ -1,0 +1,157 @@
+/**
+ * Proving jobs in PostgreSQL. A worker takes a job with FOR UPDATE SKIP LOCKED, for the time of a
+ * lease that it prolongs by heartbeats; each lease has a fencing number, so that a worker that was
+ * thought dead cannot put its result over another's. All times are the database's.
+ */
+import postgres from 'postgres'
+import type { Proof } from '../groth16.ts'
+import type { JobState, JobStore, JobView, TakenJob } from './store.ts'
+
+export type PostgresJobsOptions = {
+  /** postgres://user:password@host:port/database */
+  readonly url: string
+  readonly schema?: string
+}
+
+const SCHEMA = /^[a-z_][a-z0-9_]{0,40}$/
+/** A worker that is gone for good is forgotten after this. */
+const WORKER_DAYS = 7
+
+/** Makes the tables if they are missing. Errors carry no URL and no password. */
+export async function openPostgresJobs({
+  url,
+  schema = 'cloister_prover',
+}: PostgresJobsOptions): Promise<JobStore> {
+  if (!SCHEMA.test(schema)) throw new Error(`${schema} is no name for a schema`)
+  const sql = postgres(url, {
+    max: 4,
+    connect_timeout: 10,
+    onnotice: () => {},
+    connection: { application_name: 'cloister-prover' },
+  })
+  try {
+    await prepare(sql, schema)
+  } catch (error) {
+    await sql.end({ timeout: 1 })
+    const { code, message } = error as { code?: string; message?: string }
+    throw new Error(`PostgreSQL: the jobs cannot be opened: ${code ?? message}`)
+  }
+  return storeOn(sql, schema)
+}
+
+async function prepare(sql: postgres.Sql, schema: string): Promise<void> {
+  await sql.begin(async (tx) => {
+    // Two processes that make the same table at the same moment would both fail.
+    await tx`select pg_advisory_xact_lock(hashtext(${`cloister-jobs/${schema}`}))`
+    await tx`create schema if not exists ${tx(schema)}`
+    await tx`create sequence if not exists ${tx(`${schema}.fence`)}`
+    await tx`create table if not exists ${tx(`${schema}.jobs`)} (
+      name text primary key,
+      place bigserial not null unique,
+      circuit text not null,
+      sealed bytea not null,
+      state text not null default 'waiting'
+        check (state in ('waiting', 'leased', 'done', 'parked')),
+      attempts int not null default 0,
+      max_attempts int not null check (max_attempts > 0),
+      fence bigint not null default 0,
+      worker text,
+      lease_until timestamptz,
+      proof jsonb,
+      failure text,
+      is_told boolean not null default false)`
+    await tx`create index if not exists jobs_open on ${tx(`${schema}.jobs`)} (circuit, place)
+      where state in ('waiting', 'leased')`
+    await tx`create table if not exists ${tx(`${schema}.workers`)} (
+      name text primary key, circuits text[] not null, seen timestamptz not null)`
+  })
+}
+
+function storeOn(sql: postgres.Sql, schema: string): JobStore {
+  const jobs = sql(`${schema}.jobs`)
+  const workers = sql(`${schema}.workers`)
+  const fence = `${schema}.fence`
+  const lease = (milliseconds: number) =>
+    sql`clock_timestamp() + ${milliseconds} * interval '1 millisecond'`
+  /** Only the holder of the last lease writes. */
+  const held = ({ name, fence: own }: TakenJob) =>
+    sql`name = ${name} and fence = ${own.toString()} and state = 'leased'`
+  return {
+    submit: async ({ name, circuit, sealed, maxAttempts }) => {
+      await sql`
+        insert into ${jobs} (name, circuit, sealed, max_attempts)
+        values (${name}, ${circuit}, ${Buffer.from(sealed)}, ${maxAttempts})
+        on conflict (name) do update set
+          state = 'waiting', attempts = 0, sealed = excluded.sealed, is_told = false, failure = null
+          where ${jobs}.state = 'parked'`
+    },
+    look: async (name) => {
+      const [row] = await sql<
+        { state: JobState; attempts: number; proof: Proof | null; failure: string | null }[]
+      >`select state, attempts, proof, failure from ${jobs} where name = ${name}`
+      return row === undefined ? null : ({ ...row } satisfies JobView)
+    },
+    take: async (worker, leaseMs) => {
+      const [row] = await sql<
+        { name: string; circuit: string; sealed: Uint8Array; attempts: number; fence: string }[]
+      >`
+        update ${jobs} set state = 'leased', attempts = attempts + 1, worker = ${worker.name},
+          fence = nextval(${fence}::regclass), lease_until = ${lease(leaseMs)}
+        where name = (
+          select name from ${jobs}
+          where circuit = any(${[...worker.circuits]}) and attempts < max_attempts
+            and (state = 'waiting' or (state = 'leased' and lease_until < clock_timestamp()))
+          order by place limit 1 for update skip locked)
+        returning name, circuit, sealed, attempts, fence`
+      if (row === undefined) return null
+      const { attempts, fence: number, ...job } = row
+      return { ...job, attempt: attempts, fence: BigInt(number) }
+    },
+    beat: async (job, leaseMs) =>
+      (await sql`update ${jobs} set lease_until = ${lease(leaseMs)} where ${held(job)}`).count ===
+      1,
+    finish: async (job, proof) =>
+      (
+        await sql`
+          update ${jobs} set state = 'done', sealed = ''::bytea, failure = null,
+            proof = ${sql.json(proof as unknown as postgres.JSONValue)}
+          where ${held(job)}`
+      ).count === 1,
+    fail: async (job, failure, isFinal) =>
+      (
+        await sql`
+          update ${jobs} set failure = ${failure}, state =
+            case when ${isFinal} or attempts >= max_attempts then 'parked' else 'waiting' end
+          where ${held(job)}`
+      ).count === 1,
+    release: async (job) =>
+      (
+        await sql`update ${jobs} set state = 'waiting', attempts = greatest(attempts - 1, 0)
+          where ${held(job)}`
+      ).count === 1,
+    parked: async () => {
+      await sql`
+        update ${jobs} set state = 'parked', failure = coalesce(failure, 'its worker fell silent')
+        where state = 'leased' and lease_until < clock_timestamp() and attempts >= max_attempts`
+      const rows = await sql<{ name: string }[]>`
+        update ${jobs} set is_told = true where state = 'parked' and not is_told returning name`
+      return rows.map(({ name }) => name)
+    },
+    forget: async (name) => void (await sql`delete from ${jobs} where name = ${name}`),
+    announce: async ({ name, circuits }) => {
+      await sql`
+        insert into ${workers} (name, circuits, seen)
+        values (${name}, ${[...circuits]}, clock_timestamp())
+        on conflict (name) do update set circuits = excluded.circuits, seen = excluded.seen`
+      await sql`delete from ${workers}
+        where seen < clock_timestamp() - ${WORKER_DAYS} * interval '1 day'`
+    },
+    workersFor: async (circuit, withinMs) => {
+      const [row] = await sql<{ count: number }[]>`
+        select count(*)::int as count from ${workers} where ${circuit} = any(circuits)
+          and seen > clock_timestamp() - ${withinMs} * interval '1 millisecond'`
+      return row?.count ?? 0
+    },
+    close: () => sql.end({ timeout: 5 }),
+  }
+}

@@ -1,0 +1,96 @@
+/** Whose status the next batch should change: who breaks maintenance, who is cured, who has left. */
+import { FIRST_MEMBER_INDEX, STATUS, type Shape } from '../circuits/params.ts'
+import { addBalance, type Account } from '../circuits/account.ts'
+import type { BatchContext, BatchPlan, Credit } from '../circuits/batch.ts'
+import { statusOf } from '../circuits/exit.ts'
+import {
+  brokenWorld,
+  holdsDerivatives,
+  isCall,
+  isCallDue,
+  type FlagStep,
+} from '../circuits/flag.ts'
+import { lackOf, marginsOfWorth } from '../circuits/sweep.ts'
+import { rowLookup, worthOf } from '../circuits/table.ts'
+import type { Room } from './room.ts'
+
+export type DueFlag = { readonly index: number; readonly step: FlagStep; readonly lack: bigint }
+type Scene = Pick<BatchContext, 'time' | 'mode' | 'isTableConfirmed'>
+
+/**
+ * The step that the law allows an account as it stands; null for most. Nobody whom it may flag is
+ * spared, and nobody stays flagged who is cured: this is the operator's rule, the law's is may.
+ */
+export function dueStep(
+  { meta, balances }: Pick<Account, 'meta' | 'balances'>,
+  worth: readonly bigint[],
+  { time, mode = 'normal', isTableConfirmed = true }: Scene,
+): FlagStep | null {
+  const [status, isNormal] = [statusOf(meta), mode === 'normal']
+  if (brokenWorld(worth) !== null) {
+    if (status === STATUS.active || status === STATUS.exiting)
+      return isTableConfirmed ? 'call' : null
+    return isTableConfirmed && isNormal && isCallDue(meta, time) ? 'liquidate' : null
+  }
+  if (!isNormal || worth.some((w) => w < 0n)) return null
+  const isFlagged = status === STATUS.called || status === STATUS.liquidating
+  const hasLeft = status === STATUS.exiting && !holdsDerivatives({ balances })
+  return isFlagged || hasLeft ? 'release' : null
+}
+
+/** All that are due: calls and liquidations first, those that lack most before others. */
+export function dueFlags(
+  accounts: ReadonlyMap<number, Account>,
+  context: BatchContext,
+): readonly DueFlag[] {
+  const rowOf = rowLookup(context.table, context.settlements)
+  const due = [...accounts].flatMap(([index, account]): readonly DueFlag[] => {
+    if (index < FIRST_MEMBER_INDEX) return []
+    const worth = worthOf(account, rowOf)
+    // What stands in no row is listed by the next table, or settled.
+    if (typeof worth === 'number') return []
+    const step = dueStep(account, worth, context)
+    return step === null ? [] : [{ index, step, lack: lackOf(marginsOfWorth(worth)) }]
+  })
+  const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)
+  return [...due].sort((a, b) => order(b.lack, a.lack) || a.index - b.index)
+}
+
+/** As `due`, but of accounts that this batch credits what they show with the deposit. */
+export function dueWithCredits(
+  due: readonly DueFlag[],
+  accounts: ReadonlyMap<number, Account>,
+  credits: readonly Credit[],
+  context: BatchContext,
+): readonly DueFlag[] {
+  const credited = new Map<number, Account>()
+  for (const { account, token, amount } of credits) {
+    const before = credited.get(account) ?? accounts.get(account)
+    if (before !== undefined) credited.set(account, addBalance(before, token, amount))
+  }
+  return [...due.filter(({ index }) => !credited.has(index)), ...dueFlags(credited, context)]
+}
+
+/**
+ * The due steps that find a slot and room in this batch; the rest waits for the next. Who is touched
+ * anyway comes first and shares its rescue slot, so that calls and deposits do not wait for each other. A
+ * page beside a step may undo its ground: then the law refuses it, and the builder leaves it out.
+ */
+export function flagsThatFit(
+  due: readonly DueFlag[],
+  shape: Shape,
+  room: Room,
+  isOut: (flag: DueFlag) => boolean,
+): NonNullable<BatchPlan['flags']> {
+  const touched = new Set(room.touched)
+  const rank = ({ index }: DueFlag): number => (touched.has(index) ? 0 : 1)
+  const flags = new Map<number, FlagStep>()
+  const left = { calls: shape.rescues, releases: shape.releases }
+  for (const flag of due.filter((f) => !isOut(f)).sort((a, b) => rank(a) - rank(b))) {
+    const slots = isCall(flag.step) ? 'calls' : 'releases'
+    if (left[slots] === 0 || !room.take([flag.index])) continue
+    flags.set(flag.index, flag.step)
+    left[slots]--
+  }
+  return flags
+}

@@ -1,0 +1,103 @@
+/** The sweeps of a house that runs: its accounts, its own key on L1, and the shapes that L1 knows. */
+import type { Account } from '../circuits/account.ts'
+import type { Row, Table } from '../circuits/table.ts'
+import type { CircuitKey } from '../prover/circuit-key.ts'
+import type { CircuitInput, Groth16Proof } from '../prover/groth16.ts'
+import { createProverPool } from '../prover/pool.ts'
+import type { StateHistory } from './history.ts'
+import { SequencerL1 } from './l1.ts'
+import { HOUSE_SWEEP_SHAPES } from './sweep-shapes.ts'
+import { Sweeper, type SweepKey } from './sweep.ts'
+import { Sweeping } from './sweeping.ts'
+
+export type SweptHouse = {
+  readonly core: {
+    readonly ledger: {
+      readonly accounts: ReadonlyMap<number, Account>
+      readonly history: StateHistory
+    }
+    readonly rest: () => { readonly settled: readonly Row[] }
+  }
+  readonly options: {
+    readonly rpcUrl: string
+    readonly deployment: { readonly chainId: bigint; readonly contract: string }
+    readonly tableByRoot: (root: bigint) => Table | undefined
+    readonly log: (line: string) => void
+  }
+}
+
+/**
+ * `l1Key` pays for the proofs' transactions: any account may send them, and one of its own keeps them
+ * from standing in the way of the operator's batches. `keys` are those of the sweep's circuits here;
+ * used are those that L1 has under the same hash. Null, and said so, where there is none.
+ */
+export async function sweepingOf(
+  { core, options }: SweptHouse,
+  keys: readonly CircuitKey[],
+  l1Key: string | undefined,
+): Promise<{ readonly start: () => void; readonly close: () => void } | null> {
+  const { deployment, rpcUrl, log } = options
+  if (l1Key === undefined) {
+    log('sweep: none is posted, for there is no key to pay for it (SWEEPER_KEY)')
+    return null
+  }
+  const l1 = new SequencerL1(rpcUrl, deployment.contract, l1Key)
+  const known = await shapesOnL1(l1, keys)
+  if (known.length === 0) {
+    log('sweep: none is posted, for L1 knows no circuit of it that is here')
+    l1.close()
+    return null
+  }
+  // A core for itself at most: batches have the others.
+  const pool = createProverPool(1)
+  const ending = new AbortController()
+  const sweeper = new Sweeper({
+    l1,
+    ...deployment,
+    keys: known,
+    accounts: () => core.ledger.accounts,
+    history: core.ledger.history,
+    tableByRoot: options.tableByRoot,
+    settled: () => core.rest().settled,
+    prove: ({ zkeyPath, wasmPath }, input) =>
+      proofIn(pool, { zkeyPath, wasmPath, input, singleThread: true, signal: ending.signal }),
+    log,
+  })
+  const sweeping = new Sweeping({
+    run: (time) => sweeper.run(time),
+    time: async () => BigInt((await l1.provider.getBlock('latest'))?.timestamp ?? 0),
+    log,
+  })
+  return {
+    start: () => sweeping.start(),
+    close: () => {
+      sweeping.stop()
+      ending.abort()
+      l1.close()
+    },
+  }
+}
+
+type Job = Parameters<ReturnType<typeof createProverPool>['prove']>[0]
+
+async function proofIn(
+  pool: ReturnType<typeof createProverPool>,
+  job: Job & { readonly input: CircuitInput },
+): Promise<Groth16Proof> {
+  return (await pool.prove(job)).proof
+}
+
+async function shapesOnL1(
+  l1: SequencerL1,
+  keys: readonly CircuitKey[],
+): Promise<readonly SweepKey[]> {
+  const found: SweepKey[] = []
+  for (const key of keys) {
+    const place = HOUSE_SWEEP_SHAPES.findIndex(({ name }) => name === key.name)
+    if (place < 0) continue
+    const id = BigInt(place + 1)
+    const { keyHash } = (await l1.contract.getFunction('sweepShapes')(id)) as { keyHash: string }
+    if (BigInt(keyHash) === BigInt(`0x${key.keyHash}`)) found.push({ id, key })
+  }
+  return found
+}

@@ -1,0 +1,68 @@
+/** What comes from L1 and goes to it, as plain values. */
+import type { KeyRequest } from '../../circuits/batch.ts'
+import type { ExitRequest } from '../../circuits/exit.ts'
+import type { Row } from '../../circuits/table.ts'
+import type { Groth16Proof } from '../../prover/groth16.ts'
+
+export type L1Deposit = {
+  readonly id: bigint
+  readonly token: number
+  readonly amount: bigint
+  readonly commitment: bigint
+}
+export type L1Table = { readonly number: bigint; readonly root: bigint; readonly time: bigint }
+/** A request as it waits in the queue: what a forced exit may take is known when it is served. */
+export type QueuedRequest = KeyRequest | Omit<ExitRequest, 'freeVault'>
+/** Everything new since the last look, in order. */
+export type L1News = {
+  readonly requests: readonly QueuedRequest[]
+  readonly deposits: readonly L1Deposit[]
+  readonly refundRequests: readonly bigint[]
+  readonly settled: readonly Row[]
+  /** Posted, whether confirmed or not. */
+  readonly tables: readonly L1Table[]
+  /** Numbers of tables that were confirmed. */
+  readonly confirmed: readonly bigint[]
+  /** What the admin has set the mode to; null if nothing. */
+  readonly mode: bigint | null
+  /** The first block that was not looked at. */
+  readonly nextBlock?: number
+  /** Hash of the block before it: by it a later look knows whether that block still is. */
+  readonly blockHash?: string
+}
+/** The contract's own word that it does not take a batch; nothing of that batch is out any more. */
+export class BatchRefused extends Error {}
+export type Submission = {
+  readonly shapeId: bigint
+  readonly time: bigint
+  readonly newRoot: bigint
+  readonly tableNumber: bigint
+  readonly batchNonce: bigint
+  readonly requestCount: number
+  readonly depositIds: readonly bigint[]
+  readonly withdrawals: readonly {
+    readonly token: number
+    readonly amount: bigint
+    readonly to: bigint
+  }[]
+  /** Lots paid to each forced exit that the batch serves, in the order of the queue. */
+  readonly forcedPayments?: readonly bigint[]
+  readonly accountWords: readonly bigint[]
+  readonly commitment: bigint
+  readonly proof: Groth16Proof
+}
+
+export function addressOf(word: bigint): string {
+  return `0x${word.toString(16).padStart(40, '0')}`
+}
+
+/** The proof's eight numbers in the order that the precompile takes them. */
+export function proofWords(proof: Groth16Proof): readonly bigint[] {
+  const [a, b, c] = [proof.pi_a, proof.pi_b, proof.pi_c] as unknown as [
+    string[],
+    string[][],
+    string[],
+  ]
+  const list = [a[0], a[1], b[0]?.[1], b[0]?.[0], b[1]?.[1], b[1]?.[0], c[0], c[1]]
+  return list.map((word) => BigInt(word as string))
+}

@@ -1,0 +1,60 @@
+/**
+ * The sequencer's log: one line of JSON an event on the error stream, or one for people. What is
+ * logged are names of rules, numbers of batches and blocks, times: never terms, balances or keys.
+ */
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export const LOG_FORMATS = ['json', 'text'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+export type LogFormat = (typeof LOG_FORMATS)[number]
+/** Amounts have no type here: whoever wants to log one has to think about it. */
+export type Fields = Readonly<Record<string, string | number | boolean | null>>
+export type Log = { readonly [L in LogLevel]: (event: string, fields?: Fields) => void }
+
+export type LogOptions = {
+  readonly level: LogLevel
+  readonly format: LogFormat
+  readonly write?: (line: string) => void
+  readonly now?: () => Date
+}
+
+/** Longer texts are cut: nothing that is worth a log line needs more. */
+const TEXT_LENGTH = 1_000
+/** A password inside a URL, as an error of a driver may show it. */
+const CREDENTIALS = /\/\/[^\s/@]*@/g
+
+export function logOf({
+  level,
+  format,
+  write = toStderr,
+  now = () => new Date(),
+}: LogOptions): Log {
+  const least = LOG_LEVELS.indexOf(level)
+  const say =
+    (of: LogLevel) =>
+    (event: string, fields: Fields = {}): void => {
+      if (LOG_LEVELS.indexOf(of) < least) return
+      const given = Object.fromEntries(Object.entries(fields).map(([k, v]) => [k, clean(v)]))
+      const text = clean(event)
+      if (format === 'json')
+        write(JSON.stringify({ time: now().toISOString(), level: of, event: text, ...given }))
+      else write([text, ...Object.entries(given).map(([k, v]) => `${k} ${v}`)].join('  '))
+    }
+  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
+}
+
+function clean<T>(value: T): T | string {
+  if (typeof value !== 'string') return value
+  return value.replace(CREDENTIALS, '//').slice(0, TEXT_LENGTH)
+}
+
+function toStderr(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+/** The first line of what was thrown: further ones are of libraries and may hold their arguments. */
+export function reasonOf(error: unknown): string {
+  const short = (error as { shortMessage?: unknown } | null)?.shortMessage
+  const text = error instanceof Error ? error.message : String(error)
+  return ((typeof short === 'string' ? short : text).split('\n')[0] ?? '').slice(0, TEXT_LENGTH)
+}

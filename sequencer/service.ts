@@ -1,0 +1,317 @@
+/**
+ * The sequencer as a service: journal, house, members' port, operator's port, batches by the clock;
+ * started in the order in which they need each other, and stopped the other way round.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { FIELD_MODULUS } from '../circuits/params.ts'
+import { tableOf, type Row, type Table } from '../circuits/table.ts'
+import { developmentKeyOf, shapeNamed, type ShapeKey } from '../prover/artifacts.ts'
+import { serve } from './api.ts'
+import { Batches } from './batches.ts'
+import type { Configuration, Secrets } from './config.ts'
+import { Core } from './core.ts'
+import { compileVerifiers, deploy, FORGE_FLAG, type CompiledVerifier } from './deploy.ts'
+import { compileExits, type CompiledExit } from './deploy-exits.ts'
+import { sweepingOf } from './house-sweep.ts'
+import { House, type HouseOptions } from './house.ts'
+import { MemoryJournal, type Journal } from './journal/journal.ts'
+import { openJournal, sealerOfConfiguration } from './journal/open.ts'
+import { PostgresFollower } from './journal/postgres-journal.ts'
+import { deploymentOf, readGenesis } from './journal/replay.ts'
+import { standBy } from './journal/standby.ts'
+import {
+  addressOfKey,
+  domainOf,
+  requireContract,
+  senderOf,
+  SequencerL1,
+  untilAnswering,
+} from './l1.ts'
+import { reasonOf, type Log } from './log.ts'
+import { Metrics } from './metrics.ts'
+import { serveOperator } from './operator.ts'
+import { BatchProver } from './proving.ts'
+import { contractsOf } from './solidity.ts'
+
+/** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
+const WATCH_MILLISECONDS = 500
+const VITALS_MILLISECONDS = 5_000
+const SILENT_SECONDS = 15
+const REQUESTS_MILLISECONDS = 5_000
+
+/** What a test puts in place of minutes of work; a service that is started as a process has none. */
+export type Parts = {
+  readonly keys: readonly ShapeKey[]
+  readonly verifiers: readonly CompiledVerifier[]
+  readonly prove: HouseOptions['prove']
+}
+export type ServiceOptions = {
+  readonly configuration: Configuration
+  readonly secrets: Secrets
+  readonly log: Log
+  /** Nothing can be trusted any more: the process must end. */
+  readonly onFatal: (error: Error) => void
+  readonly parts?: Parts
+  /** Ends a standby that has not become the leader. */
+  readonly signal?: AbortSignal
+}
+export type Service = {
+  readonly house: House
+  readonly batches: Batches
+  /** Begins the sweeps that wait to be asked; null where there is nothing to sweep with. */
+  readonly sweep: () => void | null
+  readonly url: string
+  readonly operatorUrl: string
+  /** No new pages, the batch in flight finished or left to the next start, the journal closed. */
+  readonly stop: () => Promise<void>
+}
+
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { configuration, secrets, log, parts } = options
+  const metrics = new Metrics()
+  let reasons: () => readonly string[] = () => ['it is starting']
+  await requireFree(configuration.port)
+  const operator = await serveOperator(metrics, () => reasons(), {
+    port: configuration.operatorPort,
+    host: configuration.operatorHost,
+  })
+  // Compiled beside the batches' circuits: the compiler takes one core.
+  const compilingExits = compileExits(configuration.exits, (line) => log.warn(line))
+  compilingExits.catch(() => {})
+  const keys = parts?.keys ?? (await keysOf(configuration.shapes, log))
+  const exits = await compilingExits
+  const [usual] = keys as [ShapeKey]
+  await untilAnswering(configuration.rpcUrl, 60)
+  const { journal, core } = await journalOf(options, (sequence) => {
+    reasons = () => [`it stands by: it has followed the leader to record ${sequence}`]
+  })
+  const operatorKey = needed(secrets, 'OPERATOR_KEY')
+  const feeAccountViewKey = BigInt(needed(secrets, 'FEE_ACCOUNT_VIEW_KEY')) % FIELD_MODULUS
+  const genesis = core?.genesis ?? (await readGenesis(journal))
+  const deployment =
+    genesis === null
+      ? await deployHouse(options, { keys, exits }, operatorKey, feeAccountViewKey)
+      : deploymentOf(genesis)
+  if (genesis !== null) {
+    await requireContract(configuration.rpcUrl, genesis)
+    log.info('the house of the journal: nothing is deployed', { contract: genesis.contract })
+  }
+  const l1 = new SequencerL1(configuration.rpcUrl, deployment.contract, operatorKey)
+  const prover = new BatchProver(usual, (line) => log.warn(line))
+  let isStopping = false
+  const house = new House({
+    rpcUrl: configuration.rpcUrl,
+    deployment,
+    domain: domainOf(deployment.chainId, deployment.contract),
+    l1: metrics.l1(l1),
+    prove: metrics.prove(
+      parts?.prove ?? ((key, input, publicSignals) => prover.prove(key, input, publicSignals)),
+    ),
+    proverMissing: () => prover.missing(),
+    feeAccountViewKey,
+    keys,
+    fee: configuration.fee,
+    tableByRoot: (root) => tableFrom(configuration.tables, root),
+    // What the house says by itself is of pages that cannot settle and of faults.
+    log: (line) => log.warn(line),
+    journal: metrics.journal(journal),
+    onAnswer: metrics.answered,
+    onFatal: (error) => {
+      // What a stop has cut off is not a fault: the journal goes on from it.
+      if (!isStopping) options.onFatal(error)
+    },
+    ...(core === null ? {} : { core }),
+  })
+  await house.open()
+  await house.meetL1()
+  metrics.watch(house)
+  const sweepKeys = exits.map(({ key }) => key)
+  const sweeping = await sweepingOf(house, sweepKeys, secrets.SWEEPER_KEY)
+  if (!configuration.sweepsWhenAsked) sweeping?.start()
+  // The process of the first proof loads its libraries while the members register.
+  if (parts === undefined) prover.prepare(keys.at(-1) ?? usual)
+  const app = await serve(house, configuration.port)
+  const watching = watchL1(house, l1, metrics, log)
+  const batches = new Batches(house, metrics, log)
+  if (configuration.cadenceSeconds > 0)
+    batches.every(configuration.cadenceSeconds, configuration.coverWhenIdle)
+  reasons = () => reasonsOf(house, metrics, configuration)
+  const address = app.server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : configuration.port
+  return {
+    house,
+    batches,
+    sweep: () => sweeping?.start() ?? null,
+    url: `http://127.0.0.1:${port}`,
+    operatorUrl: `http://${configuration.operatorHost}:${operator.port}`,
+    stop: async () => {
+      isStopping = true
+      reasons = () => ['it is stopping']
+      watching.stop()
+      sweeping?.close()
+      // Requests that are being answered are answered; whoever only holds a connection is cut off.
+      const late = setTimeout(() => app.server.closeAllConnections(), REQUESTS_MILLISECONDS)
+      await app.close()
+      clearTimeout(late)
+      if (!(await batches.stop(configuration.stopSeconds)))
+        log.warn('the batch in flight is left to the next start: the journal has it')
+      await house.close()
+      await prover.close()
+      await operator.close()
+    },
+  }
+}
+
+async function keysOf(shapes: readonly string[], log: Log): Promise<readonly ShapeKey[]> {
+  const keys: ShapeKey[] = []
+  for (const name of shapes)
+    keys.push(await developmentKeyOf(shapeNamed(name), (line) => log.warn(line)))
+  return keys
+}
+
+function needed(secrets: Secrets, name: keyof Secrets): string {
+  const value = secrets[name]
+  if (value === undefined) throw new Error(`${name} must be given, by environment or ${name}_FILE`)
+  return value.startsWith('0x') ? value : `0x${value}`
+}
+
+/** A standby returns only when it leads, with the core that it has brought up to date meanwhile. */
+async function journalOf(
+  { configuration, secrets, log, signal }: ServiceOptions,
+  onFollowed: (sequence: number) => void,
+): Promise<{ readonly journal: Journal; readonly core: Core | null }> {
+  const { journal: name, journalKeyFile, journalUnsealed, standby } = configuration
+  if (name === null) {
+    log.info('there is no journal: nothing outlives this process')
+    return { journal: new MemoryJournal(), core: null }
+  }
+  const key = secrets.CLOISTER_JOURNAL_KEY
+  const named = {
+    journal: name,
+    log: (line: string) => log.info(line),
+    ...(key === undefined ? {} : { key }),
+    ...(journalKeyFile === null ? {} : { keyFile: journalKeyFile }),
+    ...(journalUnsealed ? { unsealed: true } : {}),
+  }
+  if (!standby) return { journal: await openJournal(named), core: null }
+  const sealer = sealerOfConfiguration(named)
+  const follower = await PostgresFollower.open({ url: name, sealer, log: named.log })
+  const genesis = await readGenesis(follower)
+  if (genesis === null) {
+    // Nobody has ever led: this one is the first.
+    await follower.close()
+    return { journal: await openJournal(named), core: null }
+  }
+  log.info('standing by for the leader of the journal')
+  const core = new Core(genesis)
+  const followed = { onLook: onFollowed, ...(signal === undefined ? {} : { signal }) }
+  const journal = await standBy(core, follower, followed)
+  log.info('this process leads now', { record: journal.head.sequence })
+  return { journal, core }
+}
+
+async function deployHouse(
+  { configuration, secrets, log, parts }: ServiceOptions,
+  { keys, exits }: { readonly keys: readonly ShapeKey[]; readonly exits: readonly CompiledExit[] },
+  operatorKey: string,
+  feeAccountViewKey: bigint,
+) {
+  const adminKey = needed(secrets, 'ADMIN_KEY')
+  log.info('compiling the contracts (solc)')
+  contractsOf()
+  const verifiers = parts?.verifiers ?? (await compileVerifiers(keys))
+  const admin = senderOf(configuration.rpcUrl, adminKey)
+  try {
+    return await deploy({
+      admin: admin.sender,
+      operator: addressOfKey(operatorKey),
+      oracle: configuration.oracle,
+      verifiers,
+      exits,
+      feeAccountViewKey,
+      fee: configuration.fee,
+      refundDelaySeconds: 172_800n,
+      letAnybodyForgeProofs: process.env[FORGE_FLAG] === '1',
+    })
+  } finally {
+    admin.close()
+  }
+}
+
+/** Rows that the oracle published under a root, parsed and hashed again: a wrong file is no table. */
+function tableFrom(folder: string, root: bigint): Table | undefined {
+  const file = join(folder, `${root}.json`)
+  if (!existsSync(file)) return undefined
+  const rows = (
+    JSON.parse(readFileSync(file, 'utf8')) as {
+      id: number
+      status: Row['status']
+      addOn: string
+      values: string[]
+    }[]
+  ).map((row) => ({ ...row, addOn: BigInt(row.addOn), values: row.values.map(BigInt) }))
+  return tableOf(rows)
+}
+
+function watchL1(house: House, l1: SequencerL1, metrics: Metrics, log: Log) {
+  let isFailing = false
+  const failed = (error: unknown): void => {
+    metrics.l1Failed()
+    // Twice a second the same is no news.
+    if (!isFailing) log.warn('L1 could not be read', { why: reasonOf(error) })
+    isFailing = true
+  }
+  const look = setInterval(() => {
+    house
+      .watch()
+      .then(() => (isFailing = false))
+      .then(() => house.tick())
+      .catch(failed)
+  }, WATCH_MILLISECONDS)
+  const measure = (): void => {
+    l1.vitals().then(
+      (vitals) => metrics.vitals(vitals),
+      () => metrics.l1Failed(),
+    )
+  }
+  measure()
+  const vitals = setInterval(measure, VITALS_MILLISECONDS)
+  for (const timer of [look, vitals]) timer.unref()
+  return { stop: () => [look, vitals].forEach(clearInterval) }
+}
+
+/** A sentence for each thing without which members are not served as they should be. */
+function reasonsOf(
+  house: House,
+  metrics: Metrics,
+  { oracleAgeSeconds }: Configuration,
+): readonly string[] {
+  const now = Date.now() / 1000
+  const { tableTime, lookedAt, isJournalFailing } = metrics
+  const silent = now - (lookedAt ?? 0)
+  return [
+    ...(silent > SILENT_SECONDS ? [`L1 has not been read for ${Math.floor(silent)} s`] : []),
+    ...(house.table === null ? ['the oracle has posted no table yet'] : []),
+    ...(tableTime !== null && now - tableTime > oracleAgeSeconds
+      ? [`the latest table is older than ${oracleAgeSeconds} s`]
+      : []),
+    ...(isJournalFailing ? ['the journal took no record the last time'] : []),
+  ]
+}
+
+/** Before anything is deployed or locked: a port that is taken is found out at once. */
+function requireFree(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(`port ${port} must be free: another process listens there`)
+          : error,
+      ),
+    )
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve()))
+  })
+}

@@ -1,0 +1,150 @@
+/** The chain that `cloister up` keeps: the same blocks after every start, and nothing that its log does not know. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { JsonRpcProvider, Wallet } from 'ethers'
+import { ChainLog, ChainLogError } from '../../client/up/chain-log.ts'
+import { Worker } from '../../client/day/processes.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'cloister-chain-'))
+const wallet = new Wallet(`0x${'0e'.repeat(32)}`)
+const started: Worker[] = []
+afterEach(() => started.splice(0).forEach((worker) => worker.kill()))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function start(log: string) {
+  const worker = new Worker('l1', 'client/up/l1-process.ts', [], {
+    CLOISTER_L1: JSON.stringify({ log, port: 0 }),
+  })
+  started.push(worker)
+  const { url } = (await worker.ready) as { readonly url: string }
+  const ask = async (method: string, ...params: readonly unknown[]): Promise<unknown> => {
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    })
+    const { result, error } = (await answer.json()) as {
+      result?: unknown
+      error?: { message: string }
+    }
+    if (error !== undefined) throw new Error(error.message)
+    return result
+  }
+  const hashOf = async (number: number): Promise<unknown> =>
+    ((await ask('eth_getBlockByNumber', `0x${number.toString(16)}`, false)) as { hash: string })
+      .hash
+  return { worker, url, ask, hashOf }
+}
+
+describe('a chain made from its log', () => {
+  it('is the same to the last block after kill -9, and goes on', async () => {
+    const log = join(folder, 'same.chain')
+    const first = await start(log)
+    await first.ask('hardhat_setBalance', wallet.address, '0xde0b6b3a7640000')
+    const provider = new JsonRpcProvider(first.url, undefined, { pollingInterval: 20 })
+    const sender = wallet.connect(provider)
+    for (const value of [1n, 2n])
+      await (await sender.sendTransaction({ to: wallet.address, value })).wait()
+    await first.ask('evm_mine')
+    provider.destroy()
+    const count = Number(await first.ask('eth_blockNumber'))
+    expect(count).toBe(4)
+    const hashes = await Promise.all([0, 1, 2, 3, 4].map(first.hashOf))
+    const balance = await first.ask('eth_getBalance', wallet.address, 'latest')
+    first.worker.kill()
+    await first.worker.ended
+    const second = await start(log)
+    expect(await Promise.all([0, 1, 2, 3, 4].map(second.hashOf))).toEqual(hashes)
+    expect(await second.ask('eth_getBalance', wallet.address, 'latest')).toBe(balance)
+    // A block of now: the clock has gone on meanwhile.
+    expect(Number(await second.ask('eth_blockNumber'))).toBe(5)
+    const { timestamp } = (await second.ask('eth_getBlockByNumber', 'latest', false)) as {
+      timestamp: string
+    }
+    expect(Math.abs(Number(timestamp) - Date.now() / 1000)).toBeLessThan(30)
+    expect(Number(await second.ask('eth_getTransactionCount', wallet.address, 'latest'))).toBe(2)
+  })
+
+  it('takes no step that its log could not repeat', async () => {
+    const log = join(folder, 'steps.chain')
+    const { ask } = await start(log)
+    const before = readFileSync(log, 'utf8')
+    for (const [method, ...params] of [
+      ['evm_increaseTime', 60],
+      ['evm_snapshot'],
+      ['evm_revert', '0x1'],
+      ['hardhat_reset'],
+      ['hardhat_setCode', wallet.address, '0x00'],
+      ['eth_sendTransaction', { from: wallet.address, to: wallet.address }],
+      ['anvil_setBalance', wallet.address, '0x1'],
+    ] as const)
+      await expect(ask(method, ...params)).rejects.toThrow(
+        `${method} is not known to the embedded L1`,
+      )
+    await expect(ask('eth_sendRawTransaction', '0x00')).rejects.toThrow(
+      'must be one that is signed',
+    )
+    const early = await wallet.signTransaction({
+      to: wallet.address,
+      nonce: 1,
+      gasLimit: 21_000,
+      gasPrice: 10n ** 10n,
+      chainId: 31337,
+    })
+    await expect(ask('eth_sendRawTransaction', early)).rejects.toThrow('the nonce must be 0, not 1')
+    expect(readFileSync(log, 'utf8')).toBe(before)
+  })
+})
+
+describe('the log', () => {
+  const path = join(folder, 'a.chain')
+  const step = { time: 7, method: 'evm_mine', params: [] }
+  const now = new Date('2026-03-12T04:00:00.000Z')
+
+  it('has what was appended, in order, and cuts what was torn off at every byte', () => {
+    const log = ChainLog.open(path, now)
+    for (let time = 0; time < 3; time++) log.append({ ...step, time })
+    log.close()
+    const bytes = readFileSync(path)
+    const last = bytes.lastIndexOf(0x0a, bytes.length - 2) + 1
+    for (let length = last; length < bytes.length; length++) {
+      writeFileSync(path, bytes.subarray(0, length))
+      const again = ChainLog.open(path, new Date())
+      expect([again.steps.length, again.tornBytes]).toEqual([2, length - last])
+      again.append({ ...step, time: 2 })
+      again.close()
+      expect(readFileSync(path).equals(bytes)).toBe(true)
+    }
+    const whole = ChainLog.open(path, new Date())
+    expect([whole.start, whole.steps.map(({ time }) => time)]).toEqual([
+      now.toISOString(),
+      [0, 1, 2],
+    ])
+    whole.close()
+  })
+
+  it('is refused where a byte has changed, a line is missing or twice, or two are exchanged', () => {
+    const whole = readFileSync(path, 'utf8')
+    const lines = whole.slice(0, -1).split('\n')
+    const [a, b, c, d] = lines as [string, string, string, string]
+    for (const changed of [
+      [a, c, d],
+      [a, b, b, c, d],
+      [a, c, b, d],
+      [b, c, d],
+    ]) {
+      writeFileSync(path, `${changed.join('\n')}\n`)
+      expect(() => ChainLog.open(path, now)).toThrow(ChainLogError)
+    }
+    for (let at = 0; at < whole.length - 1; at += 7) {
+      const bytes = Buffer.from(whole)
+      bytes[at] = (bytes[at] as number) ^ 1
+      writeFileSync(path, bytes)
+      expect(() => ChainLog.open(path, now)).toThrow(/is damaged at line \d of 4/)
+    }
+    writeFileSync(path, '')
+    expect(() => ChainLog.open(path, now)).toThrow('is empty')
+  })
+})

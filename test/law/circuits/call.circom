@@ -1,0 +1,6 @@
+// Call alone, for its cost.
+pragma circom 2.2.0;
+
+include "../../../circuits/flag.circom";
+
+component main = Call(1);

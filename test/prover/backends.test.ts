@@ -1,0 +1,269 @@
+/** Backends by name, and the files that one of them needs: erased whatever happens. */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { backendFromEnvironment, openBackend } from '../../prover/backends.ts'
+import { calculateWitness, prove, shutdown, verify, type Proof } from '../../prover/groth16.ts'
+import { createProverPool, ProveError } from '../../prover/pool.ts'
+import {
+  erase,
+  eraseLeftovers,
+  privateRoot,
+  withPrivateDirectory,
+} from '../../prover/private-files.ts'
+import { findRapidsnark, rapidsnarkFromEnvironment } from '../../prover/rapidsnark.ts'
+import { BROKEN, compileOpening, OPENING, type Opening } from './opening.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cloister-backends-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const leftIn = (root: string): readonly string[] =>
+  readdirSync(root).filter((name) => name.startsWith('cloister-witness-'))
+
+describe('private files', () => {
+  it('are readable by nobody else and gone afterwards, after an error as well', async () => {
+    const seen: string[] = []
+    const use = (then: () => void) =>
+      withPrivateDirectory(async (directory) => {
+        seen.push(directory)
+        writeFileSync(join(directory, 'witness.wtns'), 'secret')
+        expect(statSync(directory).mode & 0o777).toBe(0o700)
+        then()
+      }, folder)
+    await use(() => {})
+    await expect(
+      use(() => {
+        throw new Error('the prover failed')
+      }),
+    ).rejects.toThrow('the prover failed')
+    expect(seen).toHaveLength(2)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('are overwritten before they are removed, and links out are not followed', () => {
+    const outside = join(folder, 'outside')
+    writeFileSync(outside, 'not ours')
+    const directory = join(folder, 'cloister-witness-1-x')
+    mkdirSync(directory)
+    symlinkSync(outside, join(directory, 'link'))
+    mkdirSync(join(directory, 'sub'))
+    erase(directory)
+    expect(existsSync(directory)).toBe(false)
+    expect(readFileSync(outside, 'utf8')).toBe('not ours')
+  })
+
+  it('of processes that are gone are erased, of others they stay', async () => {
+    const child = spawn(process.execPath, ['-e', ''])
+    await new Promise((resolve) => child.once('exit', resolve))
+    const dead = join(folder, `cloister-witness-${child.pid}-abc`)
+    const alive = join(folder, `cloister-witness-${process.pid}-abc`)
+    for (const directory of [dead, alive, join(folder, 'other')]) {
+      mkdirSync(directory)
+      writeFileSync(join(directory, 'witness.wtns'), 'secret')
+    }
+    expect(eraseLeftovers(folder)).toBe(1)
+    expect(readdirSync(folder).sort()).toEqual([`cloister-witness-${process.pid}-abc`, 'other'])
+  })
+})
+
+describe('rapidsnark is found', () => {
+  const program = (name: string, mode = 0o755): string => {
+    const path = join(folder, name)
+    writeFileSync(path, '#!/bin/sh\n')
+    chmodSync(path, mode)
+    return path
+  }
+  it('on PATH or by its path, and only a program', () => {
+    expect(findRapidsnark({}, folder)).toBeNull()
+    const plain = program('rapidsnark', 0o644)
+    expect(findRapidsnark({}, folder)).toBeNull()
+    expect(() => findRapidsnark({ binary: plain })).toThrow('is no program')
+    chmodSync(plain, 0o755)
+    expect(findRapidsnark({}, `/nowhere:${folder}`)).toBe(plain)
+    expect(findRapidsnark({ binary: plain }, '')).toBe(plain)
+    expect(() => findRapidsnark({ binary: join(folder, 'none') })).toThrow('is no program')
+  })
+  it('never in a relative place on PATH', () => {
+    program('rapidsnark')
+    expect(findRapidsnark({}, `.:${folder.slice(1)}:`)).toBeNull()
+  })
+  it('with the hash that is pinned, if one is', () => {
+    const binary = program('rapidsnark')
+    const sha256 = createHash('sha256').update(readFileSync(binary)).digest('hex')
+    expect(findRapidsnark({ binary, sha256 })).toBe(binary)
+    expect(findRapidsnark({ binary, sha256: sha256.toUpperCase() })).toBe(binary)
+    writeFileSync(binary, '#!/bin/sh\n#\n')
+    expect(() => findRapidsnark({ binary, sha256 })).toThrow('BinaryMustBeAsPinned')
+  })
+  it('as the environment says', () => {
+    expect(rapidsnarkFromEnvironment({})).toEqual({})
+    expect(rapidsnarkFromEnvironment({ RAPIDSNARK_BIN: '/a', RAPIDSNARK_SHA256: 'b' })).toEqual({
+      binary: '/a',
+      sha256: 'b',
+    })
+  })
+})
+
+it('a backend has a name that is known', () => {
+  expect(backendFromEnvironment({})).toBe('engine')
+  expect(backendFromEnvironment({ CLOISTER_PROVER: 'snarkjs' })).toBe('snarkjs')
+  expect(() => backendFromEnvironment({ CLOISTER_PROVER: 'gpu' })).toThrow('must be one of')
+})
+
+describe('a binary that does what it likes', () => {
+  let opening: Opening
+  let witness: Uint8Array
+  let good: Proof
+  beforeAll(async () => {
+    opening = await compileOpening()
+    witness = await calculateWitness(opening.wasmPath, OPENING)
+    good = await prove(opening.zkeyPath, opening.wasmPath, OPENING)
+  }, 120_000)
+  afterAll(async () => {
+    await shutdown()
+    opening.remove()
+  })
+  afterEach(() => {
+    delete process.env['RAPIDSNARK_BIN']
+  })
+
+  /** Called as rapidsnark is: key, witness, proof, public signals. */
+  const install = (script: string): void => {
+    const binary = join(folder, 'rapidsnark')
+    writeFileSync(binary, `#!/bin/sh\n${script}\n`)
+    chmodSync(binary, 0o755)
+    process.env['RAPIDSNARK_BIN'] = binary
+  }
+  const answering = ({ proof, publicSignals }: Proof): string => {
+    writeFileSync(join(folder, 'proof.json'), JSON.stringify(proof))
+    writeFileSync(join(folder, 'public.json'), JSON.stringify(publicSignals))
+    return `cp ${folder}/proof.json "$3"; cp ${folder}/public.json "$4"`
+  }
+  const open = async (notes: string[] = []) =>
+    openBackend('rapidsnark', opening, 1, (line) => notes.push(line))
+  const before = leftIn(privateRoot())
+
+  it('gives a proof like any other, from a private file that is gone', async () => {
+    install(`ls -l "$2" > ${folder}/listing; env > ${folder}/env; cp "$2" ${folder}/seen
+      ${answering(good)}`)
+    process.env['CLOISTER_CANARY'] = 'of no concern to it'
+    const backend = await open()
+    expect(await backend.prove(witness)).toEqual(good)
+    delete process.env['CLOISTER_CANARY']
+    expect(readFileSync(join(folder, 'listing'), 'utf8')).toMatch(/^-rw-------/)
+    expect(readFileSync(join(folder, 'seen')).equals(Buffer.from(witness))).toBe(true)
+    expect(readFileSync(join(folder, 'env'), 'utf8')).not.toContain('CANARY')
+    expect(leftIn(privateRoot())).toEqual(before)
+  })
+
+  it.each([
+    ['a proof of something else', () => answering({ ...good, publicSignals: ['1', '7'] })],
+    ['no proof', () => 'true'],
+    ['an exit code', () => 'exit 3'],
+    ['more than a proof', () => 'head -c 100000 /dev/zero > "$3"; echo "[]" > "$4"'],
+    ['what is no JSON', () => 'echo "{" > "$3"; echo "[]" > "$4"'],
+  ])('is not believed: %s', async (_name, script) => {
+    install(script())
+    const notes: string[] = []
+    const { proof, publicSignals } = await (await open(notes)).prove(witness)
+    expect(await verify(opening.verificationKey, publicSignals, proof)).toBe(true)
+    expect(notes).toEqual([expect.stringContaining('rapidsnark failed, snarkjs takes over')])
+    expect(leftIn(privateRoot())).toEqual(before)
+  })
+
+  it('is missed by name where it is not installed', async () => {
+    process.env['RAPIDSNARK_BIN'] = join(folder, 'none')
+    await expect(open()).rejects.toThrow('is no program')
+  })
+
+  it('leaves a witness only until the next process starts, when it is killed', async () => {
+    install(`echo $$ > ${folder}/pid; sleep 60`)
+    const job = { ...opening, input: OPENING, backend: 'rapidsnark' as const }
+    const pool = createProverPool(1)
+    const killed = pool.prove(job).catch((error: unknown) => error)
+    // Until the binary runs its file lies there.
+    const deadline = Date.now() + 60_000
+    while (!existsSync(join(folder, 'pid')) && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(leftIn(privateRoot()).length).toBe(before.length + 1)
+    // As kill -9 on the proving process: it cleans up nothing.
+    pool.close()
+    expect(await killed).toBeInstanceOf(ProveError)
+    expect(leftIn(privateRoot()).length).toBe(before.length + 1)
+    process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8')), 'SIGKILL')
+    const next = createProverPool(1)
+    const { publicSignals } = await next.prove({ ...opening, input: OPENING, backend: 'engine' })
+    expect(publicSignals).toEqual(good.publicSignals)
+    expect(leftIn(privateRoot())).toEqual(before)
+    next.close()
+  }, 120_000)
+})
+
+describe('a pool', () => {
+  let opening: Opening
+  beforeAll(async () => {
+    opening = await compileOpening()
+  }, 120_000)
+  afterAll(() => opening.remove())
+
+  it.skipIf(process.platform !== 'linux')(
+    'keeps a process and its key for the next proof',
+    async () => {
+      // Children that wait keep nobody alive, so Node does not list them. Linux does.
+      const children = (): number =>
+        readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
+          .split(' ')
+          .filter((pid) => pid !== '').length
+      const before = children()
+      const pool = createProverPool(1)
+      pool.warm(opening)
+      const first = await pool.prove({ ...opening, input: OPENING })
+      const failed = await pool.prove({ ...opening, input: BROKEN }).catch((e: unknown) => e)
+      expect(failed).toMatchObject({ stage: 'witness' })
+      await pool.prove({ ...opening, input: OPENING })
+      expect(children()).toBe(before + 1)
+      await expect(pool.prove({ ...opening, input: OPENING, timeoutMs: 1 })).rejects.toThrow(
+        'longer',
+      )
+      expect(children()).toBe(before)
+      const again = await pool.prove({ ...opening, input: OPENING })
+      expect(again.publicSignals).toEqual(first.publicSignals)
+      pool.close()
+      await expect(pool.prove({ ...opening, input: OPENING })).rejects.toThrow('closed')
+    },
+    120_000,
+  )
+
+  it('gives up a job that is aborted, before or while it is proven', async () => {
+    const pool = createProverPool(1)
+    const abort = new AbortController()
+    const proving = pool.prove({ ...opening, input: OPENING, signal: abort.signal })
+    setTimeout(() => abort.abort(), 20)
+    await expect(proving).rejects.toMatchObject({ stage: 'child' })
+    await expect(pool.prove({ ...opening, input: OPENING, signal: abort.signal })).rejects.toThrow(
+      'before it began',
+    )
+    pool.close()
+  }, 60_000)
+
+  it('has room for one at least', () => {
+    for (const room of [0, -1, 1.5]) expect(() => createProverPool(room)).toThrow('at least one')
+  })
+})

@@ -1,0 +1,455 @@
+/**
+ * L1 in memory at the level of its RPC: blocks with hashes, a pool of transactions, forks, and several
+ * nodes that may lag, lie, drop or fall silent. The contract is modelled as far as the sequencer's door
+ * asks it; of a proof it checks that it is of this number, on this root, for that root.
+ */
+import { createHash } from 'node:crypto'
+import { Interface, Transaction, type InterfaceAbi, type TransactionDescription } from 'ethers'
+import { REQUEST_KIND } from '../../../circuits/params.ts'
+import type { Point } from '../../../circuits/eddsa.ts'
+import type { WitnessInput } from '../../../circuits/witness.ts'
+import { headerWords } from '../../../circuits/words.ts'
+import type { Groth16Proof } from '../../../prover/groth16.ts'
+import { contractsOf } from '../../../sequencer/solidity.ts'
+import type { Transport } from '../../../sequencer/l1/rpc.ts'
+
+export const ADDRESS = `0x${'11'.repeat(20)}`
+export const CHAIN_ID = 31337n
+const words = new Interface(contractsOf()['Cloister']?.abi as InterfaceAbi)
+
+const SUBMIT = words.getFunction('submitBatch')?.selector as string
+
+/** What goes into a block without the operator: members, the oracle, the admin. */
+export type Event = { readonly name: string; readonly args: readonly unknown[] }
+type State = {
+  readonly nonces: ReadonlyMap<string, number>
+  readonly roots: readonly bigint[]
+  readonly openDeposits: ReadonlySet<bigint>
+  readonly requestCount: number
+  readonly served: number
+  /** Addresses that batches paid to. */
+  readonly paid: readonly bigint[]
+}
+type Log = {
+  topics: readonly string[]
+  data: string
+  blockNumber: string
+  logIndex: string
+  address: string
+}
+type Block = {
+  readonly number: number
+  readonly hash: string
+  readonly parent: string
+  readonly time: number
+  readonly events: readonly (Event & { readonly id: number })[]
+  readonly receipts: ReadonlyMap<string, { readonly isGood: boolean; readonly gasUsed: number }>
+  readonly logs: readonly Log[]
+  readonly state: State
+}
+type Waiting = {
+  readonly raw: string
+  readonly hash: string
+  readonly from: string
+  readonly nonce: number
+  readonly maxFee: bigint
+  readonly to: string
+  readonly data: string
+}
+
+export class Refusal extends Error {
+  readonly data: string
+  constructor(name: string, args: readonly unknown[] = []) {
+    super(name)
+    this.data = words.encodeErrorResult(name, args)
+  }
+}
+
+const hex = (value: number | bigint): string => `0x${value.toString(16)}`
+const hashOf = (text: string): string => `0x${createHash('sha256').update(text).digest('hex')}`
+const headerAt = (input: WitnessInput, name: (typeof headerWords)[number]): bigint =>
+  (input['header'] as readonly bigint[])[headerWords.indexOf(name)] as bigint
+
+const known = new Map<string, Waiting>()
+/** Finding out who signed is slow, and every node asks. */
+function waitingOf(raw: string): Waiting {
+  const there = known.get(raw)
+  if (there !== undefined) return there
+  const { hash, from, nonce, to, maxFeePerGas, data } = Transaction.from(raw)
+  if (hash === null || from === null || to === null || maxFeePerGas === null)
+    throw new Error('unsigned')
+  const made = {
+    raw,
+    hash,
+    from: from.toLowerCase(),
+    nonce,
+    maxFee: maxFeePerGas,
+    to: to.toLowerCase(),
+    data,
+  }
+  if (known.size > 100) known.clear()
+  known.set(raw, made)
+  return made
+}
+
+/** In place of a proof: what the statement binds, in the open. */
+export function proofOf(input: WitnessInput): Groth16Proof {
+  const word = (value: bigint): string => value.toString()
+  const [number, old] = [headerAt(input, 'batchNumber'), headerAt(input, 'oldRoot')]
+  return plainProof(number, old, headerAt(input, 'newRoot'), word)
+}
+export function plainProof(
+  number: bigint,
+  old: bigint,
+  next: bigint,
+  word = (value: bigint): string => value.toString(),
+): Groth16Proof {
+  return {
+    pi_a: [word(number), word(old), '1'],
+    pi_b: [
+      ['0', word(next)],
+      ['0', '0'],
+      ['1', '0'],
+    ],
+    pi_c: ['0', '0', '1'],
+  } as unknown as Groth16Proof
+}
+
+export class SimChain {
+  readonly blocks: Block[]
+  pool: Waiting[] = []
+  events: (Event & { readonly id: number })[] = []
+  baseFee = 1_000_000_000n
+  /** Every batch that any node was ever handed, by number: the commitments of different ones. */
+  readonly handed = new Map<bigint, Set<bigint>>()
+  /** What the contract has against any batch just now. */
+  refusal: string | null = null
+  /** Whether the pool is worked off at all. */
+  isTaking = true
+  private readonly views = new Map<string, string>()
+  private count = 0
+  private salt = 0
+  private readonly operator: string
+  /** Roots start here. */
+  readonly genesisRoot: bigint
+
+  constructor(operator: string, genesisRoot = 0n, time = 1_600_000_000) {
+    this.operator = operator.toLowerCase()
+    this.genesisRoot = genesisRoot
+    const state: State = {
+      nonces: new Map(),
+      roots: [genesisRoot],
+      openDeposits: new Set(),
+      requestCount: 0,
+      served: 0,
+      paid: [],
+    }
+    const hash = hashOf(`genesis ${operator}`)
+    this.blocks = [
+      { number: 0, hash, parent: '', time, events: [], receipts: new Map(), logs: [], state },
+    ]
+  }
+
+  get head(): Block {
+    return this.blocks.at(-1) as Block
+  }
+  /** Roots of the accepted batches on the longest chain. */
+  get roots(): readonly bigint[] {
+    return this.head.state.roots.slice(1)
+  }
+
+  register(account: number, serial: number, key: Point, viewKeyHash: bigint): void {
+    this.emit('RequestQueued', serial, account, REQUEST_KIND.register, key.x, key.y, viewKeyHash)
+  }
+  deposit(id: bigint, token: number, amount: bigint, commitment: bigint): void {
+    this.emit('Deposited', id, ADDRESS, token, amount, commitment)
+  }
+  post(number: bigint, root: bigint): void {
+    this.emit('TablePosted', number, root, 0, hashOf(''), 0, '0x')
+    this.emit('TableConfirmed', number)
+  }
+  emit(name: string, ...args: readonly unknown[]): void {
+    this.events.push({ id: ++this.count, name, args })
+  }
+
+  /** One block of what waits. `take` says what of it comes in. */
+  mine(time: number, take: (what: string) => boolean = () => true): Block {
+    const parent = this.head
+    const number = parent.number + 1
+    const hash = hashOf(`${parent.hash} ${++this.salt}`)
+    const events = this.events.filter(() => take('event'))
+    this.events = this.events.filter((event) => !events.includes(event))
+    const logs: Log[] = []
+    let state = parent.state
+    const log = ({ name, args }: Event): void => {
+      const { topics, data } = words.encodeEventLog(name, args)
+      logs.push({
+        topics,
+        data,
+        blockNumber: hex(number),
+        logIndex: hex(logs.length),
+        address: ADDRESS,
+      })
+    }
+    for (const event of events) {
+      log(event)
+      state = applied(state, event)
+    }
+    const receipts = new Map<string, { isGood: boolean; gasUsed: number }>()
+    for (
+      let next = this.nextOf(state);
+      this.isTaking && next !== undefined && take('transaction');
+    ) {
+      const { hash: name, from, nonce, to, data } = next
+      const nonces = new Map(state.nonces).set(from, nonce + 1)
+      let isGood = true
+      try {
+        if (to === ADDRESS) state = this.settle(state, data, time)
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        isGood = false
+      }
+      state = { ...state, nonces }
+      receipts.set(name, { isGood, gasUsed: 100_000 })
+      next = this.nextOf(state)
+    }
+    const block = {
+      number,
+      hash,
+      parent: parent.hash,
+      time: Math.max(time, parent.time),
+      events,
+      receipts,
+      logs,
+      state,
+    }
+    this.blocks.push(block)
+    return block
+  }
+
+  /** The dearest of the next nonce, if the block pays for it. */
+  private nextOf(state: State): Waiting | undefined {
+    return this.pool
+      .filter(
+        ({ from, nonce, maxFee }) =>
+          nonce === (state.nonces.get(from) ?? 0) && maxFee >= this.baseFee,
+      )
+      .sort((a, b) => (a.maxFee > b.maxFee ? -1 : 1))[0]
+  }
+
+  /** The last blocks vanish; what was in them waits again, as far as `keep` says. */
+  reorg(depth: number, keep: (what: string) => boolean = () => true): void {
+    const gone = this.blocks.splice(this.blocks.length - depth)
+    const events = gone.flatMap((block) => block.events).filter(() => keep('event'))
+    this.events = [...events, ...this.events]
+    const again = new Set(gone.flatMap(({ receipts }) => [...receipts.keys()]))
+    this.pool = this.pool.filter(({ hash }) => !again.has(hash) || keep('transaction'))
+  }
+
+  /** What submitBatch makes of a state; throws Refusal. */
+  private settle(state: State, data: string, now: number): State {
+    const call = words.parseTransaction({ data }) as TransactionDescription
+    if (this.refusal !== null) throw new Refusal(this.refusal)
+    const [header, depositIds, withdrawals, , , , proof] = call.args as unknown as [
+      readonly bigint[],
+      readonly bigint[],
+      readonly (readonly unknown[])[],
+      unknown,
+      unknown,
+      bigint,
+      readonly bigint[],
+    ]
+    const [, time = 0n, newRoot = 0n, , , requests = 0n] = header
+    if (time > BigInt(now)) throw new Refusal('TimeMustNotBeAhead', [time])
+    if (Number(requests) > state.requestCount - state.served)
+      throw new Refusal('RequestsMustBeQueued', [requests, state.requestCount - state.served])
+    for (const id of depositIds)
+      if (!state.openDeposits.has(id)) throw new Refusal('DepositMustBeOpen', [id])
+    const [number, old, next] = proof
+    if (number !== BigInt(state.roots.length) || old !== state.roots.at(-1) || next !== newRoot)
+      throw new Refusal('ProofMustVerify')
+    return {
+      ...state,
+      roots: [...state.roots, newRoot],
+      openDeposits: new Set([...state.openDeposits].filter((id) => !depositIds.includes(id))),
+      served: state.served + Number(requests),
+      paid: [...state.paid, ...withdrawals.map(([, , to]) => BigInt(to as string))],
+    }
+  }
+
+  /** Answers as the contract would in the next block after this one. */
+  call(at: Block, { to, data }: { to: string; data: string }): string {
+    if (to.toLowerCase() !== ADDRESS) return '0x'
+    // Views of one block: every node asks them, again and again.
+    const name = `${at.hash} ${data}`
+    const known = this.views.get(name)
+    if (known !== undefined) return known
+    const said = this.view(at, data)
+    if (!data.startsWith(SUBMIT)) this.views.set(name, said)
+    return said
+  }
+
+  private view(at: Block, data: string): string {
+    const call = words.parseTransaction({ data }) as TransactionDescription
+    const give = (value: unknown): string => words.encodeFunctionResult(call.name, [value])
+    switch (call.name) {
+      case 'batchNumber':
+        return give(at.state.roots.length - 1)
+      case 'roots':
+        return give(at.state.roots[Number(call.args[0])] ?? 0n)
+      case 'vault':
+        return give(1n << 50n)
+      case 'submitBatch':
+        this.settle(at.state, data, at.time)
+        return '0x'
+      default:
+        return give(0)
+    }
+  }
+
+  /** A node takes a signed transaction into the pool that all share. */
+  send(raw: string): string {
+    const made = waitingOf(raw)
+    const { hash, from, nonce, to, maxFee, data } = made
+    if (from !== this.operator) throw new Error('not the operator')
+    if (nonce < (this.head.state.nonces.get(this.operator) ?? 0)) throw new Error('nonce too low')
+    if (this.pool.some((waiting) => waiting.hash === hash)) throw new Error('already known')
+    const rival = this.pool.filter((waiting) => waiting.nonce === nonce)
+    if (rival.some((other) => maxFee * 10n < other.maxFee * 11n))
+      throw new Error('replacement transaction underpriced')
+    if (to === ADDRESS) {
+      const { args } = words.parseTransaction({ data }) as TransactionDescription
+      const number = (args[6] as readonly bigint[])[0] as bigint
+      const handed = this.handed.get(number) ?? new Set<bigint>()
+      this.handed.set(number, handed.add(args[5] as bigint))
+    }
+    // Replaced ones stay: a miner may have the old one, and take it.
+    this.pool.push(made)
+    return hash
+  }
+
+  receipt(blocks: readonly Block[], hash: string) {
+    const block = blocks.find(({ receipts }) => receipts.has(hash))
+    const receipt = block?.receipts.get(hash)
+    if (block === undefined || receipt === undefined) return null
+    return {
+      transactionHash: hash,
+      blockNumber: hex(block.number),
+      blockHash: block.hash,
+      status: receipt.isGood ? '0x1' : '0x0',
+      gasUsed: hex(receipt.gasUsed),
+    }
+  }
+}
+
+function applied(state: State, { name, args }: Event): State {
+  if (name === 'Deposited')
+    return { ...state, openDeposits: new Set([...state.openDeposits, args[0] as bigint]) }
+  return name === 'RequestQueued' ? { ...state, requestCount: state.requestCount + 1 } : state
+}
+
+/** A node of the chain, with its faults. */
+export type SimNode = {
+  /** Blocks that it has not seen yet. */
+  lag: number
+  isSilent: boolean
+  /** Changes what it answers; the honest answer comes in. */
+  lie: (method: string, params: readonly unknown[], answer: unknown) => unknown
+  /** Cuts the text that goes out. */
+  cut: (text: string) => string
+  /** Milliseconds before it answers. */
+  delay: () => number
+  /** Whether it loses a transaction that it said it took. */
+  isForgetful: () => boolean
+  asked: number
+}
+
+/** Several nodes of one chain behind the transport that the sequencer's door uses. */
+export function nodesOf(chain: SimChain, count: number) {
+  const nodes: SimNode[] = Array.from({ length: count }, () => ({
+    lag: 0,
+    isSilent: false,
+    lie: (_method, _params, answer) => answer,
+    cut: (text) => text,
+    delay: () => 0,
+    isForgetful: () => false,
+    asked: 0,
+  }))
+  const urls = nodes.map((_, i) => `http://node${i}:8545/secret-path`)
+  const transport: Transport = async (url, body) => {
+    const node = nodes[urls.indexOf(url)] as SimNode
+    const { id, method, params } = JSON.parse(body) as {
+      id: number
+      method: string
+      params: unknown[]
+    }
+    node.asked++
+    if (node.isSilent) return new Promise(() => {})
+    const wait = node.delay()
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    const text = JSON.stringify({ jsonrpc: '2.0', id, ...answer(chain, node, method, params) })
+    return node.cut(text)
+  }
+  return { nodes, urls, transport }
+}
+
+function answer(
+  chain: SimChain,
+  node: SimNode,
+  method: string,
+  params: readonly unknown[],
+): object {
+  try {
+    return { result: node.lie(method, params, honest(chain, node, method, params)) }
+  } catch (error) {
+    const { message } = error as Error
+    return error instanceof Refusal
+      ? { error: { code: 3, message: 'execution reverted', data: error.data } }
+      : { error: { code: -32000, message } }
+  }
+}
+
+function honest(
+  chain: SimChain,
+  node: SimNode,
+  method: string,
+  params: readonly unknown[],
+): unknown {
+  const blocks = chain.blocks.slice(0, Math.max(1, chain.blocks.length - node.lag))
+  const at = (tag: unknown): Block => {
+    const found = blocks.find(({ hash }) => hash === (tag as { blockHash?: string }).blockHash)
+    if (found === undefined) throw new Error('header not found')
+    return found
+  }
+  switch (method) {
+    case 'eth_chainId':
+      return hex(CHAIN_ID)
+    case 'eth_blockNumber':
+      return hex(blocks.length - 1)
+    case 'eth_getBlockByNumber': {
+      const block = blocks[Number(params[0])]
+      if (block === undefined) return null
+      const { number, hash, time } = block
+      return { number: hex(number), hash, timestamp: hex(time), baseFeePerGas: hex(chain.baseFee) }
+    }
+    case 'eth_getLogs': {
+      const { fromBlock, toBlock } = params[0] as { fromBlock: string; toBlock: string }
+      return blocks.slice(Number(fromBlock), Number(toBlock) + 1).flatMap(({ logs }) => logs)
+    }
+    case 'eth_call':
+      return chain.call(at(params[1]), params[0] as { to: string; data: string })
+    case 'eth_getTransactionCount':
+      return hex(at(params[1]).state.nonces.get(String(params[0]).toLowerCase()) ?? 0)
+    case 'eth_estimateGas':
+      chain.call(blocks.at(-1) as Block, params[0] as { to: string; data: string })
+      return hex(100_000)
+    case 'eth_sendRawTransaction': {
+      const raw = String(params[0])
+      return node.isForgetful() ? waitingOf(raw).hash : chain.send(raw)
+    }
+    case 'eth_getTransactionReceipt':
+      return chain.receipt(blocks, String(params[0]))
+    default:
+      throw new Error(`${method} is not modelled`)
+  }
+}

@@ -1,0 +1,66 @@
+/** The log: one line an event, nothing below its level, no password, nothing endless. */
+import { expect, it } from 'vitest'
+import { logOf, reasonOf, type LogFormat, type LogLevel } from '../../sequencer/log.ts'
+
+const NOW = new Date('2026-03-12T04:00:00.000Z')
+function written(level: LogLevel, format: LogFormat = 'json') {
+  const lines: string[] = []
+  const log = logOf({ level, format, write: (line) => lines.push(line), now: () => NOW })
+  return { log, lines }
+}
+
+it('is a line of JSON an event', () => {
+  const { log, lines } = written('info')
+  log.info('batch accepted by L1', { batch: 7, shape: 'small' })
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    {
+      time: NOW.toISOString(),
+      level: 'info',
+      event: 'batch accepted by L1',
+      batch: 7,
+      shape: 'small',
+    },
+  ])
+})
+
+it.each([
+  ['debug', 4],
+  ['info', 3],
+  ['warn', 2],
+  ['error', 1],
+] as const)('at %s has %i of the four levels', (level, count) => {
+  const { log, lines } = written(level)
+  log.debug('a')
+  log.info('b')
+  log.warn('c')
+  log.error('d')
+  expect(lines).toHaveLength(count)
+})
+
+it('stays one line, whatever is in it', () => {
+  const { log, lines } = written('info')
+  log.info('two\nlines', { why: 'a\r\nb\u2028c' })
+  expect(lines[0]).not.toMatch(/[\r\n]/)
+})
+
+it('shows no password of a URL, and cuts what is endless', () => {
+  const { log, lines } = written('info')
+  log.error('failed: postgres://cloister:hush@db/house', { why: 'x'.repeat(5_000) })
+  expect(lines[0]).toContain('postgres://db/house')
+  expect(lines[0]).not.toContain('hush')
+  expect(lines[0]?.length).toBeLessThan(1_200)
+})
+
+it('is text for people where it is asked for', () => {
+  const { log, lines } = written('info', 'text')
+  log.info('the house is open', { batch: 3 })
+  expect(lines).toEqual(['the house is open  batch 3'])
+})
+
+it('gives the first line of an error: the rest may be what was sent', () => {
+  expect(reasonOf(new Error('refused\n{"quantity":"7"}'))).toBe('refused')
+  expect(reasonOf(Object.assign(new Error('long (data=0x12)'), { shortMessage: 'short' }))).toBe(
+    'short',
+  )
+  expect(reasonOf('text')).toBe('text')
+})

@@ -1,0 +1,51 @@
+/** The house of the simulation: small, so that a seed costs little. */
+import {
+  activeMeta,
+  batchKey,
+  leafHash,
+  saltOf,
+  viewKeyHash,
+  type Account,
+} from '../../../circuits/account.ts'
+import { TREE_DEPTH, type Shape } from '../../../circuits/params.ts'
+import { Tree } from '../../../circuits/tree.ts'
+
+export const FEE = 100n
+export const FUTURE = 1024
+export const DOMAIN = 12345n
+export const FEE_VIEW_KEY = 777n
+/** The operator's. */
+export const KEY = `0x${'42'.repeat(32)}`
+export const SHAPE: Shape = {
+  name: 'sim',
+  pages: 6,
+  members: 4,
+  rows: 2,
+  rowsPerNode: 1,
+  deposits: 2,
+  withdrawals: 1,
+  requests: 2,
+  rotations: 1,
+  rescues: 2,
+  forcedExits: 1,
+  reductions: 2,
+  releases: 1,
+}
+
+export function feeAccount(): Account {
+  return {
+    ownerKeyHash: 0n,
+    viewKeyHash: viewKeyHash(FEE_VIEW_KEY),
+    head: 0n,
+    meta: activeMeta(0n),
+    cash: 0n,
+    balances: [],
+    salt: saltOf(batchKey(FEE_VIEW_KEY, 0, 0n, 0n)),
+  }
+}
+
+export const genesisRoot = (() => {
+  const tree = new Tree(TREE_DEPTH)
+  tree.set(0, leafHash(feeAccount()))
+  return tree.root
+})()

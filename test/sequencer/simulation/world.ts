@@ -1,0 +1,332 @@
+/**
+ * One process of the house in a world where everything outside follows from a seed: time, disk, network,
+ * L1 and its nodes, the prover. At every step that touches the outside the process may die.
+ */
+import { vi } from 'vitest'
+import { tableOf, type Row, type Table } from '../../../circuits/table.ts'
+import type { ShapeKey } from '../../../prover/artifacts.ts'
+import { Diverged } from '../../../sequencer/core.ts'
+import { House } from '../../../sequencer/house.ts'
+import type { Disk } from '../../../sequencer/journal/disk.ts'
+import { FileJournal } from '../../../sequencer/journal/file-journal.ts'
+import type { Journal } from '../../../sequencer/journal/journal.ts'
+import { sealerOf } from '../../../sequencer/journal/seal.ts'
+import { SequencerL1, type Alarm } from '../../../sequencer/l1.ts'
+import { createRandom } from '../../contracts/random.ts'
+import { row } from '../../law/house.ts'
+import { MemoryDisk } from '../journal/memory-disk.ts'
+import { ADDRESS, nodesOf, proofOf, SimChain } from '../l1/sim-chain.ts'
+import {
+  DOMAIN,
+  FEE,
+  feeAccount,
+  FEE_VIEW_KEY,
+  FUTURE,
+  genesisRoot,
+  KEY,
+  SHAPE,
+} from './settings.ts'
+
+const DIRECTORY = '/journal'
+const CONFIRMATIONS = 3
+const shapeKey = { shape: SHAPE, keyHash: '22'.repeat(32) } as ShapeKey
+const sealer = sealerOf(new Uint8Array(32).fill(1))
+
+/** What is broken on purpose, to see that the simulation notices. */
+export type Mutation = {
+  readonly journal?: (journal: Journal) => Journal
+  readonly house?: (house: House, random: (bound: number) => number) => void
+  readonly confirmations?: number
+}
+type Process = { isAlive: boolean; house: House | null; l1: SequencerL1 | null }
+
+/** The seed's first broken promise; everything after it is of no interest. */
+export class Broken extends Error {}
+
+const operator = new SequencerL1('http://nowhere', ADDRESS, KEY).operator
+export class World {
+  readonly seed: number
+  readonly random: (bound: number) => number
+  readonly disk = new MemoryDisk()
+  readonly chain: SimChain
+  readonly alarms: Alarm[] = []
+  readonly counts = {
+    crashes: 0,
+    reorgs: 0,
+    failedProofs: 0,
+    fullDisks: 0,
+    batches: 0,
+    lost: 0,
+    doubled: 0,
+  }
+  readonly tables = new Map<bigint, Table>()
+  /** No more faults from now on. */
+  isCalm = false
+  broken: Error | null = null
+  private process: Process | null = null
+  private readonly mutation: Mutation
+  private readonly l1: ReturnType<typeof nodesOf>
+  private tableCount = 0n
+
+  constructor(seed: number, mutation: Mutation = {}) {
+    this.seed = seed
+    this.random = createRandom(seed)
+    this.mutation = mutation
+    this.chain = new SimChain(operator, genesisRoot, Math.floor(Date.now() / 1000))
+    this.l1 = nodesOf(this.chain, 3)
+    for (const node of this.l1.nodes)
+      node.delay = () => (this.chance(200) ? 7_000 : this.random(40))
+    this.post(50_000_000n)
+  }
+
+  chance(oneIn: number): boolean {
+    return this.random(oneIn) === 0
+  }
+  /** A fault, while there are any. */
+  fault(oneIn: number): boolean {
+    return !this.isCalm && this.chance(oneIn)
+  }
+  wait(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds))
+  }
+  break(what: string): void {
+    this.broken ??= new Broken(what)
+  }
+  get house(): House | null {
+    return this.process?.isAlive === true ? this.process.house : null
+  }
+
+  post(mark: bigint): void {
+    const rows: Row[] = [row(FUTURE, mark), row(1025, 2_000_000n)]
+    const table = tableOf(rows)
+    this.tables.set(table.root, table)
+    this.chain.post(++this.tableCount, table.root)
+  }
+
+  /** One step of a process outside of itself: it may die before it, after it, or in the midst. */
+  async step<T>(
+    process: Process,
+    effect: () => T | Promise<T>,
+    delay: number,
+    oneIn = 250,
+  ): Promise<T> {
+    if (delay > 0) await this.wait(delay)
+    if (process.isAlive && this.fault(oneIn)) this.crash()
+    if (!process.isAlive) return new Promise(() => {})
+    let result: T
+    try {
+      result = await effect()
+    } finally {
+      if (process.isAlive && this.fault(oneIn)) this.crash()
+    }
+    return process.isAlive ? result : new Promise(() => {})
+  }
+
+  /** The process ends; half of the time the machine does. */
+  crash(): void {
+    const { process } = this
+    if (process === null || !process.isAlive) return
+    this.counts.crashes++
+    process.isAlive = false
+    process.l1?.close()
+    if (this.chance(2)) this.disk.kill()
+    else this.disk.crash((unsynced) => this.random(unsynced + 1))
+    this.disk.room = Infinity
+    setTimeout(() => void this.start(), 500 + this.random(15_000))
+  }
+
+  /** From what the disk and L1 have. */
+  async start(): Promise<void> {
+    const process: Process = { isAlive: true, house: null, l1: null }
+    this.process = process
+    try {
+      const file = await FileJournal.open({
+        directory: DIRECTORY,
+        sealer,
+        disk: this.diskOf(process),
+        segmentBytes: 20_000,
+      })
+      const journal = this.mutation.journal?.(file) ?? file
+      process.l1 = this.doorOf(process)
+      const house = this.houseOf(process, journal, process.l1)
+      this.mutation.house?.(house, this.random)
+      await house.open()
+      await house.meetL1()
+      if (!process.isAlive) return
+      process.house = house
+      void this.every(process, 4_000, async () => {
+        await house.watch()
+        await house.tick()
+      })
+      void this.every(process, 9_000, async () => {
+        if ((await house.runBatch()) !== null) this.counts.batches++
+      })
+    } catch (error) {
+      this.judge(process, error as Error)
+      if (process.isAlive) this.crash()
+    }
+  }
+
+  private judge(process: Process, error: Error): void {
+    if (process.isAlive && error instanceof Diverged) this.break(`Diverged: ${error.message}`)
+    // A slip of the program, which the house would only try again.
+    if (process.isAlive && error instanceof TypeError) this.break(String(error.stack))
+  }
+
+  private async every(process: Process, period: number, work: () => Promise<void>): Promise<void> {
+    while (process.isAlive) {
+      await this.wait(period + this.random(1000))
+      if (!process.isAlive) return
+      await work().catch((error: unknown) => this.judge(process, error as Error))
+    }
+  }
+
+  private houseOf(process: Process, journal: Journal, l1: SequencerL1): House {
+    return new House({
+      rpcUrl: '',
+      deployment: {
+        contract: ADDRESS,
+        token: ADDRESS,
+        chainId: 31337n,
+        feeAccount: feeAccount(),
+        shapeIds: new Map([[SHAPE.name, 1n]]),
+      },
+      domain: DOMAIN,
+      l1,
+      prove: (_key, input) =>
+        this.step(
+          process,
+          () => {
+            if (this.fault(6)) {
+              this.counts.failedProofs++
+              throw new Error('the prover died')
+            }
+            return proofOf(input)
+          },
+          this.fault(8) ? 60_000 : 500 + this.random(6_000),
+          12,
+        ),
+      feeAccountViewKey: FEE_VIEW_KEY,
+      keys: [shapeKey],
+      fee: FEE,
+      tableByRoot: (root) => this.tables.get(root),
+      log: () => {},
+      journal,
+      onFatal: (error) => {
+        this.judge(process, error)
+        if (process.isAlive) this.crash()
+      },
+    })
+  }
+
+  private doorOf(process: Process): SequencerL1 {
+    const { urls, transport } = this.l1
+    const confirmations = this.mutation.confirmations ?? CONFIRMATIONS
+    return new SequencerL1(urls, ADDRESS, KEY, {
+      confirmations,
+      pollMilliseconds: 3_000,
+      timeoutMilliseconds: 5_000,
+      gas: { bumpAfterMilliseconds: 30_000 },
+      alarm: (alarm) => void this.alarms.push(alarm),
+      transport: (url, body, signal) =>
+        this.step(process, () => transport(url, body, signal), 0, 3000),
+    })
+  }
+
+  private diskOf(process: Process): Disk {
+    const { disk } = this
+    const on = <T>(work: () => Promise<T>): Promise<T> => this.step(process, work, this.random(4))
+    return {
+      makeDirectory: () => disk.makeDirectory(),
+      list: (path) => disk.list(path),
+      read: (path) => on(() => disk.read(path)),
+      rename: (from, to) => on(() => disk.rename(from, to)),
+      remove: (path) => on(() => disk.remove(path)),
+      syncDirectory: (path) => on(() => disk.syncDirectory(path)),
+      lock: () => disk.lock(),
+      open: async (path) => {
+        const file = await on(() => disk.open(path))
+        return {
+          write: (bytes, position) =>
+            on(() => {
+              this.fill()
+              return file.write(bytes, position)
+            }),
+          sync: () => on(() => file.sync()),
+          truncate: (length) => on(() => file.truncate(length)),
+          close: () => file.close(),
+        }
+      },
+    }
+  }
+
+  /** Now and then the disk is full for a while. */
+  private fill(): void {
+    if (!this.fault(120)) return
+    this.counts.fullDisks++
+    this.disk.room = 1
+    setTimeout(() => (this.disk.room = Infinity), 8_000)
+  }
+
+  /** Blocks, forks no deeper than the depth allows, nodes that lag, lie and lose. */
+  async runL1(): Promise<void> {
+    for (;;) {
+      await this.wait(3_000 + this.random(3_000))
+      const now = Math.floor(Date.now() / 1000)
+      if (this.fault(9) && this.chain.head.number > CONFIRMATIONS) {
+        this.counts.reorgs++
+        const depth = 1 + this.random(CONFIRMATIONS - 1)
+        // Requests of an account come in their order; a deposit may never come again.
+        this.chain.reorg(depth, (what) => (what === 'transaction' ? !this.chance(3) : true))
+        for (let i = 0; i <= depth; i++) this.mine(now)
+      } else this.mine(now)
+      if (this.fault(25)) this.chain.baseFee = BigInt(1 + this.random(90)) * 1_000_000_000n
+      else if (this.isCalm || this.chance(3)) this.chain.baseFee = 1_000_000_000n
+      this.trouble()
+    }
+  }
+  private mine(now: number): void {
+    const [events, transactions] = [!this.fault(4), !this.fault(4)]
+    this.chain.mine(now, (what) => (what === 'event' ? events : transactions))
+  }
+
+  /** One of the nodes at most lies; the others may lag or forget. */
+  private trouble(): void {
+    const [first, ...others] = this.l1.nodes
+    if (first === undefined) return
+    const isLiar = this.fault(3)
+    first.lie = (method, _params, answer) => {
+      if (!isLiar) return answer
+      if (method === 'eth_getLogs') return []
+      if (method === 'eth_getTransactionCount') return '0x63'
+      return method === 'eth_call' ? `0x${'00'.repeat(31)}07` : answer
+    }
+    first.isSilent = this.fault(9)
+    for (const node of others) {
+      node.lag = this.fault(4) ? this.random(3) : 0
+      const isForgetful = this.fault(3)
+      node.isForgetful = () => isForgetful
+    }
+    // Something has to be left of a majority.
+    const [second] = others
+    if (second !== undefined) second.isSilent = !first.isSilent && !isLiar && this.fault(9)
+  }
+
+  /** The journal as the disk has it, for whoever reads it afterwards. */
+  async readJournal(): Promise<FileJournal> {
+    this.isCalm = true
+    if (this.process !== null) this.process.isAlive = false
+    this.process?.l1?.close()
+    this.disk.kill()
+    return FileJournal.open({ directory: DIRECTORY, sealer, disk: this.disk })
+  }
+}
+
+const setImmediateNow = setImmediate
+/** Virtual time goes on, event by event, until `isOver` or the time is up. */
+export async function runUntil(end: number, isOver: () => boolean): Promise<void> {
+  while (Date.now() < end && !isOver()) {
+    await vi.advanceTimersToNextTimerAsync()
+    await new Promise<void>((resolve) => setImmediateNow(() => setImmediateNow(resolve)))
+  }
+}

@@ -96,6 +96,7 @@ describe('the simulation', () => {
     // A world without faults or without work would show nothing.
     for (const name of ['crashes', 'reorgs', 'failedProofs', 'lost', 'doubled', 'fullDisks'])
       expect(sum[name], name).toBeGreaterThan(seeds.length / 10)
+    expect(sum['dropped']).toBeGreaterThan(0)
     expect(sum['final']).toBeGreaterThan(seeds.length)
     expect(sum['batches']).toBeGreaterThan(2 * seeds.length)
   })

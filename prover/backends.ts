@@ -13,8 +13,8 @@ import {
 } from './groth16.ts'
 import { findRapidsnark, proveWithRapidsnark, rapidsnarkFromEnvironment } from './rapidsnark.ts'
 
-/** `engine`: ours, with snarkjs' curve code. The default; `snarkjs` takes over should it fail. */
-export const BACKENDS = ['engine', 'snarkjs', 'rapidsnark'] as const
+/** `snarkjs`, the default, takes over should another fail. `engine`: ours, with snarkjs' curve code. */
+export const BACKENDS = ['snarkjs', 'engine', 'rapidsnark'] as const
 export type BackendName = (typeof BACKENDS)[number]
 
 export type KeyFiles = {
@@ -32,7 +32,7 @@ export type Backend = {
 
 /** CLOISTER_PROVER, or the default. Throws on another word. */
 export function backendFromEnvironment(env = process.env): BackendName {
-  const name = env['CLOISTER_PROVER'] ?? 'engine'
+  const name = env['CLOISTER_PROVER'] ?? 'snarkjs'
   const found = BACKENDS.find((known) => known === name)
   if (found === undefined)
     throw new Error(`CLOISTER_PROVER must be one of ${BACKENDS.join(', ')}, not "${name}"`)

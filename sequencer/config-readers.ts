@@ -68,6 +68,16 @@ export const HTTP: Reader<string> = {
   },
 }
 
+/** Other nodes; the first one is what members are told. */
+export const HTTP_LIST: Reader<readonly string[]> = {
+  must: 'a list of http or https addresses of L1 nodes',
+  read: (given) => {
+    const urls = typeof given === 'string' ? given.split(',').flatMap((n) => n.trim() || []) : given
+    if (!Array.isArray(urls) || new Set(urls).size !== urls.length) throw new Unfit()
+    return urls.map((url) => HTTP.read(url))
+  },
+}
+
 const SHAPE_NAMES = SHAPES.map(({ name }) => name)
 export const SHAPE_LIST: Reader<readonly string[]> = {
   must: `a list without repetition, the usual shape first, of ${SHAPE_NAMES.join(', ')}`,

@@ -8,6 +8,7 @@ import {
   ADDRESS,
   FLAG,
   HTTP,
+  HTTP_LIST,
   MICRO_DOLLARS,
   oneOf,
   orNone,
@@ -29,6 +30,9 @@ export class ConfigurationError extends Error {
 
 export type Configuration = {
   readonly rpcUrl: string
+  readonly otherRpcUrls: readonly string[]
+  readonly confirmations: number
+  readonly gasCapGwei: number
   readonly port: number
   readonly operatorPort: number
   readonly operatorHost: string
@@ -40,6 +44,7 @@ export type Configuration = {
   readonly journalKeyFile: string | null
   readonly journalUnsealed: boolean
   readonly standby: boolean
+  readonly jobs: string | null
   readonly exits: readonly string[]
   readonly sweepsWhenAsked: boolean
   readonly cadenceSeconds: number
@@ -59,8 +64,27 @@ type Setting<T> = Reader<T> & {
   readonly isSecret?: (value: T) => boolean
 }
 
+/** A URL that holds one. */
+const PASSWORD = /\/\/[^/@]*:[^/@]*@/
+
 export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
   rpcUrl: { ...HTTP, about: 'the L1 node that is read and written' },
+  otherRpcUrls: {
+    ...HTTP_LIST,
+    fallback: '',
+    isSecret: (urls) => urls.some((url) => PASSWORD.test(url)),
+    about: 'more nodes of the same chain: what matters must come alike from more than half of all',
+  },
+  confirmations: {
+    ...whole(0, 256, ' of blocks'),
+    fallback: '1',
+    about: 'before something on L1 counts; 1, its own block, is for a local chain only',
+  },
+  gasCapGwei: {
+    ...whole(1, 1_000_000, ' of gwei'),
+    fallback: '200',
+    about: 'a gas at most; dearer, a batch waits, with an alarm',
+  },
   port: { ...whole(0, 65_535), fallback: '8080', about: "members' HTTP; 0: any free port" },
   operatorPort: {
     ...whole(0, 65_535),
@@ -87,7 +111,7 @@ export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
   journal: {
     ...orNone(TEXT),
     fallback: null,
-    isSecret: (url) => url !== null && /^postgres(ql)?:\/\/[^/@]*:[^/@]*@/.test(url),
+    isSecret: (url) => url !== null && PASSWORD.test(url),
     about: 'a directory, or `postgres://...`; null: nothing outlives the process',
   },
   journalKeyFile: {
@@ -105,10 +129,17 @@ export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
     fallback: 'false',
     about: 'follow the leader of a PostgreSQL journal, and take over when it ends',
   },
+  jobs: {
+    ...orNone(TEXT),
+    fallback: null,
+    isSecret: (url) => url !== null && PASSWORD.test(url),
+    about: '`postgres://...`: proofs are made by `cloister prover work`; null: by this process',
+  },
   exits: {
     ...EXIT_LIST,
     fallback: '',
-    about: 'circuits of claims and sweeps, deployed at the first start; without them a frozen house pays no claims',
+    about:
+      'circuits of claims and sweeps, deployed at the first start; without them a frozen house pays no claims',
   },
   sweepsWhenAsked: {
     ...FLAG,
@@ -153,6 +184,9 @@ export const SECRETS = {
   ADMIN_KEY: { about: 'deploys the contracts; needed at the very first start only' },
   FEE_ACCOUNT_VIEW_KEY: { about: 'opens the fee account; the same at every start' },
   SWEEPER_KEY: { about: 'pays on L1 for the sweep; without it none is posted' },
+  CLOISTER_PROVER_KEY: {
+    about: 'seals what provers are given, the same as theirs; with `jobs` only',
+  },
   CLOISTER_JOURNAL_KEY: { about: "the journal's key, 64 hexadecimal digits; or journalKeyFile" },
 } as const
 export type SecretName = keyof typeof SECRETS
@@ -164,7 +198,7 @@ type Env = Record<string, string | undefined>
 /**
  * Flags go before the environment, that before the file, that before the defaults. The file is the
  * JSON of `--config FILE` or CLOISTER_CONFIG; a parent process may give its content in
- * CLOISTER_SEQUENCER. Secrets, and CLOISTER_JOURNAL, are deleted from `env` as they are read.
+ * CLOISTER_SEQUENCER. Secrets, CLOISTER_JOURNAL and CLOISTER_JOBS are deleted from `env` as they are read.
  * Throws a ConfigurationError that names every key that is wrong and what it must be.
  */
 export function readConfiguration(
@@ -181,6 +215,7 @@ export function readConfiguration(
     else found[key] = valueOf(key, given, file.isPrivate, faults)
   }
   delete env['CLOISTER_JOURNAL']
+  delete env['CLOISTER_JOBS']
   const secrets = secretsOf(env, faults)
   if (faults.length === 0) requireSense(found as Configuration, faults)
   if (faults.length > 0) throw new ConfigurationError(faults)
@@ -277,8 +312,7 @@ function valueOf(key: Key, given: Given, isPrivate: boolean, faults: string[]): 
 function requireSense({ standby, journal, rpcUrl }: Configuration, faults: string[]): void {
   if (standby && (journal === null || !/^postgres(ql)?:/.test(journal)))
     faults.push('standby must have a journal in PostgreSQL: of a directory there is one process')
-  if (/\/\/[^/@]*:[^/@]*@/.test(rpcUrl))
-    faults.push('rpcUrl must hold no password: it is told to members')
+  if (PASSWORD.test(rpcUrl)) faults.push('rpcUrl must hold no password: it is told to members')
 }
 
 function secretsOf(env: Env, faults: string[]): Secrets {

@@ -40,7 +40,7 @@ export type HouseL1 = Pick<
   SequencerL1,
   'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
 > &
-  Partial<Pick<SequencerL1, 'resumeAt' | 'follow' | 'duties'>>
+  Partial<Pick<SequencerL1, 'resumeAt' | 'follow' | 'rootAtHead' | 'duties'>>
 export type HouseOptions = {
   readonly rpcUrl: string
   readonly deployment: Deployment
@@ -152,7 +152,9 @@ export class House {
     await this.open()
     const number = this.batchNumber
     if (number === 0n) return
-    const [root, own] = [await this.l1.rootOf(number), this.ledger.tree.root]
+    const { l1 } = this
+    const found = l1.rootAtHead?.(number) ?? l1.rootOf(number)
+    const [root, own] = [await found, this.ledger.tree.root]
     if (root === own) return
     const said = root === null ? 'does not have it' : `has root ${root}`
     throw new Diverged(`the journal makes root ${own} of batch ${number}; L1 ${said}`)

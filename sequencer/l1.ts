@@ -185,11 +185,23 @@ export class SequencerL1 {
   }
 
   /** The root after a batch that L1 has accepted for good, or null. Waits until L1 answers. */
-  async rootOf(number: bigint): Promise<bigint | null> {
+  rootOf(number: bigint): Promise<bigint | null> {
+    return this.rootAt(number, () => this.chain.deep())
+  }
+
+  /**
+   * The same at the head: of a batch that counted once. Nodes may be some blocks behind those that were
+   * asked then, and what is deep enough for one of them is not for another.
+   */
+  rootAtHead(number: bigint): Promise<bigint | null> {
+    return this.rootAt(number, () => this.chain.head())
+  }
+
+  private async rootAt(number: bigint, place: () => Promise<Place | null>): Promise<bigint | null> {
     for (;;) {
       if (this.isClosed) throw new Closed('the door to L1 is closed')
       try {
-        const at = await this.chain.deep()
+        const at = await place()
         if (at === null || number > ((await this.view(at, 'batchNumber')) as bigint)) return null
         return (await this.view(at, 'roots', number)) as bigint
       } catch (error) {

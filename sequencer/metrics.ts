@@ -40,6 +40,9 @@ export class Metrics {
   private readonly gas = this.counter('gas_total', 'gas of accepted batches')
   private readonly gasLast = this.gauge('gas_last', 'gas of the last accepted batch')
   private readonly l1Errors = this.counter('l1_errors_total', 'looks at L1 that failed')
+  private readonly l1Alarms = this.counter('l1_alarms_total', 'what the door to L1 warns of', [
+    'what',
+  ])
   private readonly lag = this.gauge('l1_lag_blocks', 'blocks of L1 that were not looked at')
   private readonly balance = this.gauge('operator_balance_ether', 'what pays for gas')
   private readonly sweepAge = this.gauge('sweep_age_seconds', 'service time since the last sweep')
@@ -146,6 +149,9 @@ export class Metrics {
     if (isObject && this.counted.has(error)) return
     if (isObject) this.counted.add(error)
     this.failures.inc({ stage })
+  }
+  alarmed(what: string): void {
+    this.l1Alarms.inc({ what })
   }
   missedTick(): void {
     this.missed.inc()

@@ -64,7 +64,11 @@ export class Room {
   /** Row slots that these instruments need: a node of the table that is read in part leaves some unused. */
   private slotsFor(ids: ReadonlySet<number>): number {
     const { table, settlements } = this.context
-    const places = placesOf([...ids].sort((a, b) => a - b), table, settlements)
+    const places = placesOf(
+      [...ids].sort((a, b) => a - b),
+      table,
+      settlements,
+    )
     const unlisted = ids.size - places.length
     return groupByNode(places, this.shape.rowsPerNode).length * this.shape.rowsPerNode + unlisted
   }

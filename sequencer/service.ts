@@ -32,7 +32,7 @@ import {
 import { reasonOf, type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { serveOperator } from './operator.ts'
-import { BatchProver } from './proving.ts'
+import { BatchProver, JobsProver, type HouseProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
 
 /** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
@@ -98,8 +98,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await requireContract(configuration.rpcUrl, genesis)
     log.info('the house of the journal: nothing is deployed', { contract: genesis.contract })
   }
-  const l1 = new SequencerL1(configuration.rpcUrl, deployment.contract, operatorKey)
-  const prover = new BatchProver(usual, (line) => log.warn(line))
+  const urls = [configuration.rpcUrl, ...configuration.otherRpcUrls]
+  const l1 = new SequencerL1(urls, deployment.contract, operatorKey, {
+    confirmations: configuration.confirmations,
+    gas: { maxFeeCap: BigInt(configuration.gasCapGwei) * 1_000_000_000n },
+    alarm: ({ what, detail }) => {
+      metrics.alarmed(what)
+      log.warn('alarm of L1', { what, why: detail })
+    },
+  })
+  const prover = await proverOf(options, usual)
   let isStopping = false
   const house = new House({
     rpcUrl: configuration.rpcUrl,
@@ -109,7 +117,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     prove: metrics.prove(
       parts?.prove ?? ((key, input, publicSignals) => prover.prove(key, input, publicSignals)),
     ),
-    proverMissing: () => prover.missing(),
+    proverMissing: () => prover.missing(usual),
     feeAccountViewKey,
     keys,
     fee: configuration.fee,
@@ -162,6 +170,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       await operator.close()
     },
   }
+}
+
+/** This machine, or workers elsewhere. */
+async function proverOf(
+  { configuration: { jobs }, secrets, log }: ServiceOptions,
+  usual: ShapeKey,
+): Promise<HouseProver> {
+  if (jobs === null) return new BatchProver(usual, (line) => log.warn(line))
+  return JobsProver.open({
+    url: jobs,
+    key: Buffer.from(needed(secrets, 'CLOISTER_PROVER_KEY').slice(2), 'hex'),
+    onParked: (name) => log.error('no prover could make a proof: its job is parked', { name }),
+  })
 }
 
 async function keysOf(shapes: readonly string[], log: Log): Promise<readonly ShapeKey[]> {

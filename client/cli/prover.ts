@@ -27,7 +27,7 @@ SIGTERM puts the jobs under way back. Without --keys the keys are DEVELOPMENT ke
 
 const DOCTOR_HELP = `
 Proves one small circuit twice with every backend that there is. A backend is chosen by
-CLOISTER_PROVER or --backend: engine (the default), snarkjs, rapidsnark (RAPIDSNARK_BIN, or on PATH;
+CLOISTER_PROVER or --backend: snarkjs (the default), engine, rapidsnark (RAPIDSNARK_BIN, or on PATH;
 RAPIDSNARK_SHA256 pins the binary). All take the same keys, and every proof is verified.`
 
 export function proverCommand(program: Command, commonOf: CommonOf, run: Run): void {
@@ -40,7 +40,7 @@ export function proverCommand(program: Command, commonOf: CommonOf, run: Run): v
     .option('--key-file <file>', 'the key that the inputs are sealed with')
     .option('--shapes <names>', 'shapes to prove, with commas; the usual one first', 'small,entry')
     .option('--keys <directory>', 'proving keys of a ceremony, NAME.zkey each')
-    .option('--backend <name>', 'engine, snarkjs or rapidsnark')
+    .option('--backend <name>', 'snarkjs, engine or rapidsnark')
     .option('--concurrency <count>', 'proofs at a time; with one it has all cores', '1')
     .option('--lease <seconds>', 'after this long without a heartbeat another takes the job', '30')
     .addHelpText('after', WORK_HELP)

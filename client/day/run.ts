@@ -112,6 +112,7 @@ async function day(folder: string): Promise<Conclusion> {
       logLevel: 'warn',
     }),
     SWEEPER_KEY: sweeper.key,
+    CLOISTER_PROVER: process.env['CLOISTER_PROVER'] ?? 'engine',
     OPERATOR_KEY: operator.key,
     ADMIN_KEY: admin.key,
     FEE_ACCOUNT_VIEW_KEY: `0x${hex(31)}`,

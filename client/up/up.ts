@@ -126,6 +126,7 @@ async function start(
     ADMIN_KEY: keys.admin,
     FEE_ACCOUNT_VIEW_KEY: keys.feeAccountViewKey,
     SWEEPER_KEY: keys.sweeper,
+    CLOISTER_PROVER: process.env['CLOISTER_PROVER'] ?? 'engine',
   })
   const house = (await sequencer.ready.catch((error: Error) => {
     throw new FolderError(`${error.message}: ${lastReason(folder.file('logs/sequencer.log'))}`)

@@ -122,7 +122,7 @@ describe('rapidsnark is found', () => {
 })
 
 it('a backend has a name that is known', () => {
-  expect(backendFromEnvironment({})).toBe('engine')
+  expect(backendFromEnvironment({})).toBe('snarkjs')
   expect(backendFromEnvironment({ CLOISTER_PROVER: 'snarkjs' })).toBe('snarkjs')
   expect(() => backendFromEnvironment({ CLOISTER_PROVER: 'gpu' })).toThrow('must be one of')
 })

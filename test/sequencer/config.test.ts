@@ -51,6 +51,10 @@ describe('sources', () => {
   it('each give every setting: a variable and a flag of its own', () => {
     const named: Record<string, string> = {
       rpcUrl: 'https://l1.example',
+      otherRpcUrls: 'https://l1.other, http://l1.third',
+      confirmations: '12',
+      gasCapGwei: '50',
+      jobs: '/jobs',
       port: '1',
       operatorPort: '2',
       operatorHost: '::1',
@@ -102,6 +106,10 @@ describe('what is wrong', () => {
 
   const cases: readonly (readonly [string, readonly unknown[], readonly unknown[]])[] = [
     ['rpcUrl', ['http://a', 'https://a/b'], ['ws://a', 'a', 7, null]],
+    ['otherRpcUrls', [[], '', 'http://a,https://b'], ['ws://a', ['http://a', 'http://a'], 7, null]],
+    ['confirmations', [0, 256], [-1, 257]],
+    ['gasCapGwei', [1, 1_000_000], [0, 1_000_001]],
+    ['jobs', [null, 'postgres://h/d'], ['']],
     ['port', [0, 65_535, '8080'], [-1, 65_536, 1.5, '08', '1e3', null, [], '0x10']],
     ['fee', [0, '0', (1n << 40n) - 1n], [1n << 40n, -1, '1.0', '']],
     ['shapes', [['small'], ['entry', 'small']], [[], ['tiny'], ['small', 'small'], 'tiny', {}]],

@@ -34,7 +34,7 @@ afterEach(async () => {
 function worldOf() {
   const operator = new SequencerL1('http://nowhere', ADDRESS, KEY).operator
   const chain = new SimChain(operator, genesisRoot)
-  const { urls, transport } = nodesOf(chain, 1)
+  const { nodes, urls, transport } = nodesOf(chain, 1)
   const journal = new MemoryJournal()
   const fatal: Error[] = []
   const proofs = { made: 0 }
@@ -73,7 +73,7 @@ function worldOf() {
   const mine = (blocks: number): void => {
     for (let i = 0; i < blocks; i++) chain.mine(Math.floor(Date.now() / 1000) + 1)
   }
-  return { chain, open, fatal, proofs, kinds, mine }
+  return { chain, open, fatal, proofs, kinds, mine, nodes }
 }
 
 describe('a house', () => {
@@ -125,5 +125,23 @@ describe('a house', () => {
     expect(kinds().at(-1)).toBe('accepted')
     expect(next.core.sent.size).toBe(0)
     expect(next.ledger.tree.root).toBe(chain.roots[0])
+  })
+
+  it('meets nodes that are behind those it asked before, and goes on; a chain that was put back stops it', async () => {
+    const { chain, open, mine, nodes } = worldOf()
+    const first = open()
+    prepare(chain)
+    mine(3)
+    for (const viewKey of [16n, 17n]) await first.countersign(ADDRESS, { x: 0n, y: 1n }, viewKey)
+    const batch = watched(first.runBatch())
+    await vi.advanceTimersByTimeAsync(3_000)
+    mine(3)
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(batch.state).toBe('done')
+    for (const node of nodes) node.lag = 2
+    expect(await first.l1.rootOf(1n)).toBeNull()
+    await open().meetL1()
+    for (const node of nodes) node.lag = 3
+    await expect(open().meetL1()).rejects.toThrow('L1 does not have it')
   })
 })

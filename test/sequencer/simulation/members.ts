@@ -83,7 +83,8 @@ export class SimMember {
       this.call((house) => house.countersign(`0x${'11'.repeat(20)}`, key, this.viewKey)),
     )
     world.chain.register(this.account, this.account - 16, key, hash)
-    const amount = BigInt(2000 + world.random(3000)) * 1_000_000n
+    // Enough for some trades, so that a table may leave pages that cannot settle any more.
+    const amount = BigInt(60 + world.random(200)) * 1_000_000n
     await this.payIn(BigInt(this.account), amount)
     for (;;) {
       await world.wait(2_000 + world.random(4_000))

@@ -12,7 +12,12 @@ const CALM = 15 * MINUTE
 const LIFE = 19 * 60 * MINUTE
 const MEMBERS = 4
 
-export type Report = World['counts'] & { readonly acknowledged: number; readonly final: number }
+export type Report = World['counts'] & {
+  readonly acknowledged: number
+  readonly final: number
+  /** Admitted, and refused by name afterwards. */
+  readonly dropped: number
+}
 
 /** Throws with the first promise that was broken. */
 export async function runSeed(seed: number, mutation: Mutation = {}): Promise<Report> {
@@ -26,8 +31,8 @@ export async function runSeed(seed: number, mutation: Mutation = {}): Promise<Re
     for (const member of members) void member.live(() => members)
     const isBroken = (): boolean => world.broken !== null
     await runUntil(START + FAULTS, () => {
-      if (world.chance(4000) && Date.now() > START + MINUTE)
-        world.post(BigInt(45 + world.random(10)) * 1_000_000n)
+      if (world.chance(300) && Date.now() > START + MINUTE)
+        world.post(BigInt(5 + world.random(90)) * 1_000_000n)
       return isBroken()
     })
     world.isCalm = true
@@ -43,7 +48,10 @@ export async function runSeed(seed: number, mutation: Mutation = {}): Promise<Re
     const tickets = [...(world.house?.desk.tickets.values() ?? [])]
     await check(world, memory)
     const final = tickets.filter(({ state }) => state === 'final').length
-    return { ...world.counts, acknowledged: memory.acknowledged.size, final }
+    const isDropped = ({ id, state }: (typeof tickets)[number]): boolean =>
+      state === 'refused' && memory.acknowledged.has(id)
+    const dropped = tickets.filter(isDropped).length
+    return { ...world.counts, acknowledged: memory.acknowledged.size, final, dropped }
   } finally {
     world.isCalm = true
     world.crash()

@@ -50,7 +50,7 @@ export async function apiOf(
     trustProxy: options.trustProxy ?? false,
     routerOptions: { maxParamLength: PARAM_LIMIT },
     requestTimeout: limits.requestTimeout,
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     http: {
       headersTimeout: limits.headersTimeout,
       maxHeaderSize: HEADER_LIMIT,

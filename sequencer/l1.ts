@@ -265,15 +265,14 @@ export class SequencerL1 {
 
   /** What the terms of the house ask of its next batch. */
   async duties(): Promise<Duties> {
-    const ask = (name: string, ...args: readonly unknown[]): Promise<unknown> =>
-      this.contract.getFunction(name)(...args)
-    const number = await ask('batchNumber')
+    const at = await this.chain.head()
+    const number = await this.view(at, 'batchNumber')
     const [isFrozen, service, sweep, terms, { time }] = (await Promise.all([
-      ask('isFrozen'),
-      ask('serviceTime'),
-      ask('sweep'),
-      ask('terms'),
-      ask('batches', number),
+      this.view(at, 'isFrozen'),
+      this.view(at, 'serviceTime'),
+      this.view(at, 'sweep'),
+      this.view(at, 'terms'),
+      this.view(at, 'batches', number),
     ])) as [
       boolean,
       bigint,
@@ -281,7 +280,7 @@ export class SequencerL1 {
       { lateSweepDelay: bigint; batchDelay: bigint },
       { time: bigint },
     ]
-    const now = BigInt((await this.provider.getBlock('latest'))?.timestamp ?? 0)
+    const now = BigInt(at.time)
     return {
       isFrozen,
       // What passes between choice and acceptance must not spoil the batch.

@@ -85,9 +85,12 @@ export class FileJournal implements Journal {
       const tail = await lastOf(walk(disk, directory))
       checkKey(sealer, tail.keyId, directory)
       const file = await disk.open(join(directory, tail.segment))
+      if (tail.tornBytes > 0) await file.truncate(tail.end)
+      // A process that was killed may have left whole records, and a name, that no sync ever reached:
+      // what is read here is built upon, so it must be durable first.
+      await file.sync()
+      await disk.syncDirectory(directory)
       if (tail.tornBytes > 0) {
-        await file.truncate(tail.end)
-        await file.sync()
         log(
           `journal: cut ${tail.tornBytes} bytes of a write that never ended after record ` +
             `${tail.head.sequence}; nothing in it was acknowledged`,

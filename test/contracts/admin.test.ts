@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
-import { FIELD_MODULUS } from '../../circuits/params.ts'
+import { CALL_SECONDS, FIELD_MODULUS } from '../../circuits/params.ts'
 import {
   FEE, KEY_HASH, REFUND_DELAY, configuration, createBatch, createWorld, TERMS, deploy,
     deployCloister, mustRefuse, send, submit,
@@ -34,6 +34,7 @@ test('the constructor refuses aliases and a refund that comes before a page dies
     ['unwindDelay', TERMS.forceDelay - 1n], ['unwindDelay', year + 1n], ['flagDelay', 0n],
     ['flagDelay', TERMS.sweepEpoch / 2n + 1n], ['lateSweepDelay', 2n * TERMS.sweepEpoch - 1n],
     ['sweepDelay', TERMS.lateSweepDelay], ['sweepDelay', year + 1n], ['callDelay', 0n],
+    ['callDelay', BigInt(CALL_SECONDS) + TERMS.flagDelay - 1n],
     ['callDelay', year + 1n], ['claimsWindow', 86_399n], ['claimsWindow', year + 1n],
     ['forcePrice', 0n], ['forcePrice', 1n << 64n],
   ]
@@ -41,7 +42,8 @@ test('the constructor refuses aliases and a refund that comes before a page dies
     await refuse('TermsMustFit', { terms: { ...TERMS, [name]: value } })
   }
   // The bound itself is one: half of an epoch for flags, half of it for proofs.
-  await deployCloister(await configuration({ terms: { ...TERMS, flagDelay: TERMS.sweepEpoch / 2n } }))
+  await deployCloister(await configuration({
+    terms: { ...TERMS, flagDelay: TERMS.sweepEpoch / 2n, callDelay: BigInt(CALL_SECONDS) + TERMS.sweepEpoch / 2n } }))
   await refuse('FeeMustBeInRange', { fee: 1n << 40n })
 })
 

@@ -164,6 +164,9 @@ describe('what is committed stays as it was', () => {
     await wait(600n)
     await mustRefuse('SignerMustBeAuthorised', world.anyone, world.oracle, 'confirm', report.number,
       signConfirmation(world, report, fresh))
+    // The large quorum of its day, no fewer and no more.
+    await mustRefuse('QuorumMustSign', world.anyone, world.oracle, 'confirm', report.number,
+      signConfirmation(world, report, KEYS.slice(0, 3)))
     await send(world.anyone, world.oracle, 'confirm', report.number,
       signConfirmation(world, report, KEYS.slice(0, 4)))
     expect((await world.oracle.getFunction('latest')()).isConfirmed).toBe(true)

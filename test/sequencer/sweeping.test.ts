@@ -137,7 +137,9 @@ async function due(): Promise<void> {
 }
 /** As the sequencer asks before a batch. */
 const duties = () => SequencerL1.prototype.duties.call(
-  { contract: l1.contract, provider } as unknown as SequencerL1)
+  { chain: { head: () => provider.getBlock('latest').then((b) => ({ time: BigInt(b!.timestamp) })) },
+    view: (_at: unknown, name: string, ...args: readonly unknown[]) =>
+      l1.contract.getFunction(name)(...args) } as unknown as SequencerL1)
 const isLate = async () => (await duties()).areWithdrawalsHeld
 const sweep = () => ask(world, 'sweep')
 

@@ -115,6 +115,26 @@ describe('the journal in a directory', () => {
   })
 })
 
+it('whole records that a killed process never synced are durable before anybody reads them', async () => {
+  const disk = await written(['first'])
+  const journal = await open(disk)
+  disk.before = (operation) => {
+    if (operation === 'sync') throw new Error('killed before the sync')
+  }
+  // As a process leaves it that is killed between write and sync: the cut never happens either.
+  const cut = disk.truncating
+  disk.truncating = false
+  await journal.append(bytes('second')).catch(() => {})
+  disk.truncating = cut
+  disk.before = () => {}
+  disk.kill()
+  const next = await open(disk)
+  expect(await textsOf(next)).toEqual(['first', 'second'])
+  // Power is lost now, and nothing was appended in between.
+  disk.crash()
+  expect(await textsOf(await open(disk))).toEqual(['first', 'second'])
+})
+
 describe('a torn end', () => {
   const TEXTS = ['first', 'second', 'the last record']
   const start = SEGMENT_HEADER_BYTES + frameBytes('first') + frameBytes('second')

@@ -12,6 +12,8 @@ export class MemoryDisk implements Disk {
   private durableNames = new Map<string, Content>()
   private locked = false
   before: Before = () => {}
+  /** Whether files can be cut at all. */
+  truncating = true
   /** Bytes that all files together may have. */
   room = Infinity
 
@@ -117,6 +119,7 @@ export class MemoryDisk implements Disk {
       },
       truncate: async (length) => {
         this.before('truncate', path, length)
+        if (!this.truncating) return
         content.bytes = content.bytes.subarray(0, length)
         if (content.durable.length > length) content.durable = content.bytes
       },

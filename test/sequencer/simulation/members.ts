@@ -238,7 +238,8 @@ export class SimMember {
     const signed = this.withdrawing
     const { payload, entries } = signed.page
     await this.call(async (house) => {
-      const said = await house.ask({ kind: 'page', ticket: null, signed })
+      // The address is of this withdrawal alone: as good a name as any.
+      const said = await house.ask({ kind: 'page', clientId: `w${payload}`, ticket: null, signed })
       if ('head' in said)
         this.memory.withdrawals.set(`s-${this.account}-${said.head}`, {
           account: this.account,

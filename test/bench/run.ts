@@ -8,6 +8,7 @@ import { isSparse } from './load.ts'
 import { PEERS } from './peers.ts'
 import { proofCostOf, type ProofCost } from './prove.ts'
 import { proverFigures, proversReport } from './provers.ts'
+import { serviceCost, type ServiceCost } from './service.ts'
 import type { ShapeCost } from './shapes.ts'
 import { count, megabytes, seconds, tableText } from './table.ts'
 import { wideCost } from './wide.ts'
@@ -16,6 +17,8 @@ import { tableReport, worldsReport } from './worlds.ts'
 type Options = {
   readonly shapes?: true
   readonly json?: true
+  readonly service?: true
+  readonly minutes: string
   readonly wide?: true
   readonly journal?: true
   readonly worlds?: true
@@ -89,6 +92,18 @@ function printJournal(cost: JournalCost): void {
     + `records a processor second (${cost.replayRecords} records, batches included).\n`)
 }
 
+function printService({ loads }: ServiceCost): void {
+  print('The house under load, everything but proofs: sixteen members in one other process propose,\n'
+    + 'affirm and sign packages of two legs by HTTP; records are on the disk before they are\n'
+    + 'acknowledged; a batch of 256 pages at most is netted and executed each second\n')
+  print(tableText(['load', 'trades a second', 'settled a second', 'p50 ms', 'p99 ms', 'batches',
+    'heap before', 'after'],
+    loads.map((c) => [c.load, c.tradesPerSecond.toFixed(0), c.settledPerSecond.toFixed(0),
+      c.p50Ms.toFixed(1), c.p99Ms.toFixed(1), count(c.batches), megabytes(c.heapBefore),
+      megabytes(c.heapAfter)])))
+  print('')
+}
+
 function printPeers(): void {
   print('Others, as published or as their public circuits compile. Theirs are marginal figures of\n'
     + 'one more item at --O2, which drops linear constraints; ours divide a whole batch at --O1.\n')
@@ -103,6 +118,8 @@ const command = new Command('bench')
   .option('--prove <shapes>', 'shapes to prove, with commas, or none', 'mini,small')
   .option('--only <shapes>', 'shapes to count, with commas, or none', ORDER.join(','))
   .option('--journal', 'only: how fast records become durable and are replayed')
+  .option('--service', 'only: the house under load by HTTP, everything but proofs')
+  .option('--minutes <n>', 'with --service: so long at 300 trades a second as well', '0')
   .option('--wide', 'only: compile the mini shape at 36 balances and 32 worlds')
   .option('--provers', 'only: what another worker adds, and what keeping its key loaded adds')
   .option('--worlds', 'only: what sixteen and thirty-two worlds see of random books; a table\'s time')
@@ -118,6 +135,10 @@ if (options.journal) {
 } else if (options.provers) {
   const provers = await proverFigures(progress)
   print(options.json ? JSON.stringify({ provers }) : proversReport(provers))
+} else if (options.service) {
+  const service = await serviceCost(progress, Number(options.minutes))
+  if (options.json) print(JSON.stringify({ service }))
+  else printService(service)
 } else if (options.worlds) {
   print(`${worldsReport(1000)}\n\n${tableReport()}`)
 } else if (options.wide) {

@@ -36,7 +36,13 @@ class Side {
   private readonly fee: bigint
   private head: bigint
 
-  private constructor(api: HouseApi, account: number, keys: ReturnType<typeof memberKeys>, fee: bigint, head: bigint) {
+  private constructor(
+    api: HouseApi,
+    account: number,
+    keys: ReturnType<typeof memberKeys>,
+    fee: bigint,
+    head: bigint,
+  ) {
     this.api = api
     this.account = account
     this.keys = keys

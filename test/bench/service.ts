@@ -140,7 +140,13 @@ export async function serviceCost(
       await cost(`${TRADES_PER_SECOND / 2} a second`, TRADES_PER_SECOND / 4, 10_000),
     ]
     if (minutes > 0)
-      loads.push(await cost(`${TRADES_PER_SECOND} a second, ${minutes} minutes`, TRADES_PER_SECOND / 2, minutes * 60_000))
+      loads.push(
+        await cost(
+          `${TRADES_PER_SECOND} a second, ${minutes} minutes`,
+          TRADES_PER_SECOND / 2,
+          minutes * 60_000,
+        ),
+      )
     return { shape: shape.name, loads }
   } finally {
     members.stop()

@@ -50,14 +50,26 @@ export type BuiltBatch = {
   readonly finish: (x: bigint, y: bigint) => WitnessInput
 }
 
+const MEMBERS_PER_STEP = 8
+
+type BatchParts = Parameters<typeof batchSteps>
+
 /** Builds everything up to the commitment C. `tree` is the state before and is not changed. */
-export function buildBatch(
+export function buildBatch(...parts: BatchParts): BuiltBatch {
+  for (const steps = batchSteps(...parts); ; ) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** As buildBatch, in steps of some ten milliseconds: a service answers others in between. */
+export function* batchSteps(
   shape: Shape,
   trace: BatchTrace,
   tree: Tree,
   view: L1View,
   salt: bigint,
-): BuiltBatch {
+): Generator<undefined, BuiltBatch> {
   const members = memberSlots(shape, trace, tree)
   const after = tree.overlay()
   const child: bigint[][][] = []
@@ -66,7 +78,10 @@ export function buildBatch(
     after.set(index, leaf)
   }
   update(FEE_ACCOUNT_INDEX, leafHash(trace.feeAccount.after))
-  members.forEach((m) => update(m.index, m.step === null ? 0n : leafHash(m.step.after)))
+  for (const [i, m] of members.entries()) {
+    update(m.index, m.step === null ? 0n : leafHash(m.step.after))
+    if (i % MEMBERS_PER_STEP === MEMBERS_PER_STEP - 1) yield
+  }
 
   const edges = edgeInputs(shape, trace, members)
   const header = headerOf(trace, view, tree.root, after.root)
@@ -109,6 +124,7 @@ export function buildBatch(
     ...rescues.oldWorth.flat(),
     ...reductionWords(reductions),
   ]
+  yield
   const commitment = hash('COMMITMENT', [salt, ...words, ...privates])
   const { heads: _heads, ...pageSignals } = pages
   const { solvency: _solvency, ...accountSignals } = accounts

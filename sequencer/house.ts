@@ -8,7 +8,7 @@ import { depositCommitment, viewKeyHash } from '../circuits/account.ts'
 import type { Point } from '../circuits/eddsa.ts'
 import { statementOf } from '../circuits/statement.ts'
 import type { Table } from '../circuits/table.ts'
-import { buildBatch, type BuiltBatch, type WitnessInput } from '../circuits/witness.ts'
+import { batchSteps, type BuiltBatch, type WitnessInput } from '../circuits/witness.ts'
 import { wordLayout } from '../circuits/words.ts'
 import type { ShapeKey } from '../prover/artifacts.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
@@ -311,7 +311,7 @@ export class House {
     const root = await this.l1.rootOf(number)
     const isSigned = (this.core.sent.get(number)?.length ?? 0) > 0
     if (root === null && !isSigned) return this.settle(open)
-    const { newRoot, words } = this.build(open)
+    const { newRoot, words } = await this.build(open)
     // What was signed may be out: it goes its way to the end, and no other takes its place.
     if (root === null)
       return this.deliver(open, newRoot, words.length, (job) => {
@@ -331,10 +331,15 @@ export class House {
     return error
   }
 
-  private build(open: OpenBatch): BuiltBatch {
+  /** Members are answered in between. */
+  private async build(open: OpenBatch): Promise<BuiltBatch> {
     const { shape, trace, salt, tableNumber, confirmedTableRoot, accountCountBefore } = open
     const view = { tableNumber, confirmedTableRoot, accountCountBefore }
-    return buildBatch(shape, trace, this.ledger.tree, view, salt)
+    for (const steps = batchSteps(shape, trace, this.ledger.tree, view, salt); ; ) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   private async settle(open: OpenBatch): Promise<BatchReport> {
@@ -342,7 +347,7 @@ export class House {
     const number = plan.context.batchNumber
     const key = this.options.keys.find((k) => k.shape.name === shape.name)
     if (key === undefined) throw new Error(`batch ${number} needs shape ${shape.name}`)
-    const built = this.build(open)
+    const built = await this.build(open)
     const { deployment } = this.options
     const scope = {
       chainId: deployment.chainId,

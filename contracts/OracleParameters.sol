@@ -147,6 +147,8 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
             // What was settled stays out: its specification is still known.
             if (specificationOf[id] != 0) revert ListingMustBeNew(id);
             if (added[i].specification == 0) revert ListingMustHaveSpecification(id);
+            // The house settles no token: a report of one would be pending for good.
+            if (id < Law.TOKEN_UPPER_BOUND && expiry != 0) revert TokenMustNotExpire(id);
             if (id >= Law.TOKEN_UPPER_BOUND) {
                 if (id < nextInstrument) revert ListingIdMustAscend(id, nextInstrument);
                 nextInstrument = id + 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
+import {Law} from "./generated/Law.sol";
 import {ITableHouse} from "./ITableHouse.sol";
 import {OracleParameters} from "./OracleParameters.sol";
 
@@ -114,6 +115,8 @@ abstract contract OracleSettlement is OracleParameters {
         uint256 next = uint256(pendingSettlement.serial) + 1;
         if (report.serial != next) revert SettlementMustBeNext(report.serial, next);
         _requireDocument(report.data);
+        // What the house refuses would be pending for good once it is due.
+        if (report.newRoot >= Law.FIELD_MODULUS) revert SettlementRootMustBeWord(report.newRoot);
         uint256 count = report.ids.length;
         if (count == 0 || count != report.values.length) revert SettlementListsMustMatch();
         if (report.windowStart >= report.windowEnd) revert WindowMustMatch(0);

@@ -94,8 +94,9 @@ export function termsOf(refundDelay: bigint): Record<string, bigint> {
 
 /** Between an announcement and its change: 30 days, or the way out where that is longer. */
 export function changeDelayOf(terms: Record<string, bigint>): bigint {
-  const { forceDelay = 0n, tableDelay = 0n, claimsWindow = 0n, refundDelay = 0n } = terms
-  const wayOut = forceDelay + tableDelay + claimsWindow
+  const { forceDelay = 0n, fullDelay = 0n, tableDelay = 0n } = terms
+  const { claimsWindow = 0n, refundDelay = 0n } = terms
+  const wayOut = (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay + claimsWindow
   return [30n * DAY, wayOut, refundDelay].reduce((a, b) => (a > b ? a : b))
 }
 

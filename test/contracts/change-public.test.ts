@@ -32,6 +32,10 @@ test('no delay is shorter than T_force and the way out', async () => {
   const terms = { ...TERMS, refundDelay: WAY_OUT + 5n }
   await expect(bare({ terms, changeDelay: WAY_OUT + 4n })).rejects.toThrow('DelayMustCoverWayOut')
   await bare({ terms, changeDelay: WAY_OUT + 5n })
+  // Who finds the queue full waits for that ground instead.
+  const full = { ...TERMS, fullDelay: TERMS.forceDelay + 50n }
+  await expect(bare({ terms: full, changeDelay: WAY_OUT + 49n })).rejects.toThrow('DelayMustCoverWayOut')
+  await bare({ terms: full, changeDelay: WAY_OUT + 50n })
 })
 
 test('nor ever becomes so: an announced change of the delay stops at the way out', async () => {

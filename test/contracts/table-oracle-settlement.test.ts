@@ -2,7 +2,7 @@
 import { id, SigningKey } from 'ethers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { emptyRoot } from '../../circuits/tree.ts'
-import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
+import { FIELD_MODULUS, SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import {
   addressOfKey, settlementDigest, signDigest, type SettlementReport,
@@ -207,6 +207,13 @@ describe('what is not proposed', () => {
     await refuseSigned('ExpiryMustHavePassed',
       { windowStart: later - TIMING.settlementWindow, windowEnd: later })
     await refuseSigned('DocumentMustBeInRange', { data: '0x' })
+  })
+  /** Once due it could be neither posted nor struck, and nothing would ever be settled again. */
+  test('what the house would never take', async () => {
+    await refuseSigned('SettlementRootMustBeWord', { newRoot: FIELD_MODULUS })
+    await settle({ ...report, newRoot: FIELD_MODULUS - 1n })
+    await wait(TIMING.challengeDelay)
+    await send(anyone, oracle, 'finaliseSettlement', { ...report, newRoot: FIELD_MODULUS - 1n })
   })
   test('ids twice, out of order, unlisted, not expired, or values that do not fit', async () => {
     const lists = (ids: bigint[], values: bigint[]) => ({ ids, values })

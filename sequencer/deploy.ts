@@ -176,7 +176,8 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     configuration,
     extension.address,
   )
-  const oracle = options.oracle ?? (await deployTableOracle(admin, house))
+  const oracle =
+    options.oracle ?? (await deployTableOracle(admin, house, configuration.guardian))
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
   await house.send('addToken', 1, token.address, 1, (1n << 55n) - 1n)
   const shapeIds = new Map<string, bigint>()
@@ -202,11 +203,20 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   }
 }
 
-/** The oracle's contract takes the place of the admin: from then on nobody else can post. */
-async function deployTableOracle(admin: Sender, house: DeployedContract): Promise<string> {
+/**
+ * The oracle's contract takes the place of the admin: from then on nobody else can post. The guardian
+ * may strike its settlements: against three liars of five nobody else can.
+ */
+async function deployTableOracle(
+  admin: Sender,
+  house: DeployedContract,
+  guardian: string,
+): Promise<string> {
   const own = await admin.getAddress()
   const contract = contractsOf()['TableOracle'] as CompiledContract
-  const { address } = await deployContract(admin, contract, house.address, own)
+  const oracle = await deployContract(admin, contract, house.address, own)
+  const { address } = oracle
+  await oracle.send('grantRole', roleNamed('GUARDIAN'), guardian)
   await house.send('grantRole', roleNamed('ORACLE'), address)
   await house.send('revokeRole', roleNamed('ORACLE'), own)
   return address

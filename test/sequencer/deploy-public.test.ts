@@ -67,6 +67,14 @@ it('begins closed under its founder, and is sealed under the lock of 30 days', a
   await expect(cloister.getFunction('setFee')(1n)).rejects.toThrow()
 })
 
+it('gives the guardian its veto over settlements, before it is too late for it', async () => {
+  const { oracle } = await house()
+  const role = await oracle.getFunction('GUARDIAN')()
+  const has = (who: string): Promise<boolean> => oracle.getFunction('hasRole')(role, who)
+  expect(await has(await guardian!.getAddress())).toBe(true)
+  expect(await has(await admin!.getAddress())).toBe(false)
+})
+
 it('takes development keys by the flag alone, and the flag reaches the contract', async () => {
   const verifiers = [verifier('mini.development.zkey')]
   await expect(house({ verifiers })).rejects.toThrow('anybody can forge proofs for mini')
@@ -86,5 +94,6 @@ it('never proposes a delay that the contract would refuse', () => {
   const terms = termsOf(2n * DAY)
   expect(changeDelayOf(terms)).toBe(30n * DAY)
   expect(changeDelayOf({ ...terms, claimsWindow: 60n * DAY })).toBe(70n * DAY)
+  expect(changeDelayOf({ ...terms, fullDelay: 60n * DAY })).toBe(81n * DAY)
   expect(changeDelayOf({ ...terms, refundDelay: 80n * DAY })).toBe(80n * DAY)
 })

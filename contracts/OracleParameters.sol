@@ -144,8 +144,9 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
         for (uint256 i = 0; i < added.length; i++) {
             (uint256 id, uint256 expiry) = (added[i].id, added[i].expiry);
             if (id <= CASH_ID || id >= INSTRUMENT_UPPER_BOUND) revert ListingIdMustBeInRange(id);
-            // What was settled stays out: its specification is still known.
-            if (specificationOf[id] != 0) revert ListingMustBeNew(id);
+            // What was settled stays out: its specification is still known, or the house knows a value
+            // of it that an oracle before this one has posted.
+            if (specificationOf[id] != 0 || _isSettled(id)) revert ListingMustBeNew(id);
             if (added[i].specification == 0) revert ListingMustHaveSpecification(id);
             // The house settles no token: a report of one would be pending for good.
             if (id < Law.TOKEN_UPPER_BOUND && expiry != 0) revert TokenMustNotExpire(id);
@@ -231,6 +232,8 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
             previous = signer;
         }
     }
+
+    function _isSettled(uint256 id) internal view virtual returns (bool);
 
     function _requireActive(uint256 id) private view {
         // A shift by 256 or more leaves nothing.

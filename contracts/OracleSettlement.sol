@@ -105,6 +105,10 @@ abstract contract OracleSettlement is OracleParameters {
         return _digestOf(report);
     }
 
+    function _isSettled(uint256 id) internal view override returns (bool isSet) {
+        (isSet,) = house.settlement(id);
+    }
+
     function _requireOpen(uint256 serial) private view {
         Pending memory pending = pendingSettlement;
         if (!pending.isPending || pending.serial != serial) revert SettlementMustBePending(serial);

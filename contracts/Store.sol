@@ -172,6 +172,7 @@ abstract contract Store is ICloisterTypes, AccessControl {
     address internal _lock;
     bool internal _isSealed;
     bool internal _letsAnybodyForge;
+    bool internal _hasEscapeVerifier;
     /// @dev Of the batches after the next, while isFeeChanging.
     uint40 internal _nextFee;
 

@@ -33,6 +33,7 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         _requireVerifier(verifier, isDevelopmentKey);
 
         _escapeVerifiers[id] = verifier;
+        _hasEscapeVerifier = true;
         emit EscapeShapeAdded(id, name, verifier, keyHash, isDevelopmentKey);
     }
 

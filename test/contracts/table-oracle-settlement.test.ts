@@ -186,6 +186,16 @@ test('a register that moved meanwhile is not overwritten', async () => {
   await refuse('RegisterMustMatch', 'finaliseSettlement', report)
 })
 
+test('what the register has a value of is never listed, whoever posted it', async () => {
+  // As a founder could, before the seal: trades in it would be paid at a value known before.
+  await send(admin, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), admin)
+  await send(admin, cloister, 'postSettlement', [9999n], [1n], 5n)
+  const listing = (number: bigint) =>
+    [[{ id: number, expiry: 9n, specification: id('a future') }], '0x7b7d'] as const
+  await mustRefuse('ListingMustBeNew', admin, oracle, 'list', ...listing(9999n))
+  await send(admin, oracle, 'list', ...listing(10_000n))
+})
+
 describe('what is not proposed', () => {
   test('too few, doubled, strange or re-ordered signatures', async () => {
     const [a, b, c] = signSettlement(world, report) as [string, string, string]

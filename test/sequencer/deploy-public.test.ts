@@ -58,6 +58,10 @@ it('begins closed under its founder, and is sealed under the lock of 30 days', a
     of.getFunction('hasRole')(await of.getFunction('ADMIN')(), who)
   const founder = await admin!.getAddress()
   expect([await isAdmin(cloister, founder), await isAdmin(oracle, founder)]).toEqual([true, true])
+  // Sealed without a verifier of claims it could be frozen, and never claimed from.
+  await expect(sealHouse(deployment, { admin: admin!, guardian: guardian! })).rejects.toThrow()
+  const way = ['addEscapeShape', 1n, deployment.token, `0x${'11'.repeat(32)}`, false, 'x'] as const
+  await cloister.getFunction(way[0])(...way.slice(1))
   await sealHouse(deployment, { admin: admin!, guardian: guardian! })
   expect([await asked('isPaused'), await asked('isSealed')]).toEqual([false, true])
   for (const contract of [cloister, oracle]) {

@@ -205,7 +205,7 @@ interface ITableOracle {
 
     /// @notice Strikes the pending report.
     /// @param signatures Of the large quorum, over Veto(bytes32 report); none if the caller is a
-    /// guardian.
+    /// guardian and the report was not put there by `replaceSettlement`.
     function vetoSettlement(uint256 serial, bytes[] calldata signatures) external;
 
     /// @notice Posts the pending values to the register for ever. Anybody may call it once due.

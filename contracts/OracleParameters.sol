@@ -15,7 +15,8 @@ import {ITableOracle} from "./ITableOracle.sol";
 /// strikes follow the market: it adds what was never listed, and no table counts without a quorum.
 abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     bytes32 public constant ADMIN = DEFAULT_ADMIN_ROLE;
-    /// @notice May strike a pending settlement and nothing else: it can delay, never decide.
+    /// @notice May strike a pending settlement that the large quorum has not put there, and nothing
+    /// else: it can delay, never decide.
     bytes32 public constant GUARDIAN = keccak256("GUARDIAN");
 
     /// @notice Lists instruments and nothing else.

@@ -27,6 +27,8 @@ abstract contract OracleSettlement is OracleParameters {
     ITableHouse public immutable house;
     /// @notice The pending report; its serial is the last that was used.
     Pending public pendingSettlement;
+    /// @dev Of the last report that the large quorum put in the place of another.
+    uint64 private _replacedBy;
 
     constructor(ITableHouse house_) {
         house = house_;
@@ -52,12 +54,15 @@ abstract contract OracleSettlement is OracleParameters {
         _requireQuorum(_confirmationOf(digest), signatures, _quorums.largeQuorum, _quorums.epoch);
 
         emit SettlementVetoed(pendingSettlement.serial);
+        _replacedBy = report.serial;
         _propose(report, digest);
     }
 
     function vetoSettlement(uint256 serial, bytes[] calldata signatures) external {
         _requireOpen(serial);
-        if (!hasRole(GUARDIAN, msg.sender)) {
+        // What the large quorum has put there only the large quorum strikes: a guardian that struck
+        // everything would hold up what is due to its holders for ever, and no ground would come.
+        if (serial == _replacedBy || !hasRole(GUARDIAN, msg.sender)) {
             bytes32 digest = _hashTypedDataV4(
                 keccak256(abi.encode(VETO_TYPEHASH, pendingSettlement.digest))
             );

@@ -144,6 +144,26 @@ describe('before it is final', () => {
     await send(guardian!, oracle, 'vetoSettlement', 1n, [])
     expect((await oracle.getFunction('pendingSettlement')())[2]).toBe(false)
   })
+  test('a guardian that strikes everything does not strike what the large quorum put there', async () => {
+    const [, , , , , , guardian] = (await provider.send('eth_accounts', [])) as string[]
+    await send(admin, oracle, 'grantRole', await oracle.getFunction('GUARDIAN')(), guardian)
+    const strike = (serial: bigint) => send(guardian!, oracle, 'vetoSettlement', serial, [])
+    await settle()
+    await strike(1n)
+    await settle(reportFor('5385.87', 2n))
+    const again = reportFor('5385.87', 3n)
+    await send(anyone, oracle, 'replaceSettlement', again, signLarge(again))
+    await mustRefuse('QuorumMustSign', guardian!, oracle, 'vetoSettlement', 3n, [])
+    const snapshot = await provider.send('evm_snapshot', [])
+    // The large quorum itself may, and what comes then is the guardian's to strike again.
+    await send(anyone, oracle, 'vetoSettlement', 3n, signVeto(world, again))
+    await settle(reportFor('5385.87', 4n))
+    await strike(4n)
+    await provider.send('evm_revert', [snapshot])
+    await wait(TIMING.challengeDelay)
+    await send(anyone, oracle, 'finaliseSettlement', again)
+    expect((await valueOf(1024))[0]).toBe(true)
+  })
   test('the large quorum replaces it, and the delay begins again', async () => {
     await settle()
     await wait(TIMING.challengeDelay / 2n)

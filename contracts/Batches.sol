@@ -330,9 +330,8 @@ abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
         _progress[draft.number] = draft.next;
         if (draft.forced.length != 0) {
             ForcedQueue memory queue = _forced;
-            queue.pending -= uint16(draft.forced.length);
-            // The service clock counts seconds.
-            if (queue.roomSince == 0) queue.roomSince = uint40(_serviceTime() + 1);
+            queue.pending -= uint8(draft.forced.length); // no more than were pending
+            if (queue.roomAt == 0) queue.roomAt = uint40(block.timestamp);
             _forced = queue;
         }
     }

@@ -16,6 +16,8 @@ import {Store} from "./Store.sol";
 abstract contract ForcedExits is Store, ReentrancyGuardTransient, ICloisterCore {
     uint256 private constant CAPACITY = 64;
     uint256 private constant HALF_LIFE = 1 hours;
+    /// @dev More than all wei of Ethereum; a chain that has more stops here, and does not begin anew.
+    uint256 private constant MAX_PRICE = type(uint88).max;
 
     function forceExit(uint256 index, uint256 tokenId, address to)
         external
@@ -40,14 +42,16 @@ abstract contract ForcedExits is Store, ReentrancyGuardTransient, ICloisterCore 
         serial = _queue(FORCED_EXIT, index, tokenId, uint160(to), 0);
         _accounts[index].forcedExit = uint64(serial + 1);
         _forcedAt[index][tokenId] = block.timestamp;
-        // Casts are safe: the service clock counts seconds, and wei in all are fewer than 2^90.
+        // Casts are safe: both clocks count seconds, and the price is below its bound.
         if (++queue.pending == CAPACITY) {
-            uint256 time = _serviceTime();
-            if (_fullSince(queue, time) == 0) queue.fullSince = uint40(time + 1);
-            queue.roomSince = 0;
+            if (_fullSince(queue) == 0) {
+                queue.fullSince = uint40(_serviceTime() + 1);
+                queue.fullAt = uint40(block.timestamp);
+            }
+            queue.roomAt = 0;
         }
         queue.pricedAt = uint40(block.timestamp);
-        queue.price = uint120(price);
+        queue.price = uint88(price);
         _forced = queue;
         emit ForcedExitRequested(serial, index, tokenId, to, price);
 
@@ -60,7 +64,7 @@ abstract contract ForcedExits is Store, ReentrancyGuardTransient, ICloisterCore 
         return ForcedExitQueue({
             pending: queue.pending,
             capacity: CAPACITY,
-            fullSince: _fullSince(queue, _serviceTime()),
+            fullSince: _fullSince(queue),
             price: _priceOf(queue)
         });
     }
@@ -71,6 +75,7 @@ abstract contract ForcedExits is Store, ReentrancyGuardTransient, ICloisterCore 
         if (halvings >= 128) return _forcePrice;
         uint256 price = (uint256(queue.price) * 9 / 8) >> halvings;
         price -= price * (elapsed % HALF_LIFE) / (2 * HALF_LIFE);
+        if (price > MAX_PRICE) return MAX_PRICE;
         return price > _forcePrice ? price : _forcePrice;
     }
 

@@ -174,7 +174,7 @@ interface ICloisterData {
 
     /// @param pending Forced exits that wait, of at most `capacity`.
     /// @param fullSince Service clock when the queue became full, plus 1; 0 while there is room, and has
-    /// been for an hour: a place that is taken again at once is none.
+    /// been for an hour of the wall clock: a place that is taken again at once is none.
     /// @param price Wei that the next one costs now.
     struct ForcedExitQueue {
         uint256 pending;

@@ -127,6 +127,7 @@ interface ICloisterTypes is ICloisterData {
     error FrozenMustNotContinue();
     error PausedMustNotContinue();
     error HouseMustBeSealed();
+    error WayOutMustHaveVerifier();
     error AdminMustBeLock();
     error DevelopmentKeyMustStayLocal();
     error ModeMustBeKnown(uint256 mode);

@@ -30,6 +30,9 @@ interface ITableHouse {
     /// @notice Root of the register of settlement values.
     function settlementRoot() external view returns (uint256);
 
+    /// @notice The final value of an instrument, if it has one.
+    function settlement(uint256 id) external view returns (bool isSet, int256 value);
+
     /// @notice Fixes settlement values for ever and moves the register's root.
     function postSettlement(uint256[] calldata ids, int256[] calldata values, uint256 newRoot)
         external;

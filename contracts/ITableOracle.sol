@@ -83,7 +83,7 @@ interface ITableOracle {
         address feed;
     }
 
-    /// @param expiry 0 for what does not expire.
+    /// @param expiry 0 for what does not expire, as no token does.
     struct Listing {
         uint32 id;
         uint64 expiry;
@@ -138,6 +138,7 @@ interface ITableOracle {
     error ListingIdMustBeInRange(uint256 id);
     error ListingIdMustAscend(uint256 id, uint256 next);
     error ListingMustHaveSpecification(uint256 id);
+    error TokenMustNotExpire(uint256 id);
 
     error SignatureMustBeValid(uint256 position);
     error SignerMustBeAuthorised(address signer);
@@ -177,6 +178,7 @@ interface ITableOracle {
     error ExpiryMustHavePassed(uint256 windowEnd);
     error WindowMustMatch(uint256 length);
     error RegisterMustMatch(uint256 previousRoot);
+    error SettlementRootMustBeWord(uint256 newRoot);
 
     // ----------------------------------------------------------------------------------- functions
 
@@ -203,7 +205,7 @@ interface ITableOracle {
 
     /// @notice Strikes the pending report.
     /// @param signatures Of the large quorum, over Veto(bytes32 report); none if the caller is a
-    /// guardian.
+    /// guardian and the report was not put there by `replaceSettlement`.
     function vetoSettlement(uint256 serial, bytes[] calldata signatures) external;
 
     /// @notice Posts the pending values to the register for ever. Anybody may call it once due.

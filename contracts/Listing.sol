@@ -78,6 +78,9 @@ abstract contract Listing is Views {
     }
 
     function seal() external onlyRole(ADMIN) {
+        // After a freeze none can be added, and then nobody could ever claim.
+        if (!_hasEscapeVerifier && !_isLocalChain()) revert WayOutMustHaveVerifier();
+
         _isSealed = true;
         emit Sealed(_lock);
     }

@@ -15,7 +15,8 @@ import {ITableOracle} from "./ITableOracle.sol";
 /// strikes follow the market: it adds what was never listed, and no table counts without a quorum.
 abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     bytes32 public constant ADMIN = DEFAULT_ADMIN_ROLE;
-    /// @notice May strike a pending settlement and nothing else: it can delay, never decide.
+    /// @notice May strike a pending settlement that the large quorum has not put there, and nothing
+    /// else: it can delay, never decide.
     bytes32 public constant GUARDIAN = keccak256("GUARDIAN");
 
     /// @notice Lists instruments and nothing else.
@@ -144,9 +145,12 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
         for (uint256 i = 0; i < added.length; i++) {
             (uint256 id, uint256 expiry) = (added[i].id, added[i].expiry);
             if (id <= CASH_ID || id >= INSTRUMENT_UPPER_BOUND) revert ListingIdMustBeInRange(id);
-            // What was settled stays out: its specification is still known.
-            if (specificationOf[id] != 0) revert ListingMustBeNew(id);
+            // What was settled stays out: its specification is still known, or the house knows a value
+            // of it that an oracle before this one has posted.
+            if (specificationOf[id] != 0 || _isSettled(id)) revert ListingMustBeNew(id);
             if (added[i].specification == 0) revert ListingMustHaveSpecification(id);
+            // The house settles no token: a report of one would be pending for good.
+            if (id < Law.TOKEN_UPPER_BOUND && expiry != 0) revert TokenMustNotExpire(id);
             if (id >= Law.TOKEN_UPPER_BOUND) {
                 if (id < nextInstrument) revert ListingIdMustAscend(id, nextInstrument);
                 nextInstrument = id + 1;
@@ -229,6 +233,8 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
             previous = signer;
         }
     }
+
+    function _isSettled(uint256 id) internal view virtual returns (bool);
 
     function _requireActive(uint256 id) private view {
         // A shift by 256 or more leaves nothing.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 pragma solidity ^0.8.28;
 
+import {Law} from "./generated/Law.sol";
 import {ITableHouse} from "./ITableHouse.sol";
 import {OracleParameters} from "./OracleParameters.sol";
 
@@ -26,6 +27,8 @@ abstract contract OracleSettlement is OracleParameters {
     ITableHouse public immutable house;
     /// @notice The pending report; its serial is the last that was used.
     Pending public pendingSettlement;
+    /// @dev Of the last report that the large quorum put in the place of another.
+    uint64 private _replacedBy;
 
     constructor(ITableHouse house_) {
         house = house_;
@@ -51,12 +54,15 @@ abstract contract OracleSettlement is OracleParameters {
         _requireQuorum(_confirmationOf(digest), signatures, _quorums.largeQuorum, _quorums.epoch);
 
         emit SettlementVetoed(pendingSettlement.serial);
+        _replacedBy = report.serial;
         _propose(report, digest);
     }
 
     function vetoSettlement(uint256 serial, bytes[] calldata signatures) external {
         _requireOpen(serial);
-        if (!hasRole(GUARDIAN, msg.sender)) {
+        // What the large quorum has put there only the large quorum strikes: a guardian that struck
+        // everything would hold up what is due to its holders for ever, and no ground would come.
+        if (serial == _replacedBy || !hasRole(GUARDIAN, msg.sender)) {
             bytes32 digest = _hashTypedDataV4(
                 keccak256(abi.encode(VETO_TYPEHASH, pendingSettlement.digest))
             );
@@ -104,6 +110,10 @@ abstract contract OracleSettlement is OracleParameters {
         return _digestOf(report);
     }
 
+    function _isSettled(uint256 id) internal view override returns (bool isSet) {
+        (isSet,) = house.settlement(id);
+    }
+
     function _requireOpen(uint256 serial) private view {
         Pending memory pending = pendingSettlement;
         if (!pending.isPending || pending.serial != serial) revert SettlementMustBePending(serial);
@@ -114,6 +124,8 @@ abstract contract OracleSettlement is OracleParameters {
         uint256 next = uint256(pendingSettlement.serial) + 1;
         if (report.serial != next) revert SettlementMustBeNext(report.serial, next);
         _requireDocument(report.data);
+        // What the house refuses would be pending for good once it is due.
+        if (report.newRoot >= Law.FIELD_MODULUS) revert SettlementRootMustBeWord(report.newRoot);
         uint256 count = report.ids.length;
         if (count == 0 || count != report.values.length) revert SettlementListsMustMatch();
         if (report.windowStart >= report.windowEnd) revert WindowMustMatch(0);

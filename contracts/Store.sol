@@ -26,8 +26,9 @@ abstract contract Store is ICloisterTypes, AccessControl {
     uint8 internal constant MODE_REDUCE_ONLY = 1;
     /// @dev REQUEST_KIND of circuits/params.ts: a forced exit.
     uint256 internal constant FORCED_EXIT = 3;
-    /// @dev Service seconds for which the queue of forced exits must have room before its full time
-    /// ends. Else an operator could serve one and take the place itself, in one transaction, for ever.
+    /// @dev Seconds for which the queue of forced exits must have room before its full time ends. Else
+    /// an operator could serve one and take the place itself, in one transaction, for ever. By the wall
+    /// clock: a place is taken whether or not anybody could be served.
     uint256 private constant ROOM_TIME = 1 hours;
     /// @dev No delay is longer, so that no sum of a time and a delay leaves its 40 bits.
     uint256 private constant MAX_DELAY = 365 days;
@@ -87,15 +88,17 @@ abstract contract Store is ICloisterTypes, AccessControl {
 
     /// @dev One slot, read and written when a forced exit is asked for or served.
     struct ForcedQueue {
-        uint16 pending;
+        uint8 pending;
         /// Service clock when the queue became full, plus 1. It stays full until it has had room for
         /// ROOM_TIME; 0 before it was ever full.
         uint40 fullSince;
-        /// Service clock when it last got room, plus 1; 0 while all places are taken.
-        uint40 roomSince;
+        /// The same moment by the wall clock.
+        uint40 fullAt;
+        /// Time when it last got room; 0 while all places are taken.
+        uint40 roomAt;
         uint40 pricedAt;
-        /// Wei that the last forced exit cost. There are fewer than 2^90.
-        uint120 price;
+        /// Wei that the last forced exit cost.
+        uint88 price;
     }
 
     struct SweepState {
@@ -169,6 +172,7 @@ abstract contract Store is ICloisterTypes, AccessControl {
     address internal _lock;
     bool internal _isSealed;
     bool internal _letsAnybodyForge;
+    bool internal _hasEscapeVerifier;
     /// @dev Of the batches after the next, while isFeeChanging.
     uint40 internal _nextFee;
 
@@ -209,11 +213,12 @@ abstract contract Store is ICloisterTypes, AccessControl {
     }
 
     /// @dev Seconds in which whoever dislikes a change is out before it comes: a forced exit that
-    /// is not served is a ground to freeze after forceDelay, later by tableDelay at most while the
-    /// oracle is silent, and claims are paid after their window. A deposit that no batch has
-    /// credited is back after refundDelay.
+    /// is not served is a ground to freeze after forceDelay, a queue that lets nobody in is one after
+    /// fullDelay, either later by tableDelay at most while the oracle is silent, and claims are paid
+    /// after their window. A deposit that no batch has credited is back after refundDelay.
     function _wayOutOf(Terms memory t) internal pure returns (uint256) {
-        uint256 wayOut = t.forceDelay + t.tableDelay + t.claimsWindow;
+        uint256 late = t.forceDelay > t.fullDelay ? t.forceDelay : t.fullDelay;
+        uint256 wayOut = late + t.tableDelay + t.claimsWindow;
         return wayOut > t.refundDelay ? wayOut : t.refundDelay;
     }
 
@@ -282,12 +287,8 @@ abstract contract Store is ICloisterTypes, AccessControl {
 
     /// @dev Service clock when the queue of forced exits became full, plus 1; 0 if it has room, and has
     /// had it for long enough for others to come in.
-    function _fullSince(ForcedQueue memory queue, uint256 serviceTime_)
-        internal
-        pure
-        returns (uint256)
-    {
-        bool hasRoom = queue.roomSince != 0 && serviceTime_ - (queue.roomSince - 1) >= ROOM_TIME;
+    function _fullSince(ForcedQueue memory queue) internal view returns (uint256) {
+        bool hasRoom = queue.roomAt != 0 && block.timestamp - queue.roomAt >= ROOM_TIME;
         return hasRoom ? 0 : queue.fullSince;
     }
 

@@ -33,6 +33,7 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         _requireVerifier(verifier, isDevelopmentKey);
 
         _escapeVerifiers[id] = verifier;
+        _hasEscapeVerifier = true;
         emit EscapeShapeAdded(id, name, verifier, keyHash, isDevelopmentKey);
     }
 
@@ -104,10 +105,7 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
     function groundHolds(Ground ground, uint256 serial) public view returns (bool) {
         uint256 serviceTime_ = _serviceTime();
         if (ground == Ground.ForcedExit) return _isForcedExitLate(serial, serviceTime_);
-        if (ground == Ground.QueueFull) {
-            uint256 fullSince = _fullSince(_forced, serviceTime_);
-            return fullSince != 0 && serviceTime_ - (fullSince - 1) > _fullDelay;
-        }
+        if (ground == Ground.QueueFull) return _isQueueFullForLong(serviceTime_);
         if (ground == Ground.NoBatch) {
             return block.timestamp - _progress[_counters.batchNumber].time > _batchDelay;
         }
@@ -157,6 +155,16 @@ abstract contract WayOut is Sweeps, ReentrancyGuardTransient {
         // Of this request: the same token is not asked for again before it is served.
         uint256 askedAt = _forcedAt[queued.account][queued.x];
         return block.timestamp - askedAt > _forceDelay + _tableDelay;
+    }
+
+    /// @dev By either clock, for the same reason: each request is served before it is late, its place
+    /// is taken again at once, and the clock of service runs for those moments only.
+    function _isQueueFullForLong(uint256 serviceTime_) private view returns (bool) {
+        ForcedQueue memory queue = _forced;
+        uint256 fullSince = _fullSince(queue);
+        if (fullSince == 0) return false;
+        if (serviceTime_ - (fullSince - 1) > _fullDelay) return true;
+        return block.timestamp - queue.fullAt > _fullDelay + _tableDelay;
     }
 
     function _requireFrozen() private view {

@@ -94,8 +94,9 @@ export function termsOf(refundDelay: bigint): Record<string, bigint> {
 
 /** Between an announcement and its change: 30 days, or the way out where that is longer. */
 export function changeDelayOf(terms: Record<string, bigint>): bigint {
-  const { forceDelay = 0n, tableDelay = 0n, claimsWindow = 0n, refundDelay = 0n } = terms
-  const wayOut = forceDelay + tableDelay + claimsWindow
+  const { forceDelay = 0n, fullDelay = 0n, tableDelay = 0n } = terms
+  const { claimsWindow = 0n, refundDelay = 0n } = terms
+  const wayOut = (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay + claimsWindow
   return [30n * DAY, wayOut, refundDelay].reduce((a, b) => (a > b ? a : b))
 }
 
@@ -175,7 +176,8 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     configuration,
     extension.address,
   )
-  const oracle = options.oracle ?? (await deployTableOracle(admin, house))
+  const oracle =
+    options.oracle ?? (await deployTableOracle(admin, house, configuration.guardian))
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
   await house.send('addToken', 1, token.address, 1, (1n << 55n) - 1n)
   const shapeIds = new Map<string, bigint>()
@@ -201,11 +203,20 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   }
 }
 
-/** The oracle's contract takes the place of the admin: from then on nobody else can post. */
-async function deployTableOracle(admin: Sender, house: DeployedContract): Promise<string> {
+/**
+ * The oracle's contract takes the place of the admin: from then on nobody else can post. The guardian
+ * may strike its settlements: against three liars of five nobody else can.
+ */
+async function deployTableOracle(
+  admin: Sender,
+  house: DeployedContract,
+  guardian: string,
+): Promise<string> {
   const own = await admin.getAddress()
   const contract = contractsOf()['TableOracle'] as CompiledContract
-  const { address } = await deployContract(admin, contract, house.address, own)
+  const oracle = await deployContract(admin, contract, house.address, own)
+  const { address } = oracle
+  await oracle.send('grantRole', roleNamed('GUARDIAN'), guardian)
   await house.send('grantRole', roleNamed('ORACLE'), address)
   await house.send('revokeRole', roleNamed('ORACLE'), own)
   return address

@@ -13,7 +13,7 @@ const NAMES = new Map(['OPERATOR', 'ORACLE', 'GUARDIAN'].map((name) => [roleName
 /**
  * The house, its other half, its lock and its oracle, each byte for byte but for the immutables; the
  * half and the lock are those that the house names. The oracle is compared where a contract has its
- * role: tests and a house under construction may have an account there.
+ * role; on a local chain an account may have it, elsewhere that is a finding, also beside a contract.
  */
 export async function auditCode(
   l1: L1,
@@ -41,8 +41,15 @@ export async function auditCode(
   if (extension !== null) await compare('its other half', 'CloisterExtension', extension)
   if (lock !== null) await compare('its lock', 'ChangeLock', lock)
   const holders = await checks.attempt('code', 'roles', () => rolesOf(l1, fromBlock))
-  for (const oracle of holders?.get(ORACLE) ?? [])
+  for (const oracle of holders?.get(ORACLE) ?? []) {
     if ((await l1.code(oracle)) !== '0x') await compare('its oracle', 'TableOracle', oracle)
+    else if (!LOCAL_CHAINS.includes(l1.chainId))
+      checks.failed(
+        'code',
+        'its oracle',
+        `${oracle} is an account: it posts any table and any final value, at once, beside whatever contract`,
+      )
+  }
   if (lock !== null) await compareSeal(l1, lock, checks)
   if (holders !== null) tellRoles(holders, checks)
 }

@@ -14,6 +14,12 @@ const [founder, operator, , guardian, member] =
   (await provider.send('eth_accounts', [])) as [string, string, string, string, string]
 const bare = async (overrides: object = {}) =>
   deployCloister(await configuration({ guardian, changeDelay: WAY_OUT, ...overrides }))
+/** A verifier of claims stands for the way out, without which no public house is sealed. */
+const seal = async (house: ethers.Contract) => {
+  const at = await (await deploy('ExpectingEscapeVerifier')).getAddress()
+  await send(founder, house, 'addEscapeShape', 1n, at, KEY_HASH, false, 'escape')
+  await send(founder, house, 'seal')
+}
 const lockOf = async (house: ethers.Contract) =>
   new ethers.Contract(await house.getFunction('lock')(),
     (await deploy('ChangeLock', 0n, 0n, founder, founder)).interface, provider)
@@ -32,12 +38,22 @@ test('no delay is shorter than T_force and the way out', async () => {
   const terms = { ...TERMS, refundDelay: WAY_OUT + 5n }
   await expect(bare({ terms, changeDelay: WAY_OUT + 4n })).rejects.toThrow('DelayMustCoverWayOut')
   await bare({ terms, changeDelay: WAY_OUT + 5n })
+  // Who finds the queue full waits for that ground instead.
+  const full = { ...TERMS, fullDelay: TERMS.forceDelay + 50n }
+  await expect(bare({ terms: full, changeDelay: WAY_OUT + 49n })).rejects.toThrow('DelayMustCoverWayOut')
+  await bare({ terms: full, changeDelay: WAY_OUT + 50n })
 })
 
 test('nor ever becomes so: an announced change of the delay stops at the way out', async () => {
-  const lock = await lockOf(await bare({ changeDelay: WAY_OUT + 100n }))
+  const house = await bare({ changeDelay: WAY_OUT + 100n })
+  const lock = await lockOf(house)
   const of = async (delay: bigint) => [await lock.getAddress(), 0n,
     lock.interface.encodeFunctionData('updateDelay', [delay]), ethers.ZeroHash, ethers.ZeroHash] as const
+  // Nothing is announced before the seal: it would be due when the first member comes.
+  await mustRefuse('HouseMustBeSealed', founder, lock, 'schedule', ...(await of(WAY_OUT)), WAY_OUT + 100n)
+  await mustRefuse('HouseMustBeSealed', founder, lock, 'scheduleBatch', [], [], [], ethers.ZeroHash,
+    ethers.ZeroHash, WAY_OUT + 100n)
+  await seal(house)
   for (const delay of [WAY_OUT - 1n, WAY_OUT]) {
     await send(founder, lock, 'schedule', ...(await of(delay)), WAY_OUT + 100n)
   }
@@ -65,7 +81,8 @@ test('nothing comes in before the seal, and only then the guardian opens', async
   await refuse(member, 'register', 1n, 1n, 1n, '0x')
   await refuse(operator, 'submitBatch', ...batchArguments(await createBatch(world)))
   await mustRefuse('HouseMustBeSealed', guardian, house, 'unpause')
-  await send(founder, house, 'seal')
+  await mustRefuse('WayOutMustHaveVerifier', founder, house, 'seal')
+  await seal(house)
   await refuse(member, 'deposit', 1n, 1n, 1n)
   await send(guardian, house, 'unpause')
   await send(member, house, 'deposit', 1n, 1n, 1n)

@@ -68,6 +68,20 @@ describe('an announced change', () => {
     await carryOut(world, setFee(world, 9n))
   })
 
+  test('is for no later day than fourteen days behind the earliest', async () => {
+    const world = await createSealed()
+    const [to, wei, data, ...rest] = await payloadOf(setFee(world, 9n))
+    const longest = DELAY + LIFE
+    const refuse = (name: string, ...args: unknown[]) =>
+      mustRefuse('DelayMustEndSoon', world.founder, world.lock, name, ...args)
+    // In copies a fortnight apart it would be ready at every moment, for ever.
+    await refuse('schedule', to, wei, data, ...rest, longest + 1n)
+    await refuse('scheduleBatch', [to], [wei], [data], ...rest, longest + 1n)
+    await refuse('schedule', to, wei, data, ...rest, ethers.MaxUint256)
+    await send(world.founder, world.lock, 'schedule', to, wei, data, ...rest, longest)
+    await send(world.founder, world.lock, 'scheduleBatch', [to], [wei], [data], ...rest, longest)
+  })
+
   test('of the roles of the lock itself waits as long', async () => {
     const world = await createSealed()
     const role = await world.lock.getFunction('PROPOSER_ROLE')()

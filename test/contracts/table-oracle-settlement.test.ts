@@ -2,7 +2,7 @@
 import { id, SigningKey } from 'ethers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { emptyRoot } from '../../circuits/tree.ts'
-import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
+import { FIELD_MODULUS, SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import {
   addressOfKey, settlementDigest, signDigest, type SettlementReport,
@@ -144,6 +144,26 @@ describe('before it is final', () => {
     await send(guardian!, oracle, 'vetoSettlement', 1n, [])
     expect((await oracle.getFunction('pendingSettlement')())[2]).toBe(false)
   })
+  test('a guardian that strikes everything does not strike what the large quorum put there', async () => {
+    const [, , , , , , guardian] = (await provider.send('eth_accounts', [])) as string[]
+    await send(admin, oracle, 'grantRole', await oracle.getFunction('GUARDIAN')(), guardian)
+    const strike = (serial: bigint) => send(guardian!, oracle, 'vetoSettlement', serial, [])
+    await settle()
+    await strike(1n)
+    await settle(reportFor('5385.87', 2n))
+    const again = reportFor('5385.87', 3n)
+    await send(anyone, oracle, 'replaceSettlement', again, signLarge(again))
+    await mustRefuse('QuorumMustSign', guardian!, oracle, 'vetoSettlement', 3n, [])
+    const snapshot = await provider.send('evm_snapshot', [])
+    // The large quorum itself may, and what comes then is the guardian's to strike again.
+    await send(anyone, oracle, 'vetoSettlement', 3n, signVeto(world, again))
+    await settle(reportFor('5385.87', 4n))
+    await strike(4n)
+    await provider.send('evm_revert', [snapshot])
+    await wait(TIMING.challengeDelay)
+    await send(anyone, oracle, 'finaliseSettlement', again)
+    expect((await valueOf(1024))[0]).toBe(true)
+  })
   test('the large quorum replaces it, and the delay begins again', async () => {
     await settle()
     await wait(TIMING.challengeDelay / 2n)
@@ -186,6 +206,16 @@ test('a register that moved meanwhile is not overwritten', async () => {
   await refuse('RegisterMustMatch', 'finaliseSettlement', report)
 })
 
+test('what the register has a value of is never listed, whoever posted it', async () => {
+  // As a founder could, before the seal: trades in it would be paid at a value known before.
+  await send(admin, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), admin)
+  await send(admin, cloister, 'postSettlement', [9999n], [1n], 5n)
+  const listing = (number: bigint) =>
+    [[{ id: number, expiry: 9n, specification: id('a future') }], '0x7b7d'] as const
+  await mustRefuse('ListingMustBeNew', admin, oracle, 'list', ...listing(9999n))
+  await send(admin, oracle, 'list', ...listing(10_000n))
+})
+
 describe('what is not proposed', () => {
   test('too few, doubled, strange or re-ordered signatures', async () => {
     const [a, b, c] = signSettlement(world, report) as [string, string, string]
@@ -207,6 +237,13 @@ describe('what is not proposed', () => {
     await refuseSigned('ExpiryMustHavePassed',
       { windowStart: later - TIMING.settlementWindow, windowEnd: later })
     await refuseSigned('DocumentMustBeInRange', { data: '0x' })
+  })
+  /** Once due it could be neither posted nor struck, and nothing would ever be settled again. */
+  test('what the house would never take', async () => {
+    await refuseSigned('SettlementRootMustBeWord', { newRoot: FIELD_MODULUS })
+    await settle({ ...report, newRoot: FIELD_MODULUS - 1n })
+    await wait(TIMING.challengeDelay)
+    await send(anyone, oracle, 'finaliseSettlement', { ...report, newRoot: FIELD_MODULUS - 1n })
   })
   test('ids twice, out of order, unlisted, not expired, or values that do not fit', async () => {
     const lists = (ids: bigint[], values: bigint[]) => ({ ids, values })

@@ -58,6 +58,10 @@ it('begins closed under its founder, and is sealed under the lock of 30 days', a
     of.getFunction('hasRole')(await of.getFunction('ADMIN')(), who)
   const founder = await admin!.getAddress()
   expect([await isAdmin(cloister, founder), await isAdmin(oracle, founder)]).toEqual([true, true])
+  // Sealed without a verifier of claims it could be frozen, and never claimed from.
+  await expect(sealHouse(deployment, { admin: admin!, guardian: guardian! })).rejects.toThrow()
+  const way = ['addEscapeShape', 1n, deployment.token, `0x${'11'.repeat(32)}`, false, 'x'] as const
+  await cloister.getFunction(way[0])(...way.slice(1))
   await sealHouse(deployment, { admin: admin!, guardian: guardian! })
   expect([await asked('isPaused'), await asked('isSealed')]).toEqual([false, true])
   for (const contract of [cloister, oracle]) {
@@ -65,6 +69,14 @@ it('begins closed under its founder, and is sealed under the lock of 30 days', a
     expect(await isAdmin(contract, await lock.getAddress())).toBe(true)
   }
   await expect(cloister.getFunction('setFee')(1n)).rejects.toThrow()
+})
+
+it('gives the guardian its veto over settlements, before it is too late for it', async () => {
+  const { oracle } = await house()
+  const role = await oracle.getFunction('GUARDIAN')()
+  const has = (who: string): Promise<boolean> => oracle.getFunction('hasRole')(role, who)
+  expect(await has(await guardian!.getAddress())).toBe(true)
+  expect(await has(await admin!.getAddress())).toBe(false)
 })
 
 it('takes development keys by the flag alone, and the flag reaches the contract', async () => {
@@ -86,5 +98,6 @@ it('never proposes a delay that the contract would refuse', () => {
   const terms = termsOf(2n * DAY)
   expect(changeDelayOf(terms)).toBe(30n * DAY)
   expect(changeDelayOf({ ...terms, claimsWindow: 60n * DAY })).toBe(70n * DAY)
+  expect(changeDelayOf({ ...terms, fullDelay: 60n * DAY })).toBe(81n * DAY)
   expect(changeDelayOf({ ...terms, refundDelay: 80n * DAY })).toBe(80n * DAY)
 })

@@ -14,6 +14,7 @@ import {
   type L1Request,
   type MemberStep,
 } from '../circuits/batch.ts'
+import { isCall } from '../circuits/flag.ts'
 import { entriesOf, livenessAt } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
 import { dueFlags, dueWithCredits, flagsThatFit, type DueFlag } from './flagging.ts'
@@ -101,6 +102,11 @@ export function chooseBatch(
   }
 }
 
+/** Rescue slots that neither deposits nor requests on L1 take from calls that are due. */
+function keptForCalls({ rescues }: Shape): number {
+  return Math.ceil(rescues / 2)
+}
+
 /** What a fair batch has too much of for the shape, and an account to leave out for it. */
 function excess(trace: BatchTrace, shape: Shape): Rejection | null {
   const part = excessOf(trace, shape)
@@ -109,13 +115,20 @@ function excess(trace: BatchTrace, shape: Shape): Rejection | null {
     const rescued = trace.members.filter((m) => m.isRescue)
     // Whoever only trades waits before deposits do, and these before calls, which are made once only.
     const { journals, requests } = trace.plan
-    const isAsked = ({ index }: MemberStep): boolean => requests.some((r) => r.account === index)
+    const placeOf = ({ index }: MemberStep): number =>
+      requests.findIndex((r) => r.account === index)
+    const isAsked = (m: MemberStep): boolean => placeOf(m) >= 0
     const unflagged = rescued.filter((m) => m.flag === null)
+    // Requests cost their owner gas alone: half of the slots are for calls all the same. The last in the
+    // queue waits, as none behind it can be served before it.
+    const calls = rescued.filter((m) => m.flag !== null && !isAsked(m))
+    const asked = rescued.filter(isAsked).sort((a, b) => placeOf(a) - placeOf(b))
     const last =
       unflagged.findLast((m) => journals.has(m.index)) ??
       unflagged.findLast((m) => !isAsked(m)) ??
-      rescued.findLast((m) => !isAsked(m)) ??
-      rescued.at(-1)
+      (calls.length > keptForCalls(shape) ? calls.at(-1) : undefined) ??
+      asked.at(-1) ??
+      calls.at(-1)
     const detail = `more than ${shape.rescues} accounts below zero in some world`
     return { rule: 'AccountMustBeSolvent', detail, account: (last as MemberStep).index }
   }
@@ -202,6 +215,12 @@ function planOf(
   room: Room,
 ): BatchPlan {
   const fits = (...accounts: readonly number[]): boolean => room.take(accounts)
+  // Who is to be called has room before anybody who comes in from L1: a call that is late stops the sweep.
+  const isKept = ({ index, step }: DueFlag): boolean => isCall(step) && !excluded.flags.has(index)
+  due
+    .filter(isKept)
+    .slice(0, keptForCalls(shape))
+    .forEach(({ index }) => fits(index))
   // A prefix of the L1 queue: the first request that does not fit ends it. A second one of an account
   // waits for the next batch.
   const requests: L1Request[] = []

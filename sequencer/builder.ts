@@ -17,10 +17,12 @@ import {
 import { isCall } from '../circuits/flag.ts'
 import { entriesOf, livenessAt } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
+import type { Table } from '../circuits/table.ts'
 import { dueFlags, dueWithCredits, flagsThatFit, type DueFlag } from './flagging.ts'
 import { withPage, type Ledger, type PendingPage } from './ledger.ts'
 import { growing } from './reducing.ts'
 import { chooseCover, holdersOfSettled, Room, type RandomBelow } from './room.ts'
+import { unsweepable } from './sweepable.ts'
 import type { Mode } from './tables.ts'
 
 /** In reduce-only mode what opens or pays out waits, and what was signed behind it. */
@@ -33,6 +35,8 @@ export type Waiting = {
   readonly credits: readonly Credit[]
   /** While the sweep is late L1 takes no batch with a withdrawal: they wait, and the rest goes on. */
   readonly areWithdrawalsHeld?: boolean
+  /** The table of a sweep whose state is not fixed yet: nobody may leave it by this batch. */
+  readonly sweepTable?: Table
   /** Why a batch is made even if there is nothing in it but cover. */
   readonly due?: Due
 }
@@ -59,6 +63,8 @@ type Excluded = {
   readonly accounts: Set<number>
   /** Accounts whose status stays: something else in the batch took away the ground for a change. */
   readonly flags: Set<number>
+  /** Grounds that pass with time: pages set aside for these wait, and nobody signs anew. */
+  readonly passing: Set<Rejection>
   /** How many of the L1 requests may be served: the first that breaks the batch ends them. */
   requestCount: number
 }
@@ -77,6 +83,7 @@ export function chooseBatch(
     cut: new Set(),
     accounts: new Set(),
     flags: new Set(),
+    passing: new Set(),
     requestCount: waiting.requests.length,
   }
   const due = dueFlags(ledger.accounts, context)
@@ -93,7 +100,12 @@ export function chooseBatch(
     if (work + cover.length === 0 && waiting.due !== 'silence') return nothing
     const covered = { ...plan, cover: [...plan.cover, ...cover] }
     const outcome = executeBatch(ledger.accounts, covered)
-    const rejection = outcome.ok ? excess(outcome.trace, shape) : outcome.rejection
+    const held =
+      outcome.ok && waiting.sweepTable !== undefined
+        ? unsweepable(outcome.trace, waiting.sweepTable)
+        : null
+    const rejection = outcome.ok ? (held ?? excess(outcome.trace, shape)) : outcome.rejection
+    if (held !== null) excluded.passing.add(held)
     if (outcome.ok && rejection === null)
       return { chosen: { plan: covered, trace: outcome.trace }, setAside, unprovable: unprovable() }
     if (rejection === null) throw new Error('builder: a refused plan names no rule')
@@ -195,12 +207,13 @@ function latestTrader(plan: BatchPlan): number | undefined {
 function unprovableIn(
   ledger: Ledger,
   plan: BatchPlan,
-  { trades }: Excluded,
+  { trades, passing }: Excluded,
 ): readonly Unprovable[] {
   return [...ledger.pending].flatMap(([index, pages]) => {
     const first = pages[0]
     const rejection = first === undefined ? undefined : trades.get(first.trade)
-    const isStuck = rejection?.account === index && !plan.journals.has(index)
+    const isStuck =
+      rejection?.account === index && !passing.has(rejection) && !plan.journals.has(index)
     return isStuck ? [{ trade: (first as PendingPage).trade, rejection }] : []
   })
 }

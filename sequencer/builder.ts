@@ -126,11 +126,16 @@ function excess(trace: BatchTrace, shape: Shape): Rejection | null {
   if (part === 'rescues') {
     const rescued = trace.members.filter((m) => m.isRescue)
     // Whoever only trades waits before deposits do, and these before calls, which are made once only.
-    const { journals, requests } = trace.plan
+    const { journals, requests, credits } = trace.plan
+    // Who was there first: of deposits the older, and before them what is only converted.
+    const creditOf = ({ index }: MemberStep): number =>
+      credits.findIndex((c) => c.account === index)
     const placeOf = ({ index }: MemberStep): number =>
       requests.findIndex((r) => r.account === index)
     const isAsked = (m: MemberStep): boolean => placeOf(m) >= 0
-    const unflagged = rescued.filter((m) => m.flag === null)
+    const unflagged = rescued
+      .filter((m) => m.flag === null)
+      .sort((a, b) => creditOf(a) - creditOf(b))
     // Requests cost their owner gas alone: half of the slots are for calls all the same. The last in the
     // queue waits, as none behind it can be served before it.
     const calls = rescued.filter((m) => m.flag !== null && !isAsked(m))

@@ -63,8 +63,6 @@ type Excluded = {
   readonly accounts: Set<number>
   /** Accounts whose status stays: something else in the batch took away the ground for a change. */
   readonly flags: Set<number>
-  /** Grounds that pass with time: pages set aside for these wait, and nobody signs anew. */
-  readonly passing: Set<Rejection>
   /** How many of the L1 requests may be served: the first that breaks the batch ends them. */
   requestCount: number
 }
@@ -83,7 +81,6 @@ export function chooseBatch(
     cut: new Set(),
     accounts: new Set(),
     flags: new Set(),
-    passing: new Set(),
     requestCount: waiting.requests.length,
   }
   const due = dueFlags(ledger.accounts, context)
@@ -105,7 +102,6 @@ export function chooseBatch(
         ? unsweepable(outcome.trace, waiting.sweepTable)
         : null
     const rejection = outcome.ok ? (held ?? excess(outcome.trace, shape)) : outcome.rejection
-    if (held !== null) excluded.passing.add(held)
     if (outcome.ok && rejection === null)
       return { chosen: { plan: covered, trace: outcome.trace }, setAside, unprovable: unprovable() }
     if (rejection === null) throw new Error('builder: a refused plan names no rule')
@@ -212,13 +208,12 @@ function latestTrader(plan: BatchPlan): number | undefined {
 function unprovableIn(
   ledger: Ledger,
   plan: BatchPlan,
-  { trades, passing }: Excluded,
+  { trades }: Excluded,
 ): readonly Unprovable[] {
   return [...ledger.pending].flatMap(([index, pages]) => {
     const first = pages[0]
     const rejection = first === undefined ? undefined : trades.get(first.trade)
-    const isStuck =
-      rejection?.account === index && !passing.has(rejection) && !plan.journals.has(index)
+    const isStuck = rejection?.account === index && !plan.journals.has(index)
     return isStuck ? [{ trade: (first as PendingPage).trade, rejection }] : []
   })
 }

@@ -229,11 +229,11 @@ function planOf(
 ): BatchPlan {
   const fits = (...accounts: readonly number[]): boolean => room.take(accounts)
   // Who is to be called has room before anybody who comes in from L1: a call that is late stops the sweep.
-  const isKept = ({ index, step }: DueFlag): boolean => isCall(step) && !excluded.flags.has(index)
-  due
-    .filter(isKept)
+  const kept = due
+    .filter(({ index, step }) => isCall(step) && !excluded.flags.has(index))
     .slice(0, keptForCalls(shape))
-    .forEach(({ index }) => fits(index))
+    .map(({ index }) => index)
+    .filter((index) => fits(index))
   // A prefix of the L1 queue: the first request that does not fit ends it. A second one of an account
   // waits for the next batch.
   const requests: L1Request[] = []
@@ -266,7 +266,9 @@ function planOf(
   // A forced exit stands alone, and who asks for more has not left.
   const asks = new Set(waiting.requests.map((r) => r.account))
   const shown = dueWithCredits(due, ledger.accounts, credits, context)
-  const flags = flagsThatFit(shown, shape, room, ({ index, step }) => {
+  const comes = new Set([...busy, ...credits.map((c) => c.account)])
+  const touched = new Set([...room.touched].filter((i) => comes.has(i) || !kept.includes(i)))
+  const flags = flagsThatFit(shown, shape, room, touched, ({ index, step }) => {
     const isLeaving = exiting.has(index) || (step === 'release' && asks.has(index))
     return isLeaving || excluded.flags.has(index)
   })

@@ -233,8 +233,7 @@ abstract contract Store is ICloisterTypes, AccessControl {
         // Two epochs: a sweep that is begun at the end of one is proven within the next.
         if (t.lateSweepDelay < 2 * t.sweepEpoch) revert TermsMustFit("lateSweepDelay");
         if (t.sweepDelay <= t.lateSweepDelay) revert TermsMustFit("sweepDelay");
-        // A call ripens before it is overdue, and the state of a sweep is later than its table.
-        if (t.callDelay <= Law.CALL_SECONDS + t.flagDelay) revert TermsMustFit("callDelay");
+        if (t.callDelay == 0) revert TermsMustFit("callDelay");
         if (t.claimsWindow < 1 days) revert TermsMustFit("claimsWindow");
         if (
             t.refundDelay > MAX_DELAY || t.batchDelay > MAX_DELAY || t.tableDelay > MAX_DELAY

@@ -14,12 +14,15 @@ import {
   type L1Request,
   type MemberStep,
 } from '../circuits/batch.ts'
+import { isCall } from '../circuits/flag.ts'
 import { entriesOf, livenessAt } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
+import type { Table } from '../circuits/table.ts'
 import { dueFlags, dueWithCredits, flagsThatFit, type DueFlag } from './flagging.ts'
 import { withPage, type Ledger, type PendingPage } from './ledger.ts'
 import { growing } from './reducing.ts'
 import { chooseCover, holdersOfSettled, Room, type RandomBelow } from './room.ts'
+import { unsweepable } from './sweepable.ts'
 import type { Mode } from './tables.ts'
 
 /** In reduce-only mode what opens or pays out waits, and what was signed behind it. */
@@ -32,6 +35,8 @@ export type Waiting = {
   readonly credits: readonly Credit[]
   /** While the sweep is late L1 takes no batch with a withdrawal: they wait, and the rest goes on. */
   readonly areWithdrawalsHeld?: boolean
+  /** The table of a sweep whose state is not fixed yet: nobody may leave it by this batch. */
+  readonly sweepTable?: Table
   /** Why a batch is made even if there is nothing in it but cover. */
   readonly due?: Due
 }
@@ -92,13 +97,22 @@ export function chooseBatch(
     if (work + cover.length === 0 && waiting.due !== 'silence') return nothing
     const covered = { ...plan, cover: [...plan.cover, ...cover] }
     const outcome = executeBatch(ledger.accounts, covered)
-    const rejection = outcome.ok ? excess(outcome.trace, shape) : outcome.rejection
+    const held =
+      outcome.ok && waiting.sweepTable !== undefined
+        ? unsweepable(outcome.trace, waiting.sweepTable)
+        : null
+    const rejection = outcome.ok ? (held ?? excess(outcome.trace, shape)) : outcome.rejection
     if (outcome.ok && rejection === null)
       return { chosen: { plan: covered, trace: outcome.trace }, setAside, unprovable: unprovable() }
     if (rejection === null) throw new Error('builder: a refused plan names no rule')
     setAside.push(rejection)
     exclude(ledger, covered, rejection, excluded)
   }
+}
+
+/** Rescue slots that neither deposits nor requests on L1 take from calls that are due. */
+function keptForCalls({ rescues }: Shape): number {
+  return Math.ceil(rescues / 2)
 }
 
 /** What a fair batch has too much of for the shape, and an account to leave out for it. */
@@ -108,14 +122,26 @@ function excess(trace: BatchTrace, shape: Shape): Rejection | null {
   if (part === 'rescues') {
     const rescued = trace.members.filter((m) => m.isRescue)
     // Whoever only trades waits before deposits do, and these before calls, which are made once only.
-    const { journals, requests } = trace.plan
-    const isAsked = ({ index }: MemberStep): boolean => requests.some((r) => r.account === index)
-    const unflagged = rescued.filter((m) => m.flag === null)
+    const { journals, requests, credits } = trace.plan
+    // Who was there first: of deposits the older, and before them what is only converted.
+    const creditOf = ({ index }: MemberStep): number =>
+      credits.findIndex((c) => c.account === index)
+    const placeOf = ({ index }: MemberStep): number =>
+      requests.findIndex((r) => r.account === index)
+    const isAsked = (m: MemberStep): boolean => placeOf(m) >= 0
+    const unflagged = rescued
+      .filter((m) => m.flag === null)
+      .sort((a, b) => creditOf(a) - creditOf(b))
+    // Requests cost their owner gas alone: half of the slots are for calls all the same. The last in the
+    // queue waits, as none behind it can be served before it.
+    const calls = rescued.filter((m) => m.flag !== null && !isAsked(m))
+    const asked = rescued.filter(isAsked).sort((a, b) => placeOf(a) - placeOf(b))
     const last =
       unflagged.findLast((m) => journals.has(m.index)) ??
       unflagged.findLast((m) => !isAsked(m)) ??
-      rescued.findLast((m) => !isAsked(m)) ??
-      rescued.at(-1)
+      (calls.length > keptForCalls(shape) ? calls.at(-1) : undefined) ??
+      asked.at(-1) ??
+      calls.at(-1)
     const detail = `more than ${shape.rescues} accounts below zero in some world`
     return { rule: 'AccountMustBeSolvent', detail, account: (last as MemberStep).index }
   }
@@ -202,6 +228,12 @@ function planOf(
   room: Room,
 ): BatchPlan {
   const fits = (...accounts: readonly number[]): boolean => room.take(accounts)
+  // Who is to be called has room before anybody who comes in from L1: a call that is late stops the sweep.
+  const kept = due
+    .filter(({ index, step }) => isCall(step) && !excluded.flags.has(index))
+    .slice(0, keptForCalls(shape))
+    .map(({ index }) => index)
+    .filter((index) => fits(index))
   // A prefix of the L1 queue: the first request that does not fit ends it. A second one of an account
   // waits for the next batch.
   const requests: L1Request[] = []
@@ -234,7 +266,9 @@ function planOf(
   // A forced exit stands alone, and who asks for more has not left.
   const asks = new Set(waiting.requests.map((r) => r.account))
   const shown = dueWithCredits(due, ledger.accounts, credits, context)
-  const flags = flagsThatFit(shown, shape, room, ({ index, step }) => {
+  const comes = new Set([...busy, ...credits.map((c) => c.account)])
+  const touched = new Set([...room.touched].filter((i) => comes.has(i) || !kept.includes(i)))
+  const flags = flagsThatFit(shown, shape, room, touched, ({ index, step }) => {
     const isLeaving = exiting.has(index) || (step === 'release' && asks.has(index))
     return isLeaving || excluded.flags.has(index)
   })

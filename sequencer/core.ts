@@ -20,7 +20,7 @@ import { chooseShape, servable } from './choose.ts'
 import { Desk } from './desk.ts'
 import { drawsFrom } from './draws.ts'
 import { Feed } from './feed.ts'
-import type { Genesis, InputOf, JournalRecord, L1Seen } from './journal/record.ts'
+import type { Genesis, InputOf, JournalRecord, L1Seen, TablePosted } from './journal/record.ts'
 import type { L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import { dueFlags } from './flagging.ts'
@@ -190,11 +190,10 @@ export class Core {
     for (const id of seen.refundRequests) this.deposits.delete(id)
     if (seen.settled.length > 0)
       this.settlements = settlementsOf([...this.settlements.rows, ...seen.settled])
-    const tables = seen.tables.map(({ number, root, rows, flags }) => {
-      const table = tableOf(rows, flags)
-      if (table.root !== root) throw new Diverged(`the rows of table ${number} have another root`)
-      return { number, table }
-    })
+    const tables = seen.tables.map((posted) => ({
+      number: posted.number,
+      table: tableFrom(posted),
+    }))
     this.tables.take({ ...seen, tables })
     const { table } = this
     if (table !== null) this.rowOf = rowLookup(table, this.settlements)
@@ -246,6 +245,11 @@ export class Core {
     const context = this.contextOf(nonce)
     const { table, time } = context
     this.desk.dropOverdue(time)
+    const { number, posted } = input.sweep ?? {}
+    const sweepTable =
+      number === undefined
+        ? undefined
+        : this.tables.keepForSweep(number, posted === undefined ? undefined : tableFrom(posted))
     // Of a table that is not confirmed L1 serves no forced exit.
     const vaults = this.tables.isServing ? freeVaults : new Map<number, bigint>()
     const { shape, chosen, unprovable } = chooseShape(
@@ -254,6 +258,7 @@ export class Core {
         requests: servable(this.requests, vaults),
         credits: this.credits(),
         areWithdrawalsHeld: input.areWithdrawalsHeld === true,
+        ...(sweepTable === undefined ? {} : { sweepTable }),
         ...(due === undefined ? {} : { due }),
       },
       shapes,
@@ -277,6 +282,10 @@ export class Core {
     // Before the proof: while it is made, the members sign anew. Pages of this batch stand before.
     for (const { trade, rejection } of unprovable) this.desk.drop(trade, rejection, time)
     return { open: this.open, unprovable }
+  }
+
+  knowsTable(number: bigint): boolean {
+    return this.tables.knows(number)
   }
 
   private openBatch(number: bigint): OpenBatch {
@@ -364,4 +373,10 @@ export class Core {
       batches: this.batches,
     }
   }
+}
+
+function tableFrom({ number, root, rows, flags }: TablePosted): Table {
+  const table = tableOf(rows, flags)
+  if (table.root !== root) throw new Diverged(`the rows of table ${number} have another root`)
+  return table
 }

@@ -72,7 +72,7 @@ export function dueWithCredits(
 }
 
 /**
- * The due steps that find a slot and room in this batch; the rest waits for the next. Who is touched
+ * The due steps that find a slot and room in this batch; the rest waits for the next. Who is `touched`
  * anyway comes first and shares its rescue slot, so that calls and deposits do not wait for each other. A
  * page beside a step may undo its ground: then the law refuses it, and the builder leaves it out.
  */
@@ -80,9 +80,9 @@ export function flagsThatFit(
   due: readonly DueFlag[],
   shape: Shape,
   room: Room,
+  touched: ReadonlySet<number>,
   isOut: (flag: DueFlag) => boolean,
 ): NonNullable<BatchPlan['flags']> {
-  const touched = new Set(room.touched)
   const rank = ({ index }: DueFlag): number => (touched.has(index) ? 0 : 1)
   const flags = new Map<number, FlagStep>()
   const left = { calls: shape.rescues, releases: shape.releases }

@@ -22,6 +22,7 @@ import { applyEntry, checkGenesis, genesisOf, replayInto } from './journal/repla
 import {
   BatchRefused,
   type BatchJob,
+  type Duties,
   type L1Table,
   type Receipted,
   type SequencerL1,
@@ -32,7 +33,7 @@ import type { RandomBelow } from './room.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 const WATCH_MILLISECONDS = 250
-const NO_DUTIES = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
+const NO_DUTIES: Duties = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
 
 export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
@@ -233,7 +234,23 @@ export class House {
     await this.submit({ kind: 'l1', seen: { ...news, tables, ...place } })
   }
 
-  private tableOf(posted: L1Table): TablePosted {
+  /**
+   * By its number where the core knows it, else with its rows: a journal is replayed alone. Without
+   * rows batches go on: the sweep may be lost, the house not.
+   */
+  private sweepOf({
+    number,
+    root,
+  }: {
+    number: bigint
+    root: bigint
+  }): Pick<InputOf<'batch'>, 'sweep'> {
+    if (this.core.knowsTable(number)) return { sweep: { number } }
+    if (this.options.tableByRoot(root)?.root !== root) return {}
+    return { sweep: { number, posted: this.tableOf({ number, root }) } }
+  }
+
+  private tableOf(posted: Pick<L1Table, 'number' | 'root'>): TablePosted {
     const table = this.options.tableByRoot(posted.root)
     if (table === undefined || table.root !== posted.root)
       throw new Error(`table ${posted.number} is posted but its rows are not known here`)
@@ -268,7 +285,7 @@ export class House {
   async runBatch({ isDue = false } = {}): Promise<BatchReport | null> {
     await this.watch()
     const duties = (await this.l1.duties?.()) ?? NO_DUTIES
-    const { isFrozen, areWithdrawalsHeld, isBatchDue } = duties
+    const { isFrozen, areWithdrawalsHeld, isBatchDue, sweep } = duties
     // No proof is made for an L1 that takes none any more.
     if (isFrozen) return null
     if (this.core.open !== null) return this.resume(this.core.open)
@@ -284,6 +301,7 @@ export class House {
       shapes: isDue ? shapes.slice(0, 1) : shapes,
       freeVaults: await this.freeVaults(),
       ...(areWithdrawalsHeld ? { areWithdrawalsHeld } : {}),
+      ...(sweep === undefined ? {} : this.sweepOf(sweep)),
       nonce: chance(40) % FIELD_MODULUS,
       salt: chance(40) % FIELD_MODULUS,
       seed: randomBytes(32),

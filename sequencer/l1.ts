@@ -102,6 +102,8 @@ export type Duties = {
   readonly areWithdrawalsHeld: boolean
   /** Without a batch, be there anything for it or not, anybody may freeze the house before long. */
   readonly isBatchDue: boolean
+  /** Its table, while the state that will be proven at it is not fixed. */
+  readonly sweep?: { readonly number: bigint; readonly root: bigint }
 }
 /** A batch is proven and accepted within these, where all is well. */
 const PROOF_SECONDS = 600n
@@ -276,12 +278,17 @@ export class SequencerL1 {
     ])) as [
       boolean,
       bigint,
-      { sweptAt: bigint },
+      { sweptAt: bigint; table: bigint; time: bigint; isFixed: boolean },
       { lateSweepDelay: bigint; batchDelay: bigint },
       { time: bigint },
     ]
     const now = BigInt(at.time)
+    // Once it is due the next batch fixes the state before itself, and harms nobody.
+    const isOpen = sweep.table !== 0n && !sweep.isFixed && now < sweep.time
+    const posted = isOpen ? await this.view(at, 'tables', sweep.table) : null
+    const root = posted === null ? 0n : (posted as readonly [bigint])[0]
     return {
+      ...(isOpen ? { sweep: { number: sweep.table, root } } : {}),
       isFrozen,
       // What passes between choice and acceptance must not spoil the batch.
       areWithdrawalsHeld: service + PROOF_SECONDS - sweep.sweptAt > terms.lateSweepDelay,

@@ -1,5 +1,6 @@
 /** The shapes in which a house may be swept: the law's own, and one for houses of few members. */
 import { join } from 'node:path'
+import { SLOT_COUNT } from '../circuits/params.ts'
 import { SWEEP_SHAPES, type SweepShape } from '../circuits/sweep.ts'
 import { PROJECT_ROOT } from '../prover/artifacts.ts'
 
@@ -9,12 +10,25 @@ import { PROJECT_ROOT } from '../prover/artifacts.ts'
  */
 const SMALL: SweepShape = { name: 'sweep-small', levels: 1, parts: 1, rows: 16, flags: 8 }
 
+/**
+ * Eight accounts whatever they hold: one of them may hold more instruments than the other shapes have
+ * rows, and a chunk that fits no shape leaves the house without sweeps until it freezes.
+ */
+const WIDE: SweepShape = {
+  name: 'sweep-wide',
+  levels: 1,
+  parts: 1,
+  rows: 8 * (SLOT_COUNT - 1),
+  flags: 8,
+}
+const OWN = [SMALL, WIDE]
+
 /** In the order of their ids on L1, from 1 on: only ever added to. */
-export const HOUSE_SWEEP_SHAPES: readonly SweepShape[] = [...SWEEP_SHAPES, SMALL]
+export const HOUSE_SWEEP_SHAPES: readonly SweepShape[] = [...SWEEP_SHAPES, ...OWN]
 
 /** The file with the main component, where it is not among the law's shapes. */
 export function sweepEntryOf(name: string): string | undefined {
-  return name === SMALL.name
-    ? join(PROJECT_ROOT, 'sequencer', 'shapes', `${SMALL.name}.circom`)
+  return OWN.some((shape) => shape.name === name)
+    ? join(PROJECT_ROOT, 'sequencer', 'shapes', `${name}.circom`)
     : undefined
 }

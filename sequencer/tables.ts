@@ -18,6 +18,7 @@ export class Tables {
   private latest = 0n
   private confirmed: NumberedTable | null = null
   private isHalted = false
+  private swept: NumberedTable | null = null
 
   /** `tables` are the posted ones that L1 still takes batches of, in the order of their numbers. */
   take({
@@ -34,6 +35,18 @@ export class Tables {
     for (const number of this.known.keys())
       if (number + KEPT <= this.latest) this.known.delete(number)
     if (mode !== null) this.isHalted = mode === BigInt(MODE.reduceOnly)
+  }
+
+  knows(number: bigint): boolean {
+    return this.known.has(number) || this.swept?.number === number
+  }
+
+  /** The table of a sweep, kept when L1 takes no batch of it any more; `table` if it is not known. */
+  keepForSweep(number: bigint, table?: Table): Table | undefined {
+    const own = this.swept?.number === number ? this.swept.table : this.known.get(number)
+    const kept = own ?? table
+    if (kept !== undefined) this.swept = { number, table: kept }
+    return kept
   }
 
   /** What accounts are worth by, and what the next batch names; null before the first table. */
@@ -70,6 +83,7 @@ export class Tables {
       confirmed: this.confirmed === null ? null : this.confirmed.number,
       latest: this.latest,
       isHalted: this.isHalted,
+      swept: this.swept?.number ?? null,
     }
   }
 

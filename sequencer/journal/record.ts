@@ -97,6 +97,8 @@ export type Input =
       readonly freeVaults: ReadonlyMap<number, bigint>
       /** L1 takes no withdrawal before the sweep that is late. */
       readonly areWithdrawalsHeld?: true
+      /** The table of the sweep whose state is not fixed yet; its rows where the core has them not. */
+      readonly sweep?: { readonly number: bigint; readonly posted?: TablePosted }
       readonly nonce: bigint
       /** Of the commitment. */
       readonly salt: bigint

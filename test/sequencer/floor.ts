@@ -19,7 +19,7 @@ import type { ShapeKey } from '../../prover/artifacts.ts'
 import { serve, type ApiOptions } from '../../sequencer/api.ts'
 import { House, type BatchReport, type HouseL1, type HouseOptions } from '../../sequencer/house.ts'
 import type { Journal } from '../../sequencer/journal/journal.ts'
-import type { L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
+import type { Duties, L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
 import type { RandomBelow } from '../../sequencer/room.ts'
 import { row } from '../law/house.ts'
 
@@ -91,7 +91,11 @@ class MemoryL1 implements HouseL1 {
   /** Lots that the contract says it can pay out of any token. */
   free = 1n << 50n
   /** What the terms ask of the next batch. */
-  readonly owed = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
+  readonly owed: { -readonly [name in keyof Duties]: Duties[name] } = {
+    isFrozen: false,
+    areWithdrawalsHeld: false,
+    isBatchDue: false,
+  }
   async duties() {
     return this.owed
   }

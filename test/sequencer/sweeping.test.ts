@@ -388,6 +388,19 @@ it('a batch is due when half of the time is over after which its absence is a gr
   expect((await duties()).isBatchDue).toBe(false)
 })
 
+it('a sweep binds batches by its table until its state is fixed or due', async () => {
+  const { time, table } = await sweep()
+  const own = { number: table, root: state.table.root }
+  expect((await duties()).sweep).toEqual(own)
+  await setTime(time - 1n)
+  expect((await duties()).sweep).toEqual(own)
+  await setTime(time)
+  expect((await duties()).sweep).toBeUndefined()
+  await settle({})
+  expect((await sweep()).isFixed).toBe(true)
+  expect((await duties()).sweep).toBeUndefined()
+})
+
 it('a house that is frozen proves nothing any more', async () => {
   await due()
   await freezeForNoBatch(world)

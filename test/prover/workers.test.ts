@@ -119,7 +119,7 @@ describe('the command', () => {
     [['work', '--concurrency', '0'], '--concurrency must be a whole number'],
     [['work', '--concurrency', '1e2'], '--concurrency must be a whole number'],
     [['work', '--lease', '3601'], '--lease must be a whole number from 1 to 3600'],
-    [['work', '--backend', 'gpu'], '--backend must be one of engine, snarkjs, rapidsnark'],
+    [['work', '--backend', 'gpu'], '--backend must be one of snarkjs, engine, rapidsnark'],
   ])('prover %j says what is missing', async (argv, message) => {
     const { code, err } = await run('prover', ...argv)
     expect(code).toBe(2)

@@ -43,7 +43,11 @@ describe('a chain made from its log', () => {
     const log = join(folder, 'same.chain')
     const first = await start(log)
     await first.ask('hardhat_setBalance', wallet.address, '0xde0b6b3a7640000')
-    const provider = new JsonRpcProvider(first.url, undefined, { pollingInterval: 20 })
+    const provider = new JsonRpcProvider(first.url, undefined, {
+      pollingInterval: 20,
+      // The count of transactions is asked anew for the second one.
+      cacheTimeout: -1,
+    })
     const sender = wallet.connect(provider)
     for (const value of [1n, 2n])
       await (await sender.sendTransaction({ to: wallet.address, value })).wait()

@@ -21,7 +21,13 @@ import {
   type SettlementReport,
   type TableReport,
 } from '../signer/report.ts'
-import { readSettlement, settlementBytes, type SettledValue } from '../signer/settlement.ts'
+import {
+  readSettlement,
+  settlementBytes,
+  settlementNames,
+  type SettledValue,
+  type SettlementDocument,
+} from '../signer/settlement.ts'
 import { boundedText, checkUrl } from '../signer/sources.ts'
 
 export type Peer = {
@@ -191,7 +197,10 @@ export async function gatherTable(
   )
 }
 
-/** The median of each price among those that agree on all the rest; the largest such group. */
+/**
+ * The median of each price among those that agree on all the rest, the time included; the largest
+ * such group. So one that lies about anything but a price is alone, wherever it stands in the list.
+ */
 export function medianMarket(
   markets: readonly MarketDocument[],
   base: FundingBase | null = null,
@@ -199,7 +208,7 @@ export function medianMarket(
 ): MarketDocument {
   const groups = new Map<string, MarketDocument[]>()
   for (const market of markets) {
-    const policy = agreed(market)
+    const policy = `${market.time} ${agreed(market)}`
     groups.set(policy, [...(groups.get(policy) ?? []), market])
   }
   const [group] = [...groups.values()].sort((a, b) => b.length - a.length)
@@ -241,6 +250,24 @@ export function gatherConfirmation(
   )
 }
 
+/** The median of each average among those that agree on window and names; the largest such group. */
+export function medianSettlement(documents: readonly SettlementDocument[]): SettlementDocument {
+  const groups = new Map<string, SettlementDocument[]>()
+  for (const document of documents) {
+    const names = settlementNames(document)
+    groups.set(names, [...(groups.get(names) ?? []), document])
+  }
+  const [group] = [...groups.values()].sort((a, b) => b.length - a.length)
+  const [first] = group as [SettlementDocument]
+  const underlyings = first.underlyings.map((one, i) => {
+    const prices = (group as SettlementDocument[]).map(({ underlyings: all }) =>
+      microOf(all[i]?.price ?? '', 'price'),
+    )
+    return { ...one, price: decimalOfMicro(medianOf(prices)) }
+  })
+  return { ...first, underlyings }
+}
+
 /** The same two rounds for the averages of a window and the values that follow. */
 export async function gatherSettlement(
   peers: readonly Peer[],
@@ -266,17 +293,10 @@ export async function gatherSettlement(
     }),
   )
   const documents = seen.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  const [first] = documents
-  if (first === undefined || documents.length < quorum) {
+  if (documents.length < quorum) {
     throw new NoQuorum(`${quorum} signers must know the window`, [])
   }
-  const underlyings = first.underlyings.map(({ id, name }) => {
-    const prices = documents.flatMap(({ underlyings: all }) =>
-      all.filter((one) => one.id === id).map(({ price }) => microOf(price, 'price')),
-    )
-    return { id, name, price: decimalOfMicro(medianOf(prices)) }
-  })
-  const proposal = settlementBytes({ ...first, underlyings })
+  const proposal = settlementBytes(medianSettlement(documents))
   const body = { serial, ids, settled, window, proposal, isConfirmation }
   return signed(
     peers,

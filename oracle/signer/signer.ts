@@ -29,6 +29,7 @@ import {
 } from './report.ts'
 import {
   readSettlement,
+  settlementNames,
   settlementReportOf,
   type SettledValue,
   type SettlementDocument,
@@ -205,6 +206,9 @@ export class Signer {
     const document = proposal === undefined ? own : readSettlement(proposal)
     if (document.windowStart !== own.windowStart || document.windowEnd !== own.windowEnd)
       throw new Refusal('WindowMustMatch', `not ${window.join(' to ')}`)
+    // Values follow from names: a price must not be called another's.
+    if (settlementNames(document) !== settlementNames(own))
+      throw new Refusal('NamesMustMatch', 'underlyings of the settlement are not ours')
     requirePricesNear(
       document.underlyings.map(({ id, price }) => [id, price] as const),
       own.underlyings.map(({ id, price }) => [id, price] as const),

@@ -4,7 +4,7 @@ import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { emptyRoot } from '../../circuits/tree.ts'
 import { gatherTable, medianSettlement, type Peer } from '../../oracle/collector/gather.ts'
 import {
-  confirmTable, postTable, readState, tendSettlement, type CollectorOptions,
+  confirmTable, postTable, readState, TableMustWait, tendSettlement, type CollectorOptions,
 } from '../../oracle/collector/rounds.ts'
 import { computeTable, instrumentsBytes, readMarket, marketBytes, STANDARD_WORLDS }
   from '../../oracle/signer/engine.ts'
@@ -24,8 +24,11 @@ import { CALM, startLiar, startSigner, type Node, type Prices } from './signers.
 
 const SHORT = 1029
 const EXPIRY = (await now()) + 20_000n
+/** It expires before any signer looked, so nobody can average its window. */
+const UNSEEN = 1028
+const later = (id: number) => (id === SHORT ? 0 : id === UNSEEN ? -5_000 : 40_000_000)
 const SPECS = DATED.map((spec) => 'expiry' in spec
-  ? { ...spec, expiry: Number(EXPIRY) + (spec.id === SHORT ? 0 : 40_000_000) } : spec)
+  ? { ...spec, expiry: Number(EXPIRY) + later(spec.id) } : spec)
 const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
 const LIST = SPECS.filter(({ kind }) => kind !== 'cash')
 const LIMITS = { timeoutMs: 30_000, bytes: 100_000 }
@@ -187,6 +190,41 @@ describe('what a round has signed', () => {
   })
 })
 
+describe('a true fall, while two signers deny the large quorum', () => {
+  const fallen: Prices = { ...CALM, BTC: '4100' }
+  const patient = () => postTable({ ...options, isPatient: true })
+  const fall = async () => {
+    await look(fallen)
+    expect((await patient()).isConfirmed).toBe(false)
+  }
+  test('is confirmed by the next table that agrees, however often the collector comes', async () => {
+    const before = (await counted()).length
+    await fall()
+    for (let i = 0; i < 2; i++) {
+      await pass(15n, fallen)
+      await expect(patient()).rejects.toThrow(TableMustWait)
+    }
+    await pass(TIMING.agreementDelay - 30n, fallen)
+    expect((await patient()).isConfirmed).toBe(true)
+    expect(await counted()).toHaveLength(before + 2)
+  })
+  test('is never, where every round is posted: the delay begins anew', async () => {
+    await fall()
+    for (let i = 0; i < 6; i++) {
+      await pass(15n, fallen)
+      expect((await postTable(options)).isConfirmed).toBe(false)
+    }
+  })
+  test('that is over, or goes on, is posted at once', async () => {
+    await fall()
+    await pass(15n, { ...CALM, BTC: '3500' })
+    expect((await patient()).isConfirmed).toBe(false)
+    await pass(15n)
+    expect((await patient()).isConfirmed).toBe(true)
+    expect((await counted()).at(-1)).toBe(rootOf())
+  })
+})
+
 describe('a settlement', () => {
   const swapped = (document: SettlementDocument): SettlementDocument => {
     const [btc, eth] = document.underlyings
@@ -229,10 +267,12 @@ describe('a settlement', () => {
     ['ten times the price', (one: SettlementDocument) => ({ ...one,
       underlyings: one.underlyings.map((each) => ({ ...each, price: '60670.1' })) })],
   ])('with %s from the first signer: the others\' stands', async (_what, change) => {
-    const peers = await withFirst((path, said) => path.startsWith('/averages')
+    const peers = await withFirst((path, said) => path.startsWith('/averages') && 'document' in said
       ? { ...said, document: change(said['document'] as SettlementDocument) } : said)
     const tended = await tendSettlement({ ...options, peers }, Number(TIMING.settlementWindow))
     if (tended.did !== 'proposed') throw new Error(tended.did)
+    // What nobody saw does not hold up what everybody saw.
+    expect(tended.report.ids).toEqual([BigInt(SHORT)])
     // The put is at 7000, the lot 0.01, the price 6067.01.
     expect(tended.report.values).toEqual([9_329_900n])
     expect(tended.report.newRoot).toBe(registerRoot([{ id: SHORT, value: 9_329_900n }]))

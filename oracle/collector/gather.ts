@@ -24,7 +24,6 @@ import {
 import {
   readSettlement,
   settlementBytes,
-  settlementNames,
   type SettledValue,
   type SettlementDocument,
 } from '../signer/settlement.ts'
@@ -250,22 +249,34 @@ export function gatherConfirmation(
   )
 }
 
-/** The median of each average among those that agree on window and names; the largest such group. */
-export function medianSettlement(documents: readonly SettlementDocument[]): SettlementDocument {
-  const groups = new Map<string, SettlementDocument[]>()
-  for (const document of documents) {
-    const names = settlementNames(document)
-    groups.set(names, [...(groups.get(names) ?? []), document])
-  }
-  const [group] = [...groups.values()].sort((a, b) => b.length - a.length)
-  const [first] = group as [SettlementDocument]
-  const underlyings = first.underlyings.map((one, i) => {
-    const prices = (group as SettlementDocument[]).map(({ underlyings: all }) =>
-      microOf(all[i]?.price ?? '', 'price'),
-    )
-    return { ...one, price: decimalOfMicro(medianOf(prices)) }
-  })
-  return { ...first, underlyings }
+/**
+ * The median of each average that a quorum knows, under one name and in one window; so a lie about
+ * either is alone, and what too few saw is left out. Null: a quorum knows none.
+ */
+export function medianSettlement(
+  documents: readonly SettlementDocument[],
+  quorum: number,
+): SettlementDocument | null {
+  const windows = groupsOf(documents, (one) => `${one.windowStart} ${one.windowEnd}`)
+  const group = windows.find((list) => list.length >= quorum)
+  const [first] = group ?? []
+  if (group === undefined || first === undefined) return null
+  const all = group.flatMap(({ underlyings }) => underlyings)
+  const underlyings = groupsOf(all, ({ id, name }) => `${id} ${name}`)
+    .filter((list) => list.length >= quorum)
+    .map((list) => {
+      const { id, name } = list[0] as SettlementDocument['underlyings'][number]
+      const prices = list.map(({ price }) => microOf(price, 'price'))
+      return { id, name, price: decimalOfMicro(medianOf(prices)) }
+    })
+    .sort((a, b) => a.id - b.id)
+  return underlyings.length === 0 ? null : { ...first, underlyings }
+}
+
+function groupsOf<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
+  const groups = new Map<string, T[]>()
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item])
+  return [...groups.values()]
 }
 
 /** The same two rounds for the averages of a window and the values that follow. */
@@ -293,10 +304,9 @@ export async function gatherSettlement(
     }),
   )
   const documents = seen.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  if (documents.length < quorum) {
-    throw new NoQuorum(`${quorum} signers must know the window`, [])
-  }
-  const proposal = settlementBytes(medianSettlement(documents))
+  const median = medianSettlement(documents, quorum)
+  if (median === null) throw new NoQuorum(`${quorum} signers must know the window`, [])
+  const proposal = settlementBytes(median)
   const body = { serial, ids, settled, window, proposal, isConfirmation }
   return signed(
     peers,

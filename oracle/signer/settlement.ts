@@ -31,12 +31,6 @@ export function settlementBytes(document: SettlementDocument): string {
   return documentBytes(document)
 }
 
-/** All of it but the prices: who agrees on a settlement has the same, to the byte. */
-export function settlementNames(document: SettlementDocument): string {
-  const underlyings = document.underlyings.map((one) => ({ ...one, price: '1' }))
-  return settlementBytes({ ...document, underlyings })
-}
-
 export function readSettlement(bytes: string): SettlementDocument {
   const keys = ['version', 'windowStart', 'windowEnd', 'underlyings']
   const given = objectOf(readDocument(bytes), keys, 'settlement')

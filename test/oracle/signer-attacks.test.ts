@@ -278,10 +278,38 @@ describe('a settlement', () => {
     expect(tended.report.newRoot).toBe(registerRoot([{ id: SHORT, value: 9_329_900n }]))
     expect(await verifySettlement(provider, world.domain.contract, 1n)).toMatchObject({ holds: true })
   })
-  test('takes the median of those that agree on the rest', () => {
-    const made = (price: string, name = 'BTC'): SettlementDocument => readSettlement(settlementBytes(
-      { version: 1, windowStart: 1, windowEnd: 9, underlyings: [{ id: 1, name, price }] }))
-    expect(medianSettlement([made('9', 'ETH'), made('7'), made('5'), made('6')]))
+  test('needs the averages of what expires alone', async () => {
+    const { signer } = nodes[1]!
+    const own = await signer.averages(...window)
+    const only = (i: number) =>
+      settlementBytes({ ...own, underlyings: own.underlyings.slice(i, i + 1) })
+    const { report } = await signer.settlement(1n, [SHORT], [], window, only(0))
+    expect(report.values).toEqual([9_329_900n])
+    await expect(signer.settlement(1n, [SHORT], [], window, only(1))).rejects.toThrow('a price')
+  })
+  test('takes the median of what a quorum knows under one name and in one window', () => {
+    const made = (price: string, name = 'BTC', more: readonly string[] = [], end = 9) =>
+      readSettlement(settlementBytes({ version: 1, windowStart: 1, windowEnd: end, underlyings: [
+        { id: 1, name, price }, ...more.map((one) => ({ id: 2, name: 'ETH', price: one }))] }))
+    expect(medianSettlement([made('9', 'ETH'), made('7'), made('5'), made('6')], 3))
       .toEqual(made('6'))
+    expect(medianSettlement([made('9', 'ETH'), made('7'), made('5')], 3)).toBeNull()
+    expect(medianSettlement([made('9', 'BTC', [], 8), made('7'), made('5')], 3)).toBeNull()
+    // What two alone saw is left out; what three saw is not.
+    expect(medianSettlement([made('7', 'BTC', ['2']), made('5', 'BTC', ['2']), made('6')], 3))
+      .toEqual(made('6'))
+    expect(medianSettlement([made('7', 'BTC', ['2']), made('5', 'BTC', ['4']),
+      made('6', 'BTC', ['3'])], 3)).toEqual(made('6', 'BTC', ['3']))
+  })
+})
+
+describe('sources of one underlying that fall silent', () => {
+  test('make no hole in what is kept of another', async () => {
+    const { signer } = nodes[0]!
+    const known = (name: string) => signer.log.of(name).length
+    const [btc, eth] = [known('BTC'), known('ETH')]
+    nodes[0]!.see({ ...CALM, ETH: 'NaN' }, clock)
+    await expect(signer.observe(clock)).rejects.toThrow('SourcesMustSuffice')
+    expect([known('BTC'), known('ETH')]).toEqual([btc + 1, eth])
   })
 })

@@ -12,7 +12,8 @@ import type { FundingTable, FundingTables } from './l1/oracle-tables.ts'
 export const FUNDING_RULES = {
   DocumentMustMatchPayload: 'the document that is shown is the one that the page commits to',
   FundingMustBeNamed: 'a trade in a perpetual names table, price and funding of each such leg',
-  TableMustBeCurrent: 'the named table is confirmed and the latest or the one before',
+  TableMustBeCurrent:
+    'the named table is confirmed, the latest or the one before, and funding has not moved since',
   FundingMustMatchTable: 'the named funding is that of the named table on L1',
   InstrumentMustNotBeHalted: 'the last confirmed table does not say that it is halted',
   PriceMustBeLessFunding: 'the price of the leg is the named price less the named funding',
@@ -88,7 +89,8 @@ export function checkFunding(
   const terms = document === null ? null : fundingTermsIn(document)
   if (terms === null)
     return refuse('FundingMustBeNamed', 'the document names no table and no funding')
-  const table = currentTables({ perpetuals, tables }).find(({ number }) => number === terms.table)
+  const current = currentTables({ perpetuals, tables })
+  const table = current.find(({ number }) => number === terms.table)
   if (table === undefined)
     return refuse('TableMustBeCurrent', `table ${terms.table} is not one to trade on now`)
   for (const { instrument, price } of legs) {
@@ -101,6 +103,14 @@ export function checkFunding(
       return refuse(
         'FundingMustMatchTable',
         `funding of ${instrument} is ${onL1 ?? 'missing'} in table ${table.number}, not ${one.funding}`,
+      )
+    // A table in between is no reason to refuse; an interval that has ended in between is: at the
+    // table before it the seller would be paid the buyer's funding of time that has passed.
+    const now = current[0]?.funding.get(instrument)
+    if (onL1 !== now)
+      return refuse(
+        'TableMustBeCurrent',
+        `funding of ${instrument} is ${now ?? 'missing'} since table ${current[0]?.number}`,
       )
     if (price !== BigInt(one.price) - BigInt(one.funding))
       return refuse(

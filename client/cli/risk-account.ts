@@ -1,5 +1,7 @@
 /** `cloister risk account`: one's own margin in words, and what a trade would make of it. */
 import type { Command } from 'commander'
+import { statusOf } from '../../circuits/exit.ts'
+import { STATUS } from '../../circuits/params.ts'
 import type { RowOf } from '../../circuits/table.ts'
 import { greeksPerLot, type Greeks } from '../../oracle/greeks.ts'
 import {
@@ -20,12 +22,7 @@ import { memberKeys } from '../keys.ts'
 import { readFundingTables } from '../l1/oracle-tables.ts'
 import { openAccount, replayFrom } from '../l1/rebuild.ts'
 import { connect } from '../l1/rpc.ts'
-import {
-  standingOf,
-  tableLifeOf,
-  whyReduceOnly,
-  type TableStanding,
-} from '../l1/table-standing.ts'
+import { standingOf, tableLifeOf, whyReduceOnly, type TableStanding } from '../l1/table-standing.ts'
 import { rpcOf, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openStore } from './session.ts'
@@ -97,10 +94,16 @@ function tableInWords({ number, time, now }: TableStanding): string {
 
 const worldName = (s: number): string => WORLDS[s]?.name ?? 'variation'
 
+/** The house lets an account that is called, or leaves, reduce alone: so must the what-if. */
+function whyAccountReduces({ meta }: { readonly meta?: bigint }): string | null {
+  if (meta === undefined || statusOf(meta) === STATUS.active) return null
+  return 'the account is called, liquidated or leaving'
+}
+
 /** The whole answer, from data alone. */
 export function marginReport(
   name: string,
-  account: Holdings,
+  account: Holdings & { readonly meta?: bigint },
   rowOf: RowOf,
   model: Model | null,
   legs: readonly Leg[],
@@ -108,7 +111,7 @@ export function marginReport(
   standing: TableStanding,
 ): Result {
   const margin = marginOf(account, rowOf)
-  const halted = whyReduceOnly(standing)
+  const halted = whyReduceOnly(standing) ?? whyAccountReduces(account)
   const mode = halted === null ? 'normal' : 'reduceOnly'
   const changed = legs.length === 0 ? null : whatIf(account, legs, fee, rowOf, mode)
   const exposures = model === null ? [] : exposuresOf(account, model)

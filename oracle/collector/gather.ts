@@ -21,7 +21,12 @@ import {
   type SettlementReport,
   type TableReport,
 } from '../signer/report.ts'
-import { readSettlement, settlementBytes, type SettledValue } from '../signer/settlement.ts'
+import {
+  readSettlement,
+  settlementBytes,
+  type SettledValue,
+  type SettlementDocument,
+} from '../signer/settlement.ts'
 import { boundedText, checkUrl } from '../signer/sources.ts'
 
 export type Peer = {
@@ -191,7 +196,10 @@ export async function gatherTable(
   )
 }
 
-/** The median of each price among those that agree on all the rest; the largest such group. */
+/**
+ * The median of each price among those that agree on all the rest, the time included; the largest
+ * such group. So one that lies about anything but a price is alone, wherever it stands in the list.
+ */
 export function medianMarket(
   markets: readonly MarketDocument[],
   base: FundingBase | null = null,
@@ -199,7 +207,7 @@ export function medianMarket(
 ): MarketDocument {
   const groups = new Map<string, MarketDocument[]>()
   for (const market of markets) {
-    const policy = agreed(market)
+    const policy = `${market.time} ${agreed(market)}`
     groups.set(policy, [...(groups.get(policy) ?? []), market])
   }
   const [group] = [...groups.values()].sort((a, b) => b.length - a.length)
@@ -241,6 +249,36 @@ export function gatherConfirmation(
   )
 }
 
+/**
+ * The median of each average that a quorum knows, under one name and in one window; so a lie about
+ * either is alone, and what too few saw is left out. Null: a quorum knows none.
+ */
+export function medianSettlement(
+  documents: readonly SettlementDocument[],
+  quorum: number,
+): SettlementDocument | null {
+  const windows = groupsOf(documents, (one) => `${one.windowStart} ${one.windowEnd}`)
+  const group = windows.find((list) => list.length >= quorum)
+  const [first] = group ?? []
+  if (group === undefined || first === undefined) return null
+  const all = group.flatMap(({ underlyings }) => underlyings)
+  const underlyings = groupsOf(all, ({ id, name }) => `${id} ${name}`)
+    .filter((list) => list.length >= quorum)
+    .map((list) => {
+      const { id, name } = list[0] as SettlementDocument['underlyings'][number]
+      const prices = list.map(({ price }) => microOf(price, 'price'))
+      return { id, name, price: decimalOfMicro(medianOf(prices)) }
+    })
+    .sort((a, b) => a.id - b.id)
+  return underlyings.length === 0 ? null : { ...first, underlyings }
+}
+
+function groupsOf<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
+  const groups = new Map<string, T[]>()
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item])
+  return [...groups.values()]
+}
+
 /** The same two rounds for the averages of a window and the values that follow. */
 export async function gatherSettlement(
   peers: readonly Peer[],
@@ -266,17 +304,9 @@ export async function gatherSettlement(
     }),
   )
   const documents = seen.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  const [first] = documents
-  if (first === undefined || documents.length < quorum) {
-    throw new NoQuorum(`${quorum} signers must know the window`, [])
-  }
-  const underlyings = first.underlyings.map(({ id, name }) => {
-    const prices = documents.flatMap(({ underlyings: all }) =>
-      all.filter((one) => one.id === id).map(({ price }) => microOf(price, 'price')),
-    )
-    return { id, name, price: decimalOfMicro(medianOf(prices)) }
-  })
-  const proposal = settlementBytes({ ...first, underlyings })
+  const median = medianSettlement(documents, quorum)
+  if (median === null) throw new NoQuorum(`${quorum} signers must know the window`, [])
+  const proposal = settlementBytes(median)
   const body = { serial, ids, settled, window, proposal, isConfirmation }
   return signed(
     peers,

@@ -8,7 +8,13 @@ import { readKey, requirePrivate } from '../signer/config.ts'
 import { stringify, type TableReport } from '../signer/report.ts'
 import { checkUrl } from '../signer/sources.ts'
 import { NoQuorum, type Peer } from './gather.ts'
-import { confirmTable, postTable, tendSettlement, type CollectorOptions } from './rounds.ts'
+import {
+  confirmTable,
+  postTable,
+  TableMustWait,
+  tendSettlement,
+  type CollectorOptions,
+} from './rounds.ts'
 
 const KEY_VARIABLE = 'CLOISTER_COLLECTOR_KEY'
 const HELP = `Usage: node --import tsx oracle/collector/main.ts [options]
@@ -81,6 +87,16 @@ async function round(
   return isConfirmed ? null : report
 }
 
+/** A settlement that cannot be had must never stop the tables: it is said, and tried again. */
+async function settle(options: CollectorOptions, window: number): Promise<void> {
+  try {
+    const tended = await tendSettlement(options, window)
+    if (tended.did !== 'nothing') say({ event: 'settlement', ...tended })
+  } catch (error) {
+    say({ event: 'unsettled', why: messageOf(error) })
+  }
+}
+
 async function main(): Promise<void> {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
@@ -109,6 +125,7 @@ async function main(): Promise<void> {
     wallet: new Wallet(key, provider),
     contract: getAddress(contract),
     peers: readPeers(signers),
+    isPatient: true,
     ...(values.tables === undefined ? {} : { tables: values.tables }),
   }
   let isStopped = false
@@ -116,17 +133,15 @@ async function main(): Promise<void> {
     process.once(signal, () => (isStopped = true))
   let open: TableReport | null = null
   do {
+    if (window !== undefined) await settle(options, Number(window))
     try {
-      if (window !== undefined) {
-        const tended = await tendSettlement(options, Number(window))
-        if (tended.did !== 'nothing') say({ event: 'settlement', ...tended })
-      }
       open = await round(options, open)
       process.exitCode = open === null ? 0 : 3
     } catch (error) {
-      process.exitCode = 1
+      const isHeld = error instanceof TableMustWait
+      process.exitCode = isHeld ? 3 : 1
       const answers = error instanceof NoQuorum ? error.answers.length : undefined
-      say({ event: 'failed', why: messageOf(error), answers })
+      say({ event: isHeld ? 'held' : 'failed', why: messageOf(error), answers })
     }
     for (let s = Number(values.every ?? 60); s > 0 && !once && !isStopped; s--) await sleep(1000)
   } while (!once && !isStopped)

@@ -24,10 +24,12 @@ import {
   gatherConfirmation,
   gatherSettlement,
   gatherTable,
+  NoQuorum,
   type Answer,
   type Limits,
   type Peer,
 } from './gather.ts'
+import { heldUntil } from './patience.ts'
 
 export type CollectorOptions = {
   readonly provider: AbstractProvider
@@ -36,6 +38,8 @@ export type CollectorOptions = {
   readonly contract: string
   readonly peers: readonly Peer[]
   readonly limits?: Limits
+  /** Hold back what would only begin the delay of an indicative table anew. */
+  readonly isPatient?: boolean
   /** Where the whole rows of posted tables are kept, each file named by its root. */
   readonly tables?: string
 }
@@ -85,6 +89,15 @@ export type PostedRound = {
   readonly answers: readonly Answer[]
 }
 
+/** A table that is not posted yet: the indicative one before it is confirmed by one of this time. */
+export class TableMustWait extends Error {
+  readonly until: number
+  constructor(until: number) {
+    super(`the next table must be of ${until} or later, to agree with the indicative one`)
+    this.until = until
+  }
+}
+
 /** Gathers a table and posts it with every signature that agrees. */
 export async function postTable(options: CollectorOptions): Promise<PostedRound> {
   const { domain, quorum, next: number, time, history } = await readState(options)
@@ -102,6 +115,8 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
   }
   const { report, signatures, answers } = await gatherTable(peers, request)
   const table = tableOfReport(history, report)
+  const until = options.isPatient === true ? await heldUntil(options, report, signatures) : null
+  if (until !== null) throw new TableMustWait(until)
   if (options.tables !== undefined) writeTable(options.tables, table)
   const gas = await sendTo(options, 'post', report, signatures)
   const [, , isConfirmed] = (await oracleAt(options.contract, options.provider).getFunction(
@@ -167,8 +182,8 @@ export type Tended =
   | { readonly did: 'proposed' | 'finalised'; readonly report: SettlementReport }
 
 /**
- * One step of the settlement that is due, if any: proposes the earliest expiry that is listed, or
- * makes the pending one final when its delay is over.
+ * One step of the settlement that is due, if any: proposes the earliest expiry that is listed and
+ * that a quorum has seen, or makes the pending one final when its delay is over.
  */
 export async function tendSettlement(
   options: CollectorOptions,
@@ -191,19 +206,30 @@ export async function tendSettlement(
     return expiry > 0 && expiry <= time ? [{ id, expiry }] : []
   })
   if (expired.length === 0) return { did: 'nothing' }
-  const end = Math.min(...expired.map(({ expiry }) => expiry))
+  const ends = [...new Set(expired.map(({ expiry }) => expiry))].sort((a, b) => a - b)
+  const peers = await authorised(options)
   const { limits } = options
-  const { report, signatures } = await gatherSettlement(await authorised(options), {
-    domain,
-    quorum,
-    serial: serial + 1n,
-    ids: expired.filter(({ expiry }) => expiry === end).map(({ id }) => id),
-    settled: history.settled,
-    window: [end - windowSeconds, end],
-    ...(limits && { limits }),
-  })
-  await sendTo(options, 'settle', report, signatures)
-  return { did: 'proposed', report }
+  let refusal: unknown
+  for (const end of ends) {
+    try {
+      const { report, signatures } = await gatherSettlement(peers, {
+        domain,
+        quorum,
+        serial: serial + 1n,
+        ids: expired.filter(({ expiry }) => expiry === end).map(({ id }) => id),
+        settled: history.settled,
+        window: [end - windowSeconds, end],
+        ...(limits && { limits }),
+      })
+      await sendTo(options, 'settle', report, signatures)
+      return { did: 'proposed', report }
+    } catch (error) {
+      // A window that too few have seen is never seen again: it must not hold up later expiries.
+      if (!(error instanceof NoQuorum)) throw error
+      refusal ??= error
+    }
+  }
+  throw refusal
 }
 
 async function sendTo(

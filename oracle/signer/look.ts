@@ -60,12 +60,13 @@ export class Lookout {
     const seen = await Promise.all(
       config.underlyings.map(async ({ name, sources }) => {
         const found = await observe(sources, at, config.observe, name, config.limits)
+        // Kept at once: the silence of another's sources must not make a hole in this one's window.
+        this.log.add(name, { price: found.price, time: at })
         return [name, found] as const
       }),
     )
     const prices = config.underlyings.map(({ id, name }, i) => {
       const price = (seen[i]?.[1] as Observed).price
-      this.log.add(name, { price, time: at })
       return { id, name, spot: decimalOfMicro(price) }
     })
     const policy = recorded?.policyAt?.(at) ?? (await currentPolicy(config.policy))

@@ -75,6 +75,7 @@ const STATE_KEYS = [
 ] as const
 const MARKET_KEYS = ['version', 'time', 'rate', 'underlyings', 'perpetuals', 'halted'] as const
 const LENGTH_UPPER_BOUND = 257
+const MICRO_DIGITS = 6
 
 export function marketBytes(market: MarketDocument): string {
   return documentBytes(market)
@@ -124,12 +125,18 @@ function perpetualsFrom(value: unknown): readonly PerpetualState[] {
   const keys = ['id', 'basis', 'funding', 'accrual']
   const found = listOf(value, 'perpetuals', LENGTH_UPPER_BOUND).map((given) => {
     const { id, basis, funding, accrual } = objectOf(given, keys, 'perpetual')
-    return {
+    const state = {
       id: wholeOf(id, 'id'),
       basis: canonicalDecimal(basis, 'basis'),
       funding: canonicalDecimal(funding, 'funding'),
       accrual: accrualFrom(accrual),
     }
+    // Of quotes these are whole numbers of units: what is finer has no median.
+    if (state.accrual !== null) {
+      scaledOf(state.basis, BILLION_DIGITS, 'basis')
+      scaledOf(state.funding, MICRO_DIGITS, 'funding')
+    }
+    return state
   })
   requireAscending(
     found.map(({ id }) => id),

@@ -101,7 +101,8 @@ export function addressOfKey(key: SigningKey): string {
 
 /** The signer, or null for what the contract would not accept as a signature either. */
 export function signerOf(hash: string, signature: string): string | null {
-  if (!/^0x[0-9a-fA-F]{130}$/.test(signature)) return null
+  // Libraries read other recovery bytes than 27 and 28, too; the contract refuses the whole call.
+  if (!/^0x[0-9a-fA-F]{128}1[bBcC]$/.test(signature)) return null
   try {
     return recoverAddress(hash, Signature.from(signature))
   } catch {

@@ -173,7 +173,10 @@ export class Signer {
     return { signer: this.address, report: digest, digest, signature }
   }
 
-  /** The average of every underlying that this signer saw in a window of L1's clock. */
+  /**
+   * The averages of the underlyings that this signer saw all through a window of L1's clock; it
+   * refuses where that is none. What expires on the others settles all the same.
+   */
   async averages(start: number, end: number): Promise<SettlementDocument> {
     const { config } = this.options
     if (!(start < end && end <= this.now())) {
@@ -181,10 +184,19 @@ export class Signer {
     }
     const windowStart = this.lookout.marketTime(start)
     const windowEnd = this.lookout.marketTime(end)
-    const underlyings = config.underlyings.map(({ id, name }) => {
-      const average = timeWeighted(this.log.of(name), windowStart, windowEnd, config.maxGap)
-      return { id, name, price: decimalOfMicro(average) }
+    const refusals: Refusal[] = []
+    const underlyings = config.underlyings.flatMap(({ id, name }) => {
+      try {
+        const average = timeWeighted(this.log.of(name), windowStart, windowEnd, config.maxGap)
+        return [{ id, name, price: decimalOfMicro(average) }]
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        refusals.push(error)
+        return []
+      }
     })
+    const [refusal] = refusals
+    if (underlyings.length === 0 && refusal !== undefined) throw refusal
     return { version: 1, windowStart, windowEnd, underlyings }
   }
 
@@ -205,9 +217,15 @@ export class Signer {
     const document = proposal === undefined ? own : readSettlement(proposal)
     if (document.windowStart !== own.windowStart || document.windowEnd !== own.windowEnd)
       throw new Refusal('WindowMustMatch', `not ${window.join(' to ')}`)
+    // Values follow from names: a price must not be called another's. One left out settles nothing.
+    const same = own.underlyings.filter((mine) =>
+      document.underlyings.some(({ id, name }) => id === mine.id && name === mine.name),
+    )
+    if (same.length !== document.underlyings.length)
+      throw new Refusal('NamesMustMatch', 'underlyings of the settlement are not ours')
     requirePricesNear(
       document.underlyings.map(({ id, price }) => [id, price] as const),
-      own.underlyings.map(({ id, price }) => [id, price] as const),
+      same.map(({ id, price }) => [id, price] as const),
       config.tolerance,
     )
     const report = settlementReportOf(this.instruments, { serial, ids, settled, document, window })

@@ -34,6 +34,10 @@ export const ORACLE_ABI = [
   'function house() view returns (address)',
   'function isSigner(address signer) view returns (bool)',
   'function quorums() view returns (uint256 count, uint256 quorum, uint256 largeQuorum)',
+  'function timing() view returns ((uint32 maxAge, uint32 confirmWindow, uint32 agreementDelay, ' +
+    'uint32 settlementWindow, uint32 challengeDelay))',
+  'function underlying(uint256 id) view returns ((uint16 band, uint16 jumpBand, uint16 feedBand, ' +
+    'uint32 feedMaxAge, address feed) band, uint256 confirmed, uint256 candidate, bool isActive)',
   'function latest() view returns (uint64 number, uint64 time, bool isConfirmed)',
   'function pendingSettlement() view returns (uint64 serial, uint64 dueAt, bool isPending, ' +
     'bytes32 digest)',

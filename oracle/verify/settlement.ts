@@ -45,6 +45,14 @@ export async function verifySettlement(
   try {
     const document = readSettlement(report.data)
     added = valuesOf(readInstruments(instruments), report.ids.map(Number), document)
+    // L1 gave each id its name: an average under another's name settles the wrong instruments.
+    for (const { id, name } of document.underlyings)
+      check(`name of underlying ${id}`, history.underlyings.get(id) ?? 'none', name)
+    // The window is part of what was agreed when the instrument was listed.
+    const length = report.windowEnd - report.windowStart
+    for (const spec of readInstruments(instruments))
+      if (report.ids.includes(BigInt(spec.id)) && 'settlement' in spec && spec.settlement)
+        check(`window of ${spec.id}`, spec.settlement.windowSeconds, length)
     notes.push(...document.underlyings.map((one) => nearness(history, found, one)))
   } catch (error) {
     check('averages on L1 make values', 'they do', error instanceof Error ? error.message : error)

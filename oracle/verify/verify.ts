@@ -95,6 +95,9 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
     const said = posted.references.find((one) => one.underlying === underlying)?.price
     check(checks, `reference price of underlying ${underlying}`, price, said ?? 'none')
   }
+  // L1 gave each id its name: under another's name a price values the wrong instruments.
+  for (const { id, name } of market.underlyings)
+    check(checks, `name of underlying ${id}`, history.underlyings.get(id) ?? 'none', name)
   const listed = new Set(posted.listed)
   const changed = unboundIn(
     history,

@@ -32,7 +32,8 @@ const check = (document: string | null, price: bigint, tables = TABLES, more = [
 describe('a trade in a perpetual is signed', () => {
   it('at the named price less the funding of the latest table, or of the one before', () => {
     expect(check(text(3, named(1000n, -30n)), 1030n)).toBeNull()
-    expect(check(text(2, named(1000n, 20n)), 980n)).toBeNull()
+    const same = { ...TABLES, tables: [...TABLES.tables, table(4, -30n)] }
+    expect(check(text(3, named(1000n, -30n)), 1030n, same)).toBeNull()
     // Funding may pass the price: what is traded is then worth less than nothing.
     const deep = { ...TABLES, tables: [table(1, 1500n)] }
     expect(check(text(1, named(1000n, 1500n)), -500n, deep)).toBeNull()
@@ -57,6 +58,20 @@ describe('a trade in a perpetual is signed', () => {
     ['at the quoted price', text(3, named(1000n, -30n)), 1000n, 'PriceMustBeLessFunding'],
   ])('not %s', (_what, document, price, rule) => {
     expect(check(document, price)).toBe(rule)
+  })
+
+  it('not at the table before, once its funding has moved: who sells must not be paid it', () => {
+    // 20 was paid by longs until table 2; -30 from table 3 on. Each side of the edge, by one.
+    expect(check(text(2, named(1000n, 20n)), 980n)).toBe('TableMustBeCurrent')
+    for (const moved of [-31n, -29n]) {
+      const tables = { ...TABLES, tables: [...TABLES.tables, table(4, moved)] }
+      expect(check(text(3, named(1000n, -30n)), 1030n, tables)).toBe('TableMustBeCurrent')
+    }
+    // Of an indicative table nothing is known yet.
+    const open = { ...TABLES, tables: [...TABLES.tables, table(4, -29n, false)] }
+    expect(check(text(3, named(1000n, -30n)), 1030n, open)).toBeNull()
+    const gone = { ...TABLES, tables: [...TABLES.tables, { ...table(4, 0n), funding: new Map() }] }
+    expect(check(text(3, named(1000n, -30n)), 1030n, gone)).toBe('TableMustBeCurrent')
   })
 
   it('not at an indicative table, and again once it is confirmed', () => {

@@ -4,7 +4,7 @@ import { rowLookup, settlementsOf, tableOf } from '../../circuits/table.ts'
 import { exposuresOf, marginReport } from '../../client/cli/risk-account.ts'
 import { rowsUnder } from '../../client/cli/table-on-l1.ts'
 import { main } from '../../client/cli/main.ts'
-import { MODE } from '../../circuits/params.ts'
+import { MODE, STATUS } from '../../circuits/params.ts'
 import { standingOf, whyReduceOnly, type TableStanding } from '../../client/l1/table-standing.ts'
 import type { Leg } from '../../oracle/margin.ts'
 import type { Rebuilt } from '../../client/l1/rebuild.ts'
@@ -96,6 +96,19 @@ describe('the report', () => {
 
 describe('what if', () => {
   const price = rowOf(1031)?.values[0] as bigint
+
+  it('of an account that is called, liquidated or leaving: it may only reduce, as the house says', () => {
+    const buy = [{ instrument: 1031, quantity: 1n, price }]
+    const rich = { cash: 10n ** 12n, balances: [] }
+    const asked = (status: number) =>
+      marginReport('ANN', { ...rich, meta: BigInt(status) + 8n * 77n }, rowOf, model, buy, 0n, FRESH)
+    expect(asked(STATUS.active).text).not.toContain('may be reduced')
+    expect(JSON.stringify(asked(STATUS.active).json)).not.toContain('ReduceOnlyMustReduce')
+    for (const status of [STATUS.called, STATUS.liquidating, STATUS.exiting]) {
+      expect(asked(status).text).toContain('may be reduced: the account is called')
+      expect(JSON.stringify(asked(status).json)).toContain('ReduceOnlyMustReduce')
+    }
+  })
 
   it('a trade that fits: accepted, with the integers per world', () => {
     const buy = [{ instrument: 1031, quantity: 5n, price }]

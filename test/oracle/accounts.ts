@@ -1,7 +1,8 @@
 /** An account of which only the holdings matter. */
+import { STATUS } from '../../circuits/params.ts'
 import type { Account } from '../../circuits/account.ts'
 import type { Holdings } from '../../oracle/margin.ts'
 
 export function genesisAccount({ cash, balances }: Holdings): Account {
-  return { cash, balances } as unknown as Account
+  return { cash, balances, meta: BigInt(STATUS.active) } as unknown as Account
 }

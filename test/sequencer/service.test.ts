@@ -63,6 +63,13 @@ function start(env: Record<string, string>, args: readonly string[] = []) {
     ended,
     log: () => log,
     get,
+    /** Its last word before it serves. */
+    open: async (): Promise<void> => {
+      while (!log.includes('the house is open')) {
+        if (child.exitCode !== null) throw new Error(`exit ${child.exitCode}; log: ${log}`)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+    },
     until: async (path: string, text: string): Promise<void> => {
       for (let last = '', i = 0; ; i++) {
         last = await get(path).catch((error: Error) => error.message)
@@ -82,6 +89,7 @@ describe('the ends of a process', () => {
     const env = { CLOISTER_JOURNAL: join(folder, 'journal') }
     const first = start(env)
     await first.until('/metrics', LEADS)
+    await first.open()
     expect(await first.get('/ready')).toContain('the oracle has posted no table yet')
     const contract = /"contract":"(0x\w+)"/.exec(first.log())?.[1]
     expect(contract).toBeDefined()
@@ -90,6 +98,7 @@ describe('the ends of a process', () => {
     expect(first.log()).toContain('stopping: no new pages are taken')
     const second = start(env)
     await second.until('/metrics', LEADS)
+    await second.open()
     expect(second.log()).toContain('the house of the journal: nothing is deployed')
     expect(second.log()).toContain(String(contract))
     expect(second.log()).not.toContain('compiling the contracts')
@@ -104,7 +113,7 @@ describe('the ends of a process', () => {
   it('waits for a client that dawdles, not for ever, and for nobody after a second signal', async () => {
     const dawdle = async (service: ReturnType<typeof start>) => {
       await service.until('/metrics', LEADS)
-      while (!service.log().includes('the house is open')) await pause(50)
+      await service.open()
       const url = new URL(/"url":"([^"]+)"/.exec(service.log())?.[1] ?? '')
       const socket = connect(Number(url.port), '127.0.0.1')
       socket.on('error', () => {})

@@ -1,5 +1,6 @@
 /** What an account may ask, about itself alone. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { UNWANTED } from '../resign.ts'
 import { tell, type Refusal, type Ticket } from '../ticket.ts'
 import type { Admitted } from '../ticket.ts'
 import { entries, pages, signedPage, word } from '../wire.ts'
@@ -292,7 +293,10 @@ function pageRoutes(desk: Desk): void {
     },
     async (account, { body }) => {
       const given = pages(body['pages'], account)
-      const made = await houseOf().submit({ kind: 'resigned', account, pages: given })
+      const { resigning } = houseOf().desk
+      const made = resigning.isUnwanted(account, given)
+        ? UNWANTED
+        : await houseOf().submit({ kind: 'resigned', account, pages: given })
       if ('rule' in made) throw new Refused({ refused: made.rule, detail: made.detail })
       return pageAnswer(houseOf(), { ...made, complete: true }, account)
     },

@@ -1,7 +1,7 @@
 /** What a silent L1, a missing prover, a proxy and a nosy member must not do. */
 import { afterEach, describe, expect, it } from 'vitest'
 import { isRefused, type Member } from '../../client/member.ts'
-import { ask } from './caller.ts'
+import { ask, Caller } from './caller.ts'
 import { ENTRY, Floor, SHAPE } from './floor.ts'
 
 let floor: Floor
@@ -72,6 +72,47 @@ describe('the name of a trade', () => {
     // Seconds of the clock.
     expect(Math.abs(second - Date.now() / 1000)).toBeLessThan(60)
     expect(second - first).toBeLessThan(15)
+  })
+})
+
+describe('pages that nobody asked to be signed anew', () => {
+  it('are refused without a record', async () => {
+    const { members, ...opened } = await Floor.open([1000])
+    floor = opened.floor
+    const [a] = members as [Member]
+    const caller = await Caller.open(floor.url, a, BigInt((await a.house()).domain))
+    const page = {
+      kind: 'trade',
+      counterparty: 17,
+      stamp: '1',
+      maxFee: '1',
+      payload: '0',
+      entries: [],
+      previousHead: '0',
+      signature: { r: { x: '0', y: '1' }, s: '0' },
+    }
+    const { sequence } = floor.house.journal.head
+    const answer = await caller.post('/v1/resign', {
+      pages: Array.from({ length: 500 }, () => page),
+    })
+    expect([answer.status, answer.code]).toEqual([422, 'JournalMustContinue'])
+    expect(floor.house.journal.head.sequence).toBe(sequence)
+  })
+})
+
+describe('a session that ends', () => {
+  it('is told no event that comes after it, though it waited before', async () => {
+    const { members, ...opened } = await Floor.open([1000, 1000])
+    floor = opened.floor
+    const [a, b] = members as [Member, Member]
+    const caller = await Caller.open(floor.url, a, BigInt((await a.house()).domain))
+    const last = floor.house.core.feed.lastOf(a.account)
+    const waiting = caller.get(`/v1/events?after=${last}&wait=20`)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect((await caller.post('/v1/sessions/end', {})).status).toBe(200)
+    const entries = [{ instrument: 1024, quantity: 1n, price: 50_000_000n }]
+    expect(isRefused(await b.propose('late', a.account, entries, 'late'))).toBe(false)
+    expect(await waiting).toMatchObject({ status: 401, code: 'SessionMustBeLive' })
   })
 })
 

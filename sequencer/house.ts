@@ -34,7 +34,12 @@ import type { RandomBelow } from './room.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 const WATCH_MILLISECONDS = 250
-const NO_DUTIES: Duties = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
+const NO_DUTIES: Duties = {
+  isFrozen: false,
+  isPaused: false,
+  areWithdrawalsHeld: false,
+  isBatchDue: false,
+}
 
 export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
@@ -74,6 +79,9 @@ export type HouseOptions = {
   /** Draws cover accounts, in place of what the recorded seeds give. */
   readonly randomBelow?: RandomBelow
 }
+
+/** The guardian has paused L1: a proof now would be made in vain, again and again. */
+export class HousePaused extends Error {}
 
 /** Nobody can prove a batch now: it would stand open, and keep its pages, for nothing. */
 export class NoProver extends Error {}
@@ -290,16 +298,17 @@ export class House {
 
   /**
    * One batch, from choice to L1. Null when there is nothing to settle. One that `isDue` by the clock
-   * is made all the same, of cover, and always in the usual shape. Throws NoProver before anything is
-   * recorded.
+   * is made all the same, of cover, and always in the usual shape. Throws NoProver and
+   * HousePaused before anything is recorded.
    */
   async runBatch({ isDue = false } = {}): Promise<BatchReport | null> {
     await this.watch()
     const duties = (await this.l1.duties?.()) ?? NO_DUTIES
-    const { isFrozen, areWithdrawalsHeld, isBatchDue, sweep } = duties
+    const { isFrozen, isPaused, areWithdrawalsHeld, isBatchDue, sweep } = duties
     // No proof is made for an L1 that takes none any more.
     if (isFrozen) return null
     if (this.core.open !== null) return this.resume(this.core.open)
+    if (isPaused) throw new HousePaused('no batch is prepared: the house is paused on L1')
     if (this.table === null || !this.core.hasConfirmedTable) return null
     const shapes = await this.provableShapes()
     const due = isBatchDue ? 'silence' : isDue ? 'clock' : null

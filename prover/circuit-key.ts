@@ -19,6 +19,16 @@ export type CircuitKey = CircuitFiles & {
   readonly keyHash: string
 }
 
+/** The law's circuits, and those that a house has of its own. */
+const SHAPE_FOLDERS = ['circuits', 'sequencer'].map((room) => join(PROJECT_ROOT, room, 'shapes'))
+
+/** The file with the main component of that name, or null. The name may be anybody's. */
+export function entryOfCircuit(name: string): string | null {
+  if (!/^[a-z0-9-]+$/.test(name)) return null
+  const places = SHAPE_FOLDERS.map((folder) => join(folder, `${name}.circom`))
+  return places.find((place) => existsSync(place)) ?? null
+}
+
 /** The circuit circuits/shapes/NAME.circom, or the one in `entry`, and its DEVELOPMENT key: worthless, anyone can forge proofs for it. */
 export async function developmentKeyOfCircuit(
   name: string,

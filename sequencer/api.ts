@@ -29,8 +29,11 @@ export type ApiOptions = {
   /** 127.0.0.1 if left out: TLS and the outside world are a proxy's business. */
   readonly host?: string
   readonly limits?: Partial<Limits>
-  /** Whether the address of a caller is what the proxy in front says. */
-  readonly trustProxy?: boolean
+  /**
+   * Proxies in front, each of which adds the address that it was called from: so many of these are
+   * believed, and none that a caller has written itself.
+   */
+  readonly proxies?: number
   /** Milliseconds; for tests. */
   readonly now?: () => number
 }
@@ -41,13 +44,14 @@ export async function apiOf(
   options: ApiOptions = {},
 ): Promise<FastifyInstance> {
   const limits = { ...LIMITS, ...options.limits }
+  const { proxies = 0 } = options
   const log = (line: string): void => house().options.log(line)
   // No logger: a body must never reach a log.
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     logger: false,
     exposeHeadRoutes: false,
-    trustProxy: options.trustProxy ?? false,
+    trustProxy: (_address: string, hop: number) => hop < proxies,
     routerOptions: { maxParamLength: PARAM_LIMIT },
     requestTimeout: limits.requestTimeout,
     forceCloseConnections: 'idle',
@@ -70,7 +74,7 @@ export async function apiOf(
     },
   })
   app.server.maxConnections = limits.sockets
-  if (options.trustProxy !== true) limitSockets(app.server, limits.socketsPerAddress)
+  if (proxies === 0) limitSockets(app.server, limits.socketsPerAddress)
   prepare(app, log)
   app.setSerializerCompiler(() => stringify)
   app.setReplySerializer(stringify)

@@ -34,6 +34,7 @@ export type Configuration = {
   readonly confirmations: number
   readonly gasCapGwei: number
   readonly port: number
+  readonly proxies: number
   readonly operatorPort: number
   readonly operatorHost: string
   readonly tables: string
@@ -68,7 +69,11 @@ type Setting<T> = Reader<T> & {
 const PASSWORD = /\/\/[^/@]*:[^/@]*@/
 
 export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
-  rpcUrl: { ...HTTP, about: 'the L1 node that is read and written' },
+  rpcUrl: {
+    ...HTTP,
+    about:
+      'the L1 node that is read and written; told to everybody by /v1/status, so without any key in it',
+  },
   otherRpcUrls: {
     ...HTTP_LIST,
     fallback: '',
@@ -86,6 +91,12 @@ export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
     about: 'a gas at most; dearer, a batch waits, with an alarm',
   },
   port: { ...whole(0, 65_535), fallback: '8080', about: "members' HTTP; 0: any free port" },
+  proxies: {
+    ...whole(0, 8, ' of proxies'),
+    fallback: '0',
+    about:
+      "in front of the members' port, each adding its caller to `x-forwarded-for`; 0 behind one: all callers count as one",
+  },
   operatorPort: {
     ...whole(0, 65_535),
     fallback: '9464',
@@ -198,7 +209,7 @@ type Env = Record<string, string | undefined>
 /**
  * Flags go before the environment, that before the file, that before the defaults. The file is the
  * JSON of `--config FILE` or CLOISTER_CONFIG; a parent process may give its content in
- * CLOISTER_SEQUENCER. Secrets, CLOISTER_JOURNAL and CLOISTER_JOBS are deleted from `env` as they are read.
+ * CLOISTER_SEQUENCER. Secrets, and settings that may hold one, are deleted from `env` as they are read.
  * Throws a ConfigurationError that names every key that is wrong and what it must be.
  */
 export function readConfiguration(
@@ -214,8 +225,8 @@ export function readConfiguration(
     if (given === null) faults.push(`${key} must be given: ${SETTINGS[key].must}`)
     else found[key] = valueOf(key, given, file.isPrivate, faults)
   }
-  delete env['CLOISTER_JOURNAL']
-  delete env['CLOISTER_JOBS']
+  // They may hold passwords, and the processes that this one starts need none of them.
+  for (const key of KEYS) if (SETTINGS[key].isSecret !== undefined) delete env[variableOf(key)]
   const secrets = secretsOf(env, faults)
   if (faults.length === 0) requireSense(found as Configuration, faults)
   if (faults.length > 0) throw new ConfigurationError(faults)
@@ -227,7 +238,7 @@ function flagsOf(args: readonly string[], faults: string[]): Record<string, stri
     ['config', ...KEYS.map(flagOf)].map((name) => [name, { type: 'string' as const }]),
   )
   const secret = args.find((arg) =>
-    /^--(operator|admin|fee-account-view|journal)-key(=|$)/.test(arg),
+    /^--(operator|admin|fee-account-view|sweeper|prover|journal)-key(=|$)/.test(arg),
   )
   if (secret !== undefined) {
     // Its value is already in the list of processes; at least it does not go to a log as well.

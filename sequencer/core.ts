@@ -215,21 +215,24 @@ export class Core {
     })
   }
 
-  /** Whether a batch now might settle anything; without it one is not worth a record. */
-  get hasWork(): boolean {
+  /**
+   * Whether a batch `at` (milliseconds) might settle anything; without it one is not worth a record. Of
+   * a quiet house the last record may be old, and a call ripens by the clock alone.
+   */
+  hasWork(at: number): boolean {
     if (this.open !== null || this.requests.length > 0 || this.credits().length > 0) return true
     const { pending, accounts } = this.ledger
     if ([...pending.values()].some((pages) => pages.length > 0)) return true
     if (holdersOfSettled(accounts, this).length > 0) return true
-    return this.table !== null && dueFlags(accounts, this.contextOf(0n)).length > 0
+    return this.table !== null && dueFlags(accounts, this.contextOf(0n, at)).length > 0
   }
 
-  private contextOf(batchNonce: bigint): BatchContext & { readonly mode: Mode } {
+  private contextOf(batchNonce: bigint, at?: number): BatchContext & { readonly mode: Mode } {
     const table = this.table as Table
     return {
       domain: this.genesis.domain,
       batchNumber: this.batchNumber + 1n,
-      time: this.conditions().time,
+      time: this.conditions(at).time,
       fee: this.genesis.fee,
       batchNonce,
       mode: this.mode,

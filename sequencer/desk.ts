@@ -49,7 +49,6 @@ export class Desk {
   private readonly ledger: Ledger
   private readonly conditions: () => Conditions
   private lastStamp = 0n
-  private counter = 0
 
   get tickets(): ReadonlyMap<string, Ticket> {
     return this.book.all
@@ -69,9 +68,9 @@ export class Desk {
     return this.lastStamp
   }
 
-  private newId(chance: bigint): string {
-    this.counter++
-    return `t${this.counter}-${chance.toString(16).padStart(16, '0')}`
+  /** Not counted: from two of its own a member would know how many others proposed in between. */
+  private newId(time: bigint, chance: bigint): string {
+    return `t${time}-${chance.toString(16).padStart(16, '0')}`
   }
 
   private refuse(ticket: Ticket | null, rejection: Rejection, asker: number): Refusal {
@@ -158,7 +157,7 @@ export class Desk {
       )
     }
     const ticket: Ticket = {
-      id: this.newId(chance),
+      id: this.newId(time, chance),
       clientId,
       proposer,
       counterparty,
@@ -419,7 +418,6 @@ export class Desk {
     return {
       tickets: [...this.tickets.values()].map(({ receipts: _made, ...ticket }) => ticket),
       lastStamp: this.lastStamp,
-      counter: this.counter,
       refusedCount: this.refusedCount,
       admissions: this.admissions.all,
       ...this.asked.state,

@@ -29,19 +29,21 @@ export type SweptHouse = {
 /**
  * `l1Key` pays for the proofs' transactions: any account may send them, and one of its own keeps them
  * from standing in the way of the operator's batches. `keys` are those of the sweep's circuits here;
- * used are those that L1 has under the same hash. Null, and said so, where there is none.
+ * used are those that L1 has under the same hash. `doorTo`: L1 under another key, by all its nodes and
+ * within the cap of gas. Null, and said so, where there is none.
  */
 export async function sweepingOf(
   { core, options }: SweptHouse,
   keys: readonly CircuitKey[],
   l1Key: string | undefined,
+  doorTo = (key: string) => new SequencerL1(options.rpcUrl, options.deployment.contract, key),
 ): Promise<{ readonly start: () => void; readonly close: () => void } | null> {
-  const { deployment, rpcUrl, log } = options
+  const { deployment, log } = options
   if (l1Key === undefined) {
     log('sweep: none is posted, for there is no key to pay for it (SWEEPER_KEY)')
     return null
   }
-  const l1 = new SequencerL1(rpcUrl, deployment.contract, l1Key)
+  const l1 = doorTo(l1Key)
   const known = await shapesOnL1(l1, keys)
   if (known.length === 0) {
     log('sweep: none is posted, for L1 knows no circuit of it that is here')
@@ -73,6 +75,7 @@ export async function sweepingOf(
     close: () => {
       sweeping.stop()
       ending.abort()
+      pool.close()
       l1.close()
     },
   }

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { FIELD_MODULUS } from '../circuits/params.ts'
 import { depositCommitment, viewKeyHash } from '../circuits/account.ts'
 import type { Point } from '../circuits/eddsa.ts'
+import type { Shape } from '../circuits/params.ts'
 import { statementOf } from '../circuits/statement.ts'
 import type { Table } from '../circuits/table.ts'
 import { batchSteps, type BuiltBatch, type WitnessInput } from '../circuits/witness.ts'
@@ -33,7 +34,12 @@ import type { RandomBelow } from './room.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 const WATCH_MILLISECONDS = 250
-const NO_DUTIES: Duties = { isFrozen: false, areWithdrawalsHeld: false, isBatchDue: false }
+const NO_DUTIES: Duties = {
+  isFrozen: false,
+  isPaused: false,
+  areWithdrawalsHeld: false,
+  isBatchDue: false,
+}
 
 export type BatchReport = SettledBatch & { readonly publicBytes: number }
 /** What the house asks of L1. */
@@ -53,8 +59,8 @@ export type HouseOptions = {
     input: WitnessInput,
     publicSignals: readonly string[],
   ) => Promise<Groth16Proof>
-  /** Why no proof can be made now, or null; no batch is prepared that no prover can take. */
-  readonly proverMissing?: () => Promise<string | null>
+  /** Why no proof can be made with a key now, or null; no batch is prepared that no prover can take. */
+  readonly proverMissing?: (key: ShapeKey) => Promise<string | null>
   readonly feeAccountViewKey: bigint
   /** The usual shape first. */
   readonly keys: readonly ShapeKey[]
@@ -74,6 +80,9 @@ export type HouseOptions = {
   readonly randomBelow?: RandomBelow
 }
 
+/** The guardian has paused L1: a proof now would be made in vain, again and again. */
+export class HousePaused extends Error {}
+
 /** Nobody can prove a batch now: it would stand open, and keep its pages, for nothing. */
 export class NoProver extends Error {}
 
@@ -87,6 +96,8 @@ export class House {
   readonly domain: bigint
   readonly options: HouseOptions
   private watching: Promise<void> = Promise.resolve()
+  /** A look that has not begun. */
+  private nextLook: Promise<void> | null = null
   private opening: Promise<void> | null = null
 
   constructor(options: HouseOptions) {
@@ -196,9 +207,17 @@ export class House {
     return this.core.conditions(Date.now())
   }
 
-  /** Takes what L1 has to say since the last time; looks one after the other, nothing twice. */
+  /**
+   * Takes what L1 has to say since the last time; looks one after the other, nothing twice. Whoever asks
+   * while one is under way shares the one after it: an L1 that is silent for hours leaves none behind.
+   */
   watch(): Promise<void> {
-    const next = this.watching.then(() => this.takeNews())
+    if (this.nextLook !== null) return this.nextLook
+    const next = this.watching.then(() => {
+      this.nextLook = null
+      return this.takeNews()
+    })
+    this.nextLook = next
     this.watching = next.catch(() => {})
     return next
   }
@@ -279,22 +298,21 @@ export class House {
 
   /**
    * One batch, from choice to L1. Null when there is nothing to settle. One that `isDue` by the clock
-   * is made all the same, of cover, and always in the usual shape. Throws NoProver before anything is
-   * recorded.
+   * is made all the same, of cover, and always in the usual shape. Throws NoProver and
+   * HousePaused before anything is recorded.
    */
   async runBatch({ isDue = false } = {}): Promise<BatchReport | null> {
     await this.watch()
     const duties = (await this.l1.duties?.()) ?? NO_DUTIES
-    const { isFrozen, areWithdrawalsHeld, isBatchDue, sweep } = duties
+    const { isFrozen, isPaused, areWithdrawalsHeld, isBatchDue, sweep } = duties
     // No proof is made for an L1 that takes none any more.
     if (isFrozen) return null
     if (this.core.open !== null) return this.resume(this.core.open)
+    if (isPaused) throw new HousePaused('no batch is prepared: the house is paused on L1')
     if (this.table === null || !this.core.hasConfirmedTable) return null
-    const missing = (await this.options.proverMissing?.()) ?? null
-    if (missing !== null) throw new NoProver(`no batch is prepared: ${missing}`)
-    const shapes = this.options.keys.map(({ shape }) => shape)
+    const shapes = await this.provableShapes()
     const due = isBatchDue ? 'silence' : isDue ? 'clock' : null
-    if (due === null && !this.core.hasWork) return null
+    if (due === null && !this.core.hasWork(Date.now())) return null
     const { open, unprovable } = await this.submit({
       kind: 'batch',
       ...(due === null ? {} : { due }),
@@ -309,6 +327,15 @@ export class House {
     for (const { rejection } of unprovable)
       this.options.log(`a page cannot settle (${rejection.rule}): its sides sign anew without it`)
     return open === null ? null : this.settle(open)
+  }
+
+  /** The usual one, which must have a prover, and of the others those that have one. */
+  private async provableShapes(): Promise<readonly Shape[]> {
+    const { keys, proverMissing = async () => null } = this.options
+    const missing = await Promise.all(keys.map((key) => proverMissing(key)))
+    const [usual = null] = missing
+    if (usual !== null) throw new NoProver(`no batch is prepared: ${usual}`)
+    return keys.flatMap(({ shape }, i) => (missing[i] === null ? [shape] : []))
   }
 
   /** What a forced exit may take changes with batches only: of those there is one at a time. */
@@ -353,7 +380,7 @@ export class House {
   private async build(open: OpenBatch): Promise<BuiltBatch> {
     const { shape, trace, salt, tableNumber, confirmedTableRoot, accountCountBefore } = open
     const view = { tableNumber, confirmedTableRoot, accountCountBefore }
-    for (const steps = batchSteps(shape, trace, this.ledger.tree, view, salt); ; ) {
+    for (const steps = batchSteps(shape, trace, this.ledger.tree, view, salt); ;) {
       const step = steps.next()
       if (step.done === true) return step.value
       await new Promise((resolve) => setImmediate(resolve))

@@ -98,6 +98,8 @@ const PASSING = /^TimeMustNotBeAhead\(/
 export type Duties = {
   /** For ever: there is nothing left to do. */
   readonly isFrozen: boolean
+  /** The guardian has paused the house: L1 takes no batch until it goes on. */
+  readonly isPaused: boolean
   /** L1 refuses batches that pay withdrawals, until a sweep is complete. */
   readonly areWithdrawalsHeld: boolean
   /** Without a batch, be there anything for it or not, anybody may freeze the house before long. */
@@ -269,13 +271,15 @@ export class SequencerL1 {
   async duties(): Promise<Duties> {
     const at = await this.chain.head()
     const number = await this.view(at, 'batchNumber')
-    const [isFrozen, service, sweep, terms, { time }] = (await Promise.all([
+    const [isFrozen, isPaused, service, sweep, terms, { time }] = (await Promise.all([
       this.view(at, 'isFrozen'),
+      this.view(at, 'isPaused'),
       this.view(at, 'serviceTime'),
       this.view(at, 'sweep'),
       this.view(at, 'terms'),
       this.view(at, 'batches', number),
     ])) as [
+      boolean,
       boolean,
       bigint,
       { sweptAt: bigint; table: bigint; time: bigint; isFixed: boolean },
@@ -290,6 +294,7 @@ export class SequencerL1 {
     return {
       ...(isOpen ? { sweep: { number: sweep.table, root } } : {}),
       isFrozen,
+      isPaused,
       // What passes between choice and acceptance must not spoil the batch.
       areWithdrawalsHeld: service + PROOF_SECONDS - sweep.sweptAt > terms.lateSweepDelay,
       // Half of the delay is left for proofs that fail and an L1 that is full.

@@ -71,7 +71,7 @@ export async function main(parts?: Parts): Promise<void> {
   })
   process.on('message', ({ id, command }: Command) => {
     if (command === 'stop') return end('its parent asked')
-    if (command === 'sweep') return say({ id, sweeping: service.sweep() !== null })
+    if (command === 'sweep') return say({ id, sweeping: service.sweep() })
     batches.next().then(
       (report) => say({ id, report, refused: house.desk.refusedCount }),
       (error: unknown) => say({ id, error: reasonOf(error) }),

@@ -10,6 +10,10 @@ import type { Ledger } from './ledger.ts'
 
 /** How long a member may take. Trades of others with it wait no longer than this. */
 export const RESIGN_SECONDS = 60n
+export const UNWANTED: Rejection = {
+  rule: 'JournalMustContinue',
+  detail: 'these are not the pages to be signed anew',
+}
 
 /** What a page is, whatever head it stands on: it stays the same when the page is signed anew. */
 export function pageId(page: Page): bigint {
@@ -86,6 +90,19 @@ export class Resigning {
     )
   }
 
+  /** Said before anything is recorded: half a megabyte that nobody asked for is not worth a record. */
+  isUnwanted(account: number, given: readonly SignedPage[]): boolean {
+    return !this.isWanted(account, given) && !this.isDone(account, given)
+  }
+
+  private isWanted(account: number, given: readonly SignedPage[]): boolean {
+    const wanted = this.ledger.unsignedOf(account)
+    return (
+      given.length === wanted.length &&
+      given.every(({ page }, i) => pageId(page) === pageId((wanted[i] as { page: Page }).page))
+    )
+  }
+
   /**
    * Takes the pages back into the journal: all that are wanted, in their order, each head signed.
    * Their margin is not looked at again: the batch will, and nothing is settled by it.
@@ -96,11 +113,7 @@ export class Resigning {
     if (wanted.length === 0 && this.isDone(account, given))
       return { head: this.ledger.headOf(account) ?? 0n }
     let head = this.ledger.headOf(account)
-    const isWanted =
-      given.length === wanted.length &&
-      given.every(({ page }, i) => pageId(page) === pageId((wanted[i] as SignedPage).page))
-    if (head === undefined || owner === undefined || !isWanted)
-      return { rule: 'JournalMustContinue', detail: 'these are not the pages to be signed anew' }
+    if (head === undefined || owner === undefined || !this.isWanted(account, given)) return UNWANTED
     const heads: bigint[] = []
     for (const { page, signature, previousHead } of given) {
       if (previousHead !== head)

@@ -60,8 +60,8 @@ export type ServiceOptions = {
 export type Service = {
   readonly house: House
   readonly batches: Batches
-  /** Begins the sweeps that wait to be asked; null where there is nothing to sweep with. */
-  readonly sweep: () => void | null
+  /** Begins the sweeps that wait to be asked; false where there is nothing to sweep with. */
+  readonly sweep: () => boolean
   readonly url: string
   readonly operatorUrl: string
   /** No new pages, the batch in flight finished or left to the next start, the journal closed. */
@@ -99,14 +99,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     log.info('the house of the journal: nothing is deployed', { contract: genesis.contract })
   }
   const urls = [configuration.rpcUrl, ...configuration.otherRpcUrls]
-  const l1 = new SequencerL1(urls, deployment.contract, operatorKey, {
-    confirmations: configuration.confirmations,
-    gas: { maxFeeCap: BigInt(configuration.gasCapGwei) * 1_000_000_000n },
-    alarm: ({ what, detail }) => {
-      metrics.alarmed(what)
-      log.warn('alarm of L1', { what, why: detail })
-    },
-  })
+  const doorTo = (key: string): SequencerL1 =>
+    new SequencerL1(urls, deployment.contract, key, {
+      confirmations: configuration.confirmations,
+      gas: { maxFeeCap: BigInt(configuration.gasCapGwei) * 1_000_000_000n },
+      alarm: ({ what, detail }) => {
+        metrics.alarmed(what)
+        log.warn('alarm of L1', { what, why: detail })
+      },
+    })
+  const l1 = doorTo(operatorKey)
   const prover = await proverOf(options, usual)
   let isStopping = false
   const house = new House({
@@ -117,7 +119,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     prove: metrics.prove(
       parts?.prove ?? ((key, input, publicSignals) => prover.prove(key, input, publicSignals)),
     ),
-    proverMissing: () => prover.missing(usual),
+    proverMissing: (key) => prover.missing(key),
     feeAccountViewKey,
     keys,
     fee: configuration.fee,
@@ -136,11 +138,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await house.meetL1()
   metrics.watch(house)
   const sweepKeys = exits.map(({ key }) => key)
-  const sweeping = await sweepingOf(house, sweepKeys, secrets.SWEEPER_KEY)
+  const sweeping = await sweepingOf(house, sweepKeys, secrets.SWEEPER_KEY, doorTo)
   if (!configuration.sweepsWhenAsked) sweeping?.start()
   // The process of the first proof loads its libraries while the members register.
   if (parts === undefined) prover.prepare(keys.at(-1) ?? usual)
-  const app = await serve(house, configuration.port)
+  const app = await serve(house, configuration.port, { proxies: configuration.proxies })
   const watching = watchL1(house, l1, metrics, log)
   const batches = new Batches(house, metrics, log)
   if (configuration.cadenceSeconds > 0)
@@ -151,7 +153,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   return {
     house,
     batches,
-    sweep: () => sweeping?.start() ?? null,
+    sweep: () => {
+      sweeping?.start()
+      return sweeping !== null
+    },
     url: `http://127.0.0.1:${port}`,
     operatorUrl: `http://${configuration.operatorHost}:${operator.port}`,
     stop: async () => {

@@ -8,8 +8,8 @@ import {
   shapeNamed,
   sourceHash,
 } from '../../prover/artifacts.ts'
-import { developmentKeyOfCircuit } from '../../prover/circuit-key.ts'
-import { CIRCUIT_NAMES, committedFingerprints } from '../../prover/fingerprints.ts'
+import { developmentKeyOfCircuit, entryOfCircuit } from '../../prover/circuit-key.ts'
+import { committedFingerprints } from '../../prover/fingerprints.ts'
 import { verifierSourceOf, type VerificationKeyJson } from '../../prover/groth16.ts'
 import { compileSolidity, isSameCode, type Runtime } from '../../prover/solidity.ts'
 import type { Progress, ShapeEvent } from '../l1/events.ts'
@@ -32,7 +32,11 @@ export function keysOfCheckout(progress: Progress): KeySource {
     if (!isKnownShape(circuit)) return null
     const key =
       circuit.sizes === undefined
-        ? await developmentKeyOfCircuit(circuit.name, progress)
+        ? await developmentKeyOfCircuit(
+            circuit.name,
+            progress,
+            entryOfCircuit(circuit.name) ?? undefined,
+          )
         : await developmentKeyOf(shapeNamed(circuit.name), progress)
     return key.verificationKey
   }
@@ -41,8 +45,8 @@ export function keysOfCheckout(progress: Progress): KeySource {
 /** Takes what an earlier build of the same sources left in the cache, and builds nothing. */
 export function keysOfCache(): KeySource {
   return async (shape) => {
-    if (!isKnownShape(shape)) return null
-    const entry = join(PROJECT_ROOT, 'circuits', 'shapes', `${shape.name}.circom`)
+    const entry = entryOfCircuit(shape.name)
+    if (!isKnownShape(shape) || entry === null) return null
     const path = join(
       PROJECT_ROOT,
       '.cache',
@@ -64,7 +68,7 @@ export function keysOfFolder(folder: string): KeySource {
 }
 
 function isKnownShape({ name, sizes }: NamedCircuit): boolean {
-  if (sizes === undefined) return CIRCUIT_NAMES.includes(name)
+  if (sizes === undefined) return entryOfCircuit(name) !== null
   try {
     const shape = shapeNamed(name)
     return (

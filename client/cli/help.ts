@@ -55,7 +55,7 @@ settle together or not at all. Examples:
   cloister trade propose ANN 25 BTC-27MAR20:2@75.5
   cloister trade propose ANN 25 BTC-27MAR20:-1@75.5 BTC-26JUN20:1@76.25
   cloister trade list BEN
-  cloister trade affirm BEN t1-0123456789ab
+  cloister trade affirm BEN t1773979200-0123456789ab
 A perpetual is named at the price that is quoted: what is signed is that price less the cumulative
 funding of the newest confirmed table on L1, and table, price and funding stand in the document that
 both sides sign. BEN's command computes them again from L1 before it affirms:
@@ -65,8 +65,8 @@ and sign by themselves; after --no-wait, cloister trade sign NAME does.`
 
 export const TRADE_AFFIRM = `
 Examples:
-  cloister trade affirm BEN t1-0123456789ab
-  cloister trade affirm BEN t1-0123456789ab --document agreed.json
+  cloister trade affirm BEN t1773979200-0123456789ab
+  cloister trade affirm BEN t1773979200-0123456789ab --document agreed.json
 What another cloister command proposed is written again here, from L1, and must have the hash that was
 proposed. Of other programs' trades in perpetuals the document must be given: {"table":7,
 "perpetuals":[{"instrument":1038,"price":"76710000","funding":"41205"}]}, and whatever else they

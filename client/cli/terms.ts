@@ -83,7 +83,7 @@ export function parseAddress(text: string): string {
   } catch {
     // Said below.
   }
-  throw new Undone(`"${text}" is no L1 address to pay to`)
+  throw new Undone(`"${text}" is no L1 address (0x and 40 digits, with the checksum right)`)
 }
 
 export function parseSeconds(text: string): number {

@@ -7,6 +7,7 @@ import {
   closeSync,
   existsSync,
   fdatasyncSync,
+  fstatSync,
   ftruncateSync,
   openSync,
   readFileSync,
@@ -60,7 +61,14 @@ export class ChainLog {
   /** Durable when it returns. */
   append(step: Step): void {
     const made = line(this.check, JSON.stringify(step))
-    write(this.file, made)
+    const { size } = fstatSync(this.file)
+    try {
+      write(this.file, made)
+    } catch (error) {
+      // A full disk leaves part of a line, and nothing may follow it.
+      ftruncateSync(this.file, size)
+      throw error
+    }
     this.check = made.slice(0, CHECK_LENGTH)
   }
 
@@ -84,7 +92,8 @@ function line(before: string, text: string): string {
 }
 
 function write(file: number, text: string): void {
-  writeSync(file, text)
+  const bytes = Buffer.from(text)
+  for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done)
   fdatasyncSync(file)
 }
 

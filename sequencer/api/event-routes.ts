@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws'
 import type { Reader } from '../feed.ts'
 import { schemaOf, type Desk, type Route } from './routes.ts'
 import { ANSWERS, QUERIES } from './schemas.ts'
+import { ApiError } from './errors.ts'
 import { eventsAfter } from './events.ts'
 
 const afterOf = ({ query }: FastifyRequest): number =>
@@ -19,6 +20,8 @@ export function eventRoutes(desk: Desk): void {
     query: QUERIES.events,
     answer: ANSWERS.events,
   })
+  const isLive = ({ account, headers }: FastifyRequest): boolean =>
+    account === null || door.sessions.isLive(String(headers['x-cloister-session']))
   const answer = async (request: FastifyRequest, reader: Reader) => {
     const { feed } = house().core
     const end = new AbortController()
@@ -26,6 +29,8 @@ export function eventRoutes(desk: Desk): void {
     const { wait = '0' } = request.query as { wait?: string }
     const after = afterOf(request)
     const events = await feeds.wait(feed, reader, after, Number(wait), end.signal)
+    // It may have ended while it waited, or the owner key is another's by now.
+    if (!isLive(request)) throw new ApiError('SessionMustBeLive')
     return { events, last: feed.lastOf(reader) }
   }
   /** What cannot be streamed is refused as HTTP, before the upgrade. */
@@ -34,9 +39,8 @@ export function eventRoutes(desk: Desk): void {
     if (request.ws) feeds.enter(request.account)()
   }
   const stream = (socket: WebSocket, request: FastifyRequest): void => {
-    const session = request.headers['x-cloister-session']
-    const isLive = (): boolean => request.account === null || door.sessions.isLive(String(session))
-    feeds.stream(socket, house().core.feed, request.account, afterOf(request), isLive)
+    const { feed } = house().core
+    feeds.stream(socket, feed, request.account, afterOf(request), () => isLive(request))
   }
   app.route({
     method: 'GET',

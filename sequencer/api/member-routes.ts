@@ -1,4 +1,6 @@
 /** What an account may ask, about itself alone. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UNWANTED } from '../resign.ts'
 import { tell, type Refusal, type Ticket } from '../ticket.ts'
 import type { Admitted } from '../ticket.ts'
 import { entries, pages, signedPage, word } from '../wire.ts'
@@ -18,6 +20,7 @@ import {
 /** A page is about 700 bytes of JSON. */
 const RESIGN_LIMIT = 512 * 1024
 const TRADES = 200
+const LOOK_MILLISECONDS = 1_000
 
 function accepted<T extends object>(answer: T | Refusal): T {
   if ('refused' in answer && 'detail' in answer) throw new Refused(answer as Refusal)
@@ -33,12 +36,17 @@ export function memberRoutes(desk: Desk): void {
 /** Looks at L1 at the request of members; however many ask, one look waits at most. */
 function lookOf({ house }: Desk): () => Promise<void> {
   let look: Promise<void> | null = null
-  return () =>
-    (look ??= house()
+  return () => {
+    look ??= house()
       .watch()
       // Without L1 there is still what was seen of it; the house says itself that it cannot look.
       .catch(() => {})
-      .finally(() => (look = null)))
+      .finally(() => (look = null))
+    const late = new AbortController()
+    // An L1 that is silent must not hold the member's other requests up.
+    const patience = sleep(LOOK_MILLISECONDS, undefined, { signal: late.signal }).catch(() => {})
+    return Promise.race([look, patience]).finally(() => late.abort())
+  }
 }
 
 function accountRoutes(desk: Desk): void {
@@ -285,7 +293,10 @@ function pageRoutes(desk: Desk): void {
     },
     async (account, { body }) => {
       const given = pages(body['pages'], account)
-      const made = await houseOf().submit({ kind: 'resigned', account, pages: given })
+      const { resigning } = houseOf().desk
+      const made = resigning.isUnwanted(account, given)
+        ? UNWANTED
+        : await houseOf().submit({ kind: 'resigned', account, pages: given })
       if ('rule' in made) throw new Refused({ refused: made.rule, detail: made.detail })
       return pageAnswer(houseOf(), { ...made, complete: true }, account)
     },

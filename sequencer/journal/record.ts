@@ -127,7 +127,7 @@ export type JournalRecord = {
 }
 
 /** The only version that there is. A change of meaning of any kind is a new one. */
-const VERSION = 1
+const VERSION = 2
 
 export function encodeRecord({ at, input }: JournalRecord): Uint8Array {
   return Buffer.from(encode({ v: VERSION, at, input: input as unknown as Plain }), 'utf8')

@@ -1,4 +1,5 @@
 /** The chain that `cloister up` keeps: the same blocks after every start, and nothing that its log does not know. */
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,11 +44,9 @@ describe('a chain made from its log', () => {
     const log = join(folder, 'same.chain')
     const first = await start(log)
     await first.ask('hardhat_setBalance', wallet.address, '0xde0b6b3a7640000')
-    const provider = new JsonRpcProvider(first.url, undefined, {
-      pollingInterval: 20,
-      // The count of transactions is asked anew for the second one.
-      cacheTimeout: -1,
-    })
+    // Without a cache: a count from before the first transaction would be the nonce of the second.
+    const still = { pollingInterval: 20, cacheTimeout: -1 }
+    const provider = new JsonRpcProvider(first.url, undefined, still)
     const sender = wallet.connect(provider)
     for (const value of [1n, 2n])
       await (await sender.sendTransaction({ to: wallet.address, value })).wait()
@@ -127,6 +126,22 @@ describe('the log', () => {
       [0, 1, 2],
     ])
     whole.close()
+  })
+
+  it('has nothing of a step that found no room, and goes on when there is some', () => {
+    const small = join(folder, 'small.chain')
+    const child = (limit: string, steps: number) =>
+      spawnSync('bash', ['-c', `ulimit -f ${limit}; exec "$0" "$@"`, process.execPath,
+        '--import', 'tsx', join(import.meta.dirname, 'fill-log.ts'), small, String(steps)], {
+        encoding: 'utf8' }) // prettier-ignore
+    // Blocks of 1,024 bytes: a line of this length does not end with one.
+    expect(child('4', 100).stdout).toContain('EFBIG')
+    expect(readFileSync(small).length).toBeLessThan(4_096)
+    expect(child('unlimited', 3).stdout).toBe('')
+    const log = ChainLog.open(small, now)
+    expect(log.tornBytes).toBe(0)
+    expect(log.steps.length).toBeGreaterThan(5)
+    log.close()
   })
 
   it('is refused where a byte has changed, a line is missing or twice, or two are exchanged', () => {

@@ -74,6 +74,7 @@ describe('sources', () => {
       oracleAgeSeconds: '5',
       logLevel: 'debug',
       logFormat: 'text',
+      proxies: '2',
     }
     expect(Object.keys(named).sort()).toEqual([...KEYS].sort())
     const env = Object.fromEntries(KEYS.map((key) => [variableOf(key), named[key]]))
@@ -109,6 +110,7 @@ describe('what is wrong', () => {
     ['otherRpcUrls', [[], '', 'http://a,https://b'], ['ws://a', ['http://a', 'http://a'], 7, null]],
     ['confirmations', [0, 256], [-1, 257]],
     ['gasCapGwei', [1, 1_000_000], [0, 1_000_001]],
+    ['proxies', [0, 8, '1'], [-1, 9, true]],
     ['jobs', [null, 'postgres://h/d'], ['']],
     ['port', [0, 65_535, '8080'], [-1, 65_536, 1.5, '08', '1e3', null, [], '0x10']],
     ['fee', [0, '0', (1n << 40n) - 1n], [1n << 40n, -1, '1.0', '']],
@@ -195,6 +197,8 @@ describe('secrets', () => {
       OPERATOR_KEY: HEX('0a'),
       CLOISTER_PORT: 'x',
       CLOISTER_JOURNAL: 'postgres://u:p@h/d',
+      CLOISTER_JOBS: 'postgres://u:p@h/d',
+      CLOISTER_OTHER_RPC_URLS: 'https://u:p@h',
     }
     faults(() => secrets(env))
     expect(env).toEqual({ CLOISTER_PORT: 'x' })
@@ -219,7 +223,8 @@ describe('secrets', () => {
     expect(said).not.toContain('horse')
   })
 
-  it.each(['operator', 'admin', 'fee-account-view', 'journal'])('are no flag: --%s-key', (name) => {
+  const flags = ['operator', 'admin', 'fee-account-view', 'sweeper', 'prover', 'journal']
+  it.each(flags)('are no flag: --%s-key', (name) => {
     for (const args of [[`--${name}-key`, HEX('0c')], [`--${name}-key=${HEX('0c')}`]]) {
       const said = faults(() => read(NEEDED, args))
       expect(said).toContain(`--${name}-key must not be a flag`)

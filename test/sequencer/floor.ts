@@ -93,6 +93,7 @@ class MemoryL1 implements HouseL1 {
   /** What the terms ask of the next batch. */
   readonly owed: { -readonly [name in keyof Duties]: Duties[name] } = {
     isFrozen: false,
+    isPaused: false,
     areWithdrawalsHeld: false,
     isBatchDue: false,
   }

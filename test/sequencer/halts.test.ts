@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Member } from '../../client/member.ts'
 import { tableOf } from '../../circuits/table.ts'
+import { HousePaused } from '../../sequencer/house.ts'
 import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
 import { growing } from '../../sequencer/reducing.ts'
 import { Floor, FEE, ticketOf } from './floor.ts'
@@ -129,7 +130,11 @@ it('while the sweep is late withdrawals wait, and what was signed behind them; a
   expect(floor.l1.submitted.at(-1)?.withdrawals).toEqual([])
   expect(held()).toEqual([3n, -4n, 1n])
   // A restart makes the same of the same records.
-  const { core } = await replay(floor.house.journal.entries(0), () => {}, () => () => 0)
+  const { core } = await replay(
+    floor.house.journal.entries(0),
+    () => {},
+    () => () => 0,
+  )
   expect(stateDigest(core)).toBe(stateDigest(floor.house.core))
   floor.l1.owed.areWithdrawalsHeld = false
   expect(await floor.batch()).toMatchObject({ trades: 1, pages: 3 })
@@ -156,6 +161,18 @@ it('a house with nothing to do settles cover alone before its silence is a groun
   empty.l1.owed.isBatchDue = true
   expect(await empty.batch()).toMatchObject({ trades: 0, accounts: 0 })
   await empty.close()
+})
+
+it('a house that is paused proves nothing in vain, and goes on where it was', async () => {
+  let proofs = 0
+  floor.whileProving = async () => void proofs++
+  await floor.trade(a, b, lots(1n))
+  floor.l1.owed.isPaused = true
+  const { sequence } = floor.house.journal.head
+  for (let i = 0; i < 3; i++) await expect(floor.batch()).rejects.toThrow(HousePaused)
+  expect([proofs, floor.house.journal.head.sequence]).toEqual([0, sequence])
+  floor.l1.owed.isPaused = false
+  expect(await floor.batch()).toMatchObject({ trades: 1 })
 })
 
 describe('the mode that the admin sets', () => {

@@ -151,7 +151,7 @@ describe('a house that is watched', () => {
     expect(await settled()).toBe(true)
     l1.settle(1024, 51_000_000n)
     expect(await settled()).toBe(true)
-    expect(house.core.hasWork).toBe(false)
+    expect(house.core.hasWork(Date.now())).toBe(false)
   })
 
   it('misses a tick, and says so, when a batch is due while another is under way', async () => {

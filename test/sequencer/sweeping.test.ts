@@ -136,10 +136,14 @@ async function due(): Promise<void> {
   if ((await now()) < time) await setTime(time)
 }
 /** As the sequencer asks before a batch. */
-const duties = () => SequencerL1.prototype.duties.call(
-  { chain: { head: () => provider.getBlock('latest').then((b) => ({ time: BigInt(b!.timestamp) })) },
+const duties = () =>
+  SequencerL1.prototype.duties.call({
+    chain: {
+      head: () => provider.getBlock('latest').then((b) => ({ time: BigInt(b!.timestamp) })),
+    },
     view: (_at: unknown, name: string, ...args: readonly unknown[]) =>
-      l1.contract.getFunction(name)(...args) } as unknown as SequencerL1)
+      l1.contract.getFunction(name)(...args),
+  } as unknown as SequencerL1)
 const isLate = async () => (await duties()).areWithdrawalsHeld
 const sweep = () => ask(world, 'sweep')
 
@@ -399,6 +403,12 @@ it('a sweep binds batches by its table until its state is fixed or due', async (
   await settle({})
   expect((await sweep()).isFixed).toBe(true)
   expect((await duties()).sweep).toBeUndefined()
+})
+
+it('a pause by the guardian is heard of', async () => {
+  expect((await duties()).isPaused).toBe(false)
+  await send(world.admin, world.cloister, 'pause')
+  expect((await duties()).isPaused).toBe(true)
 })
 
 it('a house that is frozen proves nothing any more', async () => {

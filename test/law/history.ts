@@ -32,6 +32,8 @@ function fits(trace: BatchTrace): boolean {
   return excessOf(trace, MINI) === null
 }
 
+const UNEQUAL: readonly RuleName[] = ['TradeMustMatch', 'AccountMustBeSolvent', 'ReduceOnlyMustReduce']
+
 export class History {
   readonly house: House
   readonly tally: Tally = { batches: 0, wrong: 0, forged: 0, steps: new Map(), rules: new Map() }
@@ -253,12 +255,14 @@ export class History {
       }
       case 0: return { rules: ['TradeMustMatch'], plan: replace({ payload: 5n }) }
       case 1: return { rules: ['TradeMustMatch'], plan: replace({ stamp: pageA.stamp - 1n }) }
-      case 2: return { rules: ['TradeMustMatch'], plan: replace({ entries: pageA.entries.map((e) => ({ ...e, quantity: -e.quantity - 1n })) }) }
+      // Another quantity, or one side alone, may take the margin of an account as well, or open what is bound:
+      // the circuit names what it meets first.
+      case 2: return { rules: ['TradeMustMatch'], circuitRules: UNEQUAL, plan: replace({ entries: pageA.entries.map((e) => ({ ...e, quantity: -e.quantity - 1n })) }) }
       case 3: return { rules: ['FeeMustBeWithinMaxFee'], plan: both({ maxFee: house.fee - 1n }) }
       case 4: return { rules: ['StampMustBeLive'], plan: both({ stamp: stampOf(house.time + 1n, 0n) }), forgery: { isLive: () => true } }
       case 5: {
         const journals = new Map([[a.index, house.run(a)]])
-        return { rules: ['TradeMustMatch'], plan: house.plan({ journals }) }
+        return { rules: ['TradeMustMatch'], circuitRules: UNEQUAL, plan: house.plan({ journals }) }
       }
       case 6: {
         const plan = house.plan()

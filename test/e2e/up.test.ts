@@ -154,16 +154,16 @@ describe('after kill -9 of all its processes', () => {
   it('goes on with everything that was acknowledged, a batch in flight included', async () => {
     await house.stop()
     process.env['TEST_PROOF_MILLISECONDS'] = '3600000'
+    process.env['CLOISTER_STOP_SECONDS'] = '1'
     house = await open()
+    delete process.env['CLOISTER_STOP_SECONDS']
     const cash = await cashOf('ANN')
     await trade('BTC-27MAR20:-1@76.5')
     await until(async () => (await number('cloister_proof_lag_seconds')) > 0)
     const contract = house.contract
     const batch = await number('cloister_batch_number')
     // A stop that does not wait for the proof leaves the batch to the next start, which has it again.
-    process.env['CLOISTER_STOP_SECONDS'] = '1'
     await house.stop()
-    delete process.env['CLOISTER_STOP_SECONDS']
     expect(readFileSync(join(data, 'logs/sequencer.log'), 'utf8')).toContain(
       'the batch in flight is left to the next start',
     )

@@ -223,7 +223,7 @@ export class History {
     const [pageA, pageB] = this.trade()
     const a = this.active().find((m) => m.index === pageA.account) as Member
     const b = this.active().find((m) => m.index === pageB.account) as Member
-    // After a crash the trade alone may lack margin: then the circuit may name that first.
+    // After a crash the trade alone may lack margin: then that may be named first.
     const fair = house.execute(house.plan())
     this.brokenAnyhow = fair.ok ? null : fair.rejection.rule
     const replace = (over: Partial<Page>): BatchPlan => {
@@ -325,7 +325,8 @@ export class History {
   private tryWrong(): void {
     const { rules, plan, forgery, circuitRules } = this.wrong()
     const outcome = this.house.execute(plan)
-    if (outcome.ok || !rules.includes(outcome.rejection.rule)) {
+    const anyhow: readonly RuleName[] = this.brokenAnyhow === null ? [] : [this.brokenAnyhow]
+    if (outcome.ok || ![...rules, ...anyhow].includes(outcome.rejection.rule)) {
       throw new Error(`TypeScript says ${outcome.ok ? 'fair' : `${outcome.rejection.rule} (${outcome.rejection.detail})`}, not ${rules.join(' or ')}`)
     }
     this.tally.wrong++
@@ -335,7 +336,7 @@ export class History {
     if (!fits(trace)) return
     const refused = this.circuit.failedRule(inputOf(draftOf(finish(this.house.build(MINI, trace)))))
     this.tally.forged++
-    const expected = [...(circuitRules ?? rules), ...(this.brokenAnyhow === null ? [] : [this.brokenAnyhow])]
+    const expected = [...(circuitRules ?? rules), ...anyhow]
     if (refused === null || !refused.split('/').some((rule) => expected.includes(rule))) {
       throw new Error(`the circuit says ${refused ?? 'fair'}, not ${expected.join(' or ')}`)
     }

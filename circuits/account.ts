@@ -97,6 +97,19 @@ export function balancesFromWords(words: readonly bigint[]): Pick<Account, 'cash
   return account
 }
 
+/** The fee account as a house begins: no owner signs for it. `time` in seconds. */
+export function feeAccountOf(viewKey: bigint, time: bigint): Account {
+  return {
+    ownerKeyHash: 0n,
+    viewKeyHash: viewKeyHash(viewKey),
+    head: 0n,
+    meta: activeMeta(time),
+    cash: 0n,
+    balances: [],
+    salt: saltOf(batchKey(viewKey, 0, 0n, 0n)),
+  }
+}
+
 /** The batch, its witness and the ledger ask for the leaf of the same account, which never changes. */
 const knownLeaves = new WeakMap<Account, bigint>()
 

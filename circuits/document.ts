@@ -1,5 +1,6 @@
 /** Documents and requests as field elements: what a member signs besides journal heads. */
 import { sha256 } from '@noble/hashes/sha2.js'
+import type { Signature } from './eddsa.ts'
 import { hash } from './poseidon.ts'
 
 function halves(digest: Uint8Array): readonly [bigint, bigint] {
@@ -18,24 +19,22 @@ export function documentHash(document: string | Uint8Array): bigint {
 export const CLOCK_SECONDS = 30
 export const SESSION_SECONDS = 3_600
 
-/**
- * What an owner key signs to let an Ed25519 key speak for its account: it can never be a journal
- * head (another tag). `instance` is drawn by the sequencer at its start.
- */
+/** What opens a session: an Ed25519 key that shall speak for an account, and its owner's word. */
+export type Opening = {
+  readonly account: number
+  /** 32 bytes in hex. */
+  readonly publicKey: string
+  /** Seconds. */
+  readonly time: number
+  /** Drawn by the sequencer at its start. */
+  readonly instance: string
+  readonly signature: Signature
+}
+
+/** What the owner key signs of it: it can never be a journal head (another tag). */
 export function openingMessage(
   domain: bigint,
-  {
-    account,
-    publicKey,
-    time,
-    instance,
-  }: {
-    readonly account: number
-    /** 32 bytes in hex. */
-    readonly publicKey: string
-    readonly time: number
-    readonly instance: string
-  },
+  { account, publicKey, time, instance }: Omit<Opening, 'signature'>,
 ): bigint {
   return documentHash(`cloister session\n${domain}\n${account}\n${publicKey}\n${time}\n${instance}`)
 }

@@ -3,20 +3,13 @@
  * process, and that key signs every request.
  */
 import { createHash, generateKeyPairSync, sign as signWith, type KeyObject } from 'node:crypto'
-import { openingMessage, requestText } from '../circuits/document.ts'
-import { sign, type Signature, type SigningKey } from '../circuits/eddsa.ts'
+import { openingMessage, requestText, type Opening } from '../circuits/document.ts'
+import { sign, type SigningKey } from '../circuits/eddsa.ts'
 
 export type Credentials = {
   readonly account: number
   readonly key: SigningKey
   readonly domain: bigint
-}
-export type Opening = {
-  readonly account: number
-  readonly publicKey: string
-  readonly time: number
-  readonly instance: string
-  readonly signature: Signature
 }
 
 const seconds = (): number => Math.floor(Date.now() / 1000)

@@ -1,13 +1,6 @@
 /** Deploys a clearing house to a chain: token, verifiers of the shapes, the contract, and its genesis account. */
 import { TREE_DEPTH, SETTLEMENT_DEPTH } from '../circuits/params.ts'
-import {
-  activeMeta,
-  batchKey,
-  leafHash,
-  saltOf,
-  viewKeyHash,
-  type Account,
-} from '../circuits/account.ts'
+import { leafHash, viewKeyHash, type Account, feeAccountOf } from '../circuits/account.ts'
 import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
@@ -136,15 +129,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const chainId = await chainIdOf(admin)
   assertKeysFit(chainId, options)
   const contracts = contractsOf()
-  const feeAccount: Account = {
-    ownerKeyHash: 0n,
-    viewKeyHash: viewKeyHash(options.feeAccountViewKey),
-    head: 0n,
-    meta: activeMeta(await timeOf(admin)),
-    cash: 0n,
-    balances: [],
-    salt: saltOf(batchKey(options.feeAccountViewKey, 0, 0n, 0n)),
-  }
+  const feeAccount = feeAccountOf(options.feeAccountViewKey, await timeOf(admin))
   const tree = new Tree(TREE_DEPTH)
   tree.set(0, leafHash(feeAccount))
   const token = await deployContract(admin, contracts['TestDollar'] as CompiledContract)
@@ -176,8 +161,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     configuration,
     extension.address,
   )
-  const oracle =
-    options.oracle ?? (await deployTableOracle(admin, house, configuration.guardian))
+  const oracle = options.oracle ?? (await deployTableOracle(admin, house, configuration.guardian))
   // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
   await house.send('addToken', 1, token.address, 1, (1n << 55n) - 1n)
   const shapeIds = new Map<string, bigint>()

@@ -2,7 +2,6 @@
 import type { Account } from '../circuits/account.ts'
 import type { Row, Table } from '../circuits/table.ts'
 import type { CircuitKey } from '../prover/circuit-key.ts'
-import type { CircuitInput, Groth16Proof } from '../prover/groth16.ts'
 import { createProverPool } from '../prover/pool.ts'
 import type { StateHistory } from './history.ts'
 import { SequencerL1 } from './l1.ts'
@@ -61,8 +60,10 @@ export async function sweepingOf(
     history: core.ledger.history,
     tableByRoot: options.tableByRoot,
     settled: () => core.rest().settled,
-    prove: ({ zkeyPath, wasmPath }, input) =>
-      proofIn(pool, { zkeyPath, wasmPath, input, singleThread: true, signal: ending.signal }),
+    prove: async ({ zkeyPath, wasmPath }, input) => {
+      const job = { zkeyPath, wasmPath, input, singleThread: true, signal: ending.signal }
+      return (await pool.prove(job)).proof
+    },
     log,
   })
   const sweeping = new Sweeping({
@@ -79,15 +80,6 @@ export async function sweepingOf(
       l1.close()
     },
   }
-}
-
-type Job = Parameters<ReturnType<typeof createProverPool>['prove']>[0]
-
-async function proofIn(
-  pool: ReturnType<typeof createProverPool>,
-  job: Job & { readonly input: CircuitInput },
-): Promise<Groth16Proof> {
-  return (await pool.prove(job)).proof
 }
 
 async function shapesOnL1(

@@ -3,10 +3,9 @@
  * the law says, and does what that asks for: proofs, and transactions on L1.
  */
 import { randomBytes } from 'node:crypto'
-import { FIELD_MODULUS } from '../circuits/params.ts'
 import { depositCommitment, viewKeyHash } from '../circuits/account.ts'
 import type { Point } from '../circuits/eddsa.ts'
-import type { Shape } from '../circuits/params.ts'
+import { FIELD_MODULUS, type Shape } from '../circuits/params.ts'
 import { statementOf } from '../circuits/statement.ts'
 import type { Table } from '../circuits/table.ts'
 import { batchSteps, type BuiltBatch, type WitnessInput } from '../circuits/witness.ts'

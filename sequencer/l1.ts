@@ -2,6 +2,7 @@
  * The sequencer's door to L1: what enough nodes say of the contract, at a depth that counts, becomes
  * plain values here, and batches become transactions that are settled exactly once.
  */
+import { proofWords } from '../prover/proof-words.ts'
 import { Diverged } from './core.ts'
 import { Chain, type Place } from './l1/chain.ts'
 import {
@@ -17,7 +18,7 @@ import { newsOf, NO_NEWS } from './l1/news.ts'
 import { NoAgreement, Pool, type Alarm } from './l1/pool.ts'
 import { nodeAt, RpcError, type Transport } from './l1/rpc.ts'
 import { Closed, Sender, type Job, type Outcome } from './l1/sender.ts'
-import { addressOf, BatchRefused, proofWords, type L1News, type Submission } from './l1/words.ts'
+import { addressOf, BatchRefused, type L1News, type Submission } from './l1/words.ts'
 import { contractsOf } from './solidity.ts'
 
 export {
@@ -39,7 +40,6 @@ export type { GasPolicy } from './l1/gas.ts'
 export {
   addressOf,
   BatchRefused,
-  proofWords,
   type L1Deposit,
   type L1News,
   type L1Table,

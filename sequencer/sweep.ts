@@ -20,8 +20,9 @@ import { settlementsOf, type Row, type Settlements, type Table } from '../circui
 import { Tree } from '../circuits/tree.ts'
 import type { CircuitKey } from '../prover/circuit-key.ts'
 import type { CircuitInput, Groth16Proof } from '../prover/groth16.ts'
+import { proofWords } from '../prover/proof-words.ts'
 import type { StateHistory } from './history.ts'
-import { proofWords, type SequencerL1 } from './l1.ts'
+import type { SequencerL1 } from './l1.ts'
 import { HOUSE_SWEEP_SHAPES } from './sweep-shapes.ts'
 
 export type SweepKey = {

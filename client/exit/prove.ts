@@ -9,6 +9,7 @@ import {
   type CircuitInput,
   type Groth16Proof,
 } from '../../prover/groth16.ts'
+import { proofWords } from '../../prover/proof-words.ts'
 import { proveInChild } from '../../prover/pool.ts'
 import type { L1 } from '../l1/rpc.ts'
 import { claimShapes, type ClaimShape } from './claim-shapes.ts'
@@ -47,7 +48,7 @@ export async function proveClaim(
     input: claim.input as CircuitInput,
     singleThread: false,
   })
-  const words = wordsOf(proof)
+  const words = proofWords(proof)
   // Asked of L1's verifier before gas is spent on it.
   if (!(await l1.verifyProof(shape.verifier, words, inputsOf(claim.statement))))
     throw new ClaimKeyError(`the verifier at ${shape.verifier} does not take the proof`)
@@ -66,15 +67,4 @@ async function keyOf(name: string, keys: string | undefined, note: (line: string
   const { wasmPath } = await circuitOf(entry, name, note)
   const keyHash = hashOfVerificationKey(await exportVerificationKey(zkeyPath))
   return { zkeyPath, wasmPath, keyHash }
-}
-
-/** The proof's eight numbers in the order that the precompile takes them. */
-function wordsOf(proof: Groth16Proof): readonly bigint[] {
-  const [a, b, c] = [proof.pi_a, proof.pi_b, proof.pi_c] as unknown as [
-    string[],
-    string[][],
-    string[],
-  ]
-  const list = [a[0], a[1], b[0]?.[1], b[0]?.[0], b[1]?.[1], b[1]?.[0], c[0], c[1]]
-  return list.map((word) => BigInt(word as string))
 }

@@ -8,8 +8,9 @@ import {
   openingMessage,
   requestText,
   SESSION_SECONDS,
+  type Opening,
 } from '../../circuits/document.ts'
-import { verify as verifyOwner, type Point, type Signature } from '../../circuits/eddsa.ts'
+import { verify as verifyOwner, type Point } from '../../circuits/eddsa.ts'
 import { ApiError } from './errors.ts'
 
 /** Of one account; a new one beyond this ends the oldest. */
@@ -41,14 +42,6 @@ type Session = {
   /** Seconds. */
   readonly until: number
   readonly nonces: Nonces
-}
-export type Opening = {
-  readonly account: number
-  /** 32 bytes in hex: an Ed25519 key. */
-  readonly publicKey: string
-  readonly time: number
-  readonly instance: string
-  readonly signature: Signature
 }
 /** Headers of a request, as text. */
 export type Claim = {

@@ -10,7 +10,7 @@ import { emptyRoot } from '../../circuits/tree.ts'
 import { circuitVerifierSource, developmentKeyOfCircuit, type CircuitKey } from '../../prover/circuit-key.ts'
 import type { CircuitInput } from '../../prover/groth16.ts'
 import { proveInChild } from '../../prover/pool.ts'
-import { proofWords } from '../../sequencer/l1.ts'
+import { proofWords } from '../../prover/proof-words.ts'
 import { compileSolidity } from '../../prover/solidity.ts'
 import { GROUND, ask, marksOf } from '../contracts/exits.ts'
 import {

@@ -14,7 +14,7 @@ import type { CircuitInput } from '../../prover/groth16.ts'
 import { proveInChild } from '../../prover/pool.ts'
 import { compileVerifiers, deploy as deployHouse, termsOf } from '../../sequencer/deploy.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
-import { proofWords } from '../../sequencer/l1.ts'
+import { proofWords } from '../../prover/proof-words.ts'
 import {
   configuration, deployCloister, now, provider, register, send, type World,
 } from '../contracts/l1.ts'

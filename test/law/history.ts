@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { CALL_SECONDS, CASH_ID, PAGE_LIFE_SECONDS_BITS, STATUS, WORLD_COUNT } from '../../circuits/params.ts'
 import { excessOf } from '../../circuits/batch-size.ts'
 import type { BatchPlan, BatchTrace } from '../../circuits/batch.ts'
-import { eighthOf, sign, signingKey } from '../../circuits/eddsa.ts'
+import { eighthOf, sign, signingKey, type SigningKey } from '../../circuits/eddsa.ts'
 import { statusOf } from '../../circuits/exit.ts'
 import { counterPage, stampOf, type Page } from '../../circuits/page.ts'
 import type { RuleName } from '../../circuits/rules.ts'
@@ -105,6 +105,7 @@ export class History {
       const member = this.pick(active)
       const key = signingKey(createHash('sha256').update(`${this.random(2 ** 31)}`).digest())
       const request = { kind: 'rotate' as const, serial: house.serial++, account: member.index, key: eighthOf(key), viewKeyHash: 0n }
+      this.keyBefore = member.key
       member.key = key
       return ['L1 rotation', plan({ requests: [request] })]
     }
@@ -216,6 +217,8 @@ export class History {
   }
 
   private brokenAnyhow: RuleName | null = null
+  /** Of the member that rotates on L1. */
+  private keyBefore: SigningKey | null = null
 
   /** A plan with one thing wrong in it, the rules that may refuse it, and how a prover would push it through. */
   private wrong(): Wrong {
@@ -241,6 +244,7 @@ export class History {
         const leaving = this.active().find((m) => this.isBound(m))
         if (leaving === undefined) return { rules: ['TradeMustMatch'], plan: replace({ payload: 7n }) }
         this.clear()
+        this.brokenAnyhow = null
         const instrument = this.future()
         const held = house.accounts.get(leaving.index)?.balances.find((x) => x.id === instrument)?.quantity ?? 0n
         house.trade(leaving, a, [{ instrument, quantity: held < 0n ? -1n : 1n, price: this.mark(instrument) }])
@@ -249,6 +253,7 @@ export class History {
       }
       case 16: {
         this.clear()
+        this.brokenAnyhow = null
         const step = this.pick(['call', 'liquidate', 'release'] as const)
         const who = this.pick(this.active())
         const plan = house.plan({ flags: new Map([[who.index, step]]) })
@@ -372,9 +377,10 @@ export class History {
   /** A refused plan takes its registrations and keys back. */
   private undo(plan: BatchPlan): void {
     for (const request of plan.requests) {
-      if (request.kind === 'forcedExit') continue
-      if (request.kind !== 'register') throw new Error('an L1 rotation was refused')
-      this.house.members.splice(this.house.members.findIndex((m) => m.index === request.account), 1)
+      const place = this.house.members.findIndex((m) => m.index === request.account)
+      if (request.kind === 'register') this.house.members.splice(place, 1)
+      // After a crash there may be more below zero than the shape has room for.
+      if (request.kind === 'rotate') (this.house.members[place] as Member).key = this.keyBefore as SigningKey
     }
   }
 

@@ -1,16 +1,6 @@
 /** A clearing house in memory for tests of the law: members with keys, journals and a state tree. */
 import { createHash, randomBytes } from 'node:crypto'
-import {
-  activeMeta,
-  batchKey,
-  depositCommitment,
-  leafHash,
-  ownerKeyHash,
-  rotationPayload,
-  saltOf,
-  viewKeyHash,
-  type Account,
-} from '../../circuits/account.ts'
+import { depositCommitment, leafHash, ownerKeyHash, rotationPayload, viewKeyHash, type Account, feeAccountOf } from '../../circuits/account.ts'
 import {
   executeBatch,
   type BatchPlan,
@@ -85,15 +75,7 @@ export class House {
   constructor(seed?: string) {
     this.seed = seed
     const viewKey = 777n
-    const fee: Account = {
-      ownerKeyHash: 0n,
-      viewKeyHash: viewKeyHash(viewKey),
-      head: 0n,
-      meta: activeMeta(START),
-      cash: 0n,
-      balances: [],
-      salt: saltOf(batchKey(viewKey, 0, 0n, 0n)),
-    }
+    const fee = feeAccountOf(viewKey, START)
     this.accounts.set(0, fee)
     this.viewKeys.set(0, viewKey)
     this.tree.set(0, leafHash(fee))

@@ -14,7 +14,7 @@ const calledIn = (ledger: Ledger, waiting: Waiting): readonly number[] => [
 ]
 
 test('deposits to as many accounts as a batch has do not keep the call away', () => {
-  const credits = OTHERS.map(credit)
+  const credits = OTHERS.map((index) => credit(index))
   expect(calledIn(crowd(0n), { requests: [], credits })).toEqual([16])
 })
 

@@ -17,71 +17,21 @@ import { chooseBatch, type Choice, type Waiting } from '../../sequencer/builder.
 import { dueFlags } from '../../sequencer/flagging.ts'
 import { Ledger } from '../../sequencer/ledger.ts'
 import { row } from '../law/house.ts'
-import { SHAPE } from './floor.ts'
+import { account, context as oneLot, credit, FUTURE, ledgerOf, NOW, TIGHT } from './one-lot.ts'
 
-const VIEW_KEY = 777n
-const NOW = 1_584_000_000n
-const FUTURE = 1024
-/** Two calls and two releases a batch. */
-const TIGHT = { ...SHAPE, rescues: 2, releases: 2 }
 const QUIET: Waiting = { requests: [], credits: [] }
 
-type Status = keyof typeof STATUS
-const account = (cash: bigint, status: Status = 'active', since = NOW - 100n): Account => ({
-  ownerKeyHash: 1n,
-  viewKeyHash: viewKeyHash(VIEW_KEY),
-  head: 5n,
-  meta: BigInt(STATUS[status]) + 8n * since,
-  cash,
-  balances: [{ id: FUTURE, quantity: 1n }],
-  salt: 3n,
-})
-/** A lot is worth 1,000,000 and, in the worst world, 660,000 less an add-on of 2. */
-const context = (over: Partial<BatchContext> = {}): BatchContext => ({
-  domain: 1n,
-  batchNumber: 1n,
-  time: NOW,
-  fee: 100n,
-  batchNonce: 1n,
-  table: tableOf([row(FUTURE, 1_000_000n)]),
-  settlements: settlementsOf([]),
-  ...over,
-})
+const context = (over: Partial<BatchContext> = {}): BatchContext => ({ ...oneLot, ...over })
 /** 1,000,000 + 4 * (340,000 - 2) = 2,359,992 fifths: maintenance holds down to -471,998 of cash. */
 const LEAST = -471_998n
 /** 340,000 - 2: initial margin. */
 const ENOUGH = -339_998n
 
-function ledgerOf(...accounts: readonly Account[]): Ledger {
-  const salt = saltOf(batchKey(VIEW_KEY, 0, 0n, 0n))
-  const fee = {
-    ...account(0n),
-    ownerKeyHash: 0n,
-    head: 0n,
-    meta: activeMeta(0n),
-    balances: [],
-    salt,
-  }
-  const ledger = new Ledger(fee, VIEW_KEY)
-  accounts.forEach((each, i) => {
-    ledger.accounts.set(16 + i, each)
-    ledger.viewKeys.set(16 + i, VIEW_KEY)
-  })
-  return ledger
-}
 const choose = (ledger: Ledger, at = context(), waiting = QUIET): Choice =>
   chooseBatch(ledger, waiting, TIGHT, at, () => 0)
 const flagsIn = ({ chosen }: Choice) => [...(chosen?.plan.flags ?? [])]
 const dueIn = (ledger: Ledger, at = context()) =>
   dueFlags(ledger.accounts, at).map(({ index, step }) => [index, step])
-const credit = (index: number, amount: bigint): Credit => ({
-  id: 1n,
-  commitment: depositCommitment(index, 1n),
-  token: CASH_ID,
-  amount,
-  account: index,
-  secret: 1n,
-})
 const exitOf = (index: number, token = CASH_ID) =>
   ({ kind: 'forcedExit', serial: 0n, account: index, token, to: 7n, freeVault: 9n }) as const
 

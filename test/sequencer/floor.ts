@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { activeMeta, batchKey, saltOf, viewKeyHash, type Account } from '../../circuits/account.ts'
+import { viewKeyHash, feeAccountOf } from '../../circuits/account.ts'
 import type { KeyRequest } from '../../circuits/batch.ts'
 import type { Entry } from '../../circuits/page.ts'
 import type { Shape } from '../../circuits/params.ts'
@@ -20,6 +20,7 @@ import { serve, type ApiOptions } from '../../sequencer/api.ts'
 import { House, type BatchReport, type HouseL1, type HouseOptions } from '../../sequencer/house.ts'
 import type { Journal } from '../../sequencer/journal/journal.ts'
 import type { Duties, L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
+import { NO_NEWS } from '../../sequencer/l1/news.ts'
 import type { RandomBelow } from '../../sequencer/room.ts'
 import { row } from '../law/house.ts'
 
@@ -51,23 +52,11 @@ export const ENTRY: Shape = { ...SHAPE, name: 'entry', pages: 2, rows: 1 }
 class MemoryL1 implements HouseL1 {
   readonly operator = OPERATOR
   readonly tables = new Map<bigint, Table>()
-  private news_: { -readonly [name in keyof L1News]: L1News[name] } = MemoryL1.nothing()
+  private news_: { -readonly [name in keyof L1News]: L1News[name] } = { ...NO_NEWS }
   private accounts = 16
   private serial = 0n
   private depositId = 0n
   private tableCount = 0n
-
-  private static nothing(): L1News {
-    return {
-      requests: [],
-      deposits: [],
-      refundRequests: [],
-      settled: [],
-      tables: [],
-      confirmed: [],
-      mode: null,
-    }
-  }
 
   /** Its number. An indicative one waits for confirm(). */
   post(rows: readonly Row[], isConfirmed = true): bigint {
@@ -125,7 +114,7 @@ class MemoryL1 implements HouseL1 {
 
   async news(): Promise<L1News> {
     const news = this.news_
-    this.news_ = MemoryL1.nothing()
+    this.news_ = { ...NO_NEWS }
     return news
   }
   async countersign(): Promise<string> {
@@ -178,22 +167,13 @@ export class Floor {
     shapes: readonly Shape[] = [SHAPE, ENTRY],
   ) {
     this.l1 = l1
-    const feeAccount: Account = {
-      ownerKeyHash: 0n,
-      viewKeyHash: viewKeyHash(FEE_VIEW_KEY),
-      head: 0n,
-      meta: activeMeta(0n),
-      cash: 0n,
-      balances: [],
-      salt: saltOf(batchKey(FEE_VIEW_KEY, 0, 0n, 0n)),
-    }
     this.house = new House({
       rpcUrl: '',
       deployment: {
         contract: `0x${'11'.repeat(20)}`,
         token: `0x${'33'.repeat(20)}`,
         chainId: 31337n,
-        feeAccount,
+        feeAccount: feeAccountOf(FEE_VIEW_KEY, 0n),
         shapeIds: new Map(shapes.map(({ name }, i) => [name, BigInt(i + 1)])),
       },
       domain: DOMAIN,

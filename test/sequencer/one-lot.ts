@@ -1,11 +1,9 @@
 /** Accounts of one lot whose cash alone says how they stand, and batches about them. */
 import {
-  activeMeta,
-  batchKey,
   depositCommitment,
-  saltOf,
   viewKeyHash,
   type Account,
+  feeAccountOf,
 } from '../../circuits/account.ts'
 import type { BatchContext, Credit, KeyRequest } from '../../circuits/batch.ts'
 import { eighthOf, signingKey } from '../../circuits/eddsa.ts'
@@ -18,20 +16,26 @@ import { SHAPE } from './floor.ts'
 const VIEW_KEY = 777n
 export const NOW = 1_584_000_000n
 export const FUTURE = 1024
+/** Two calls and two releases a batch. */
 export const TIGHT = { ...SHAPE, rescues: 2, releases: 2 }
 /** Maintenance of a lot breaks below -471,998 of cash, initial margin below -339,998. */
 export const BROKEN = -471_999n
 export const BELOW = -400_000n
 
-export const account = (cash: bigint, status: keyof typeof STATUS = 'active'): Account => ({
+export const account = (
+  cash: bigint,
+  status: keyof typeof STATUS = 'active',
+  since = NOW - 100n,
+): Account => ({
   ownerKeyHash: 1n,
   viewKeyHash: viewKeyHash(VIEW_KEY),
   head: 5n,
-  meta: BigInt(STATUS[status]) + 8n * (NOW - 100n),
+  meta: BigInt(STATUS[status]) + 8n * since,
   cash,
   balances: [{ id: FUTURE, quantity: 1n }],
   salt: 3n,
 })
+/** A lot is worth 1,000,000 and, in the worst world, 660,000 less an add-on of 2. */
 export const context: BatchContext = {
   domain: 1n,
   batchNumber: 1n,
@@ -42,27 +46,18 @@ export const context: BatchContext = {
   settlements: settlementsOf([]),
 }
 export function ledgerOf(...accounts: readonly Account[]): Ledger {
-  const salt = saltOf(batchKey(VIEW_KEY, 0, 0n, 0n))
-  const fee = {
-    ...account(0n),
-    ownerKeyHash: 0n,
-    head: 0n,
-    meta: activeMeta(0n),
-    balances: [],
-    salt,
-  }
-  const ledger = new Ledger(fee, VIEW_KEY)
+  const ledger = new Ledger(feeAccountOf(VIEW_KEY, 0n), VIEW_KEY)
   accounts.forEach((each, i) => {
     ledger.accounts.set(16 + i, each)
     ledger.viewKeys.set(16 + i, VIEW_KEY)
   })
   return ledger
 }
-export const credit = (index: number): Credit => ({
+export const credit = (index: number, amount = 1n): Credit => ({
   id: BigInt(index),
   commitment: depositCommitment(index, 1n),
   token: CASH_ID,
-  amount: 1n,
+  amount,
   account: index,
   secret: 1n,
 })

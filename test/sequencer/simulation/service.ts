@@ -10,12 +10,12 @@ import { counterPage, headAfter, type Page } from '../../../circuits/page.ts'
 import { tableOf } from '../../../circuits/table.ts'
 import type { ShapeKey } from '../../../prover/artifacts.ts'
 import { House } from '../../../sequencer/house.ts'
-import { DISK, type Disk } from '../../../sequencer/journal/disk.ts'
 import { FileJournal } from '../../../sequencer/journal/file-journal.ts'
 import { sealerOf } from '../../../sequencer/journal/seal.ts'
 import { SequencerL1 } from '../../../sequencer/l1.ts'
 import { row } from '../../law/house.ts'
 import { ADDRESS, proofOf, type SimChain } from '../l1/sim-chain.ts'
+import { diskThat, dyingAt } from '../journal/dying-disk.ts'
 import { FEE, feeAccount, FEE_VIEW_KEY, FUTURE, KEY, SHAPE } from './settings.ts'
 
 export const TRADES = 3
@@ -35,19 +35,7 @@ export function prepare(chain: SimChain): void {
 }
 
 export async function serve(directory: string, rpcUrl: string, dieAt: number): Promise<void> {
-  let step = 0
-  const mayDie = (): void => {
-    if (step++ !== dieAt) return
-    process.kill(process.pid, 'SIGKILL')
-    // Nothing more happens in this thread.
-    for (;;);
-  }
-  const around = async <T>(work: () => Promise<T>): Promise<T> => {
-    mayDie()
-    const result = await work()
-    mayDie()
-    return result
-  }
+  const { mayDie, around, steps } = dyingAt(dieAt)
   const journal = await FileJournal.open({
     directory,
     sealer: sealerOf(new Uint8Array(32).fill(1)),
@@ -83,7 +71,7 @@ export async function serve(directory: string, rpcUrl: string, dieAt: number): P
   await house.open()
   await house.meetL1()
   await work(house)
-  writeSync(1, `steps ${step}\n`)
+  writeSync(1, `steps ${steps()}\n`)
   writeSync(1, `root ${house.ledger.tree.root}\n`)
   for (const account of ACCOUNTS) {
     const { cash, balances } = house.ledger.accounts.get(account) ?? { cash: 0n, balances: [] }
@@ -138,30 +126,6 @@ async function work(house: House): Promise<void> {
     ({ clientId, state }) => `${clientId} ${state}`,
   )
   for (const state of states) writeSync(1, `ticket ${state}\n`)
-}
-
-function diskThat(mayDie: () => void, around: <T>(work: () => Promise<T>) => Promise<T>): Disk {
-  return {
-    ...DISK,
-    rename: (from, to) => around(() => DISK.rename(from, to)),
-    syncDirectory: (path) => around(() => DISK.syncDirectory(path)),
-    open: async (path) => {
-      const file = await around(() => DISK.open(path))
-      return {
-        ...file,
-        write: async (bytes, position) => {
-          mayDie()
-          const half = bytes.length >> 1
-          await file.write(bytes.subarray(0, half), position)
-          mayDie()
-          await file.write(bytes.subarray(half), position + half)
-          mayDie()
-        },
-        sync: () => around(() => file.sync()),
-        truncate: (length) => around(() => file.truncate(length)),
-      }
-    },
-  }
 }
 
 const [directory, rpcUrl, dieAt] = process.argv.slice(2)

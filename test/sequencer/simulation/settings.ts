@@ -1,12 +1,5 @@
 /** The house of the simulation: small, so that a seed costs little. */
-import {
-  activeMeta,
-  batchKey,
-  leafHash,
-  saltOf,
-  viewKeyHash,
-  type Account,
-} from '../../../circuits/account.ts'
+import { leafHash, type Account, feeAccountOf } from '../../../circuits/account.ts'
 import { TREE_DEPTH, type Shape } from '../../../circuits/params.ts'
 import { Tree } from '../../../circuits/tree.ts'
 
@@ -32,17 +25,7 @@ export const SHAPE: Shape = {
   releases: 1,
 }
 
-export function feeAccount(): Account {
-  return {
-    ownerKeyHash: 0n,
-    viewKeyHash: viewKeyHash(FEE_VIEW_KEY),
-    head: 0n,
-    meta: activeMeta(0n),
-    cash: 0n,
-    balances: [],
-    salt: saltOf(batchKey(FEE_VIEW_KEY, 0, 0n, 0n)),
-  }
-}
+export const feeAccount = (): Account => feeAccountOf(FEE_VIEW_KEY, 0n)
 
 export const genesisRoot = (() => {
   const tree = new Tree(TREE_DEPTH)

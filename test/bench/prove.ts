@@ -1,17 +1,22 @@
-/** Seconds and memory of a full batch's witness and proof, each in a fresh process on all cores. */
+/** Seconds and memory of a full batch's witness and proofs, by backend, each in a fresh process on all cores. */
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Shape } from '../../circuits/params.ts'
 import { developmentKeyOf, type Progress } from '../../prover/artifacts.ts'
+import { BACKENDS, type BackendName } from '../../prover/backends.ts'
+import { findRapidsnark, rapidsnarkFromEnvironment } from '../../prover/rapidsnark.ts'
 import { fullBatch, tradesOf } from './load.ts'
 import type { ChildFigures, ChildPaths } from './prove-child.ts'
 
 export type ProofCost = ChildFigures & {
   readonly name: string
+  readonly backend: BackendName
   readonly trades: number
-  readonly tradesPerSecond: number
+  /** Witness and proof, the key loaded already. */
+  readonly tradesPerSecondPerCore: number
 }
 
 async function runChild(paths: ChildPaths, input: unknown): Promise<ChildFigures> {
@@ -32,11 +37,19 @@ async function runChild(paths: ChildPaths, input: unknown): Promise<ChildFigures
   return JSON.parse(answer) as ChildFigures
 }
 
-export async function proofCostOf(shape: Shape, progress: Progress): Promise<ProofCost> {
+/** One line for each backend that is installed here. */
+export async function proofCostsOf(shape: Shape, progress: Progress): Promise<readonly ProofCost[]> {
   const { wasmPath, zkeyPath, verificationKeyPath } = await developmentKeyOf(shape, progress)
-  progress(`proving a full batch of ${shape.name}`)
-  const figures = await runChild({ wasmPath, zkeyPath, verificationKeyPath }, fullBatch(shape))
+  const input = fullBatch(shape)
   const trades = tradesOf(shape)
-  return { name: shape.name, trades, ...figures,
-    tradesPerSecond: trades / (figures.witnessSeconds + figures.proveSeconds) }
+  const costs: ProofCost[] = []
+  for (const backend of BACKENDS) {
+    if (backend === 'rapidsnark' && findRapidsnark(rapidsnarkFromEnvironment()) === null) continue
+    progress(`proving a full batch of ${shape.name} twice with ${backend}`)
+    const figures = await runChild({ wasmPath, zkeyPath, verificationKeyPath, backend }, input)
+    const seconds = figures.witnessSeconds + figures.nextSeconds
+    costs.push({ name: shape.name, backend, trades, ...figures,
+      tradesPerSecondPerCore: trades / seconds / availableParallelism() })
+  }
+  return costs
 }

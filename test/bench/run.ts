@@ -6,7 +6,7 @@ import { admissionCost, type AdmissionCost } from './admission.ts'
 import { journalCost, type JournalCost } from './journal.ts'
 import { isSparse } from './load.ts'
 import { PEERS } from './peers.ts'
-import { proofCostOf, type ProofCost } from './prove.ts'
+import { proofCostsOf, type ProofCost } from './prove.ts'
 import { proverFigures, proversReport } from './provers.ts'
 import { serviceCost, type ServiceCost } from './service.ts'
 import type { ShapeCost } from './shapes.ts'
@@ -47,7 +47,7 @@ async function shapeCosts(names: readonly string[]): Promise<readonly ShapeCost[
 
 async function proofCosts(names: readonly string[]): Promise<readonly ProofCost[]> {
   const costs: ProofCost[] = []
-  for (const name of names) costs.push(await proofCostOf(shapeNamed(name), progress))
+  for (const name of names) costs.push(...await proofCostsOf(shapeNamed(name), progress))
   return costs
 }
 
@@ -69,11 +69,13 @@ function printShapes(costs: readonly ShapeCost[]): void {
 function printProofs(costs: readonly ProofCost[]): void {
   const processor = cpus()[0]?.model ?? 'unknown processor'
   print(`Proofs of full batches on this machine (${availableParallelism()} cores, ${processor};\n`
-    + 'snarkjs, DEVELOPMENT keys)\n')
+    + 'DEVELOPMENT keys; a trade is one leg seen from both sides)\n')
   print(tableText(
-    ['shape', 'trades', 'witness s', 'prove s', 'verify s', 'peak memory', 'trades a second'],
-    costs.map((c) => [c.name, count(c.trades), seconds(c.witnessSeconds), seconds(c.proveSeconds),
-      seconds(c.verifySeconds), megabytes(c.peakBytes), c.tradesPerSecond.toFixed(2)])))
+    ['shape', 'backend', 'trades', 'witness s', 'first proof s', 'next s', 'verify s', 'peak memory',
+      'trades a second and core'],
+    costs.map((c) => [c.name, c.backend, count(c.trades), seconds(c.witnessSeconds),
+      seconds(c.firstSeconds), seconds(c.nextSeconds), seconds(c.verifySeconds),
+      megabytes(c.peakBytes), c.tradesPerSecondPerCore.toFixed(2)])))
   print('')
 }
 
@@ -123,8 +125,8 @@ const command = new Command('bench')
   .option('--wide', 'only: compile the mini shape at 36 balances and 32 worlds')
   .option('--provers', 'only: what another worker adds, and what keeping its key loaded adds')
   .option('--worlds', 'only: what sixteen and thirty-two worlds see of random books; a table\'s time')
-  .addHelpText('after', '\nProgress goes to stderr. Proving standard takes minutes and gigabytes:\n'
-    + '  npm run bench -- --prove standard')
+  .addHelpText('after', '\nProgress goes to stderr. Proving large takes minutes and 3 GB:\n'
+    + '  npm run bench -- --only none --prove standard,large')
   .parse()
 const options = command.opts<Options>()
 

@@ -41,7 +41,7 @@ export type DeployOptions = {
   readonly refundDelaySeconds: bigint
   /** Who pauses, sets the mode and cancels announced changes; the admin unless named. */
   readonly guardian?: string
-  /** Between the announcement of a change and the change, once the house is sealed; 30 days unless named. */
+  /** Between the announcement of a change and the change, once the house is sealed; `changeDelayOf` unless named. */
   readonly changeDelaySeconds?: bigint
   /** Deploys development keys to a public chain: whatever the house holds there can be stolen. */
   readonly letAnybodyForgeProofs?: boolean
@@ -85,12 +85,16 @@ export function termsOf(refundDelay: bigint): Record<string, bigint> {
   }
 }
 
-/** Between an announcement and its change: 30 days, or the way out where that is longer. */
+/**
+ * Between an announcement and its change: 30 days to decide, and the longest that a forced exit then takes
+ * until it is served or anybody may freeze. What a freeze finds no change touches any more, so the window
+ * of claims counts only where the floor of the lock, which has it, is higher.
+ */
 export function changeDelayOf(terms: Record<string, bigint>): bigint {
   const { forceDelay = 0n, fullDelay = 0n, tableDelay = 0n } = terms
   const { claimsWindow = 0n, refundDelay = 0n } = terms
-  const wayOut = (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay + claimsWindow
-  return [30n * DAY, wayOut, refundDelay].reduce((a, b) => (a > b ? a : b))
+  const served = (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay
+  return [30n * DAY + served, served + claimsWindow, refundDelay].reduce((a, b) => (a > b ? a : b))
 }
 
 /** Of the environment; it says what it means, so that nobody sets it by habit. */

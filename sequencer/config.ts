@@ -118,7 +118,7 @@ export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
     fallback: null,
     about: 'who may post tables, at the first start; null: a TableOracle is deployed',
   },
-  fee: { ...MICRO_DOLLARS, fallback: '250000', about: 'micro-dollars a page' },
+  fee: { ...MICRO_DOLLARS, fallback: '250000', about: 'micro-dollars a page, at the first start; what it is later L1 says' },
   journal: {
     ...orNone(TEXT),
     fallback: null,

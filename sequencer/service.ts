@@ -122,7 +122,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     proverMissing: (key) => prover.missing(key),
     feeAccountViewKey,
     keys,
-    fee: configuration.fee,
+    // Of the first start; what has changed since, L1 has said and the journal has kept.
+    fee: genesis?.fee ?? configuration.fee,
     tableByRoot: (root) => tableFrom(configuration.tables, root),
     // What the house says by itself is of pages that cannot settle and of faults.
     log: (line) => log.warn(line),

@@ -81,7 +81,10 @@ export function withProposed(history: History): History {
     proposed: null,
     instruments: proposed.document,
     listed: ascending([...listed, ...ids]),
-    expiries: new Map([...expiries, ...proposed.added.map(([id, at]) => [Number(id), at] as const)]),
+    expiries: new Map([
+      ...expiries,
+      ...proposed.added.map(([id, at]) => [Number(id), at] as const),
+    ]),
     specifications: new Map([
       ...specifications,
       ...proposed.added.map(([id, , hash]) => [Number(id), hash] as const),

@@ -104,7 +104,12 @@ it('never proposes a delay that the contract would refuse', () => {
 })
 
 it('leaves 30 days to begin to leave in, however long a forced exit takes', () => {
-  for (const change of [{}, { forceDelay: 9n * DAY }, { fullDelay: 20n * DAY }, { tableDelay: 0n }]) {
+  for (const change of [
+    {},
+    { forceDelay: 9n * DAY },
+    { fullDelay: 20n * DAY },
+    { tableDelay: 0n },
+  ]) {
     const terms = { ...termsOf(2n * DAY), ...change } as ReturnType<typeof termsOf>
     const { forceDelay = 0n, fullDelay = 0n, tableDelay = 0n } = terms
     const slowest = (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay

@@ -5,6 +5,7 @@ import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { addExitShapes, type CompiledExit, type ExitShapes } from './deploy-exits.ts'
+import { cashTokenOf, type NamedToken } from './deploy-token.ts'
 import {
   chainIdOf,
   contractAt,
@@ -43,6 +44,10 @@ export type DeployOptions = {
   readonly guardian?: string
   /** Between the announcement of a change and the change, once the house is sealed; `changeDelayOf` unless named. */
   readonly changeDelaySeconds?: bigint
+  /** What cash is held in; null or absent: a TestDollar is deployed, on a local chain. */
+  readonly token?: NamedToken | null
+  /** Lets a house on a public chain hold a TestDollar: what it holds is worth nothing. */
+  readonly letAnybodyMintDollars?: boolean
   /** Deploys development keys to a public chain: whatever the house holds there can be stolen. */
   readonly letAnybodyForgeProofs?: boolean
 }
@@ -136,7 +141,12 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const feeAccount = feeAccountOf(options.feeAccountViewKey, await timeOf(admin))
   const tree = new Tree(TREE_DEPTH)
   tree.set(0, leafHash(feeAccount))
-  const token = await deployContract(admin, contracts['TestDollar'] as CompiledContract)
+  const token = await cashTokenOf({
+    admin,
+    isLocal: LOCAL_CHAINS.includes(chainId),
+    named: options.token ?? null,
+    letAnybodyMintDollars: options.letAnybodyMintDollars ?? false,
+  })
   const terms = termsOf(options.refundDelaySeconds)
   const extension = await deployContract(
     admin,
@@ -166,8 +176,8 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     extension.address,
   )
   const oracle = options.oracle ?? (await deployTableOracle(admin, house, configuration.guardian))
-  // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
-  await house.send('addToken', 1, token.address, 1, (1n << 55n) - 1n)
+  // One lot of cash is one micro-dollar.
+  await house.send('addToken', 1, token.address, token.unit, (1n << 55n) - 1n)
   const shapeIds = new Map<string, bigint>()
   for (const [i, { key, contract }] of verifiers.entries()) {
     const verifier = await deployContract(admin, contract)

@@ -24,6 +24,8 @@ import { contractsOf } from './solidity.ts'
 export {
   addressOfKey,
   chainIdOf,
+  codeAt,
+  readAt,
   contractAt,
   deployContract,
   domainOf,

@@ -25,6 +25,7 @@ async function house(more: Partial<DeployOptions> = {}) {
     oracle: null,
     guardian: await guardian!.getAddress(),
     verifiers: [],
+    letAnybodyMintDollars: true,
     feeAccountViewKey: 1n,
     fee: 0n,
     refundDelaySeconds: 2n * DAY,

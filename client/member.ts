@@ -94,6 +94,11 @@ export class Member {
     return this.status
   }
 
+  /** Micro-dollars that a page must allow. Asked anew for each: it may have changed on L1. */
+  private async fee(): Promise<bigint> {
+    return BigInt((await this.api.status()).fee)
+  }
+
   get account(): number {
     if (this.record.account === null)
       throw new HouseError('this member has no account yet: register first')
@@ -175,7 +180,9 @@ export class Member {
     })
     const wrong = await this.checkTerms(ticket, document)
     if (wrong !== null) return outcome(wrong.refused)
-    const page = pageOf(this.account, ticket, BigInt((await this.house()).fee))
+    // Under one name one page is signed: asked again, it is that one, whatever the fee is by now.
+    const maxFee = this.journal.page(ticket.id)?.page.maxFee ?? (await this.fee())
+    const page = pageOf(this.account, ticket, maxFee)
     for (let isSent = false; ;) {
       if (!isSent) {
         const refused = await this.send(page, ticket.id, { ticket: ticket.id })
@@ -286,7 +293,7 @@ export class Member {
     return {
       account: this.account,
       stamp: stamp > last ? stamp : last + 1n,
-      maxFee: BigInt((await this.house()).fee),
+      maxFee: await this.fee(),
     }
   }
 

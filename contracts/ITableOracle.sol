@@ -20,7 +20,8 @@ interface ITableOracle {
     /// @param worldsRoot Root of the rows with all their worlds. L1 does not check it; handed on with
     /// the marks, it lets whoever holds them prove a mark under tableRoot without the worlds.
     /// @param worldsHash keccak256 of the world set's document; the current one.
-    /// @param instrumentsHash keccak256 of the document of specifications; the current one.
+    /// @param instrumentsHash keccak256 of the document of specifications; the current one, or the
+    /// proposed one, which the report lists.
     /// @param market The market state, a canonical JSON document: with the other two documents all
     /// that the table follows from.
     /// @param marks Rows of 13 bytes, ids ascending: id (4), status (1), mark (8, signed).
@@ -100,8 +101,10 @@ interface ITableOracle {
     event UnderlyingRetired(uint256 indexed underlying);
     /// @param document The bytes whose keccak256 is worldsHash from now on.
     event WorldsSet(bytes32 indexed worldsHash, bytes document);
-    /// @param document The bytes whose keccak256 is instrumentsHash from now on.
-    event InstrumentsSet(bytes32 indexed instrumentsHash, Listing[] added, bytes document);
+    /// @param document The bytes whose keccak256 is instrumentsHash once a quorum has signed over it.
+    event InstrumentsProposed(bytes32 indexed instrumentsHash, Listing[] added, bytes document);
+    /// @notice What was proposed under this hash is listed, and the document counts from now on.
+    event InstrumentsSet(bytes32 indexed instrumentsHash);
 
     /// @param digest What was signed.
     /// @param market Published here, so that L1 alone is enough to compute the table again.
@@ -134,6 +137,10 @@ interface ITableOracle {
     error BandMustBeInRange(uint256 underlying);
     error FeedMustAnswer(address feed);
     error DocumentMustBeInRange(uint256 length);
+    error DocumentMustBeNew(bytes32 hash);
+    error ListingMustWait(uint256 until);
+    error ListingMustBeShort(uint256 count);
+    error ListedMustFitTable(uint256 count);
     error ListingMustBeNew(uint256 id);
     error ListingIdMustBeInRange(uint256 id);
     error ListingIdMustAscend(uint256 id, uint256 next);

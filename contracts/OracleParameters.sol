@@ -12,20 +12,28 @@ import {ITableOracle} from "./ITableOracle.sol";
 /// @title Who may sign, how many of them it takes, how far prices may move, what is listed.
 /// @notice Every setter of the oracle is here, and every one is the admin's: who deployed it until
 /// the house is sealed, from then on the house's lock. Only listing is a role of its own, since
-/// strikes follow the market: it adds what was never listed, and no table counts without a quorum.
+/// strikes follow the market: it proposes what was never listed, and the first report whose quorum signed
+/// over the proposed document lists it. Tables over the document before go on until then.
 abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     bytes32 public constant ADMIN = DEFAULT_ADMIN_ROLE;
     /// @notice May strike a pending settlement that the large quorum has not put there, and nothing
     /// else: it can delay, never decide.
     bytes32 public constant GUARDIAN = keccak256("GUARDIAN");
 
-    /// @notice Lists instruments and nothing else.
+    /// @notice Proposes instruments and nothing else.
     bytes32 public constant LISTER = keccak256("LISTER");
 
     uint256 private constant SIGNERS_UPPER_BOUND = 64;
     uint256 private constant DOCUMENT_UPPER_BOUND = 1 << 16;
     uint256 private constant UNDERLYINGS_UPPER_BOUND = 256;
     uint256 private constant CASH_ID = 1;
+    /// @dev TABLE_ROW_COUNT of circuits/params.ts: of more there is no table.
+    uint256 private constant LISTED_COUNT_MAX = 256;
+    /// @dev The report that lists them pays for it.
+    uint256 private constant LISTING_COUNT_MAX = 64;
+    /// @notice Seconds that a proposed listing stands before another may take its place: whoever signs
+    /// over it is not overtaken on the way to L1.
+    uint256 public constant LISTING_PAUSE = 1 hours;
     uint256 private constant INSTRUMENT_UPPER_BOUND = 1 << 28;
     uint256 internal constant BASIS = 10_000;
 
@@ -66,6 +74,11 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     mapping(uint256 id => bytes32 hash) public specificationOf;
     /// @notice No id below it but those of tokens, which the house numbers, can be listed any more.
     uint256 public nextInstrument = Law.TOKEN_UPPER_BOUND;
+
+    /// @notice Of the document that the next report may be the first to carry; 0 for none.
+    bytes32 public proposedHash;
+    uint256 public proposedAt;
+    Listing[] private _proposed;
 
     // ------------------------------------------------------------------------------------- setters
 
@@ -137,11 +150,57 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
         emit WorldsSet(worldsHash, document);
     }
 
-    /// @notice Lists instruments: from now on a report carries a row of each, until its settlement
-    /// is final.
+    /// @notice Proposes instruments: the first report over this document lists them, and from then on
+    /// every report carries a row of each, until its settlement is final. The first of all needs no report.
+    /// @param added Ids ascending, tokens first.
     /// @param document Specifications of all that is listed, the new ones included.
     function list(Listing[] calldata added, bytes calldata document) external onlyRole(LISTER) {
         _requireDocument(document);
+        bytes32 hash = keccak256(document);
+        // Signed over it already: such a listing would need nobody's word any more.
+        if (hash == instrumentsHash) revert DocumentMustBeNew(hash);
+        uint256 until = proposedAt + LISTING_PAUSE;
+        if (proposedHash != 0 && block.timestamp < until) revert ListingMustWait(until);
+        _requireListings(added);
+
+        delete _proposed;
+        for (uint256 i = 0; i < added.length; i++) {
+            _proposed.push(added[i]);
+        }
+        proposedHash = hash;
+        proposedAt = block.timestamp;
+        emit InstrumentsProposed(hash, added, document);
+        if (instrumentsHash == 0) _adopt();
+    }
+
+    /// @dev Called under the signatures of a quorum over a document of this hash.
+    function _adoptIf(bytes32 hash) internal {
+        if (hash != 0 && hash == proposedHash) _adopt();
+    }
+
+    function _adopt() private {
+        uint256 count = _proposed.length;
+        for (uint256 i = 0; i < count; i++) {
+            Listing memory added = _proposed[i];
+            uint256 id = added.id;
+            if (id >= Law.TOKEN_UPPER_BOUND) nextInstrument = id + 1;
+            _listed[id >> 8] |= 1 << (id & 255);
+            expiryOf[id] = added.expiry;
+            specificationOf[id] = added.specification;
+        }
+        listedCount += count;
+        instrumentsHash = proposedHash;
+        proposedHash = 0;
+        delete _proposed;
+        emit InstrumentsSet(instrumentsHash);
+    }
+
+    function _requireListings(Listing[] calldata added) private view {
+        uint256 count = listedCount + added.length;
+        if (added.length > LISTING_COUNT_MAX) revert ListingMustBeShort(added.length);
+        if (count > LISTED_COUNT_MAX) revert ListedMustFitTable(count);
+        uint256 previous;
+        uint256 next = nextInstrument;
         for (uint256 i = 0; i < added.length; i++) {
             (uint256 id, uint256 expiry) = (added[i].id, added[i].expiry);
             if (id <= CASH_ID || id >= INSTRUMENT_UPPER_BOUND) revert ListingIdMustBeInRange(id);
@@ -151,18 +210,10 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
             if (added[i].specification == 0) revert ListingMustHaveSpecification(id);
             // The house settles no token: a report of one would be pending for good.
             if (id < Law.TOKEN_UPPER_BOUND && expiry != 0) revert TokenMustNotExpire(id);
-            if (id >= Law.TOKEN_UPPER_BOUND) {
-                if (id < nextInstrument) revert ListingIdMustAscend(id, nextInstrument);
-                nextInstrument = id + 1;
-            }
-            _listed[id >> 8] |= 1 << (id & 255);
-            expiryOf[id] = expiry;
-            specificationOf[id] = added[i].specification;
+            uint256 least = id < Law.TOKEN_UPPER_BOUND || previous >= next ? previous + 1 : next;
+            if (id < least) revert ListingIdMustAscend(id, least);
+            previous = id;
         }
-
-        listedCount += added.length;
-        instrumentsHash = keccak256(document);
-        emit InstrumentsSet(instrumentsHash, added, document);
     }
 
     function _setBand(uint256 id, Band calldata band) private {

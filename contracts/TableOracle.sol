@@ -50,6 +50,8 @@ contract TableOracle is OracleSettlement {
         returns (bool isConfirmed)
     {
         Latest memory previous = latest;
+        // Undone with all the rest if the report does not hold.
+        if (report.instrumentsHash != instrumentsHash) _adoptIf(report.instrumentsHash);
         _requireReport(report, previous.time);
         bytes32 digest = _hashTypedDataV4(_hashReport(report));
         _requireQuorum(digest, signatures, _quorums.quorum, _quorums.epoch);

@@ -40,6 +40,8 @@ export type Configuration = {
   readonly tables: string
   readonly shapes: readonly string[]
   readonly oracle: string | null
+  readonly token: string | null
+  readonly tokenDecimals: number
   readonly fee: bigint
   readonly journal: string | null
   readonly journalKeyFile: string | null
@@ -118,7 +120,22 @@ export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
     fallback: null,
     about: 'who may post tables, at the first start; null: a TableOracle is deployed',
   },
-  fee: { ...MICRO_DOLLARS, fallback: '250000', about: 'micro-dollars a page' },
+  token: {
+    ...orNone(ADDRESS),
+    fallback: null,
+    about:
+      'the ERC-20 that cash is held in, at the first start; null: a TestDollar is deployed, on a local chain',
+  },
+  tokenDecimals: {
+    ...whole(6, 34, ' of decimals'),
+    fallback: '6',
+    about: 'that `token` must say of itself; a lot of cash is a millionth of a token',
+  },
+  fee: {
+    ...MICRO_DOLLARS,
+    fallback: '250000',
+    about: 'micro-dollars a page, at the first start; what it is later L1 says',
+  },
   journal: {
     ...orNone(TEXT),
     fallback: null,

@@ -21,7 +21,7 @@ import { Desk } from './desk.ts'
 import { drawsFrom } from './draws.ts'
 import { Feed } from './feed.ts'
 import type { Genesis, InputOf, JournalRecord, L1Seen, TablePosted } from './journal/record.ts'
-import type { L1Deposit, QueuedRequest } from './l1.ts'
+import type { Fees, L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import { dueFlags } from './flagging.ts'
 import { holdersOfSettled, type RandomBelow } from './room.ts'
@@ -51,6 +51,10 @@ export class Core {
   open: OpenBatch | null = null
   private readonly randomBelow: (seed: Uint8Array) => RandomBelow
   private now = 0n
+  /** Micro-dollars a page, of the next batch on L1. */
+  fee: bigint
+  /** Of every batch after the next one; null if no change waits. */
+  nextFee: bigint | null = null
   private lastTime = 0n
   private accountCount = 16n
   /** L1 requests that no batch has served, in their order. */
@@ -65,6 +69,7 @@ export class Core {
 
   constructor(genesis: Genesis, randomBelow: (seed: Uint8Array) => RandomBelow = drawsFrom) {
     this.genesis = genesis
+    this.fee = genesis.fee
     this.randomBelow = randomBelow
     this.ledger = new Ledger(genesis.feeAccount, genesis.feeAccountViewKey)
     this.desk = new Desk(this.ledger, () => this.conditions())
@@ -89,6 +94,18 @@ export class Core {
     return this.tables.isCurrent(number)
   }
 
+  /**
+   * What a page must allow: while a change waits, both fees, since nobody knows which batch takes it.
+   */
+  get feeToAllow(): bigint {
+    return this.nextFee !== null && this.nextFee > this.fee ? this.nextFee : this.fee
+  }
+
+  /** Whether L1 says no more than is known: its first event is the fee that the house began with. */
+  hasFees({ fee, next }: Fees): boolean {
+    return (fee ?? this.fee) === this.fee && next === this.nextFee
+  }
+
   /** Of the record that is being applied; `at` in milliseconds for a look without one. */
   conditions(at?: number): Conditions {
     if (this.rowOf === null)
@@ -96,7 +113,7 @@ export class Core {
     const now = at === undefined ? this.now : BigInt(Math.floor(at / 1000))
     return {
       time: now > this.lastTime ? now : this.lastTime,
-      fee: this.genesis.fee,
+      fee: this.feeToAllow,
       mode: this.mode,
       rowOf: this.rowOf,
     }
@@ -180,6 +197,11 @@ export class Core {
   private takeNews(seen: L1Seen): void {
     this.nextBlock = seen.nextBlock
     this.blockHash = seen.blockHash
+    // Before any batch is built on these news: L1 has said it in the transaction that takes it.
+    if (seen.fees !== undefined) {
+      this.fee = seen.fees.fee ?? this.fee
+      this.nextFee = seen.fees.next
+    }
     this.requests = [...this.requests, ...seen.requests]
     for (const request of seen.requests) {
       if (request.kind !== 'register') continue
@@ -233,7 +255,7 @@ export class Core {
       domain: this.genesis.domain,
       batchNumber: this.batchNumber + 1n,
       time: this.conditions(at).time,
-      fee: this.genesis.fee,
+      fee: this.fee,
       batchNonce,
       mode: this.mode,
       table,
@@ -359,6 +381,8 @@ export class Core {
   rest() {
     return {
       batchNumber: this.batchNumber,
+      fee: this.fee,
+      nextFee: this.nextFee,
       tables: this.tables.state,
       nextBlock: this.nextBlock,
       blockHash: this.blockHash ?? null,

@@ -5,6 +5,7 @@ import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { addExitShapes, type CompiledExit, type ExitShapes } from './deploy-exits.ts'
+import { cashTokenOf, type NamedToken } from './deploy-token.ts'
 import {
   chainIdOf,
   contractAt,
@@ -41,8 +42,12 @@ export type DeployOptions = {
   readonly refundDelaySeconds: bigint
   /** Who pauses, sets the mode and cancels announced changes; the admin unless named. */
   readonly guardian?: string
-  /** Between the announcement of a change and the change, once the house is sealed; 30 days unless named. */
+  /** Between the announcement of a change and the change, once the house is sealed; `changeDelayOf` unless named. */
   readonly changeDelaySeconds?: bigint
+  /** What cash is held in; null or absent: a TestDollar is deployed, on a local chain. */
+  readonly token?: NamedToken | null
+  /** Lets a house on a public chain hold a TestDollar: what it holds is worth nothing. */
+  readonly letAnybodyMintDollars?: boolean
   /** Deploys development keys to a public chain: whatever the house holds there can be stolen. */
   readonly letAnybodyForgeProofs?: boolean
 }
@@ -85,12 +90,16 @@ export function termsOf(refundDelay: bigint): Record<string, bigint> {
   }
 }
 
-/** Between an announcement and its change: 30 days, or the way out where that is longer. */
+/**
+ * Between an announcement and its change: 30 days to decide, and the longest that a forced exit then takes
+ * until it is served or anybody may freeze. What a freeze finds no change touches any more, so the window
+ * of claims counts only where the floor of the lock, which has it, is higher.
+ */
 export function changeDelayOf(terms: Record<string, bigint>): bigint {
   const { forceDelay = 0n, fullDelay = 0n, tableDelay = 0n } = terms
   const { claimsWindow = 0n, refundDelay = 0n } = terms
-  const wayOut = (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay + claimsWindow
-  return [30n * DAY, wayOut, refundDelay].reduce((a, b) => (a > b ? a : b))
+  const served = (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay
+  return [30n * DAY + served, served + claimsWindow, refundDelay].reduce((a, b) => (a > b ? a : b))
 }
 
 /** Of the environment; it says what it means, so that nobody sets it by habit. */
@@ -132,7 +141,12 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const feeAccount = feeAccountOf(options.feeAccountViewKey, await timeOf(admin))
   const tree = new Tree(TREE_DEPTH)
   tree.set(0, leafHash(feeAccount))
-  const token = await deployContract(admin, contracts['TestDollar'] as CompiledContract)
+  const token = await cashTokenOf({
+    admin,
+    isLocal: LOCAL_CHAINS.includes(chainId),
+    named: options.token ?? null,
+    letAnybodyMintDollars: options.letAnybodyMintDollars ?? false,
+  })
   const terms = termsOf(options.refundDelaySeconds)
   const extension = await deployContract(
     admin,
@@ -162,8 +176,8 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     extension.address,
   )
   const oracle = options.oracle ?? (await deployTableOracle(admin, house, configuration.guardian))
-  // One lot of cash is one micro-dollar, the smallest unit of a token with 6 decimals.
-  await house.send('addToken', 1, token.address, 1, (1n << 55n) - 1n)
+  // One lot of cash is one micro-dollar.
+  await house.send('addToken', 1, token.address, token.unit, (1n << 55n) - 1n)
   const shapeIds = new Map<string, bigint>()
   for (const [i, { key, contract }] of verifiers.entries()) {
     const verifier = await deployContract(admin, contract)

@@ -234,7 +234,7 @@ export class House {
   }
 
   private async recordNews(): Promise<void> {
-    const { tables: all, nextBlock = 0, blockHash, ...news } = await this.l1.news()
+    const { tables: all, nextBlock = 0, blockHash, fees, ...news } = await this.l1.news()
     const latest = all.at(-1)?.number ?? 0n
     // Of the others nobody is asked for rows any more.
     const tables = all.filter(({ number }) => number + KEPT > latest).map((t) => this.tableOf(t))
@@ -247,9 +247,11 @@ export class House {
       news.confirmed,
     ]
     // Blocks without anything for us are not worth a record: after a restart they are read again.
-    if (news.mode === null && lists.every((list) => list.length === 0)) return
+    const said = fees === undefined || this.core.hasFees(fees) ? {} : { fees }
+    const isNothing = news.mode === null && lists.every((list) => list.length === 0)
+    if (isNothing && said.fees === undefined) return
     const place = blockHash === undefined ? { nextBlock } : { nextBlock, blockHash }
-    await this.submit({ kind: 'l1', seen: { ...news, tables, ...place } })
+    await this.submit({ kind: 'l1', seen: { ...news, tables, ...said, ...place } })
   }
 
   /**

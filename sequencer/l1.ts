@@ -18,12 +18,14 @@ import { newsOf, NO_NEWS } from './l1/news.ts'
 import { NoAgreement, Pool, type Alarm } from './l1/pool.ts'
 import { nodeAt, RpcError, type Transport } from './l1/rpc.ts'
 import { Closed, Sender, type Job, type Outcome } from './l1/sender.ts'
-import { addressOf, BatchRefused, type L1News, type Submission } from './l1/words.ts'
+import { addressOf, BatchRefused, type Fees, type L1News, type Submission } from './l1/words.ts'
 import { contractsOf } from './solidity.ts'
 
 export {
   addressOfKey,
   chainIdOf,
+  codeAt,
+  readAt,
   contractAt,
   deployContract,
   domainOf,
@@ -41,6 +43,7 @@ export {
   addressOf,
   BatchRefused,
   type L1Deposit,
+  type Fees,
   type L1News,
   type L1Table,
   type QueuedRequest,

@@ -13,6 +13,7 @@ import { Batches } from './batches.ts'
 import type { Configuration, Secrets } from './config.ts'
 import { Core } from './core.ts'
 import { compileVerifiers, deploy, FORGE_FLAG, type CompiledVerifier } from './deploy.ts'
+import { MINT_FLAG } from './deploy-token.ts'
 import { compileExits, type CompiledExit } from './deploy-exits.ts'
 import { sweepingOf } from './house-sweep.ts'
 import { House, type HouseOptions } from './house.ts'
@@ -122,7 +123,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     proverMissing: (key) => prover.missing(key),
     feeAccountViewKey,
     keys,
-    fee: configuration.fee,
+    // Of the first start; what has changed since, L1 has said and the journal has kept.
+    fee: genesis?.fee ?? configuration.fee,
     tableByRoot: (root) => tableFrom(configuration.tables, root),
     // What the house says by itself is of pages that cannot settle and of faults.
     log: (line) => log.warn(line),
@@ -259,6 +261,11 @@ async function deployHouse(
       feeAccountViewKey,
       fee: configuration.fee,
       refundDelaySeconds: 172_800n,
+      token:
+        configuration.token === null
+          ? null
+          : { address: configuration.token, decimals: configuration.tokenDecimals },
+      letAnybodyMintDollars: process.env[MINT_FLAG] === '1',
       letAnybodyForgeProofs: process.env[FORGE_FLAG] === '1',
     })
   } finally {

@@ -8,6 +8,7 @@ const HOUSE_ABI = [
     'returns (uint256)',
   'function rotate(uint256 account, uint256 x, uint256 y)',
   'function deposit(uint256 token, uint256 amount, uint256 commitment) returns (uint256)',
+  'function tokens(uint256 id) view returns ((address token, uint96 unit, uint64 vault, uint64 owed, uint64 unconsumed, uint64 cap) found)',
   'function claim(uint256 batchNumber, uint256 slot, uint256 token, uint256 amount, address to, ' +
     'bytes32[] proof)',
   'event Registered(uint256 indexed account, address indexed l1Owner)',
@@ -15,6 +16,7 @@ const HOUSE_ABI = [
     'amount, uint256 commitment)',
 ]
 const TOKEN_ABI = [
+  'function name() view returns (string)',
   'function mint(address to, uint256 amount)',
   'function approve(address spender, uint256 amount) returns (bool)',
   'function balanceOf(address) view returns (uint256)',
@@ -46,6 +48,11 @@ export class MemberL1 {
     await this.house.send('rotate', account, key.x, key.y)
   }
 
+  /** Whether anybody may mint it: play money says so in its name. */
+  async isPlayMoney(): Promise<boolean> {
+    return (await this.token.read('name')) === 'Test Dollar (no value)'
+  }
+
   /** Play money of a local day. */
   async mint(amount: bigint): Promise<void> {
     await this.token.send('mint', this.address, amount)
@@ -53,7 +60,8 @@ export class MemberL1 {
 
   /** The id of the deposit of `amount` lots. */
   async deposit(token: number, amount: bigint, commitment: bigint): Promise<bigint> {
-    await this.token.send('approve', this.contract, amount)
+    const { unit } = (await this.house.read('tokens', token)) as { readonly unit: bigint }
+    await this.token.send('approve', this.contract, amount * unit)
     const mined = await this.house.send('deposit', token, amount, commitment)
     return this.house.argumentOf(mined, 'Deposited', 'id') as bigint
   }

@@ -4,7 +4,8 @@ import { Interface } from './ethers.ts'
 import { httpTransport, ReadError, type Transport } from './transport.ts'
 
 const ORACLE_EVENTS = new Interface([
-  'event InstrumentsSet(bytes32 indexed instrumentsHash, ' +
+  'event InstrumentsSet(bytes32 indexed instrumentsHash)',
+  'event InstrumentsProposed(bytes32 indexed instrumentsHash, ' +
     '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
     'bytes document)',
   'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
@@ -62,12 +63,17 @@ export async function readFundingTables(
     )
   const logs = await logsOf(oracle, [])
   const lots = new Map<number, string>()
+  const documents = new Map<string, string>()
   const tables: { -readonly [key in keyof FundingTable]: FundingTable[key] }[] = []
   for (const log of logs) {
     const parsed = ORACLE_EVENTS.parseLog(log)
     if (parsed === null) continue
     const { name, args } = parsed
-    if (name === 'InstrumentsSet') readLots(jsonIn(args['document'] as string), lots)
+    if (name === 'InstrumentsProposed')
+      documents.set(args['instrumentsHash'] as string, args['document'] as string)
+    // What a lister proposes counts for nothing before a quorum has signed over it.
+    if (name === 'InstrumentsSet')
+      readLots(jsonIn(documents.get(args['instrumentsHash'] as string) ?? '0x'), lots)
     if (name === 'Confirmed')
       tables.forEach((table) => {
         if (BigInt(table.number) === args['number']) table.isConfirmed = true

@@ -29,6 +29,7 @@ import {
   type Limits,
   type Peer,
 } from './gather.ts'
+import { historyForReport } from './adopting.ts'
 import { heldUntil } from './patience.ts'
 
 export type CollectorOptions = {
@@ -100,9 +101,10 @@ export class TableMustWait extends Error {
 
 /** Gathers a table and posts it with every signature that agrees. */
 export async function postTable(options: CollectorOptions): Promise<PostedRound> {
-  const { domain, quorum, next: number, time, history } = await readState(options)
+  const { domain, quorum, next: number, time, ...state } = await readState(options)
   const { limits } = options
   const peers = await authorised(options)
+  const history = await historyForReport(state.history, peers, quorum, limits)
   const request = {
     domain,
     quorum,

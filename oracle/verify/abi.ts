@@ -12,7 +12,8 @@ export const ORACLE_ABI = [
   'event SignersSet(address[] signers, uint256 quorum, uint256 largeQuorum)',
   'event UnderlyingAdded(uint256 indexed underlying, string name)',
   'event WorldsSet(bytes32 indexed worldsHash, bytes document)',
-  'event InstrumentsSet(bytes32 indexed instrumentsHash, ' +
+  'event InstrumentsSet(bytes32 indexed instrumentsHash)',
+  'event InstrumentsProposed(bytes32 indexed instrumentsHash, ' +
     '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
     'bytes document)',
   'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +

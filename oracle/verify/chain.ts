@@ -56,6 +56,8 @@ export type History = {
   readonly settled: readonly SettledValue[]
   /** Bytes of the specifications that count now. */
   readonly instruments: string | null
+  /** What the first report over its document will list; null if nothing is proposed. */
+  readonly proposed: ProposedListing | null
   /** Bytes of every document that was published, by hash. */
   readonly documents: ReadonlyMap<string, string>
   /** In the order of their serials. */
@@ -63,6 +65,32 @@ export type History = {
 }
 
 type Added = readonly [id: bigint, expiry: bigint, specification: string]
+export type ProposedListing = {
+  readonly hash: string
+  readonly document: string
+  readonly added: readonly Added[]
+}
+
+/** The history as it will be in the report that adopts what is proposed. */
+export function withProposed(history: History): History {
+  const { proposed, listed, expiries, specifications } = history
+  if (proposed === null) return history
+  const ids = proposed.added.map(([id]) => Number(id))
+  return {
+    ...history,
+    proposed: null,
+    instruments: proposed.document,
+    listed: ascending([...listed, ...ids]),
+    expiries: new Map([
+      ...expiries,
+      ...proposed.added.map(([id, at]) => [Number(id), at] as const),
+    ]),
+    specifications: new Map([
+      ...specifications,
+      ...proposed.added.map(([id, , hash]) => [Number(id), hash] as const),
+    ]),
+  }
+}
 
 /** Ids whose specification is another than the one that was bound. */
 export function unboundIn(
@@ -129,6 +157,7 @@ export async function readHistory(provider: AbstractProvider, address: string): 
   const tables: PostedTable[] = []
   const proposals: Proposal[] = []
   let instruments: string | null = null
+  let proposed: ProposedListing | null = null
   const mark = (serial: unknown, state: Proposal['state']): void => {
     const at = proposals.findIndex(({ report }) => report.serial === serial)
     if (at >= 0) proposals[at] = { ...(proposals[at] as Proposal), state }
@@ -139,14 +168,19 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     if (name === 'UnderlyingAdded') {
       underlyings.set(Number(args['underlying']), args['name'] as string)
     }
-    if (name === 'InstrumentsSet') {
-      instruments = args['document'] as string
-      documents.set(args['instrumentsHash'] as string, instruments)
-      for (const [id, expiry, hash] of args['added'] as readonly Added[]) {
+    if (name === 'InstrumentsProposed') {
+      const [hash, document] = [args['instrumentsHash'], args['document']] as [string, string]
+      documents.set(hash, document)
+      proposed = { hash, document, added: args['added'] as readonly Added[] }
+    }
+    if (name === 'InstrumentsSet' && proposed !== null) {
+      instruments = proposed.document
+      for (const [id, expiry, hash] of proposed.added) {
         listed.add(Number(id))
         expiries.set(Number(id), expiry)
         specifications.set(Number(id), hash)
       }
+      proposed = null
     }
     if (name === 'SettlementProposed') {
       const report = settlementIn(args['report'] as readonly unknown[])
@@ -178,6 +212,7 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     underlyings,
     settled,
     instruments,
+    proposed,
     documents,
     proposals,
   }

@@ -75,14 +75,14 @@ function aboutTheHouse(desk: Desk): void {
     { ...get, url: '/v1/status', summary: 'what house this is', answer: ANSWERS.status },
     async () => {
       const house = houseOf()
-      const { deployment, fee, keys, rpcUrl } = house.options
+      const { deployment, keys, rpcUrl } = house.options
       return {
         contract: deployment.contract,
         token: deployment.token,
         chainId: deployment.chainId,
         domain: house.domain,
         operator: house.l1.operator,
-        fee,
+        fee: house.core.feeToAllow,
         batchNumber: house.batchNumber,
         tableNumber: house.tableNumber,
         mode: house.mode,

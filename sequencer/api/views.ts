@@ -84,7 +84,7 @@ export function accountView(house: House, account: number) {
   const { ledger, desk, core } = house
   const settled = ledger.accounts.get(account)
   const now = BigInt(Math.floor(Date.now() / 1000))
-  const projected = ledger.projected(account, house.options.fee, now)
+  const projected = ledger.projected(account, core.feeToAllow, now)
   return {
     account,
     resign: desk.resigning.wanted(account),

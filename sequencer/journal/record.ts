@@ -5,7 +5,7 @@ import type { Shape } from '../../circuits/params.ts'
 import type { Row } from '../../circuits/table.ts'
 import type { SignedPage } from '../admission.ts'
 import type { Due } from '../builder.ts'
-import type { L1Deposit, QueuedRequest } from '../l1.ts'
+import type { Fees, L1Deposit, QueuedRequest } from '../l1.ts'
 import { decode, encode, type Plain } from './codec.ts'
 import { JournalError } from './journal.ts'
 
@@ -42,6 +42,8 @@ export type L1Seen = {
   readonly confirmed: readonly bigint[]
   /** What the mode was set to; null if nothing. */
   readonly mode: bigint | null
+  /** Absent where L1 said nothing new of the fee, and in records of version 2. */
+  readonly fees?: Fees
   /** The first block that was not looked at. */
   readonly nextBlock: number
   /** Hash of the block before it; a house on another fork must not go on. */
@@ -126,19 +128,27 @@ export type JournalRecord = {
   readonly input: Input
 }
 
-/** The only version that there is. A change of meaning of any kind is a new one. */
+/** A change of meaning of any kind is a new one. */
 const VERSION = 2
+/** Of records that name a fee: a program that would pass over it must not read on. */
+const VERSION_WITH_FEES = 3
 
 export function encodeRecord({ at, input }: JournalRecord): Uint8Array {
-  return Buffer.from(encode({ v: VERSION, at, input: input as unknown as Plain }), 'utf8')
+  return Buffer.from(encode({ v: versionOf(input), at, input: input as unknown as Plain }), 'utf8')
+}
+
+function versionOf(input: Input): number {
+  return input.kind === 'l1' && input.seen.fees !== undefined ? VERSION_WITH_FEES : VERSION
 }
 
 export function decodeRecord(payload: Uint8Array): JournalRecord {
   const value = decode(Buffer.from(payload).toString('utf8')) as unknown as JournalRecord & {
     readonly v: number
   }
-  if (value.v !== VERSION) {
-    const detail = `a record has version ${value.v}; this program knows ${VERSION}`
+  if (value.v !== VERSION && value.v !== VERSION_WITH_FEES) {
+    const detail =
+      `a record has version ${value.v}; this program knows ${VERSION} and ` +
+      `${VERSION_WITH_FEES}`
     throw new JournalError('JournalMustBeKnown', detail)
   }
   return { at: value.at, input: value.input }

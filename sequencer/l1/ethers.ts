@@ -106,6 +106,23 @@ export function contractAt(
   }
 }
 
+/** What a view answers. */
+export async function readAt(
+  sender: Sender,
+  abi: CompiledContract['abi'],
+  address: string,
+  name: string,
+  ...given: readonly unknown[]
+): Promise<unknown> {
+  const contract = new Contract(address, abi as InterfaceAbi, sender)
+  return (await contract.getFunction(name).staticCall(...given)) as unknown
+}
+
+/** What is deployed at an address, in hex; 0x for nothing. */
+export async function codeAt(sender: Sender, address: string): Promise<string> {
+  return (await sender.provider?.getCode(address)) ?? '0x'
+}
+
 /** A role of the contract as its access control names it. */
 export function roleNamed(name: string): string {
   return keccak256(toUtf8Bytes(name))

@@ -1,7 +1,7 @@
 /** Events of the contract as the news that the house records. */
 import { REQUEST_KIND } from '../../circuits/params.ts'
 import { settledRow } from '../../circuits/table.ts'
-import type { L1News, QueuedRequest } from './words.ts'
+import type { Fees, L1News, QueuedRequest } from './words.ts'
 import type { Event } from './ethers.ts'
 
 type Args = Event['args']
@@ -26,6 +26,16 @@ function requestOf(args: Args): QueuedRequest {
   if (kind === REQUEST_KIND.register) return { ...key, kind: 'register' }
   if (kind === REQUEST_KIND.rotate) return { ...key, kind: 'rotate' }
   throw new Error(`L1 queued a request of kind ${kind}, which this version does not know`)
+}
+
+/** In their order: a batch takes the fee that was set before it, and another may be set behind it. */
+function feesOf(events: readonly Event[]): { readonly fees?: Fees } {
+  const said = events.filter(({ name }) => name === 'FeeSet' || name === 'FeeChanging')
+  const last = said.at(-1)
+  if (last === undefined) return {}
+  const set = said.findLast(({ name }) => name === 'FeeSet')
+  const fee = (set?.args['fee'] as bigint | undefined) ?? null
+  return { fees: { fee, next: last === set ? null : (last.args['fee'] as bigint) } }
 }
 
 export function newsOf(events: readonly Event[]): L1News {
@@ -54,5 +64,6 @@ export function newsOf(events: readonly Event[]): L1News {
     })),
     confirmed: named('TableConfirmed').map((args) => args['number'] as bigint),
     mode: (named('ModeSet').at(-1)?.['mode'] as bigint | undefined) ?? null,
+    ...feesOf(events),
   }
 }

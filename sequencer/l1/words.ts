@@ -25,10 +25,19 @@ export type L1News = {
   readonly confirmed: readonly bigint[]
   /** What the admin has set the mode to; null if nothing. */
   readonly mode: bigint | null
+  /** Absent if nothing was said of the fee. */
+  readonly fees?: Fees
   /** The first block that was not looked at. */
   readonly nextBlock?: number
   /** Hash of the block before it: by it a later look knows whether that block still is. */
   readonly blockHash?: string
+}
+/** What L1 has said last of its fee, in micro-dollars a page. */
+export type Fees = {
+  /** Of the next batch; null if it is as it was. */
+  readonly fee: bigint | null
+  /** Set, and of every batch after the next one; null if nothing waits. */
+  readonly next: bigint | null
 }
 /** The contract's own word that it does not take a batch; nothing of that batch is out any more. */
 export class BatchRefused extends Error {}

@@ -172,7 +172,8 @@ describe('what L1 says', () => {
   const EVENTS = new Interface([
     'event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)',
     'event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)',
-    'event InstrumentsSet(bytes32 indexed instrumentsHash, ' +
+    'event InstrumentsSet(bytes32 indexed instrumentsHash)',
+    'event InstrumentsProposed(bytes32 indexed instrumentsHash, ' +
     '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
       'bytes document)',
     'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
@@ -198,12 +199,17 @@ describe('what L1 says', () => {
   it('is read from who has the role now, table by table', async () => {
     const roles = [log('RoleGranted', role, other, house), log('RoleGranted', role, oracle, house),
       log('RoleRevoked', role, other, house)]
-    const said = [log('InstrumentsSet', word, [], instruments), report(1, '0'),
+    const said = [log('InstrumentsProposed', word, [], instruments), log('InstrumentsSet', word), report(1, '0'),
       report(2, '-18.3162'), log('Confirmed', 1)]
     const read = await readFundingTables(chain(roles, said), house)
     expect([...read.perpetuals]).toEqual([1038])
     expect(read.tables.map((t) => [t.number, t.isConfirmed, t.funding.get(1038)]))
       .toEqual([[1, true, 0n], [2, false, -183_162n]])
+    // A lister's document alone, of whatever lots, changes no funding that members sign.
+    const lie = log('InstrumentsProposed', `0x${'22'.repeat(32)}`, [], bytes({ instruments: [
+      { kind: 'perpetual', id: 1038, lot: '1' }] }))
+    const lied = await readFundingTables(chain(roles, [said[0]!, said[1]!, lie, ...said.slice(2)]), house)
+    expect(lied).toEqual(read)
   })
 
   it('of halts, of multipliers, and of a funding that no lot can pay', async () => {
@@ -215,7 +221,7 @@ describe('what L1 says', () => {
     ] })
     const market = bytes({ halted: [1024], perpetuals: [1038, 1039, 1040].map((id) =>
       ({ id, basis: '0', funding: '12.0001' })) })
-    const said = [log('InstrumentsSet', word, [], listed),
+    const said = [log('InstrumentsProposed', word, [], listed), log('InstrumentsSet', word),
       log('Reported', 1, word, 1, true, 1, word, word, [], market)]
     const { tables } = await readFundingTables(chain(roles, said), house)
     // A thousandth of 12.0001 dollars is no whole number of micro-dollars: there is none to trade at.

@@ -1,13 +1,17 @@
 /** The setters of the oracle, their bounds, and who may call them. */
 import { ethers } from 'ethers'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { addressOfKey } from '../../oracle/signer/report.ts'
-import { mustRefuse, provider, send } from './l1.ts'
-import { BAND, createOracleWorld, KEYS, TIMING } from './oracle-world.ts'
+import { TABLE_ROW_COUNT } from '../../circuits/params.ts'
+import { addressOfKey, decodeMarks, type TableReport } from '../../oracle/signer/report.ts'
+import { mustRefuse, now, provider, send, setTime } from './l1.ts'
+import {
+  BAND, confirmFirst, createOracleWorld, createReport, KEYS, marksOf, post, signReport, TIMING, wait,
+} from './oracle-world.ts'
 
 const world = await createOracleWorld()
 const { oracle, admin, anyone } = world
 const addresses = KEYS.map(addressOfKey)
+const HOUR = 3600n
 let start: string
 beforeEach(async () => {
   if (start !== undefined) await provider.send('evm_revert', [start])
@@ -96,43 +100,148 @@ describe('listings', () => {
   const specification = ethers.id('a specification')
   const of = (id: bigint, expiry = 0n) => ({ id, expiry, specification })
   const list = (id: bigint, expiry = 0n) => ['list', [of(id, expiry)], document] as const
+  const asked = (name: string, ...args: unknown[]) => oracle.getFunction(name)(...args)
+  const propose = (added: readonly object[], bytes = document) => send(admin, oracle, 'list', added, bytes)
+  /** A report with a row of each of these besides those that are listed from the start. */
+  const reportWith = async (ids: readonly bigint[], bytes = document): Promise<TableReport> => {
+    const report = await createReport(world)
+    const rows = [...decodeMarks(report.marks).map(({ id, status, mark }) => [id, status, mark] as const),
+      ...ids.map((id) => [Number(id), 1, 0n] as const)]
+    return { ...report, instrumentsHash: ethers.keccak256(bytes),
+      marks: marksOf(rows.sort(([a], [b]) => a - b)) }
+  }
+  const adopt = async (ids: readonly bigint[], bytes = document) => {
+    await wait(1n)
+    return post(world, await reportWith(ids, bytes))
+  }
+
   test('have ids from 2 to 2^28 - 1, never used before', async () => {
     for (const id of [0n, 1n, 1n << 28n]) await refuse('ListingIdMustBeInRange', ...list(id))
     await refuse('ListingMustBeNew', ...list(1024n))
     // A token has no expiry, by which it would be known.
     await refuse('ListingMustBeNew', ...list(2n))
-    await refuse('ListingMustBeNew', 'list', [of(5000n, 9n), of(5000n, 9n)], document)
     // The house settles no token: such a report would wait for ever, and all others behind it.
     for (const id of [3n, 1023n]) await refuse('TokenMustNotExpire', ...list(id, 9n))
-    await send(admin, oracle, 'list', [of(3n), of((1n << 28n) - 1n, 9n)], document)
-    expect(await oracle.getFunction('listedCount')()).toBe(17n)
-    expect(await oracle.getFunction('isListed')((1n << 28n) - 1n)).toBe(true)
-    expect(await oracle.getFunction('isListed')((1n << 28n) - 2n)).toBe(false)
+    await propose([of(3n), of((1n << 28n) - 1n, 9n)])
+    await adopt([3n, (1n << 28n) - 1n])
+    expect(await asked('listedCount')).toBe(17n)
+    expect(await asked('isListed', (1n << 28n) - 1n)).toBe(true)
+    expect(await asked('isListed', (1n << 28n) - 2n)).toBe(false)
   })
   test('are the next ones: what was passed over is never listed, but for tokens', async () => {
-    const next = oracle.getFunction('nextInstrument')
-    const first = (await next()) as bigint
-    await send(admin, oracle, ...list(first + 5n, 9n))
-    expect(await next()).toBe(first + 6n)
-    for (const id of [first, first + 4n]) await refuse('ListingIdMustAscend', ...list(id, 9n))
-    await refuse('ListingIdMustAscend', 'list', [of(first + 7n, 9n), of(first + 6n, 9n)], document)
-    await send(admin, oracle, ...list(7n))
-    await send(admin, oracle, ...list(5n))
-    expect(await next()).toBe(first + 6n)
+    const first = (await asked('nextInstrument')) as bigint
+    const ascending = (...added: readonly object[]) =>
+      refuse('ListingIdMustAscend', 'list', added, document)
+    await ascending(of(first + 7n, 9n), of(first + 6n, 9n))
+    await ascending(of(first, 9n), of(first, 9n))
+    await ascending(of(3n), of(3n))
+    await ascending(of(4n), of(3n))
+    await ascending(of(first, 9n), of(3n))
+    await propose([of(7n), of(first + 5n, 9n)])
+    expect(await asked('nextInstrument')).toBe(first)
+    await adopt([7n, first + 5n])
+    expect(await asked('nextInstrument')).toBe(first + 6n)
+    const next = (id: bigint) => refuse('ListingIdMustAscend', 'list', [of(id, 9n)], '0x7b207d')
+    for (const id of [first, first + 4n]) await next(id)
+    await refuse('ListingMustBeNew', 'list', [of(first + 5n, 9n)], '0x7b207d')
+    await propose([of(5n), of(first + 6n)], '0x7b207d')
+    await adopt([5n, 7n, first + 5n, first + 6n], '0x7b207d')
+    expect(await asked('nextInstrument')).toBe(first + 7n)
   })
   test('bind a specification to the id, whatever documents come later', async () => {
     await refuse('ListingMustHaveSpecification', 'list',
       [{ ...of(5000n, 9n), specification: ethers.ZeroHash }], document)
-    await send(admin, oracle, ...list(5000n, 9n))
-    await send(admin, oracle, 'list', [], '0x7b7b7d7d')
-    expect(await oracle.getFunction('specificationOf')(5000n)).toBe(specification)
+    await propose([of(5000n, 9n)])
+    expect(await asked('specificationOf', 5000n)).toBe(ethers.ZeroHash)
+    await adopt([5000n])
+    expect([await asked('specificationOf', 5000n), await asked('expiryOf', 5000n)])
+      .toEqual([specification, 9n])
+    await propose([], '0x7b7b7d7d')
+    await adopt([5000n], '0x7b7b7d7d')
+    expect(await asked('specificationOf', 5000n)).toBe(specification)
     await refuse('ListingMustBeNew', ...list(5000n, 9n))
-    expect(await oracle.getFunction('specificationOf')(5001n)).toBe(ethers.ZeroHash)
+    expect(await asked('specificationOf', 5001n)).toBe(ethers.ZeroHash)
   })
-  test('publish the document whose hash counts from now on', async () => {
-    await send(admin, oracle, 'list', [], document)
-    expect(await oracle.getFunction('instrumentsHash')()).toBe(ethers.keccak256(document))
+  test('publish the document whose hash counts once a quorum has signed over it', async () => {
+    const before = await asked('instrumentsHash')
     await refuse('DocumentMustBeInRange', 'list', [], '0x')
     await refuse('DocumentMustBeInRange', 'setWorlds', `0x${'00'.repeat(65_536)}`)
+    const { logs } = await propose([])
+    const named = (found: typeof logs) => found.map((log) => oracle.interface.parseLog(log)?.name)
+    expect(named(logs)).toEqual(['InstrumentsProposed'])
+    expect([await asked('instrumentsHash'), await asked('proposedHash')])
+      .toEqual([before, ethers.keccak256(document)])
+    expect(named((await adopt([])).logs)).toContain('InstrumentsSet')
+    expect([await asked('instrumentsHash'), await asked('proposedHash')])
+      .toEqual([ethers.keccak256(document), ethers.ZeroHash])
+    // Reports over it need nobody's word any more: it must not bring in anything else.
+    await refuse('DocumentMustBeNew', ...list(5000n))
   })
+  test('hold up no table: reports over the document before are taken, whatever is proposed', async () => {
+    await confirmFirst(world)
+    for (const bytes of ['0x00', '0x01', '0x02']) {
+      await propose(Array.from({ length: 64 }, (_, i) => of(6000n + BigInt(i))), bytes)
+      await wait(1n)
+      await post(world, await createReport(world))
+      await wait(HOUR)
+    }
+    expect(await asked('listedCount')).toBe(15n)
+    // Of another document, of the new one without its rows, of the old one with them.
+    await wait(1n)
+    const report = await createReport(world)
+    const refused = async (error: string, given: TableReport) =>
+      mustRefuse(error, anyone, oracle, 'post', given, signReport(world, given))
+    await refused('InstrumentsMustBeCurrent', { ...report, instrumentsHash: ethers.keccak256('0x01') })
+    await refused('InstrumentsMustBeCurrent', { ...report, instrumentsHash: ethers.ZeroHash })
+    await refused('MarksMustBeComplete', { ...report, instrumentsHash: ethers.keccak256('0x02') })
+    const { marks } = await reportWith([6000n])
+    await refused('MarksMustBeListed', { ...report, marks })
+    expect(await asked('proposedHash')).toBe(ethers.keccak256('0x02'))
+  })
+  test('nothing proposed is nothing: a report over no document lists nothing', async () => {
+    const report = { ...(await createReport(world)), instrumentsHash: ethers.ZeroHash }
+    await mustRefuse('InstrumentsMustBeCurrent', anyone, oracle, 'post', report,
+      signReport(world, report))
+  })
+  test('need the quorum\'s signatures to be adopted', async () => {
+    await propose([of(5000n)])
+    await wait(1n)
+    const report = await reportWith([5000n])
+    await mustRefuse('QuorumMustSign', anyone, oracle, 'post', report,
+      signReport(world, report, KEYS.slice(0, 2)))
+    expect(await asked('isListed', 5000n)).toBe(false)
+  })
+  test('stand for an hour before another takes their place, and then take it whole', async () => {
+    await propose([of(5000n)])
+    const at = await now()
+    await wait(HOUR - 1n)
+    const [until] = [...(await refuse('ListingMustWait', 'list', [], '0x00'))]
+    expect(until).toBe(at + HOUR)
+    await setTime(at + HOUR)
+    await propose([of(5001n)], '0x00')
+    await adopt([5001n], '0x00')
+    expect([await asked('isListed', 5000n), await asked('isListed', 5001n)]).toEqual([false, true])
+    // What was adopted holds nobody up.
+    await propose([of(5002n)], '0x01')
+  })
+  test('are at most 64 at a time, and as many as a table has rows', async () => {
+    expect(TABLE_ROW_COUNT).toBe(256)
+    const ids: bigint[] = []
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, i) => of(6000n + BigInt(ids.length + i)))
+    expect([...(await refuse('ListingMustBeShort', 'list', many(65), document))]).toEqual([65n])
+    for (const count of [64, 64, 64, 48]) {
+      const [added, bytes] = [many(count), `0x${ids.length.toString(16).padStart(4, '0')}`]
+      await propose(added, bytes)
+      ids.push(...added.map(({ id }) => id))
+      await adopt(ids, bytes)
+    }
+    expect(await asked('listedCount')).toBe(255n)
+    expect([...(await refuse('ListedMustFitTable', 'list', many(2), document))]).toEqual([257n])
+    await propose(many(1))
+    await adopt([...ids, 6240n])
+    expect(await asked('listedCount')).toBe(256n)
+    await refuse('ListedMustFitTable', 'list', [of(7000n)], '0x00')
+    await propose([], '0x00')
+  }, 60_000)
 })

@@ -25,6 +25,7 @@ async function house(more: Partial<DeployOptions> = {}) {
     oracle: null,
     guardian: await guardian!.getAddress(),
     verifiers: [],
+    letAnybodyMintDollars: true,
     feeAccountViewKey: 1n,
     fee: 0n,
     refundDelaySeconds: 2n * DAY,
@@ -47,12 +48,12 @@ const verifier = (zkeyPath: string) => ({
   contract: contracts['TestDollar']!,
 })
 
-it('begins closed under its founder, and is sealed under the lock of 30 days', async () => {
+it('begins closed under its founder, and is sealed under the lock of 40 days', async () => {
   const { deployment, cloister, oracle, lock } = await house()
   expect(deployment.chainId).toBe(7n)
   const asked = async (name: string) => cloister.getFunction(name)()
   expect([await asked('isPaused'), await asked('isSealed')]).toEqual([true, false])
-  expect(await lock.getFunction('getMinDelay')()).toBe(30n * DAY)
+  expect(await lock.getFunction('getMinDelay')()).toBe(40n * DAY)
   expect(await lock.getFunction('floor')()).toBe(24n * DAY)
   const isAdmin = async (of: Contract, who: string) =>
     of.getFunction('hasRole')(await of.getFunction('ADMIN')(), who)
@@ -96,8 +97,23 @@ it('refuses a delay that is shorter than the way out', async () => {
 
 it('never proposes a delay that the contract would refuse', () => {
   const terms = termsOf(2n * DAY)
-  expect(changeDelayOf(terms)).toBe(30n * DAY)
+  expect(changeDelayOf(terms)).toBe(40n * DAY)
+  expect(changeDelayOf({ ...terms, claimsWindow: 30n * DAY })).toBe(40n * DAY)
   expect(changeDelayOf({ ...terms, claimsWindow: 60n * DAY })).toBe(70n * DAY)
-  expect(changeDelayOf({ ...terms, fullDelay: 60n * DAY })).toBe(81n * DAY)
+  expect(changeDelayOf({ ...terms, fullDelay: 60n * DAY })).toBe(97n * DAY)
   expect(changeDelayOf({ ...terms, refundDelay: 80n * DAY })).toBe(80n * DAY)
+})
+
+it('leaves 30 days to begin to leave in, however long a forced exit takes', () => {
+  for (const change of [
+    {},
+    { forceDelay: 9n * DAY },
+    { fullDelay: 20n * DAY },
+    { tableDelay: 0n },
+  ]) {
+    const terms = { ...termsOf(2n * DAY), ...change } as ReturnType<typeof termsOf>
+    const { forceDelay = 0n, fullDelay = 0n, tableDelay = 0n } = terms
+    const slowest = (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay
+    expect(changeDelayOf(terms) - slowest).toBeGreaterThanOrEqual(30n * DAY)
+  }
 })

@@ -74,6 +74,12 @@ class MemoryL1 implements HouseL1 {
   setMode(mode: bigint): void {
     this.news_.mode = mode
   }
+  private nextFee: bigint | null = null
+  /** The batch after the next one is the first that has it. */
+  setFee(fee: bigint): void {
+    this.nextFee = fee
+    this.news_.fees = { fee: this.news_.fees?.fee ?? null, next: fee }
+  }
   settle(id: number, value: bigint): void {
     this.news_.settled = [...this.news_.settled, settledRow(id, value)]
   }
@@ -139,6 +145,8 @@ class MemoryL1 implements HouseL1 {
   async submit(batch: Submission) {
     this.submitted.push(batch)
     this.roots.push(batch.newRoot)
+    if (this.nextFee !== null) this.news_.fees = { fee: this.nextFee, next: null }
+    this.nextFee = null
     return { gasUsed: 1n, hash: '0x' }
   }
   close(): void {}

@@ -101,6 +101,8 @@ export function solidityConstants(): string {
   }
   for (const name of [
     'TREE_DEPTH',
+    'WINDOW_DEPTH',
+    'WINDOW_COUNT',
     'FIRST_MEMBER_INDEX',
     'CASH_ID',
     'CIPHER_WORD_COUNT',

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Law} from "./generated/Law.sol";
 import {IGroth16Verifier} from "./IGroth16Verifier.sol";
+import {Conversions} from "./Conversions.sol";
 import {Deposits} from "./Deposits.sol";
 import {ForcedExits} from "./ForcedExits.sol";
 import {Registry} from "./Registry.sol";
@@ -11,7 +12,7 @@ import {WordLib} from "./WordLib.sol";
 
 /// @title A batch: its public words are put together, its proof is verified, its effects are kept.
 /// @notice What L1 knows it fills in from its own storage; calldata has what the prover decides.
-abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits {
+abstract contract Batches is Registry, Deposits, Withdrawals, ForcedExits, Conversions {
     using WordLib for uint256[];
 
     uint256 private constant DEPOSIT_WORDS = 4;

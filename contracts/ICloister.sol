@@ -100,6 +100,16 @@ interface ICloisterCore is ICloisterTypes {
         external
         view
         returns (bytes32);
+
+    // ----------------------------------------------------------------------------------- register
+
+    /// @notice The operator's word that no account holds a balance of the first `count` entries of
+    /// the register any more. A false one harms its own house alone: who cannot be touched is not
+    /// served, which is a ground to freeze, and claims are paid from however many windows.
+    function confirmConverted(uint256 count) external;
+
+    /// @notice How many of the first entries of the register are said to be converted.
+    function convertedCount() external view returns (uint256);
 }
 
 /// @title The other half: listings, tables, sweeps, views and the way out. Called at the address of
@@ -173,6 +183,10 @@ interface ICloisterExtension is ICloisterTypes {
     /// @param values Micro-dollars a lot, |value| < 2^48.
     function postSettlement(uint256[] calldata ids, int256[] calldata values, uint256 newRoot)
         external;
+
+    /// @notice How many settlement values may be posted now. What is settled and may be unconverted
+    /// never lies in more windows of 64 entries than a batch opens: two.
+    function settlementRoom() external view returns (uint256);
 
     // -------------------------------------------------------------------------------------- sweeps
 

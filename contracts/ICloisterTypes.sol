@@ -59,6 +59,7 @@ interface ICloisterTypes is ICloisterData {
     /// @notice The sweep at this table is proven against the state after this batch.
     event SweepFixed(uint256 indexed table, uint256 batch, uint256 accountCount);
     event SettlementPosted(uint256[] ids, int256[] values, uint256 root);
+    event ConversionConfirmed(uint256 count);
     /// @param words All public words, 32 bytes each, in the order of circuits/words.ts.
     event Batch(
         uint256 indexed number,
@@ -169,6 +170,8 @@ interface ICloisterTypes is ICloisterData {
     error SettlementIdMustBeInRange(uint256 id);
     error SettlementMustFitWidth(uint256 id, int256 value);
     error SettlementListsMustMatch();
+    error SettlementMustHaveRoom(uint256 count, uint256 room);
+    error ConversionMustAdvance(uint256 count, uint256 converted, uint256 size);
 
     error TableMustBeCurrent(uint256 tableNumber, uint256 latest);
     error TableMustBeIndicative(uint256 tableNumber);

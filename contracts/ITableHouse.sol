@@ -33,6 +33,9 @@ interface ITableHouse {
     /// @notice The final value of an instrument, if it has one.
     function settlement(uint256 id) external view returns (bool isSet, int256 value);
 
+    /// @notice How many settlement values may be posted now; it never shrinks but by posting.
+    function settlementRoom() external view returns (uint256);
+
     /// @notice Fixes settlement values for ever and moves the register's root.
     function postSettlement(uint256[] calldata ids, int256[] calldata values, uint256 newRoot)
         external;

@@ -178,6 +178,7 @@ interface ITableOracle {
     error SettlementMustBeDue(uint256 dueAt);
     error SettlementMustNotBeDue(uint256 dueAt);
     error SettlementListsMustMatch();
+    error SettlementMustHaveRoom(uint256 count, uint256 room);
     error SettlementIdsMustAscend(uint256 id);
     error SettlementMustBeListed(uint256 id);
     error SettlementMustFitWidth(uint256 id, int256 value);

@@ -128,6 +128,8 @@ abstract contract OracleSettlement is OracleParameters {
         if (report.newRoot >= Law.FIELD_MODULUS) revert SettlementRootMustBeWord(report.newRoot);
         uint256 count = report.ids.length;
         if (count == 0 || count != report.values.length) revert SettlementListsMustMatch();
+        uint256 room = house.settlementRoom();
+        if (count > room) revert SettlementMustHaveRoom(count, room);
         if (report.windowStart >= report.windowEnd) revert WindowMustMatch(0);
         uint256 length = report.windowEnd - report.windowStart;
         if (length != _timing.settlementWindow) revert WindowMustMatch(length);

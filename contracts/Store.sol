@@ -116,6 +116,16 @@ abstract contract Store is ICloisterTypes, AccessControl {
         uint128 shortfall;
     }
 
+    /// @dev How far the settlement register is filled, and up to where nobody holds what stands in
+    /// it. One slot.
+    struct Register {
+        uint64 count;
+        /// Entries that the operator says are converted: no account holds them any more.
+        uint64 converted;
+        /// When the last window was opened.
+        uint64 openedAt;
+    }
+
     Counters internal _counters;
     ServiceClock internal _clock;
     ForcedQueue internal _forced;
@@ -144,6 +154,7 @@ abstract contract Store is ICloisterTypes, AccessControl {
     mapping(uint256 number => Table table) internal _tables;
     mapping(uint256 id => Settled settled) internal _settled;
     uint256 internal _settlementRoot;
+    Register internal _register;
 
     // Shapes, and the verifiers of what is not a batch.
     mapping(uint256 id => Shape shape) internal _shapes;

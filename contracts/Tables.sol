@@ -11,6 +11,8 @@ abstract contract Tables is Listing {
     /// @dev INSTRUMENT_BITS and VALUE_BITS of circuits/params.ts, which Law.sol does not carry yet.
     uint256 private constant INSTRUMENT_UPPER_BOUND = 1 << 28;
     int256 private constant VALUE_UPPER_BOUND = 1 << 48;
+    /// @dev Entries of the settlement register that a batch opens as one.
+    uint256 private constant WINDOW_SIZE = 8 ** Law.WINDOW_DEPTH;
 
     function postTable(
         uint256 root,
@@ -56,6 +58,8 @@ abstract contract Tables is Listing {
         _requireNotFrozen();
         if (ids.length != values.length) revert SettlementListsMustMatch();
         _requireWord(newRoot);
+        uint256 room = settlementRoom();
+        if (ids.length > room) revert SettlementMustHaveRoom(ids.length, room);
         for (uint256 i = 0; i < ids.length; i++) {
             uint256 id = ids[i];
             int256 value = values[i];
@@ -70,8 +74,33 @@ abstract contract Tables is Listing {
             _settled[id] = Settled({value: int64(value), isSet: true});
         }
 
+        _fill(ids.length);
         _settlementRoot = newRoot;
         emit SettlementPosted(ids, values, newRoot);
+    }
+
+    /// @dev A batch opens WINDOW_COUNT windows of the register, so that is how many an account may
+    /// hold settled and unconverted balances of: in one more no batch could touch it, and a request
+    /// of it would stop the queue. All before the last window opened counts as converted after
+    /// batchDelay, so that no operator holds up a settlement by saying nothing.
+    function settlementRoom() public view returns (uint256) {
+        Register memory register = _register;
+        uint256 done = register.converted / WINDOW_SIZE;
+        uint256 last = register.count == 0 ? 0 : (register.count - 1) / WINDOW_SIZE;
+        // That the last window could be opened says that all but the others of a batch were done.
+        if (last != 0 && block.timestamp < register.openedAt + _batchDelay) {
+            last = last < Law.WINDOW_COUNT ? 0 : last - (Law.WINDOW_COUNT - 1);
+        }
+        if (last > done) done = last;
+        return WINDOW_SIZE * (done + Law.WINDOW_COUNT) - register.count;
+    }
+
+    function _fill(uint256 entries) private {
+        Register storage register = _register;
+        uint256 count = register.count;
+        uint256 windows = (count + WINDOW_SIZE - 1) / WINDOW_SIZE;
+        if (count + entries > windows * WINDOW_SIZE) register.openedAt = uint64(block.timestamp);
+        register.count = uint64(count + entries);
     }
 
     /// @dev The age of a table counts from its posting, also when it is confirmed later.

@@ -394,6 +394,16 @@ export class SequencerL1 {
     )
   }
 
+  /** How many entries of the settlement register L1 was told are converted. */
+  async convertedOnL1(): Promise<number> {
+    return Number(await this.view(await this.chain.head(), 'convertedCount'))
+  }
+
+  /** The operator's word that nobody holds anything of the first entries of the register. */
+  confirmConverted(count: number): Promise<Receipted> {
+    return this.runCall(this.address, this.coder.encode('confirmConverted', count))
+  }
+
   /** Any other call of the operator. Throws RpcError with the contract's own word. */
   private async runCall(to: string, data: string): Promise<Receipted> {
     const outcome = await (

@@ -6,6 +6,7 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { stampSeconds } from '../circuits/page.ts'
+import { unconvertedWindows } from './converting.ts'
 import type { BatchReport, House, HouseL1, HouseOptions } from './house.ts'
 import { JournalError, type Journal } from './journal/journal.ts'
 import type { Vitals } from './l1.ts'
@@ -72,6 +73,11 @@ export class Metrics {
     )
     this.gaugeOf('normal_mode', '1 normal, 0 reduce-only', () =>
       this.house?.mode === 'normal' ? 1 : 0,
+    )
+    this.gaugeOf('unconverted_windows', 'of the register, of which somebody holds something', () =>
+      this.house === null
+        ? 0
+        : unconvertedWindows(this.house.ledger.accounts, this.house.core.settlements),
     )
     this.gaugeOf('batch_number', 'the last accepted batch', () =>
       Number(this.house?.batchNumber ?? 0n),

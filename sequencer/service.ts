@@ -11,6 +11,7 @@ import { developmentKeyOf, shapeNamed, type ShapeKey } from '../prover/artifacts
 import { serve } from './api.ts'
 import { Batches } from './batches.ts'
 import type { Configuration, Secrets } from './config.ts'
+import { Converting } from './converting.ts'
 import { Core } from './core.ts'
 import { compileVerifiers, deploy, FORGE_FLAG, type CompiledVerifier } from './deploy.ts'
 import { MINT_FLAG } from './deploy-token.ts'
@@ -146,6 +147,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   if (parts === undefined) prover.prepare(keys.at(-1) ?? usual)
   const app = await serve(house, configuration.port, { proxies: configuration.proxies })
   const watching = watchL1(house, l1, metrics, log)
+  const converting = convertingOf(house, l1, log)
   const batches = new Batches(house, metrics, log)
   if (configuration.cadenceSeconds > 0)
     batches.every(configuration.cadenceSeconds, configuration.coverWhenIdle)
@@ -165,6 +167,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       isStopping = true
       reasons = () => ['it is stopping']
       watching.stop()
+      clearInterval(converting)
       sweeping?.close()
       // Requests that are being answered are answered; whoever only holds a connection is cut off.
       const late = setTimeout(() => app.server.closeAllConnections(), REQUESTS_MILLISECONDS)
@@ -286,6 +289,21 @@ function tableFrom(folder: string, root: bigint): Table | undefined {
     }[]
   ).map((row) => ({ ...row, addOn: BigInt(row.addOn), values: row.values.map(BigInt) }))
   return tableOf(rows)
+}
+
+/** Tells L1 what is converted, beside the batches. */
+function convertingOf(house: House, l1: SequencerL1, log: Log): NodeJS.Timeout {
+  const converting = new Converting({
+    state: () => {
+      const { core, ledger } = house
+      const { settlements } = core
+      return core.open === null ? { accounts: ledger.accounts, settlements } : null
+    },
+    confirmed: () => l1.convertedOnL1(),
+    confirm: (count) => l1.confirmConverted(count),
+    log: (line) => log.warn(line),
+  })
+  return setInterval(() => void converting.look(), VITALS_MILLISECONDS).unref()
 }
 
 function watchL1(house: House, l1: SequencerL1, metrics: Metrics, log: Log) {

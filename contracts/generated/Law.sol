@@ -5,6 +5,8 @@ pragma solidity ^0.8.28;
 library Law {
     uint256 internal constant FIELD_MODULUS = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
     uint256 internal constant TREE_DEPTH = 6;
+    uint256 internal constant WINDOW_DEPTH = 2;
+    uint256 internal constant WINDOW_COUNT = 2;
     uint256 internal constant FIRST_MEMBER_INDEX = 16;
     uint256 internal constant CASH_ID = 1;
     uint256 internal constant CIPHER_WORD_COUNT = 8;

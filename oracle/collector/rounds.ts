@@ -52,6 +52,8 @@ export type OracleState = {
   /** Time of the latest block: a report of it is neither ahead nor old. */
   readonly time: number
   readonly history: History
+  /** How many values the house takes into its register now. */
+  readonly room: number
 }
 
 export async function readState({ provider, contract }: CollectorOptions): Promise<OracleState> {
@@ -69,6 +71,7 @@ export async function readState({ provider, contract }: CollectorOptions): Promi
     largeQuorum: Number(largeQuorum),
     time: block?.timestamp ?? 0,
     history: await readHistory(provider, contract),
+    room: Number(await house.getFunction('settlementRoom')()),
   }
 }
 
@@ -181,6 +184,8 @@ export async function confirmTable(
 export type Tended =
   | { readonly did: 'nothing' }
   | { readonly did: 'waited'; readonly dueAt: number }
+  /** The register takes no more until the house has converted what it has. */
+  | { readonly did: 'held'; readonly count: number }
   | { readonly did: 'proposed' | 'finalised'; readonly report: SettlementReport }
 
 /**
@@ -191,7 +196,7 @@ export async function tendSettlement(
   options: CollectorOptions,
   windowSeconds: number,
 ): Promise<Tended> {
-  const { domain, quorum, time, history } = await readState(options)
+  const { domain, quorum, time, history, room } = await readState(options)
   const oracle = oracleAt(options.contract, options.provider)
   const [serial, dueAt, isPending] = (await oracle.getFunction(
     'pendingSettlement',
@@ -208,6 +213,7 @@ export async function tendSettlement(
     return expiry > 0 && expiry <= time ? [{ id, expiry }] : []
   })
   if (expired.length === 0) return { did: 'nothing' }
+  if (room === 0) return { did: 'held', count: expired.length }
   const ends = [...new Set(expired.map(({ expiry }) => expiry))].sort((a, b) => a - b)
   const peers = await authorised(options)
   const { limits } = options
@@ -218,7 +224,11 @@ export async function tendSettlement(
         domain,
         quorum,
         serial: serial + 1n,
-        ids: expired.filter(({ expiry }) => expiry === end).map(({ id }) => id),
+        // What there is no room for waits until the house has converted what was settled before.
+        ids: expired
+          .filter(({ expiry }) => expiry === end)
+          .map(({ id }) => id)
+          .slice(0, room),
         settled: history.settled,
         window: [end - windowSeconds, end],
         ...(limits && { limits }),

@@ -60,5 +60,6 @@ export const HOUSE_ABI = [
   'event SettlementPosted(uint256[] ids, int256[] values, uint256 root)',
   'function tableNumber() view returns (uint256)',
   'function settlementRoot() view returns (uint256)',
+  'function settlementRoom() view returns (uint256)',
   'function cloister() view returns (address)',
 ]

@@ -2,7 +2,7 @@
 import { ethers } from 'ethers'
 import { BAND, KEYS, TIMING } from './oracle-world.ts'
 import { addressOfKey } from '../../oracle/signer/report.ts'
-import { KEY_HASH, PROOF, batchArguments, createBatch } from './l1.ts'
+import { KEY_HASH, PROOF, batchArguments, createBatch, send } from './l1.ts'
 import { type SealedWorld } from './sealed.ts'
 
 export type Party = 'lock' | 'founder' | 'guardian' | 'operator' | 'oracle' | 'lister' | 'owner'
@@ -58,6 +58,10 @@ export const HOUSE_RULES: Readonly<Record<string, Rule>> = {
       cloister.getFunction('tableNumber')().then((number: bigint) => [number]) },
   'postSettlement(uint256[],int256[],uint256)':
     { by: 'oracle', error: ROLE, args: () => [[], [], 1n] },
+  'confirmConverted(uint256)': { by: 'operator', error: ROLE, args: async ({ cloister, oracle }) => {
+    await send(oracle, cloister, 'postSettlement', [1024n], [0n], 1n)
+    return [1n]
+  } },
   'rotate(uint256,uint256,uint256)': owner('CallerMustBeL1Owner', [16n, 1n, 1n]),
   'offerL1Owner(uint256,address)': owner('CallerMustBeL1Owner', [16n, ethers.ZeroAddress]),
   'acceptL1Owner(uint256)': owner('CallerMustBeNextL1Owner', [16n]),

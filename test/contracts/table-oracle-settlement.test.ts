@@ -238,6 +238,23 @@ describe('what is not proposed', () => {
       { windowStart: later - TIMING.settlementWindow, windowEnd: later })
     await refuseSigned('DocumentMustBeInRange', { data: '0x' })
   })
+  /** What is proposed and then refused by the house would be pending for good. */
+  test('more than the register has room for; as much is', async () => {
+    await send(admin, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), admin)
+    const fill = (count: number) => {
+      const ids = Array.from({ length: count }, (_, i) => BigInt(9000 + i))
+      return send(admin, cloister, 'postSettlement', ids, ids.map(() => 1n), EMPTY)
+    }
+    const snapshot = await provider.send('evm_snapshot', [])
+    await fill(127)
+    await refuse('SettlementMustHaveRoom', 'settle', report, signSettlement(world, report))
+    await provider.send('evm_revert', [snapshot])
+    await fill(126)
+    await settle()
+    await wait(TIMING.challengeDelay)
+    await send(anyone, oracle, 'finaliseSettlement', report)
+    expect(await cloister.getFunction('settlementRoom')()).toBe(0n)
+  })
   /** Once due it could be neither posted nor struck, and nothing would ever be settled again. */
   test('what the house would never take', async () => {
     await refuseSigned('SettlementRootMustBeWord', { newRoot: FIELD_MODULUS })

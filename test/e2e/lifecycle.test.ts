@@ -6,6 +6,8 @@ import { PERPETUAL_ID } from '../../oracle/day-2020-03-12.ts'
 import { dayModelOf } from '../../oracle/day-model.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
+import { convertedCount } from '../../sequencer/converting.ts'
+import type { SequencerL1 } from '../../sequencer/l1.ts'
 import { provider } from '../contracts/l1.ts'
 import { openHouse, type LifecycleHouse } from './lifecycle-house.ts'
 
@@ -127,4 +129,15 @@ describe('the house of a recorded day', () => {
     expect((await winner!.door.tokenBalance()) - before).toBe(proceeds)
     await expect(winner!.door.claim([...rebuilt.withdrawals.values()], 0)).rejects.toThrow()
   }, 300_000)
+
+  it('tells L1 what is converted, under the operator\'s key, beside its batches', async () => {
+    const { house } = world
+    const l1 = house.l1 as SequencerL1
+    expect(convertedCount(house.ledger.accounts, house.core.settlements)).toBe(2)
+    expect(await l1.convertedOnL1()).toBe(0)
+    await l1.confirmConverted(2)
+    expect(await l1.convertedOnL1()).toBe(2)
+    await world.trade(world.members[1]!, world.members[2]!, LIVE, 1n, 50n * DOLLAR)
+    expect(await house.runBatch()).toMatchObject({ trades: 1 })
+  }, 120_000)
 })

@@ -278,6 +278,19 @@ describe('a settlement', () => {
     expect(tended.report.newRoot).toBe(registerRoot([{ id: SHORT, value: 9_329_900n }]))
     expect(await verifySettlement(provider, world.domain.contract, 1n)).toMatchObject({ holds: true })
   })
+  test('waits while the register has no room, and takes what there is room for', async () => {
+    const { cloister } = world
+    const admin = world.admin
+    await send(admin, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), admin)
+    const root = await cloister.getFunction('settlementRoot')()
+    const ids = Array.from({ length: 128 }, (_, i) => BigInt(9000 + i))
+    await send(admin, cloister, 'postSettlement', ids, ids.map(() => 1n), root)
+    const tend = () => tendSettlement(options, Number(TIMING.settlementWindow))
+    expect(await tend()).toEqual({ did: 'held', count: 2 })
+    const operator = (await provider.send('eth_accounts', []) as string[])[1]!
+    await send(operator, cloister, 'confirmConverted', 64n)
+    expect((await tend()).did).toBe('proposed')
+  })
   test('needs the averages of what expires alone', async () => {
     const { signer } = nodes[1]!
     const own = await signer.averages(...window)

@@ -1,6 +1,7 @@
 /** Nobody keeps a call waiting: neither by deposits, nor by requests on L1, nor by rescues of others. */
 import { expect, test } from 'vitest'
 import { chooseBatch, type Waiting } from '../../sequencer/builder.ts'
+import { convertedCount, unconvertedWindows } from '../../sequencer/converting.ts'
 import type { Ledger } from '../../sequencer/ledger.ts'
 import { settledRow, settlementsOf } from '../../circuits/table.ts'
 import { account, BELOW, BROKEN, context, credit, ledgerOf, rotation, TIGHT } from './one-lot.ts'
@@ -50,16 +51,32 @@ test('of deposits that need too many rescues the latest wait, whatever their ind
   expect(chosen?.plan.credits.map((c) => c.account)).toEqual([19, 16])
 })
 
-/** Known, and not mended: neither the circuit nor L1 lets such an account be touched at all. */
-test.fails(
-  'who holds what settled in more windows than a batch opens must not stop the queue',
-  () => {
-    const held = [2000, 2064, 2128].map((id) => ({ id, quantity: 1n }))
-    const settled = Array.from({ length: 129 }, (_, i) => settledRow(2000 + i, 1n))
-    const ledger = ledgerOf({ ...account(9n), balances: held }, account(9n))
-    const at = { ...context, settlements: settlementsOf(settled) }
-    const requests = [16, 17].map(rotation)
-    const { chosen } = chooseBatch(ledger, { requests, credits: [] }, TIGHT, at, () => 0)
-    expect(chosen?.plan.requests.length ?? 0).toBeGreaterThan(0)
+/** What settled in these windows of the register, and is held by account 16. */
+const heldIn = (windows: readonly number[], entries: number) => {
+  const held = windows.map((window) => ({ id: 2000 + 64 * window, quantity: 1n }))
+  const settled = Array.from({ length: entries }, (_, i) => settledRow(2000 + i, 1n))
+  const ledger = ledgerOf({ ...account(9n), balances: held }, account(9n))
+  const settlements = settlementsOf(settled)
+  const requests = [16, 17].map(rotation)
+  const waiting = { requests, credits: [] }
+  const { chosen } = chooseBatch(ledger, waiting, TIGHT, { ...context, settlements }, () => 0)
+  return { ledger, settlements, served: chosen?.plan.requests.length ?? 0, chosen }
+}
+
+test.each([[[0, 1]], [[1, 2]], [[0]], [[2]]])(
+  'who holds what settled in windows %j is served, and has cash for it',
+  (windows) => {
+    const { served, chosen } = heldIn(windows, 192)
+    expect(served).toBeGreaterThan(0)
+    const after = chosen?.trace.members.find(({ index }) => index === 16)?.after
+    expect([after?.balances, after?.cash]).toEqual([[], 9n + BigInt(windows.length)])
   },
 )
+
+test('in three windows it would stop the queue: L1 does not let it come to that', () => {
+  const { served, ledger, settlements } = heldIn([0, 1, 2], 129)
+  expect(served).toBe(0)
+  expect(unconvertedWindows(ledger.accounts, settlements)).toBe(3)
+  // L1 opens the third window only when this is 64 (test/contracts/settlement-room.test.ts).
+  expect(convertedCount(ledger.accounts, settlements)).toBe(0)
+})

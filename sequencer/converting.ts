@@ -1,0 +1,82 @@
+/**
+ * Tells L1 how far what has settled is converted. The register goes on by whole windows: an account may
+ * hold unconverted balances of as many as a batch opens, and L1 lets nobody open one more before the
+ * operator has said that the oldest is done with (contracts/Tables.sol).
+ */
+import { TREE_ARITY, WINDOW_DEPTH } from '../circuits/params.ts'
+import type { Account } from '../circuits/account.ts'
+import type { Settlements } from '../circuits/table.ts'
+
+export const WINDOW_SIZE = TREE_ARITY ** WINDOW_DEPTH
+
+type Accounts = ReadonlyMap<number, Pick<Account, 'balances'>>
+type Entries = Pick<Settlements, 'rows'>
+
+/** How many of the first entries of the register nobody holds any more. */
+export function convertedCount(accounts: Accounts, { rows }: Entries): number {
+  const place = new Map(rows.map((row, i) => [row.id, i]))
+  let first = rows.length
+  for (const { balances } of accounts.values())
+    for (const { id } of balances) first = Math.min(first, place.get(id) ?? first)
+  return first
+}
+
+/** Windows of the register of which somebody holds something; a batch opens WINDOW_COUNT. */
+export function unconvertedWindows(accounts: Accounts, { rows }: Entries): number {
+  const place = new Map(rows.map((row, i) => [row.id, i]))
+  const windows = new Set<number>()
+  for (const { balances } of accounts.values())
+    for (const { id } of balances) {
+      const at = place.get(id)
+      if (at !== undefined) windows.add(Math.floor(at / WINDOW_SIZE))
+    }
+  return windows.size
+}
+
+export type ConvertingOptions = {
+  /** The state that L1 has; null while a batch is on its way, which may have been chosen before the last settlement. */
+  readonly state: () => { readonly accounts: Accounts; readonly settlements: Entries } | null
+  /** How many entries L1 was told are converted. */
+  readonly confirmed: () => Promise<number>
+  readonly confirm: (count: number) => Promise<unknown>
+  readonly log: (line: string) => void
+}
+
+export class Converting {
+  private readonly options: ConvertingOptions
+  /** Windows that L1 is known to have as converted; it is asked again only when there are more. */
+  private known = 0
+  private isLooking = false
+  private isFailing = false
+
+  constructor(options: ConvertingOptions) {
+    this.options = options
+  }
+
+  /** One look; never throws. What fails is said once, and tried again at the next. */
+  async look(): Promise<void> {
+    if (this.isLooking) return
+    this.isLooking = true
+    try {
+      await this.confirmWindows()
+      this.isFailing = false
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      if (!this.isFailing) this.options.log(`L1 was not told what is converted: ${why}`)
+      this.isFailing = true
+    } finally {
+      this.isLooking = false
+    }
+  }
+
+  private async confirmWindows(): Promise<void> {
+    const { state, confirmed, confirm } = this.options
+    const now = state()
+    if (now === null || now.settlements.rows.length < (this.known + 1) * WINDOW_SIZE) return
+    const count = convertedCount(now.accounts, now.settlements)
+    const windows = Math.floor(count / WINDOW_SIZE)
+    if (windows <= this.known) return
+    if (Math.floor((await confirmed()) / WINDOW_SIZE) < windows) await confirm(count)
+    this.known = windows
+  }
+}

@@ -16,6 +16,7 @@ import { publicRoutes } from './api/public-routes.ts'
 import type { Desk } from './api/routes.ts'
 import { ERROR } from './api/schemas.ts'
 import type { House } from './house.ts'
+import { Threads } from './threads/threads.ts'
 import { stringify } from './wire.ts'
 
 const BODY_LIMIT = 16 * 1024
@@ -34,6 +35,8 @@ export type ApiOptions = {
    * believed, and none that a caller has written itself.
    */
   readonly proxies?: number
+  /** Beside the one of the house, for signatures; without them it verifies all of them itself. */
+  readonly threads?: Threads
   /** Milliseconds; for tests. */
   readonly now?: () => number
 }
@@ -83,7 +86,8 @@ export async function apiOf(
   await app.register(swagger, { openapi: DOCUMENT, refResolver })
   await app.register(websocket, { options: { maxPayload: STREAM_MESSAGE_LIMIT } })
   const door = new Door(house, limits, options.now ?? (() => Date.now()))
-  const desk: Desk = { app, house, door, feeds: new Feeds(limits) }
+  const { threads = new Threads({ count: 0 }) } = options
+  const desk: Desk = { app, house, door, feeds: new Feeds(limits), threads }
   publicRoutes(desk)
   memberRoutes(desk)
   eventRoutes(desk)

@@ -212,7 +212,7 @@ export class Metrics {
 }
 
 /** The object with some of its methods in place of its own; all others act on the object itself. */
-function over<T extends object>(inner: T, outer: Partial<T>): T {
+export function over<T extends object>(inner: T, outer: Partial<T>): T {
   return new Proxy(inner, {
     get: (target, name) => {
       if (Object.hasOwn(outer, name)) return outer[name as keyof T]

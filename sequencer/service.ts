@@ -15,7 +15,7 @@ import { Core } from './core.ts'
 import { compileVerifiers, deploy, FORGE_FLAG, type CompiledVerifier } from './deploy.ts'
 import { compileExits, type CompiledExit } from './deploy-exits.ts'
 import { sweepingOf } from './house-sweep.ts'
-import { House, type HouseOptions } from './house.ts'
+import { House, type HouseL1, type HouseOptions } from './house.ts'
 import { MemoryJournal, type Journal } from './journal/journal.ts'
 import { openJournal, sealerOfConfiguration } from './journal/open.ts'
 import { PostgresFollower } from './journal/postgres-journal.ts'
@@ -30,10 +30,11 @@ import {
   untilAnswering,
 } from './l1.ts'
 import { reasonOf, type Log } from './log.ts'
-import { Metrics } from './metrics.ts'
+import { Metrics, over } from './metrics.ts'
 import { serveOperator } from './operator.ts'
 import { BatchProver, JobsProver, type HouseProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
+import { Threads } from './threads/threads.ts'
 
 /** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
 const WATCH_MILLISECONDS = 500
@@ -110,12 +111,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     })
   const l1 = doorTo(operatorKey)
   const prover = await proverOf(options, usual)
+  const threads = new Threads({
+    count: configuration.signatureThreads,
+    operatorKey,
+    log: (line) => log.warn(line),
+  })
   let isStopping = false
   const house = new House({
     rpcUrl: configuration.rpcUrl,
     deployment,
     domain: domainOf(deployment.chainId, deployment.contract),
-    l1: metrics.l1(l1),
+    l1: withReceipts(metrics.l1(l1), threads),
     prove: metrics.prove(
       parts?.prove ?? ((key, input, publicSignals) => prover.prove(key, input, publicSignals)),
     ),
@@ -142,7 +148,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   if (!configuration.sweepsWhenAsked) sweeping?.start()
   // The process of the first proof loads its libraries while the members register.
   if (parts === undefined) prover.prepare(keys.at(-1) ?? usual)
-  const app = await serve(house, configuration.port, { proxies: configuration.proxies })
+  const app = await serve(house, configuration.port, {
+    proxies: configuration.proxies,
+    threads,
+  })
   const watching = watchL1(house, l1, metrics, log)
   const batches = new Batches(house, metrics, log)
   if (configuration.cadenceSeconds > 0)
@@ -172,9 +181,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         log.warn('the batch in flight is left to the next start: the journal has it')
       await house.close()
       await prover.close()
+      await threads.close()
       await operator.close()
     },
   }
+}
+
+/** Receipts by a thread where one can: the same key and text give the same signature. */
+function withReceipts<L extends HouseL1>(door: L, threads: Threads): HouseL1 {
+  return over<HouseL1>(door, {
+    signReceipt: async (text) => (await threads.receipt(text)) ?? door.signReceipt(text),
+  })
 }
 
 /** This machine, or workers elsewhere. */

@@ -24,6 +24,7 @@ const HEADER_LIMIT = 8 * 1024
 /** A signed head is the longest parameter. */
 const PARAM_LIMIT = 128
 const SOCKET_CHECK_MILLISECONDS = 1_000
+const HALF_OPEN_MILLISECONDS = 1_000
 const STREAM_MESSAGE_LIMIT = 1_024
 
 /** What is told of requests to whoever counts them; of nobody it says who it was. */
@@ -84,8 +85,10 @@ export async function apiOf(
     },
     clientErrorHandler: (error, socket) => {
       options.watch?.answered('none', 'none', 400, 0)
-      if (socket.writable) socket.end(malformed((error as { code?: string }).code))
-      else socket.destroy()
+      if (!socket.writable) return void socket.destroy()
+      socket.end(malformed((error as { code?: string }).code))
+      // Whoever does not close its half keeps no place by it.
+      setTimeout(() => socket.destroy(), HALF_OPEN_MILLISECONDS).unref()
     },
   })
   const sockets = new Sockets(limits)
@@ -107,7 +110,8 @@ export async function apiOf(
   watch?.open({
     sockets: () => sockets.open,
     feeds: () => feeds.count,
-    threads: () => threads.alive,
+    // Of none that were wanted none is missing.
+    threads: () => (threads.wanted === 0 ? Number.NaN : threads.alive),
   })
   publicRoutes(desk)
   memberRoutes(desk)

@@ -143,6 +143,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await house.open()
   await house.meetL1()
   metrics.watch(house)
+  metrics.watchNodes(() => l1.chain.pool.state)
   const sweepKeys = exits.map(({ key }) => key)
   const sweeping = await sweepingOf(house, sweepKeys, secrets.SWEEPER_KEY, doorTo)
   if (!configuration.sweepsWhenAsked) sweeping?.start()
@@ -151,7 +152,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const app = await serve(house, configuration.port, {
     proxies: configuration.proxies,
     threads,
+    watch: metrics.requested,
   })
+  const watchingProvers = watchProvers(prover, metrics)
   const watching = watchL1(house, l1, metrics, log)
   const batches = new Batches(house, metrics, log)
   if (configuration.cadenceSeconds > 0)
@@ -172,6 +175,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       isStopping = true
       reasons = () => ['it is stopping']
       watching.stop()
+      clearInterval(watchingProvers)
       sweeping?.close()
       // Requests that are being answered are answered; whoever only holds a connection is cut off.
       const late = setTimeout(() => app.server.closeAllConnections(), REQUESTS_MILLISECONDS)
@@ -323,6 +327,17 @@ function watchL1(house: House, l1: SequencerL1, metrics: Metrics, log: Log) {
   const vitals = setInterval(measure, VITALS_MILLISECONDS)
   for (const timer of [look, vitals]) timer.unref()
   return { stop: () => [look, vitals].forEach(clearInterval) }
+}
+
+function watchProvers(prover: HouseProver, metrics: Metrics): NodeJS.Timeout {
+  const look = (): void => {
+    prover.vitals().then(
+      (vitals) => metrics.proversAre(vitals),
+      () => metrics.proversUnknown(),
+    )
+  }
+  look()
+  return setInterval(look, VITALS_MILLISECONDS).unref()
 }
 
 /** A sentence for each thing without which members are not served as they should be. */

@@ -49,6 +49,9 @@ export class Threads {
   get isIdle(): boolean {
     return !this.threads.some((thread) => thread?.isReady === true)
   }
+  get wanted(): number {
+    return this.threads.length
+  }
   /** How many answer. */
   get alive(): number {
     return this.threads.filter((thread) => thread?.isReady === true).length

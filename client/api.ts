@@ -113,7 +113,8 @@ const REOPENED: ReadonlySet<string> = new Set(['SessionMustBeLive', 'InstanceMus
 const TRIES = 3
 const RETRY_MILLISECONDS = 200
 
-const encode = (value: unknown): string =>
+/** JSON with bigints as decimal strings. */
+export const encode = (value: unknown): string =>
   JSON.stringify(value, (_key, item: unknown) =>
     typeof item === 'bigint' ? item.toString() : item,
   )
@@ -346,7 +347,7 @@ export type PageOnHead = {
   readonly signature: Signature
 }
 
-function pageBody({ page, previousHead, signature }: PageOnHead): Record<string, unknown> {
+export function pageBody({ page, previousHead, signature }: PageOnHead): Record<string, unknown> {
   const { kind, counterparty, stamp, maxFee, payload, entries } = page
   return { kind, counterparty, stamp, maxFee, payload, entries, previousHead, signature }
 }

@@ -177,15 +177,25 @@ export function checkSignedPage(
   return checkEffect(ledger, page, conditions) ?? { head }
 }
 
-/** What was found right once is not computed again: the first side of a trade is looked at twice. */
-const verified = new WeakMap<Signature, { readonly owner: Point; readonly head: bigint }>()
+type Verified = { readonly owner: Point; readonly head: bigint; readonly isRight: boolean }
+/**
+ * What was computed once is not computed again: the first side of a trade is looked at twice, and
+ * a thread may have looked before the page was recorded. A replay finds nothing here and computes.
+ */
+const verified = new WeakMap<Signature, Verified>()
 
-function isSigned(owner: Point, head: bigint, signature: Signature): boolean {
+/** Another thread has verified it: the same question has the same answer here. */
+export function keepVerified(signature: Signature, answer: Verified): void {
+  verified.set(signature, answer)
+}
+
+export function isSigned(owner: Point, head: bigint, signature: Signature): boolean {
   const known = verified.get(signature)
-  if (known?.head === head && known.owner.x === owner.x && known.owner.y === owner.y) return true
-  if (!verify(owner, head, signature)) return false
-  verified.set(signature, { owner, head })
-  return true
+  if (known?.head === head && known.owner.x === owner.x && known.owner.y === owner.y)
+    return known.isRight
+  const isRight = verify(owner, head, signature)
+  verified.set(signature, { owner, head, isRight })
+  return isRight
 }
 
 function checkRotation({ page, rotation }: SignedPage): Rejection | null {

@@ -2,10 +2,9 @@
  * The HTTP face of the house, put together: REST and WebSocket on fastify, described as OpenAPI. A
  * member signs every request that concerns it; nobody reads another's.
  */
-import type { Server } from 'node:http'
 import swagger from '@fastify/swagger'
 import websocket from '@fastify/websocket'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { Door, prepare } from './api/door.ts'
 import { API_ERRORS, errorBody, type ApiErrorCode } from './api/errors.ts'
 import { eventRoutes } from './api/event-routes.ts'
@@ -15,7 +14,9 @@ import { memberRoutes } from './api/member-routes.ts'
 import { publicRoutes } from './api/public-routes.ts'
 import type { Desk } from './api/routes.ts'
 import { ERROR } from './api/schemas.ts'
+import { Sockets } from './api/sockets.ts'
 import type { House } from './house.ts'
+import { Threads } from './threads/threads.ts'
 import { stringify } from './wire.ts'
 
 const BODY_LIMIT = 16 * 1024
@@ -23,8 +24,19 @@ const HEADER_LIMIT = 8 * 1024
 /** A signed head is the longest parameter. */
 const PARAM_LIMIT = 128
 const SOCKET_CHECK_MILLISECONDS = 1_000
+const HALF_OPEN_MILLISECONDS = 1_000
 const STREAM_MESSAGE_LIMIT = 1_024
 
+/** What is told of requests to whoever counts them; of nobody it says who it was. */
+export type ApiWatch = {
+  readonly answered: (route: string, method: string, status: number, seconds: number) => void
+  /** What can be asked at any time. */
+  readonly open: (now: {
+    readonly sockets: () => number
+    readonly feeds: () => { readonly members: number; readonly public: number }
+    readonly threads: () => number
+  }) => void
+}
 export type ApiOptions = {
   /** 127.0.0.1 if left out: TLS and the outside world are a proxy's business. */
   readonly host?: string
@@ -34,6 +46,9 @@ export type ApiOptions = {
    * believed, and none that a caller has written itself.
    */
   readonly proxies?: number
+  /** Beside the one of the house, for signatures; without them it verifies all of them itself. */
+  readonly threads?: Threads
+  readonly watch?: ApiWatch
   /** Milliseconds; for tests. */
   readonly now?: () => number
 }
@@ -69,12 +84,17 @@ export async function apiOf(
       raw.end(JSON.stringify(errorBody('RequestMustBeWellFormed', detail)))
     },
     clientErrorHandler: (error, socket) => {
-      if (socket.writable) socket.end(malformed((error as { code?: string }).code))
-      else socket.destroy()
+      options.watch?.answered('none', 'none', 400, 0)
+      if (!socket.writable) return void socket.destroy()
+      socket.end(malformed((error as { code?: string }).code))
+      // Whoever does not close its half keeps no place by it.
+      setTimeout(() => socket.destroy(), HALF_OPEN_MILLISECONDS).unref()
     },
   })
-  app.server.maxConnections = limits.sockets
-  if (proxies === 0) limitSockets(app.server, limits.socketsPerAddress)
+  const sockets = new Sockets(limits)
+  sockets.guard(app.server, proxies > 0)
+  const { watch } = options
+  if (watch !== undefined) observe(app, watch)
   prepare(app, log)
   app.setSerializerCompiler(() => stringify)
   app.setReplySerializer(stringify)
@@ -82,8 +102,17 @@ export async function apiOf(
   const refResolver = { buildLocalReference: (schema: { $id?: unknown }) => String(schema.$id) }
   await app.register(swagger, { openapi: DOCUMENT, refResolver })
   await app.register(websocket, { options: { maxPayload: STREAM_MESSAGE_LIMIT } })
-  const door = new Door(house, limits, options.now ?? (() => Date.now()))
-  const desk: Desk = { app, house, door, feeds: new Feeds(limits) }
+  const known = ({ raw }: FastifyRequest): void => sockets.known(raw.socket)
+  const door = new Door(house, limits, options.now ?? (() => Date.now()), known)
+  const { threads = new Threads({ count: 0 }) } = options
+  const feeds = new Feeds(limits)
+  const desk: Desk = { app, house, door, feeds, threads }
+  watch?.open({
+    sockets: () => sockets.open,
+    feeds: () => feeds.count,
+    // Of none that were wanted none is missing.
+    threads: () => (threads.wanted === 0 ? Number.NaN : threads.alive),
+  })
   publicRoutes(desk)
   memberRoutes(desk)
   eventRoutes(desk)
@@ -120,19 +149,12 @@ export async function openApiText(): Promise<string> {
   return text
 }
 
-/** One address does not take the sockets of all. */
-function limitSockets(server: Server, most: number): void {
-  const open = new Map<string, number>()
-  server.on('connection', (socket) => {
-    const address = socket.remoteAddress ?? ''
-    const count = open.get(address) ?? 0
-    if (count >= most) return void socket.destroy()
-    open.set(address, count + 1)
-    socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1
-      if (left === 0) open.delete(address)
-      else open.set(address, left)
-    })
+/** From the first byte to the last: what a member waits for. */
+function observe(app: FastifyInstance, watch: ApiWatch): void {
+  app.addHook('onResponse', async (request, reply) => {
+    // The pattern, never the address: names of trades stand in it.
+    const route = request.routeOptions.url ?? 'none'
+    watch.answered(route, request.method, reply.statusCode, reply.elapsedTime / 1000)
   })
 }
 

@@ -35,6 +35,7 @@ export type Configuration = {
   readonly gasCapGwei: number
   readonly port: number
   readonly proxies: number
+  readonly signatureThreads: number
   readonly operatorPort: number
   readonly operatorHost: string
   readonly tables: string
@@ -98,6 +99,12 @@ export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
     fallback: '0',
     about:
       "in front of the members' port, each adding its caller to `x-forwarded-for`; 0 behind one: all callers count as one",
+  },
+  signatureThreads: {
+    ...whole(0, 32, ' of threads'),
+    fallback: '1',
+    about:
+      'beside the one that keeps the order: they verify pages before they are recorded, and sign receipts; 0: that one does it',
   },
   operatorPort: {
     ...whole(0, 65_535),

@@ -7,12 +7,17 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { stampSeconds } from '../circuits/page.ts'
 import { unconvertedWindows } from './converting.ts'
+import type { JobVitals } from '../prover/jobs/store.ts'
+import type { ApiWatch } from './api.ts'
 import type { BatchReport, House, HouseL1, HouseOptions } from './house.ts'
 import { JournalError, type Journal } from './journal/journal.ts'
 import type { Vitals } from './l1.ts'
+import type { NodeState } from './l1/pool.ts'
 
 const PROOF_BUCKETS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_800]
 const APPEND_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5]
+const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30]
+const TOO_MANY = 429
 const NOW = (): number => Date.now() / 1000
 
 export type Stage = 'proof' | 'l1' | 'other'
@@ -28,6 +33,12 @@ export class Metrics {
   private seenBlock = 0
   private openSince: number | null = null
   private house: House | null = null
+  private nodes: () => readonly NodeState[] = () => []
+  private api: Parameters<ApiWatch['open']>[0] = {
+    sockets: () => 0,
+    feeds: () => ({ members: 0, public: 0 }),
+    threads: () => 0,
+  }
   private readonly counted = new WeakSet<object>()
 
   private readonly pages = this.counter('pages_total', 'pages by outcome', ['outcome'])
@@ -51,12 +62,24 @@ export class Metrics {
   private readonly proofs = this.histogram('proof_seconds', PROOF_BUCKETS, ['shape'])
   private readonly appends = this.histogram('journal_append_seconds', APPEND_BUCKETS, [])
   private readonly leading = this.gauge('leader', '1 leads, 0 stands by')
+  private readonly requests = this.histogram('api_request_seconds', REQUEST_BUCKETS, [
+    'route',
+    'class',
+  ])
+  private readonly limited = this.counter('api_limited_total', 'requests over a limit, by route', [
+    'route',
+  ])
+  private readonly provers = this.gauge('prover_workers', 'workers heard of in the last minute')
+  private readonly jobs = this.gauge('prover_jobs', 'proofs to be made, by state', ['state'])
+  private readonly jobErrors = this.counter('prover_errors_total', 'looks at the jobs that failed')
 
   constructor() {
     collectDefaultMetrics({ register: this.registry })
     for (const outcome of ['accepted', 'waiting', 'refused']) this.pages.inc({ outcome }, 0)
     for (const stage of ['proof', 'l1', 'other']) this.failures.inc({ stage }, 0)
     this.leading.set(0)
+    this.provers.set(Number.NaN)
+    this.watchOutside()
     this.gaugeOf(
       'queue_pages',
       'admitted pages that no batch has settled',
@@ -90,8 +113,46 @@ export class Metrics {
     )
   }
 
-  private gauge(name: string, help: string): Gauge {
-    return new Gauge({ name: `cloister_${name}`, help, registers: [this.registry] })
+  private watchOutside(): void {
+    const nodes = (value: (node: NodeState) => number) => () =>
+      this.nodes().map((node) => [node.name, value(node)] as const)
+    this.gaugesOf(
+      'l1_node_silent',
+      '1: the node gave no answer the last time',
+      'node',
+      nodes(({ isSilent }) => Number(isSilent)),
+    )
+    this.gaugesOf(
+      'l1_node_lying',
+      '1: the node contradicts the others',
+      'node',
+      nodes(({ isLying }) => Number(isLying)),
+    )
+    this.gaugesOf(
+      'l1_node_lag_blocks',
+      'behind what enough of the nodes have; NaN before it has said',
+      'node',
+      nodes(({ lag }) => lag ?? Number.NaN),
+    )
+    this.gaugeOf('api_sockets', "open sockets of the members' port", () => this.api.sockets())
+    this.gaugesOf('api_feeds', 'open event feeds', 'who', () => {
+      const { members, public: all } = this.api.feeds()
+      return [
+        ['members', members],
+        ['public', all],
+      ]
+    })
+    this.gaugeOf('signature_threads', 'threads for signatures that answer', () =>
+      this.api.threads(),
+    )
+  }
+
+  private gauge<L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: L[] = [],
+  ): Gauge<L> {
+    return new Gauge({ name: `cloister_${name}`, help, labelNames, registers: [this.registry] })
   }
   private gaugeOf(name: string, help: string, value: () => number): void {
     new Gauge({
@@ -100,6 +161,24 @@ export class Metrics {
       registers: [this.registry],
       collect() {
         this.set(value())
+      },
+    })
+  }
+  /** One value for each that there is when somebody asks. */
+  private gaugesOf<L extends string>(
+    name: string,
+    help: string,
+    label: L,
+    values: () => readonly (readonly [string, number])[],
+  ): void {
+    new Gauge({
+      name: `cloister_${name}`,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        for (const [of, value] of values()) this.set({ [label]: of } as never, value)
       },
     })
   }
@@ -128,6 +207,30 @@ export class Metrics {
   watch(house: House): void {
     this.house = house
     this.leading.set(1)
+  }
+
+  watchNodes(nodes: () => readonly NodeState[]): void {
+    this.nodes = nodes
+  }
+
+  /** Requests by route and class of status; a route is a pattern, in which no name of a trade stands. */
+  readonly requested: ApiWatch = {
+    answered: (route, method, status, seconds) => {
+      const place = `${method} ${route}`
+      this.requests.observe({ route: place, class: `${Math.floor(status / 100)}xx` }, seconds)
+      if (status === TOO_MANY) this.limited.inc({ route: place })
+    },
+    open: (now) => void (this.api = now),
+  }
+
+  proversAre({ workers, ...jobs }: JobVitals): void {
+    this.provers.set(workers)
+    for (const state of ['waiting', 'taken', 'parked'] as const)
+      this.jobs.set({ state }, jobs[state])
+  }
+  proversUnknown(): void {
+    this.provers.set(Number.NaN)
+    this.jobErrors.inc()
   }
 
   /** An answer of the house to what a member sent. */
@@ -218,7 +321,7 @@ export class Metrics {
 }
 
 /** The object with some of its methods in place of its own; all others act on the object itself. */
-function over<T extends object>(inner: T, outer: Partial<T>): T {
+export function over<T extends object>(inner: T, outer: Partial<T>): T {
   return new Proxy(inner, {
     get: (target, name) => {
       if (Object.hasOwn(outer, name)) return outer[name as keyof T]

@@ -5,7 +5,7 @@ import type { CircuitInput, Groth16Proof, Proof } from '../prover/groth16.ts'
 import { openPostgresJobs } from '../prover/jobs/postgres-jobs.ts'
 import { createRemoteProver, type RemoteProver } from '../prover/jobs/request.ts'
 import { createJobSeal } from '../prover/jobs/seal.ts'
-import type { JobStore } from '../prover/jobs/store.ts'
+import type { JobStore, JobVitals } from '../prover/jobs/store.ts'
 import { createProverPool, ProveError, type ProverPool } from '../prover/pool.ts'
 import type { ProveJob } from '../prover/prove-process.ts'
 
@@ -20,6 +20,8 @@ export type HouseProver = {
   ) => Promise<Groth16Proof>
   /** Why nobody can prove with a key now, or null. */
   readonly missing: (key: ShapeKey) => Promise<string | null>
+  /** Who can prove, and what there is to prove. */
+  readonly vitals: () => Promise<JobVitals>
   readonly close: () => Promise<void>
 }
 
@@ -27,12 +29,15 @@ export type HouseProver = {
 const IDLE_MILLISECONDS = 3_600_000
 /** A process that died may have been killed for its memory; one that fails at the proof will again. */
 const ATTEMPTS = 3
+/** Workers announce themselves every ten seconds. */
+const HEARD_WITHIN_MILLISECONDS = 60_000
 
 /** One proof at a time, with all cores, in a process that keeps the key it will need next. */
 export class BatchProver implements HouseProver {
   private readonly pool: ProverPool
   private readonly usual: ShapeKey
   private readonly log: (line: string) => void
+  private proving = 0
 
   constructor(usual: ShapeKey, log: (line: string) => void = () => {}, pool?: ProverPool) {
     this.usual = usual
@@ -49,6 +54,7 @@ export class BatchProver implements HouseProver {
     input: WitnessInput,
     publicSignals: readonly string[],
   ): Promise<Groth16Proof> {
+    this.proving += 1
     try {
       const proved = await this.attempts({ ...jobOf(key), input: input as CircuitInput })
       const isExpected =
@@ -57,6 +63,7 @@ export class BatchProver implements HouseProver {
       if (!isExpected) throw new Error('ProofMustBeOfStatement: the proof is of another statement')
       return proved.proof
     } finally {
+      this.proving -= 1
       this.prepare(this.usual)
     }
   }
@@ -75,6 +82,12 @@ export class BatchProver implements HouseProver {
 
   async missing(): Promise<string | null> {
     return null
+  }
+
+  /** One process here, which is started again when it dies: it is there as long as the house is. */
+  async vitals(): Promise<JobVitals> {
+    const taken = Math.min(1, this.proving)
+    return { workers: 1, waiting: this.proving - taken, taken, parked: 0 }
   }
 
   async close(): Promise<void> {
@@ -116,6 +129,10 @@ export class JobsProver implements HouseProver {
 
   missing(key: ShapeKey): Promise<string | null> {
     return this.remote.missing(key)
+  }
+
+  vitals(): Promise<JobVitals> {
+    return this.store.vitals(HEARD_WITHIN_MILLISECONDS)
   }
 
   close(): Promise<void> {

@@ -2,10 +2,9 @@
  * What becomes of later pages when one cannot settle: both of its sides are asked to sign theirs
  * anew without it, and whoever does not answer in time loses them, so that nobody waits for long.
  */
-import { verify } from '../circuits/eddsa.ts'
 import { headAfter, type Page } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
-import type { SignedPage } from './admission.ts'
+import { isSigned, type SignedPage } from './admission.ts'
 import type { Ledger } from './ledger.ts'
 
 /** How long a member may take. Trades of others with it wait no longer than this. */
@@ -119,7 +118,7 @@ export class Resigning {
       if (previousHead !== head)
         return { rule: 'JournalMustContinue', detail: 'the pages continue another head' }
       head = headAfter(head, page)
-      if (!verify(owner, head, signature))
+      if (!isSigned(owner, head, signature))
         return { rule: 'SignatureMustMatch', detail: 'a page is not signed on its new head' }
       heads.push(head)
     }

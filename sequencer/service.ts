@@ -17,7 +17,7 @@ import { compileVerifiers, deploy, FORGE_FLAG, type CompiledVerifier } from './d
 import { MINT_FLAG } from './deploy-token.ts'
 import { compileExits, type CompiledExit } from './deploy-exits.ts'
 import { sweepingOf } from './house-sweep.ts'
-import { House, type HouseOptions } from './house.ts'
+import { House, type HouseL1, type HouseOptions } from './house.ts'
 import { MemoryJournal, type Journal } from './journal/journal.ts'
 import { openJournal, sealerOfConfiguration } from './journal/open.ts'
 import { PostgresFollower } from './journal/postgres-journal.ts'
@@ -32,10 +32,11 @@ import {
   untilAnswering,
 } from './l1.ts'
 import { reasonOf, type Log } from './log.ts'
-import { Metrics } from './metrics.ts'
+import { Metrics, over } from './metrics.ts'
 import { serveOperator } from './operator.ts'
 import { BatchProver, JobsProver, type HouseProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
+import { Threads } from './threads/threads.ts'
 
 /** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
 const WATCH_MILLISECONDS = 500
@@ -112,12 +113,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     })
   const l1 = doorTo(operatorKey)
   const prover = await proverOf(options, usual)
+  const threads = new Threads({
+    count: configuration.signatureThreads,
+    operatorKey,
+    log: (line) => log.warn(line),
+  })
   let isStopping = false
   const house = new House({
     rpcUrl: configuration.rpcUrl,
     deployment,
     domain: domainOf(deployment.chainId, deployment.contract),
-    l1: metrics.l1(l1),
+    l1: withReceipts(metrics.l1(l1), threads),
     prove: metrics.prove(
       parts?.prove ?? ((key, input, publicSignals) => prover.prove(key, input, publicSignals)),
     ),
@@ -140,12 +146,18 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await house.open()
   await house.meetL1()
   metrics.watch(house)
+  metrics.watchNodes(() => l1.chain.pool.state)
   const sweepKeys = exits.map(({ key }) => key)
   const sweeping = await sweepingOf(house, sweepKeys, secrets.SWEEPER_KEY, doorTo)
   if (!configuration.sweepsWhenAsked) sweeping?.start()
   // The process of the first proof loads its libraries while the members register.
   if (parts === undefined) prover.prepare(keys.at(-1) ?? usual)
-  const app = await serve(house, configuration.port, { proxies: configuration.proxies })
+  const app = await serve(house, configuration.port, {
+    proxies: configuration.proxies,
+    threads,
+    watch: metrics.requested,
+  })
+  const watchingProvers = watchProvers(prover, metrics)
   const watching = watchL1(house, l1, metrics, log)
   const converting = convertingOf(house, l1, log)
   const batches = new Batches(house, metrics, log)
@@ -168,6 +180,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       reasons = () => ['it is stopping']
       watching.stop()
       clearInterval(converting)
+      clearInterval(watchingProvers)
       sweeping?.close()
       // Requests that are being answered are answered; whoever only holds a connection is cut off.
       const late = setTimeout(() => app.server.closeAllConnections(), REQUESTS_MILLISECONDS)
@@ -177,9 +190,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         log.warn('the batch in flight is left to the next start: the journal has it')
       await house.close()
       await prover.close()
+      await threads.close()
       await operator.close()
     },
   }
+}
+
+/** Receipts by a thread where one can: the same key and text give the same signature. */
+function withReceipts<L extends HouseL1>(door: L, threads: Threads): HouseL1 {
+  return over<HouseL1>(door, {
+    signReceipt: async (text) => (await threads.receipt(text)) ?? door.signReceipt(text),
+  })
 }
 
 /** This machine, or workers elsewhere. */
@@ -331,6 +352,17 @@ function watchL1(house: House, l1: SequencerL1, metrics: Metrics, log: Log) {
   const vitals = setInterval(measure, VITALS_MILLISECONDS)
   for (const timer of [look, vitals]) timer.unref()
   return { stop: () => [look, vitals].forEach(clearInterval) }
+}
+
+function watchProvers(prover: HouseProver, metrics: Metrics): NodeJS.Timeout {
+  const look = (): void => {
+    prover.vitals().then(
+      (vitals) => metrics.proversAre(vitals),
+      () => metrics.proversUnknown(),
+    )
+  }
+  look()
+  return setInterval(look, VITALS_MILLISECONDS).unref()
 }
 
 /** A sentence for each thing without which members are not served as they should be. */

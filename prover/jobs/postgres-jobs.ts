@@ -152,6 +152,19 @@ function storeOn(sql: postgres.Sql, schema: string): JobStore {
           and seen > clock_timestamp() - ${withinMs} * interval '1 millisecond'`
       return row?.count ?? 0
     },
+    vitals: async (withinMs) => {
+      const [row] = await sql<
+        { workers: number; waiting: number; taken: number; parked: number }[]
+      >`
+        select
+          (select count(*)::int from ${workers}
+            where seen > clock_timestamp() - ${withinMs} * interval '1 millisecond') as workers,
+          count(*) filter (where state = 'waiting')::int as waiting,
+          count(*) filter (where state = 'leased')::int as taken,
+          count(*) filter (where state = 'parked')::int as parked
+        from ${jobs}`
+      return { workers: 0, waiting: 0, taken: 0, parked: 0, ...row }
+    },
     close: () => sql.end({ timeout: 5 }),
   }
 }

@@ -36,6 +36,14 @@ export type JobView = {
 
 export type Worker = { readonly name: string; readonly circuits: readonly string[] }
 
+export type JobVitals = {
+  readonly workers: number
+  readonly waiting: number
+  /** Leased, also where the lease has ended and nobody has taken it since. */
+  readonly taken: number
+  readonly parked: number
+}
+
 export type JobStore = {
   /** Idempotent by name; a parked job of that name waits again, with all its attempts. */
   readonly submit: (job: NewJob) => Promise<void>
@@ -57,5 +65,7 @@ export type JobStore = {
   readonly announce: (worker: Worker) => Promise<void>
   /** Workers with this circuit that were heard of in the last milliseconds. */
   readonly workersFor: (circuit: string, withinMs: number) => Promise<number>
+  /** For whoever watches: workers of any circuit heard of lately, and jobs by state. */
+  readonly vitals: (withinMs: number) => Promise<JobVitals>
   readonly close: () => Promise<void>
 }

@@ -63,8 +63,17 @@ export class Door {
   private readonly members: Buckets<number>
   private readonly strangers: Buckets<string>
 
-  constructor(house: () => House, limits: Limits, now: () => number) {
+  private readonly known: (request: FastifyRequest) => void
+
+  /** `known`: told of each request that was rightly signed. */
+  constructor(
+    house: () => House,
+    limits: Limits,
+    now: () => number,
+    known: (request: FastifyRequest) => void = () => {},
+  ) {
     this.limits = limits
+    this.known = known
     // Looked up late: the routes are described without a house, too.
     this.sessions = new Sessions(
       () => house().domain,
@@ -110,7 +119,13 @@ export class Door {
       this.strangers.take(request.ip)
       throw error
     }
+    this.known(request)
     this.members.take(request.account)
+  }
+
+  /** A member may say who it is where nobody must: its place is its own then. */
+  isSigned({ headers }: FastifyRequest): boolean {
+    return headers['x-cloister-session'] !== undefined
   }
 
   readonly admitStranger = async (request: FastifyRequest): Promise<void> => {

@@ -41,7 +41,7 @@ export const API_ERRORS = {
   OpenTradesMustBeFew: [429, 'an account must have few open proposals: end some of them first'],
   RateMustBeKept: [429, 'the rate of requests must be kept: try again later'],
   QueueMustBeShort: [429, 'requests of one account must wait in a short queue: try again later'],
-  FeedsMustBeFew: [429, 'an account must have few open event feeds'],
+  FeedsMustBeFew: [429, 'an account, and an address, must have few open event feeds'],
   HeadersMustBeSmall: [431, 'the headers must be smaller'],
   HouseMustAnswer: [500, 'the house must answer; it could not: try again'],
   HouseMustBeReady: [503, 'the house must have a table of values: ask again later'],

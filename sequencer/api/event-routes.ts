@@ -5,7 +5,7 @@ import type { Reader } from '../feed.ts'
 import { schemaOf, type Desk, type Route } from './routes.ts'
 import { ANSWERS, QUERIES } from './schemas.ts'
 import { ApiError } from './errors.ts'
-import { eventsAfter } from './events.ts'
+import { eventsAfter, type Holder } from './events.ts'
 
 const afterOf = ({ query }: FastifyRequest): number =>
   Number((query as { after?: string }).after ?? 0)
@@ -22,26 +22,32 @@ export function eventRoutes(desk: Desk): void {
   })
   const isLive = ({ account, headers }: FastifyRequest): boolean =>
     account === null || door.sessions.isLive(String(headers['x-cloister-session']))
+  const holderOf = ({ account, ip }: FastifyRequest): Holder =>
+    account === null ? { address: ip } : { account }
   const answer = async (request: FastifyRequest, reader: Reader) => {
     const { feed } = house().core
     const end = new AbortController()
     request.raw.socket.once('close', () => end.abort())
     const { wait = '0' } = request.query as { wait?: string }
-    const after = afterOf(request)
-    const events = await feeds.wait(feed, reader, after, Number(wait), end.signal)
+    const [after, holder] = [afterOf(request), holderOf(request)]
+    const events = await feeds.wait(feed, reader, holder, after, Number(wait), end.signal)
     // It may have ended while it waited, or the owner key is another's by now.
     if (!isLive(request)) throw new ApiError('SessionMustBeLive')
     return { events, last: feed.lastOf(reader) }
   }
   /** What cannot be streamed is refused as HTTP, before the upgrade. */
-  const checkPlace = async (request: FastifyRequest): Promise<void> => {
-    eventsAfter(house().core.feed, request.account, afterOf(request))
-    if (request.ws) feeds.enter(request.account)()
-  }
-  const stream = (socket: WebSocket, request: FastifyRequest): void => {
+  const checkPlace =
+    (readerOf: (request: FastifyRequest) => Reader) =>
+    async (request: FastifyRequest): Promise<void> => {
+      eventsAfter(house().core.feed, readerOf(request), afterOf(request))
+      if (request.ws) feeds.enter(holderOf(request))()
+    }
+  const stream = (socket: WebSocket, request: FastifyRequest, reader: Reader): void => {
     const { feed } = house().core
-    feeds.stream(socket, feed, request.account, afterOf(request), () => isLive(request))
+    const isStill = (): boolean => isLive(request)
+    feeds.stream(socket, feed, reader, holderOf(request), afterOf(request), isStill)
   }
+  const own = ({ account }: FastifyRequest): Reader => account
   app.route({
     method: 'GET',
     url: '/v1/events',
@@ -51,9 +57,9 @@ export function eventRoutes(desk: Desk): void {
     ),
     onRequest: door.admit,
     preValidation: door.authenticate,
-    preHandler: checkPlace,
+    preHandler: checkPlace(own),
     handler: (request) => answer(request, request.account),
-    wsHandler: stream,
+    wsHandler: (socket, request) => stream(socket, request, own(request)),
   })
   app.route({
     method: 'GET',
@@ -65,9 +71,14 @@ export function eventRoutes(desk: Desk): void {
       ),
       false,
     ),
-    onRequest: door.admitStranger,
-    preHandler: checkPlace,
+    // Signed by a member it takes one of its own places: strangers cannot keep it out.
+    onRequest: (request) =>
+      door.isSigned(request) ? door.admit(request) : door.admitStranger(request),
+    preValidation: async (request) => {
+      if (door.isSigned(request)) await door.authenticate(request)
+    },
+    preHandler: checkPlace(() => null),
     handler: (request) => answer(request, null),
-    wsHandler: stream,
+    wsHandler: (socket, request) => stream(socket, request, null),
   })
 }

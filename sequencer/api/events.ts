@@ -13,7 +13,12 @@ const PAGE = 200
 const SENT_AHEAD = 64 * 1024
 
 /** Close codes of a stream, beside those of the standard. */
-export const CLOSED = { eventsForgotten: 4410, sessionEnded: 4401, mustNotSpeak: 4400 } as const
+export const CLOSED = {
+  eventsForgotten: 4410,
+  sessionEnded: 4401,
+  mustNotSpeak: 4400,
+  tooMany: 4429,
+} as const
 
 /** Throws SequenceMustExist or EventsMustBeKept. */
 export function eventsAfter(feed: Feed, reader: Reader, after: number) {
@@ -22,36 +27,45 @@ export function eventsAfter(feed: Feed, reader: Reader, after: number) {
   throw new ApiError(after > feed.lastOf(reader) ? 'SequenceMustExist' : 'EventsMustBeKept')
 }
 
+/** Whose place a feed takes: an account's, or one of those that an address may have of all. */
+export type Holder = { readonly account: number } | { readonly address: string }
+
 /** Counts open feeds. */
 export class Feeds {
   private readonly limits: Limits
-  private readonly open = new Map<Reader, number>()
+  private readonly accounts = new Map<number, number>()
+  private readonly addresses = new Map<string, number>()
 
   constructor(limits: Limits) {
     this.limits = limits
   }
 
+  get count(): { readonly members: number; readonly public: number } {
+    return { members: sum(this.accounts), public: sum(this.addresses) }
+  }
+
   /** Throws FeedsMustBeFew; the answer gives the place back, once. */
-  enter(reader: Reader): () => void {
-    const count = this.open.get(reader) ?? 0
-    if (count >= (reader === null ? this.limits.publicFeeds : this.limits.feeds))
-      throw new ApiError('FeedsMustBeFew')
-    this.open.set(reader, count + 1)
-    let isIn = true
-    return () => {
-      if (!isIn) return
-      isIn = false
-      const left = (this.open.get(reader) ?? 1) - 1
-      if (left === 0) this.open.delete(reader)
-      else this.open.set(reader, left)
-    }
+  enter(holder: Holder): () => void {
+    const { feeds, publicFeeds, publicFeedsPerAddress } = this.limits
+    if ('account' in holder) return enterOf(this.accounts, holder.account, feeds)
+    // Those who are nobody take no place that a member could have.
+    if (sum(this.addresses) >= publicFeeds)
+      throw new ApiError('FeedsMustBeFew', 'all feeds that are open to everybody are taken')
+    return enterOf(this.addresses, holder.address, publicFeedsPerAddress)
   }
 
   /** At once if there are events behind `after`; else when there are, or after so many seconds. */
-  async wait(feed: Feed, reader: Reader, after: number, seconds: number, end: AbortSignal) {
+  async wait(
+    feed: Feed,
+    reader: Reader,
+    holder: Holder,
+    after: number,
+    seconds: number,
+    end: AbortSignal,
+  ) {
     const now = eventsAfter(feed, reader, after)
     if (now.length > 0 || seconds === 0) return now
-    const leave = this.enter(reader)
+    const leave = this.enter(holder)
     try {
       await new Promise<void>((resolve) => {
         const done = (): void => {
@@ -75,12 +89,19 @@ export class Feeds {
     socket: WebSocket,
     feed: Feed,
     reader: Reader,
+    holder: Holder,
     after: number,
     isLive: () => boolean,
   ): void {
     let at = after
     let hasAnswered = true
-    const leave = this.enter(reader)
+    let leave: () => void
+    try {
+      leave = this.enter(holder)
+    } catch {
+      // Another took the last place while this one became a WebSocket.
+      return socket.close(CLOSED.tooMany, 'FeedsMustBeFew')
+    }
     const send = (): void => {
       if (socket.readyState !== socket.OPEN) return
       if (!isLive()) return socket.close(CLOSED.sessionEnded, 'SessionMustBeLive')
@@ -110,5 +131,23 @@ export class Feeds {
       leave()
     })
     send()
+  }
+}
+
+function sum(counts: ReadonlyMap<unknown, number>): number {
+  return [...counts.values()].reduce((a, b) => a + b, 0)
+}
+
+function enterOf<Key>(counts: Map<Key, number>, key: Key, most: number): () => void {
+  const count = counts.get(key) ?? 0
+  if (count >= most) throw new ApiError('FeedsMustBeFew')
+  counts.set(key, count + 1)
+  let isIn = true
+  return () => {
+    if (!isIn) return
+    isIn = false
+    const left = (counts.get(key) ?? 1) - 1
+    if (left === 0) counts.delete(key)
+    else counts.set(key, left)
   }
 }

@@ -11,9 +11,10 @@ export type Limits = {
   /** Requests of an address that no session answers for. */
   readonly strangersPerSecond: number
   readonly strangersBurst: number
-  /** Open event feeds of an account; of all who are nobody. */
+  /** Open event feeds of an account; of all who are nobody, and of one address of them. */
   readonly feeds: number
   readonly publicFeeds: number
+  readonly publicFeedsPerAddress: number
   readonly sockets: number
   /** Of one address; behind a proxy there is no other address than the proxy's. */
   readonly socketsPerAddress: number
@@ -32,6 +33,7 @@ export const LIMITS: Limits = {
   strangersBurst: 500,
   feeds: 4,
   publicFeeds: 200,
+  publicFeedsPerAddress: 20,
   sockets: 2_000,
   socketsPerAddress: 500,
   headersTimeout: 5_000,

@@ -4,6 +4,7 @@ import { UNWANTED } from '../resign.ts'
 import { tell, type Refusal, type Ticket } from '../ticket.ts'
 import type { Admitted } from '../ticket.ts'
 import { entries, pages, signedPage, word } from '../wire.ts'
+import { verifyAhead } from './ahead.ts'
 import { ApiError, Refused } from './errors.ts'
 import { members, type Desk, type Values } from './routes.ts'
 import { ANSWERS, BODIES, PARAMS, QUERIES } from './schemas.ts'
@@ -250,7 +251,9 @@ function pageRoutes(desk: Desk): void {
     const ticket = (body['ticket'] as string | undefined) ?? null
     const signed = signedPage(body, account)
     const known = house.desk.knownPage(clientId, ticket, signed)
-    return accepted(known ?? (await house.ask({ kind: 'page', ticket, signed, clientId })))
+    if (known !== null) return accepted(known)
+    await verifyAhead(house, desk.threads, account, [signed])
+    return accepted(await house.ask({ kind: 'page', ticket, signed, clientId }))
   }
   members(
     desk,
@@ -293,10 +296,12 @@ function pageRoutes(desk: Desk): void {
     },
     async (account, { body }) => {
       const given = pages(body['pages'], account)
-      const { resigning } = houseOf().desk
-      const made = resigning.isUnwanted(account, given)
+      const house = houseOf()
+      const isUnwanted = house.desk.resigning.isUnwanted(account, given)
+      if (!isUnwanted) await verifyAhead(house, desk.threads, account, given)
+      const made = isUnwanted
         ? UNWANTED
-        : await houseOf().submit({ kind: 'resigned', account, pages: given })
+        : await house.submit({ kind: 'resigned', account, pages: given })
       if ('rule' in made) throw new Refused({ refused: made.rule, detail: made.detail })
       return pageAnswer(houseOf(), { ...made, complete: true }, account)
     },

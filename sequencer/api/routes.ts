@@ -1,6 +1,7 @@
 /** How a route is declared: what it takes, what it answers, who may ask. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { House } from '../house.ts'
+import type { Threads } from '../threads/threads.ts'
 import type { Door } from './door.ts'
 import type { Feeds } from './events.ts'
 
@@ -23,6 +24,7 @@ export type Desk = {
   readonly house: () => House
   readonly door: Door
   readonly feeds: Feeds
+  readonly threads: Threads
 }
 /** Values that the schema has checked. */
 export type Values = Readonly<Record<string, unknown>>

@@ -26,6 +26,12 @@ import type { Pool } from './pool.ts'
 import { RpcError } from './rpc.ts'
 import type { Account, Draft, Signed } from './sender.ts'
 
+/** Signs texts as `personal_sign` does (EIP-191), without a connection; the same text, the same signature. */
+export function receiptSignerOf(key: string): (text: string) => string {
+  const wallet = new Wallet(key)
+  return (text) => wallet.signMessageSync(text)
+}
+
 /** A transaction that has been asked for; `wait` resolves when it is mined. */
 export type Sent = { readonly wait: () => Promise<unknown> }
 export type DeployedContract = {

@@ -17,6 +17,16 @@ export type PoolOptions = {
   readonly quorum?: number
   readonly alarm: (alarm: Alarm) => void
 }
+/** How one node stands now. */
+export type NodeState = {
+  /** The host alone: keys stand in paths and queries. Nodes of one host are numbered. */
+  readonly name: string
+  readonly isSilent: boolean
+  /** It contradicts the others in something. */
+  readonly isLying: boolean
+  /** Blocks behind what enough of them have; null before it has said. */
+  readonly lag: number | null
+}
 type Said = { readonly node: L1Node; readonly value: unknown; readonly error: unknown }
 
 /** How long the slower ones are waited for once enough have answered. */
@@ -32,6 +42,7 @@ export class Pool {
   /** In which methods a node contradicts the others. */
   private readonly lies = new Map<L1Node, Set<string>>()
   private readonly behind = new Set<L1Node>()
+  private readonly lags = new Map<L1Node, number>()
 
   constructor({ nodes, quorum, alarm }: PoolOptions) {
     const most = Math.floor(nodes.length / 2) + 1
@@ -41,6 +52,21 @@ export class Pool {
       throw new Error(`the L1 quorum must be 1 to ${nodes.length}, not ${this.quorum}`)
     this.nodes = nodes
     this.alarm = alarm
+  }
+
+  /** For whoever watches. */
+  get state(): readonly NodeState[] {
+    const count = new Map<string, number>()
+    return this.nodes.map((node) => {
+      const place = (count.get(node.name) ?? 0) + 1
+      count.set(node.name, place)
+      return {
+        name: place === 1 ? node.name : `${node.name} ${place}`,
+        isSilent: this.quiet.has(node),
+        isLying: this.liesOf(node).size > 0,
+        lag: this.lags.get(node) ?? null,
+      }
+    })
   }
 
   /** Of the first node that answers: for hints, and for what L1 itself checks. */
@@ -169,6 +195,7 @@ export class Pool {
   }
 
   private judgeHeight(node: L1Node, height: number, agreed: number): void {
+    this.lags.set(node, Math.max(0, agreed - height))
     if (height + LAG_BLOCKS >= agreed) {
       this.behind.delete(node)
       return

@@ -19,6 +19,7 @@ type Options = {
   readonly json?: true
   readonly service?: true
   readonly minutes: string
+  readonly threads: string
   readonly wide?: true
   readonly journal?: true
   readonly worlds?: true
@@ -94,15 +95,25 @@ function printJournal(cost: JournalCost): void {
     + `records a processor second (${cost.replayRecords} records, batches included).\n`)
 }
 
-function printService({ loads }: ServiceCost): void {
+function printService({ threads, loads }: ServiceCost): void {
   print('The house under load, everything but proofs: sixteen members in one other process propose,\n'
-    + 'affirm and sign packages of two legs by HTTP; records are on the disk before they are\n'
-    + 'acknowledged; a batch of 256 pages at most is netted and executed each second\n')
-  print(tableText(['load', 'trades a second', 'settled a second', 'p50 ms', 'p99 ms', 'batches',
-    'heap before', 'after'],
+    + 'affirm and sign packages of two trades by HTTP; records are on the disk before they are\n'
+    + 'acknowledged; a batch of 256 pages at most is netted and executed each second;\n'
+    + `${threads} thread for signatures and receipts beside the main one, `
+    + `${availableParallelism()} cores\n`)
+  print(tableText(['load', 'trades a second', 'settled a second', 'p50 ms', 'p99 ms', 'batches'],
     loads.map((c) => [c.load, c.tradesPerSecond.toFixed(0), c.settledPerSecond.toFixed(0),
-      c.p50Ms.toFixed(1), c.p99Ms.toFixed(1), count(c.batches), megabytes(c.heapBefore),
-      megabytes(c.heapAfter)])))
+      c.p50Ms.toFixed(1), c.p99Ms.toFixed(1), count(c.batches)])))
+  print('\nMemory of the house\n')
+  print(tableText(['load', 'resident: start', 'middle', 'end', 'heap: start', 'end'],
+    loads.map((c) => [c.load, ...c.resident.map(megabytes), ...c.heap.map(megabytes)])))
+  const ms = (value: number | null): string => value === null ? '?' : value.toFixed(2)
+  print('\nProcessor milliseconds a trade; the members share the cores with the house\n')
+  print(tableText(['load', 'house', 'its main thread', 'members'],
+    loads.map((c) => [c.load, ms(c.cpuMs), ms(c.mainCpuMs), ms(c.membersCpuMs)])))
+  const parts = loads.find((c) => c.parts !== null)?.parts ?? new Map<string, number>()
+  print('\nOf the main thread, by part, profiled\n')
+  print(tableText(['part', 'ms a trade'], [...parts].map(([part, value]) => [part, ms(value)])))
   print('')
 }
 
@@ -122,6 +133,7 @@ const command = new Command('bench')
   .option('--journal', 'only: how fast records become durable and are replayed')
   .option('--service', 'only: the house under load by HTTP, everything but proofs')
   .option('--minutes <n>', 'with --service: so long at 300 trades a second as well', '0')
+  .option('--threads <n>', 'with --service: threads for signatures beside the main one', '1')
   .option('--wide', 'only: compile the mini shape at 36 balances and 32 worlds')
   .option('--provers', 'only: what another worker adds, and what keeping its key loaded adds')
   .option('--worlds', 'only: what sixteen and thirty-two worlds see of random books; a table\'s time')
@@ -138,8 +150,9 @@ if (options.journal) {
   const provers = await proverFigures(progress)
   print(options.json ? JSON.stringify({ provers }) : proversReport(provers))
 } else if (options.service) {
-  const service = await serviceCost(progress, Number(options.minutes))
-  if (options.json) print(JSON.stringify({ service }))
+  const service = await serviceCost(progress, Number(options.minutes), Number(options.threads))
+  if (options.json) print(JSON.stringify({ service }, (_key, value: unknown) =>
+    value instanceof Map ? Object.fromEntries(value) : value))
   else printService(service)
 } else if (options.worlds) {
   print(`${worldsReport(1000)}\n\n${tableReport()}`)

@@ -11,7 +11,9 @@ import type { Shape } from '../../circuits/params.ts'
 import { shapeNamed } from '../../prover/artifacts.ts'
 import { FileJournal } from '../../sequencer/journal/file-journal.ts'
 import { sealerOf } from '../../sequencer/journal/seal.ts'
+import { Threads } from '../../sequencer/threads/threads.ts'
 import { Floor } from '../sequencer/floor.ts'
+import { profiled, usageNow, usageSince } from './processor.ts'
 import type { LoadOrder, LoadResult } from './service-load.ts'
 
 export type LoadCost = {
@@ -21,15 +23,28 @@ export type LoadCost = {
   readonly p50Ms: number
   readonly p99Ms: number
   readonly batches: number
-  /** Of the house's process, in bytes, before and after. */
-  readonly heapBefore: number
-  readonly heapAfter: number
+  /** Memory of the house's process, in bytes: at the start, half way, at the end. */
+  readonly resident: readonly [number, number, number]
+  /** Of its heap after a collection, at the start and at the end; without --expose-gc of no use. */
+  readonly heap: readonly [number, number]
+  /** Processor milliseconds a trade: of the house, of its main thread, and of the members. */
+  readonly cpuMs: number
+  readonly mainCpuMs: number | null
+  readonly membersCpuMs: number
+  /** The main thread's by part; only of the load that was profiled. */
+  readonly parts: ReadonlyMap<string, number> | null
 }
-export type ServiceCost = { readonly shape: string; readonly loads: readonly LoadCost[] }
+export type ServiceCost = {
+  readonly shape: string
+  readonly threads: number
+  readonly loads: readonly LoadCost[]
+}
 
 const MEMBERS = 16
 const DOLLARS = 10_000_000
 const TRADES_PER_SECOND = 300
+/** Trades of a package. */
+const LEGS = 2
 const CADENCE_MILLISECONDS = 1000
 
 class Members {
@@ -89,68 +104,135 @@ const heap = (): number => {
   return process.memoryUsage().heapUsed
 }
 
+/** Resident memory now and then, since one look may fall on a bad moment. */
+class Memory {
+  private readonly seen: number[] = [process.memoryUsage().rss]
+  private readonly timer = setInterval(() => this.seen.push(process.memoryUsage().rss), 250)
+
+  end(): readonly [number, number, number] {
+    clearInterval(this.timer)
+    this.seen.push(process.memoryUsage().rss)
+    const at = (share: number): number => this.seen[Math.floor(share * (this.seen.length - 1))] ?? 0
+    return [at(0), at(0.5), at(1)]
+  }
+}
+
+type Load = {
+  readonly name: string
+  /** Packages a second; null: as many as the house takes. */
+  readonly rate: number | null
+  readonly milliseconds: number
+  readonly isProfiled?: true
+}
+
+async function costOfLoad(
+  floor: Floor,
+  members: Members,
+  order: Pick<LoadOrder, 'url' | 'members'>,
+  { name, rate, milliseconds, isProfiled }: Load,
+): Promise<LoadCost> {
+  const heapBefore = heap()
+  const memory = new Memory()
+  const started = performance.now()
+  const usage = usageNow()
+  const work = async (): Promise<readonly [LoadResult, Settling]> => {
+    const settling = new Settling(floor)
+    const run = members.run({ ...order, rate, milliseconds })
+    return [await run.finally(() => settling.end()), settling]
+  }
+  const { value, shares } =
+    isProfiled === true ? await profiled(work) : { value: await work(), shares: null }
+  const [{ legs, seconds, waits, cpuMs }, { trades, batches }] = value
+  const { all, main } = usageSince(usage)
+  const whole = (performance.now() - started) / 1000
+  const at = (share: number): number => waits[Math.floor(share * (waits.length - 1))] ?? 0
+  const mainCpuMs = main === null ? null : main / legs
+  const parts = [...(shares ?? [])].map(
+    ([part, share]) => [part, share * (mainCpuMs ?? all / legs)] as const,
+  )
+  return {
+    load: name,
+    tradesPerSecond: legs / seconds,
+    settledPerSecond: trades / whole,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    batches,
+    resident: memory.end(),
+    heap: [heapBefore, heap()],
+    cpuMs: all / legs,
+    mainCpuMs,
+    membersCpuMs: cpuMs / legs,
+    parts: shares === null ? null : new Map(parts),
+  }
+}
+
 /** `minutes` of the full load besides ten seconds of each. */
 export async function serviceCost(
   progress: (what: string) => void,
   minutes = 0,
+  count = 1,
 ): Promise<ServiceCost> {
   // Everybody joins in one batch: how members come is not measured.
   const shape: Shape = { ...shapeNamed('large'), deposits: MEMBERS, requests: MEMBERS }
   const folder = mkdtempSync(join(tmpdir(), 'cloister-bench-'))
   const sealer = sealerOf(new Uint8Array(32).fill(1))
   const journal = await FileJournal.open({ directory: join(folder, 'journal'), sealer })
+  const operatorKey = `0x${'05'.repeat(32)}`
+  const threads = new Threads({ count, operatorKey, log: progress })
   const members = new Members()
   const { floor, members: joined } = await Floor.open(
     Array.from({ length: MEMBERS }, () => DOLLARS),
     null,
     journal,
-    {},
+    { threads },
     [shape],
   )
+  const { l1 } = floor
+  const signReceipt = l1.signReceipt.bind(l1)
+  l1.signReceipt = async (text) => (await threads.receipt(text)) ?? signReceipt(text)
+  // The memory of the L1 that is played here is not the house's.
+  const submit = l1.submit.bind(l1)
+  l1.submit = async (batch) => {
+    l1.submitted.length = 0
+    return submit(batch)
+  }
   try {
     await members.ready()
     const accounts = joined.map(({ account }, number) => ({ number, account }))
     const order = { url: floor.url, members: accounts }
-    const cost = async (load: string, rate: number | null, milliseconds: number) => {
-      progress(`the house: ${load}`)
-      const heapBefore = heap()
-      const started = performance.now()
-      const settling = new Settling(floor)
-      const { legs, seconds, waits } = await members
-        .run({ ...order, rate, milliseconds })
-        .finally(() => settling.end())
-      const whole = (performance.now() - started) / 1000
-      const at = (share: number): number => waits[Math.floor(share * (waits.length - 1))] ?? 0
-      const { trades, batches } = settling
-      return {
-        load,
-        tradesPerSecond: legs / seconds,
-        settledPerSecond: trades / whole,
-        p50Ms: at(0.5),
-        p99Ms: at(0.99),
-        batches,
-        heapBefore,
-        heapAfter: heap(),
-      }
-    }
-    await cost('to warm up', null, 5_000)
-    const loads = [
-      await cost('as many as it takes', null, 10_000),
-      await cost(`${TRADES_PER_SECOND} a second`, TRADES_PER_SECOND / 2, 10_000),
-      await cost(`${TRADES_PER_SECOND / 2} a second`, TRADES_PER_SECOND / 4, 10_000),
+    const half = TRADES_PER_SECOND / 2
+    const loads: readonly Load[] = [
+      { name: 'as many as it takes', rate: null, milliseconds: 10_000 },
+      {
+        name: `${TRADES_PER_SECOND} a second`,
+        rate: TRADES_PER_SECOND / LEGS,
+        milliseconds: 10_000,
+      },
+      { name: `${half} a second`, rate: half / LEGS, milliseconds: 20_000 },
+      {
+        name: `${half} a second, profiled`,
+        rate: half / LEGS,
+        milliseconds: 10_000,
+        isProfiled: true,
+      },
+      {
+        name: `${TRADES_PER_SECOND} a second, ${minutes} minutes`,
+        rate: TRADES_PER_SECOND / LEGS,
+        milliseconds: minutes * 60_000,
+      },
     ]
-    if (minutes > 0)
-      loads.push(
-        await cost(
-          `${TRADES_PER_SECOND} a second, ${minutes} minutes`,
-          TRADES_PER_SECOND / 2,
-          minutes * 60_000,
-        ),
-      )
-    return { shape: shape.name, loads }
+    const warm = { name: 'to warm up', rate: null, milliseconds: 5_000 }
+    await costOfLoad(floor, members, order, warm)
+    const costs: LoadCost[] = []
+    for (const load of loads.filter(({ milliseconds }) => milliseconds > 0)) {
+      progress(`the house: ${load.name}`)
+      costs.push(await costOfLoad(floor, members, order, load))
+    }
+    return { shape: shape.name, threads: threads.alive, loads: costs }
   } finally {
     members.stop()
     await floor.close()
+    await threads.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }

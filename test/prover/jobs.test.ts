@@ -226,6 +226,21 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
     expect(await store.workersFor(CIRCUIT, 30)).toBe(0)
   })
 
+  it('are counted by state, with the workers of any circuit, for whoever watches', async () => {
+    const store = await fresh()
+    const none = { workers: 0, waiting: 0, taken: 0, parked: 0 }
+    expect(await store.vitals(60_000)).toEqual(none)
+    for (const name of ['a', 'b', 'c']) await submit(store, name, 1)
+    await store.announce({ name: 'two', circuits: ['another'] })
+    expect(await store.vitals(60_000)).toEqual({ ...none, workers: 1, waiting: 3 })
+    const job = (await store.take(worker('w'), 60_000)) as TakenJob
+    expect(await store.vitals(60_000)).toEqual({ ...none, workers: 1, waiting: 2, taken: 1 })
+    await store.fail(job, 'no', true)
+    expect(await store.vitals(60_000)).toEqual({ ...none, workers: 1, waiting: 2, parked: 1 })
+    await pause(60)
+    expect((await store.vitals(30)).workers).toBe(0)
+  })
+
   it('say nothing of the URL when the database is not there', async () => {
     const secret = 'postgres://cloister:hunter2@127.0.0.1:1/none'
     const error = await openPostgresJobs({ url: secret }).catch((e: unknown) => e)

@@ -371,7 +371,7 @@ describe('streams', () => {
       )
     }
     tell(1500)
-    feeds.stream(socket as never, feed, 16, 0, () => true)
+    feeds.stream(socket as never, feed, 16, { account: 16 }, 0, () => true)
     // Pages of 200 events: it stopped when the reader had enough, not at the end.
     const first = sent.length
     expect(first).toBeGreaterThan(0)

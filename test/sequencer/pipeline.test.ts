@@ -171,7 +171,7 @@ describe('a batch behind one that is on its way to L1', () => {
     expect(kinds().slice(3, 7)).toEqual(['batch', 'withdrawn 3', 'batch', 'proven 3'])
   })
 
-  it('waits for a table that is confirmed, and is built again where L1 went on meanwhile', async () => {
+  it('is built again where L1 went on to other tables meanwhile', async () => {
     const { second, one, other, stalled } = await two()
     await provenBehind()
     for (let i = 0; i < 2; i++) floor.l1.post([...floor.rows.slice(0, 2), floor.rows[2]!])

@@ -6,6 +6,8 @@ export type Waiting = {
   readonly number: bigint
   readonly batch: Submission
   readonly accept: () => Promise<void>
+  /** L1 has it, and the door waits on. */
+  readonly mine: () => Promise<unknown>
   readonly fail: (error: Error) => void
 }
 
@@ -21,16 +23,16 @@ export class Stalled {
   /** In the order in which they came. */
   readonly waiting: Waiting[] = []
   /** What was signed, by the text that the journal has of it. */
-  private readonly signed = new Map<string, Submission>()
-  private readonly l1: Floor['l1']
+  readonly signed: Map<string, Submission>
 
-  constructor({ l1 }: Pick<Floor, 'l1'>) {
-    this.l1 = l1
+  /** `signed` by an earlier process, where there was one. */
+  constructor({ l1 }: Pick<Floor, 'l1'>, signed = new Map<string, Submission>()) {
+    this.signed = signed
     const submit = l1.submit.bind(l1)
     const wait = (batch: Submission, number: bigint): Promise<Receipted> =>
       new Promise((resolve, reject) => {
         const accept = async (): Promise<void> => resolve(await submit(batch))
-        this.waiting.push({ number, batch, accept, fail: reject })
+        this.waiting.push({ number, batch, accept, mine: () => submit(batch), fail: reject })
       })
     Object.assign(l1, {
       submit: async (batch: Submission, job: BatchJob) => {

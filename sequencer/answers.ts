@@ -2,11 +2,12 @@
 import type { BatchPlan, BatchTrace } from '../circuits/batch.ts'
 import type { Shape } from '../circuits/params.ts'
 import type { Rejection } from '../circuits/rules.ts'
+import type { Tree } from '../circuits/tree.ts'
 import type { Unprovable } from './builder.ts'
 import type { Admitted, Refusal, Ticket } from './ticket.ts'
 import type { Kind } from './journal/record.ts'
 
-/** A batch between its choice and the word of L1. There is one at most. */
+/** A batch between its choice and the word of L1. There are two at most: one on its way, one behind. */
 export type OpenBatch = {
   readonly shape: Shape
   readonly plan: BatchPlan
@@ -18,6 +19,11 @@ export type OpenBatch = {
   /** Of live pages, and of skipped ones. */
   readonly trades: ReadonlySet<string>
   readonly skipped: ReadonlySet<string>
+  /** The state that it is built on; not changed by building. */
+  readonly tree: Tree
+  /** Of one behind another: what could not settle is dropped once L1 has accepted the other. */
+  readonly unprovable: readonly Unprovable[]
+  isProven: boolean
   proveSeconds: number
 }
 /** A batch in numbers, without what only the prover's side knows. */

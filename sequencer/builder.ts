@@ -18,8 +18,9 @@ import { isCall } from '../circuits/flag.ts'
 import { entriesOf, livenessAt } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
 import type { Table } from '../circuits/table.ts'
+import type { Book } from './book.ts'
 import { dueFlags, dueWithCredits, flagsThatFit, type DueFlag } from './flagging.ts'
-import { withPage, type Ledger, type PendingPage } from './ledger.ts'
+import { withPage, type PendingPage } from './ledger.ts'
 import { growing } from './reducing.ts'
 import { chooseCover, holdersOfSettled, Room, type RandomBelow } from './room.ts'
 import { unsweepable } from './sweepable.ts'
@@ -69,7 +70,7 @@ type Excluded = {
 
 /** Never throws for a page that cannot settle: it is named, and the rest settles. */
 export function chooseBatch(
-  ledger: Ledger,
+  ledger: Book,
   waiting: Waiting,
   shape: Shape,
   context: Context,
@@ -163,7 +164,7 @@ const FLAG_RULES: ReadonlySet<RuleName> = new Set(['CallMustBeProven', 'ReleaseM
  * account goes, or the L1 requests end before its own. What nobody in particular is too much for costs
  * the latest page.
  */
-function exclude(ledger: Ledger, plan: BatchPlan, rejection: Rejection, excluded: Excluded): void {
+function exclude(ledger: Book, plan: BatchPlan, rejection: Rejection, excluded: Excluded): void {
   const account = rejection.account ?? latestTrader(plan)
   const isFlagged = account !== undefined && plan.flags?.has(account) === true
   const isOfFlag = FLAG_RULES.has(rejection.rule)
@@ -205,11 +206,7 @@ function latestTrader(plan: BatchPlan): number | undefined {
  * Accounts that no page of theirs can leave: the first page was tried alone and broke a rule. The
  * account at fault is the one that the rejection names; its counterparty only waits.
  */
-function unprovableIn(
-  ledger: Ledger,
-  plan: BatchPlan,
-  { trades }: Excluded,
-): readonly Unprovable[] {
+function unprovableIn(ledger: Book, plan: BatchPlan, { trades }: Excluded): readonly Unprovable[] {
   return [...ledger.pending].flatMap(([index, pages]) => {
     const first = pages[0]
     const rejection = first === undefined ? undefined : trades.get(first.trade)
@@ -219,7 +216,7 @@ function unprovableIn(
 }
 
 function planOf(
-  ledger: Ledger,
+  ledger: Book,
   waiting: Waiting,
   due: readonly DueFlag[],
   shape: Shape,
@@ -299,7 +296,7 @@ function planOf(
 }
 
 function journalsOf(
-  ledger: Ledger,
+  ledger: Book,
   taken: ReadonlyMap<number, readonly PendingPage[]>,
   time: bigint,
 ): Pick<BatchPlan, 'journals' | 'viewKeys'> {
@@ -328,7 +325,7 @@ function isExpired({ page }: PendingPage, time: bigint): boolean {
  * both sides or neither; an expired page for itself, to be skipped, so that its journal moves on.
  */
 function pagesThatFit(
-  ledger: Ledger,
+  ledger: Book,
   shape: Shape,
   { time, mode = 'normal', areWithdrawalsHeld }: Context & { readonly areWithdrawalsHeld: boolean },
   room: Room,
@@ -381,7 +378,7 @@ function pagesThatFit(
 }
 
 /** What is taken together or not at all, in stamp order. */
-function unitsOf(ledger: Ledger, time: bigint): readonly (readonly PendingPage[])[] {
+function unitsOf(ledger: Book, time: bigint): readonly (readonly PendingPage[])[] {
   const units = new Map<string, PendingPage[]>()
   for (const [index, pages] of ledger.pending) {
     for (const page of pages) {

@@ -1,7 +1,8 @@
 /**
  * Batches by the clock: one every period, of one shape, whether anything waits or not, so that
  * neither their time nor their size says how much is traded. A tick at which the last batch is still
- * on its way is missed, never made up for, and an alarm: load must not be seen in when batches come.
+ * being made is missed, never made up for, and an alarm: load must not be seen in when batches come. One
+ * that only waits for L1's word keeps nobody waiting.
  */
 export type Clock = {
   /** Milliseconds. */
@@ -25,8 +26,11 @@ export type CadenceState = {
 }
 
 export type CadenceOptions = {
-  /** One batch, even one of cover alone: `() => house.runBatch({ isDue: true })`. */
-  readonly run: () => Promise<unknown>
+  /**
+   * One batch, even one of cover alone: `(onHanded) => house.runBatch({ isDue: true, onHanded })`. From
+   * `onHanded` on, or when it has ended, the next tick has its turn.
+   */
+  readonly run: (onHanded: () => void) => Promise<unknown>
   readonly periodMs: number
   /** When the epoch began, by the clock: ticks are at whole periods after it, over restarts too. */
   readonly epochStart?: number
@@ -36,7 +40,7 @@ export type CadenceOptions = {
 
 export type Cadence = {
   readonly state: () => CadenceState
-  /** No more ticks; resolves when the batch under way has ended. */
+  /** No more ticks; resolves when the batches under way have ended. */
   readonly stop: () => Promise<void>
 }
 
@@ -58,15 +62,19 @@ export function startCadence(options: CadenceOptions): Cadence {
     throw new Error(`PeriodMustBeHeldByTimer: ${periodMs} ms`)
   const start = options.epochStart ?? clock.now()
   const state = { tick: 0, missed: 0, failed: 0, lastSettled: null as number | null }
-  let running: Promise<void> | null = null
-  let runningSince = 0
+  const running = new Set<Promise<void>>()
+  /** The tick whose batch is being made; null while none is. */
+  let busySince: number | null = null
   let cancel = (): void => {}
   let isStopped = false
 
   const runOnce = async (tick: number): Promise<void> => {
-    runningSince = tick
+    busySince = tick
+    const free = (): void => {
+      if (busySince === tick) busySince = null
+    }
     try {
-      await run()
+      await run(free)
       state.lastSettled = clock.now()
     } catch (error) {
       state.failed++
@@ -75,6 +83,8 @@ export function startCadence(options: CadenceOptions): Cadence {
         tick,
         error: error instanceof Error ? error : new Error(String(error)),
       })
+    } finally {
+      free()
     }
   }
   const due = (): number => Math.floor((clock.now() - start) / periodMs)
@@ -85,17 +95,16 @@ export function startCadence(options: CadenceOptions): Cadence {
       // Ticks that nobody was awake for are missed as well.
       for (let late = state.tick + 1; late < tick; late++) miss(late)
       state.tick = tick
-      if (running === null)
-        running = runOnce(tick).finally(() => {
-          running = null
-        })
-      else miss(tick)
+      if (busySince === null) {
+        const batch = runOnce(tick).finally(() => running.delete(batch))
+        running.add(batch)
+      } else miss(tick)
     }
     schedule()
   }
   const miss = (tick: number): void => {
     state.missed++
-    onAlarm({ kind: 'missed', tick, since: runningSince })
+    onAlarm({ kind: 'missed', tick, since: busySince ?? state.tick })
   }
   const schedule = (): void => {
     if (isStopped) return
@@ -106,11 +115,11 @@ export function startCadence(options: CadenceOptions): Cadence {
   state.tick = Math.max(0, due())
   schedule()
   return {
-    state: () => ({ ...state, isRunning: running !== null }),
+    state: () => ({ ...state, isRunning: running.size > 0 }),
     stop: async () => {
       isStopped = true
       cancel()
-      await running
+      await Promise.all(running)
     },
   }
 }

@@ -1,9 +1,9 @@
 /** In which shape a batch is built, and which L1 requests can be served in it. */
 import type { BatchContext, L1Request } from '../circuits/batch.ts'
 import type { Shape } from '../circuits/params.ts'
+import type { Book } from './book.ts'
 import { chooseBatch, type Choice, type Waiting } from './builder.ts'
 import type { QueuedRequest } from './l1.ts'
-import type { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
 
 const ENTRY_SHAPE = 'entry'
@@ -35,7 +35,7 @@ export function servable(
  * what it is about. `random` gives a generator for one attempt.
  */
 export function chooseShape(
-  ledger: Ledger,
+  ledger: Book,
   waiting: Waiting,
   shapes: readonly Shape[],
   context: BatchContext,

@@ -2,9 +2,8 @@
  * The house as a machine: state, and what one record of the journal makes of it. No clock, no chance,
  * no network in here: the same records give the same state, byte for byte.
  */
-import { depositCommitment, ownerKeyHash, viewKeyHash } from '../circuits/account.ts'
+import { depositCommitment, viewKeyHash } from '../circuits/account.ts'
 import type { BatchContext, BatchTrace, Credit } from '../circuits/batch.ts'
-import { timesEight } from '../circuits/eddsa.ts'
 import {
   rowLookup,
   settlementsOf,
@@ -16,10 +15,12 @@ import {
 } from '../circuits/table.ts'
 import type { Conditions } from './admission.ts'
 import type { Answer, Chosen, OpenBatch, SettledBatch } from './answers.ts'
+import type { Unprovable } from './builder.ts'
 import { chooseShape, servable } from './choose.ts'
 import { Desk } from './desk.ts'
 import { drawsFrom } from './draws.ts'
 import { Feed } from './feed.ts'
+import { countsAfter, forkOf, numberOf, type Ground } from './fork.ts'
 import type { Genesis, InputOf, JournalRecord, L1Seen, TablePosted } from './journal/record.ts'
 import type { Fees, L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
@@ -48,15 +49,18 @@ export class Core {
   blockHash: string | undefined = undefined
   /** Raw transactions of batches that L1 has not been heard of, in the order of signing. */
   readonly sent = new Map<bigint, readonly string[]>()
+  /** The batch on its way to L1. */
   open: OpenBatch | null = null
+  /** The one behind it, built on what that one makes of the ledger. */
+  next: OpenBatch | null = null
   private readonly randomBelow: (seed: Uint8Array) => RandomBelow
   private now = 0n
   /** Micro-dollars a page, of the next batch on L1. */
   fee: bigint
   /** Of every batch after the next one; null if no change waits. */
   nextFee: bigint | null = null
-  private lastTime = 0n
-  private accountCount = 16n
+  lastTime = 0n
+  accountCount = 16n
   /** L1 requests that no batch has served, in their order. */
   requests: readonly QueuedRequest[] = []
   private readonly deposits = new Map<bigint, L1Deposit>()
@@ -173,25 +177,34 @@ export class Core {
       case 'batch':
         return this.choose(input)
       case 'proven': {
-        const open = this.openBatch(input.number)
-        open.proveSeconds = input.seconds
-        desk.advance(open.trades, 'proven', input.number)
+        const batch = this.batchOf(input.number)
+        batch.isProven = true
+        batch.proveSeconds = input.seconds
+        desk.advance(batch.trades, 'proven', input.number)
         return null
       }
       case 'sent':
+        if (this.next !== null && numberOf(this.next) === input.number)
+          throw new Diverged(`batch ${input.number} must not be sent before the one before it`)
         this.sent.set(input.number, [...(this.sent.get(input.number) ?? []), input.raw])
         return null
       case 'accepted':
         this.sent.delete(input.number)
         return this.accept(input)
-      case 'withdrawn': {
-        const { trades } = this.openBatch(input.number)
-        desk.advance(trades, 'accepted', null)
-        this.sent.delete(input.number)
-        this.open = null
+      case 'withdrawn':
+        this.withdraw(this.batchOf(input.number))
         return null
-      }
     }
+  }
+
+  /** What is built on it goes with it: the pages of both wait for the next batch, where they are. */
+  private withdraw(batch: OpenBatch): void {
+    if (this.next !== null) this.desk.advance(this.next.trades, 'accepted', null)
+    this.next = null
+    if (batch !== this.open) return
+    this.desk.advance(batch.trades, 'accepted', null)
+    this.sent.delete(numberOf(batch))
+    this.open = null
   }
 
   private takeNews(seen: L1Seen): void {
@@ -237,25 +250,40 @@ export class Core {
     })
   }
 
-  /**
-   * Whether a batch `at` (milliseconds) might settle anything; without it one is not worth a record. Of
-   * a quiet house the last record may be old, and a call ripens by the clock alone.
-   */
-  hasWork(at: number): boolean {
-    if (this.open !== null || this.requests.length > 0 || this.credits().length > 0) return true
-    const { pending, accounts } = this.ledger
-    if ([...pending.values()].some((pages) => pages.length > 0)) return true
-    if (holdersOfSettled(accounts, this).length > 0) return true
-    return this.table !== null && dueFlags(accounts, this.contextOf(0n, at)).length > 0
+  /** What the next batch is chosen on: a fork while one is on its way. */
+  ground(): Ground {
+    const { ledger, batchNumber, lastTime, accountCount, requests } = this
+    const counts = { batchNumber, lastTime, accountCount, requests }
+    const own = { ...counts, book: ledger, tree: () => ledger.tree, credits: this.credits() }
+    return this.open === null ? own : forkOf(own, this.open)
   }
 
-  private contextOf(batchNonce: bigint, at?: number): BatchContext & { readonly mode: Mode } {
+  /**
+   * Whether the next batch `at` (milliseconds) might settle anything; without it one is not worth a
+   * record. Of a quiet house the last record may be old, and a call ripens by the clock alone.
+   */
+  hasWork(at: number): boolean {
+    const ground = this.ground()
+    if (ground.requests.length > 0 || ground.credits.length > 0) return true
+    const { pending, accounts } = ground.book
+    if ([...pending.values()].some((pages) => pages.length > 0)) return true
+    if (holdersOfSettled(accounts, this).length > 0) return true
+    return this.table !== null && dueFlags(accounts, this.contextOf(0n, ground, at)).length > 0
+  }
+
+  private contextOf(
+    batchNonce: bigint,
+    ground: Ground,
+    at?: number,
+  ): BatchContext & { readonly mode: Mode } {
     const table = this.table as Table
+    const { time } = this.conditions(at)
     return {
       domain: this.genesis.domain,
-      batchNumber: this.batchNumber + 1n,
-      time: this.conditions(at).time,
-      fee: this.fee,
+      batchNumber: ground.batchNumber + 1n,
+      time: time > ground.lastTime ? time : ground.lastTime,
+      // The batch on its way takes the change with it.
+      fee: this.open === null ? this.fee : (this.nextFee ?? this.fee),
       batchNonce,
       mode: this.mode,
       table,
@@ -264,12 +292,22 @@ export class Core {
     }
   }
 
+  /** One at a time, save behind a batch that needs nothing but L1's word any more. */
+  private requireTurn(after: bigint | undefined): void {
+    const { open, next } = this
+    if (after === undefined && open === null) return
+    const isBehind = open !== null && next === null && open.isProven && numberOf(open) === after
+    if (!isBehind) throw new NotReady('a batch is on its way already')
+  }
+
   private choose(input: InputOf<'batch'>): Chosen {
-    const { shapes, freeVaults, nonce, salt, seed, due } = input
-    if (this.open !== null) throw new NotReady('a batch is on its way already')
-    const context = this.contextOf(nonce)
-    const { table, time } = context
-    this.desk.dropOverdue(time)
+    const { shapes, freeVaults, nonce, seed, due } = input
+    this.requireTurn(input.after)
+    const { open } = this
+    const kept = new Set([...(open?.trades ?? []), ...(open?.skipped ?? [])])
+    this.desk.dropOverdue(this.conditions().time, (trade) => kept.has(trade))
+    const ground = this.ground()
+    const context = this.contextOf(nonce, ground)
     const { number, posted } = input.sweep ?? {}
     const sweepTable =
       number === undefined
@@ -278,10 +316,10 @@ export class Core {
     // Of a table that is not confirmed L1 serves no forced exit.
     const vaults = this.tables.isServing ? freeVaults : new Map<number, bigint>()
     const { shape, chosen, unprovable } = chooseShape(
-      this.ledger,
+      ground.book,
       {
-        requests: servable(this.requests, vaults),
-        credits: this.credits(),
+        requests: servable(ground.requests, vaults),
+        credits: ground.credits,
         areWithdrawalsHeld: input.areWithdrawalsHeld === true,
         ...(sweepTable === undefined ? {} : { sweepTable }),
         ...(due === undefined ? {} : { due }),
@@ -290,33 +328,53 @@ export class Core {
       context,
       () => this.randomBelow(seed),
     )
-    if (chosen !== null) {
-      this.open = {
-        ...chosen,
-        shape,
-        salt,
-        tableNumber: this.tableNumber,
-        confirmedTableRoot: this.tables.confirmedRoot(chosen.plan.context.table),
-        accountCountBefore: this.accountCount,
-        trades: this.tradesOf(chosen.trace, true),
-        skipped: this.tradesOf(chosen.trace, false),
-        proveSeconds: 0,
-      }
-      this.desk.advance(this.open.trades, 'batched', context.batchNumber)
+    const isBehind = open !== null
+    const batch: OpenBatch | null =
+      chosen === null
+        ? null
+        : {
+            ...chosen,
+            shape,
+            salt: input.salt,
+            tableNumber: this.tableNumber,
+            confirmedTableRoot: this.tables.confirmedRoot(chosen.plan.context.table),
+            accountCountBefore: ground.accountCount,
+            trades: this.tradesOf(chosen.trace, true),
+            skipped: this.tradesOf(chosen.trace, false),
+            tree: ground.tree(),
+            unprovable: isBehind ? unprovable : [],
+            isProven: false,
+            proveSeconds: 0,
+          }
+    if (batch !== null) this.desk.advance(batch.trades, 'batched', context.batchNumber)
+    // On a fork that may never come to be nothing is dropped: what it cannot settle is looked at again.
+    if (isBehind) {
+      this.next = batch
+      return { open: batch, unprovable: [] }
     }
-    // Before the proof: while it is made, the members sign anew. Pages of this batch stand before.
+    this.open = batch
+    this.drop(unprovable, context.time)
+    return { open: batch, unprovable }
+  }
+
+  /** Before a proof: while it is made, the members sign anew. Pages of that batch stand before these. */
+  private drop(unprovable: readonly Unprovable[], time: bigint): void {
     for (const { trade, rejection } of unprovable) this.desk.drop(trade, rejection, time)
-    return { open: this.open, unprovable }
   }
 
   knowsTable(number: bigint): boolean {
     return this.tables.knows(number)
   }
 
-  private openBatch(number: bigint): OpenBatch {
-    if (this.open === null || this.open.plan.context.batchNumber !== number)
+  private batchOf(number: bigint): OpenBatch {
+    const batch = [this.open, this.next].find((one) => one !== null && numberOf(one) === number)
+    if (batch === undefined || batch === null)
       throw new Diverged(`batch ${number} is not the one that is open`)
-    return this.open
+    return batch
+  }
+  /** Whether a batch is still on its way: one that was withdrawn is not, whatever has its number now. */
+  holds(batch: OpenBatch): boolean {
+    return this.open === batch || this.next === batch
   }
 
   /** Names of what the pages of a batch belong to: of the live ones, or of the skipped. */
@@ -330,34 +388,30 @@ export class Core {
   }
 
   private accept({ number, root, gas }: InputOf<'accepted'>): SettledBatch {
-    const open = this.openBatch(number)
+    const { open } = this
+    if (open === null || numberOf(open) !== number)
+      throw new Diverged(`batch ${number} is not the one that is open`)
     const { plan, trace, shape } = open
-    this.batchNumber = number
-    this.lastTime = plan.context.time
     this.ledger.settle(trace)
     if (this.ledger.tree.root !== root) {
       throw new Diverged(
         `L1 has root ${root} after batch ${number}; the journal makes it ${this.ledger.tree.root}`,
       )
     }
-    for (const request of plan.requests)
-      if (request.kind !== 'forcedExit')
-        this.ledger.ownerKeys.set(request.account, timesEight(request.key))
-    for (const { index, run, after } of trace.members) {
-      if (run?.rotation === undefined) continue
-      // The page may have been skipped: the leaf says which key counts.
-      const key = timesEight(run.rotation.key)
-      if (ownerKeyHash(key) === after.ownerKeyHash) this.ledger.ownerKeys.set(index, key)
-    }
-    this.requests = this.requests.slice(plan.requests.length)
-    this.accountCount += BigInt(plan.requests.filter((r) => r.kind === 'register').length)
+    const after = countsAfter(this, open)
+    this.batchNumber = after.batchNumber
+    this.lastTime = after.lastTime
+    this.accountCount = after.accountCount
+    this.requests = after.requests
     for (const credit of plan.credits) {
       this.deposits.delete(credit.id)
       this.openings.delete(credit.commitment)
     }
-    this.open = null
+    this.open = this.next
+    this.next = null
     this.desk.advance(open.trades, 'final', number)
     this.desk.expire(open.skipped)
+    this.drop(this.open?.unprovable ?? [], this.conditions().time)
     const live = trace.pages.filter((u) => u.isLive && u.page.kind === 'trade')
     const filled = live.flatMap((u) => u.page.entries.filter((e) => e.quantity !== 0n))
     const batch: SettledBatch = {
@@ -387,7 +441,8 @@ export class Core {
       nextBlock: this.nextBlock,
       blockHash: this.blockHash ?? null,
       sent: this.sent,
-      open: this.open === null ? null : { ...this.open, plan: null, trace: null },
+      open: plainOf(this.open),
+      next: plainOf(this.next),
       now: this.now,
       lastTime: this.lastTime,
       accountCount: this.accountCount,
@@ -400,6 +455,11 @@ export class Core {
       batches: this.batches,
     }
   }
+}
+
+/** Without what follows from the rest, or from what is said elsewhere. */
+function plainOf(batch: OpenBatch | null) {
+  return batch === null ? null : { ...batch, plan: null, trace: null, tree: null }
 }
 
 function tableFrom({ number, root, rows, flags }: TablePosted): Table {

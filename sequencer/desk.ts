@@ -368,10 +368,13 @@ export class Desk {
       if (open.state === 'stamped') accounts.forEach((account) => open.sides.delete(account))
   }
 
-  /** Whoever was asked to sign anew and did not loses those pages; nobody waits for them longer. */
-  dropOverdue(time: bigint): void {
+  /**
+   * Whoever was asked to sign anew and did not loses those pages; nobody waits for them longer. What is
+   * `kept` is in a batch on its way to L1, and stays where it is until L1 has spoken.
+   */
+  dropOverdue(time: bigint, kept: (trade: string) => boolean = () => false): void {
     for (;;) {
-      const [late] = this.resigning.overdue(time)
+      const late = this.resigning.overdue(time).find(({ trade }) => !kept(trade))
       if (late === undefined) return
       const { trade, account } = late
       this.drop(

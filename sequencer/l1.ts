@@ -91,6 +91,7 @@ export type Vitals = {
   /** L1's second of the latest table; null before the first. */
   readonly tableTime: number | null
 }
+export type FreeVault = { readonly lots: bigint; readonly batch: bigint }
 export type Receipted = { readonly gasUsed: bigint; readonly hash: string }
 
 /** Of a transaction whose gas cannot be estimated yet; what is not used is not paid. */
@@ -261,13 +262,17 @@ export class SequencerL1 {
     return this.coder.decode(name, await this.chain.call({ to: this.address, data }, at))
   }
 
-  /** Lots of a token that a batch may pay out: what L1 fills in for a forced exit. */
-  async freeVault(token: number): Promise<bigint> {
+  /**
+   * Lots of a token that the next batch may pay out, which L1 fills in for a forced exit; `batch` is the
+   * last one that the same block knows.
+   */
+  async freeVault(token: number): Promise<FreeVault> {
     const at = await this.chain.head()
-    const [vault, owed, unconsumed] = (await Promise.all(
-      ['vault', 'owed', 'unconsumedDeposits'].map((name) => this.view(at, name, token)),
-    )) as [bigint, bigint, bigint]
-    return vault - owed - unconsumed
+    const [batch, vault, owed, unconsumed] = (await Promise.all([
+      this.view(at, 'batchNumber'),
+      ...['vault', 'owed', 'unconsumedDeposits'].map((name) => this.view(at, name, token)),
+    ])) as [bigint, bigint, bigint, bigint]
+    return { lots: vault - owed - unconsumed, batch }
   }
 
   /** What the terms of the house ask of its next batch. */

@@ -5,6 +5,7 @@ import type { BatchTrace } from '../circuits/batch.ts'
 import type { Point, Signature } from '../circuits/eddsa.ts'
 import { entriesOf, livenessAt, type Page } from '../circuits/page.ts'
 import { Tree } from '../circuits/tree.ts'
+import { Book, leavesOf } from './book.ts'
 import { StateHistory } from './history.ts'
 
 /** An admitted page, waiting for a batch. `trade` ties the two sides together. */
@@ -16,16 +17,10 @@ export type PendingPage = {
   readonly rotation?: { readonly key: Point; readonly viewKey: bigint }
 }
 
-export class Ledger {
+export class Ledger extends Book {
   readonly tree = new Tree(TREE_DEPTH)
-  readonly accounts = new Map<number, Account>()
   /** The way back to the accounts of earlier batches, for sweeps. */
   readonly history = new StateHistory()
-  /** View keys by account: the operator reads every leaf, since it proves every leaf. */
-  readonly viewKeys = new Map<number, bigint>()
-  /** Owner keys by account, known from registration and rotations. */
-  readonly ownerKeys = new Map<number, Point>()
-  readonly pending = new Map<number, PendingPage[]>()
   /**
    * Pages that stood behind one that cannot settle, in journal order, under the heads that they
    * were signed on: they are out of every batch until their owner has signed them anew.
@@ -33,14 +28,12 @@ export class Ledger {
   readonly unsigned = new Map<number, PendingPage[]>()
 
   constructor(feeAccount: Account, feeAccountViewKey: bigint) {
+    super()
     this.accounts.set(FEE_ACCOUNT_INDEX, feeAccount)
     this.viewKeys.set(FEE_ACCOUNT_INDEX, feeAccountViewKey)
     this.tree.set(FEE_ACCOUNT_INDEX, leafHash(feeAccount))
   }
 
-  pendingOf(index: number): readonly PendingPage[] {
-    return this.pending.get(index) ?? []
-  }
   unsignedOf(index: number): readonly PendingPage[] {
     return this.unsigned.get(index) ?? []
   }
@@ -92,17 +85,8 @@ export class Ledger {
   /** Takes over a batch that L1 accepted. */
   settle(trace: BatchTrace): void {
     this.history.record(trace)
-    for (const member of trace.members) {
-      this.accounts.set(member.index, member.after)
-      this.viewKeys.set(member.index, member.viewKey)
-      const settled = member.run?.pages.length ?? 0
-      if (settled > 0) this.pending.set(member.index, this.pendingOf(member.index).slice(settled))
-    }
-    this.accounts.set(FEE_ACCOUNT_INDEX, trace.feeAccount.after)
-    this.tree.setAll([
-      [FEE_ACCOUNT_INDEX, leafHash(trace.feeAccount.after)],
-      ...trace.members.map(({ index, after }) => [index, leafHash(after)] as const),
-    ])
+    this.take(trace)
+    this.tree.setAll(leavesOf(trace))
   }
 }
 

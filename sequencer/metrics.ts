@@ -9,6 +9,7 @@ import { stampSeconds } from '../circuits/page.ts'
 import { unconvertedWindows } from './converting.ts'
 import type { JobVitals } from '../prover/jobs/store.ts'
 import type { ApiWatch } from './api.ts'
+import type { Answers, OpenBatch } from './answers.ts'
 import type { BatchReport, House, HouseL1, HouseOptions } from './house.ts'
 import { JournalError, type Journal } from './journal/journal.ts'
 import type { Vitals } from './l1.ts'
@@ -31,7 +32,8 @@ export class Metrics {
   /** Whether the last record was refused. */
   isJournalFailing = false
   private seenBlock = 0
-  private openSince: number | null = null
+  /** Unix seconds at which batches were put together, as far as this process saw it. */
+  private readonly openSince = new WeakMap<OpenBatch, number>()
   private house: House | null = null
   private nodes: () => readonly NodeState[] = () => []
   private api: Parameters<ApiWatch['open']>[0] = {
@@ -88,8 +90,21 @@ export class Metrics {
     this.gaugeOf('queue_age_seconds', 'since the stamp of the oldest admitted page', () =>
       this.queueAge(),
     )
-    this.gaugeOf('proof_lag_seconds', 'since the batch in flight was put together, else 0', () =>
-      this.openSince === null ? 0 : NOW() - this.openSince,
+    this.gaugeOf(
+      'proof_lag_seconds',
+      'since the batch was put together that L1 gets next, else 0',
+      () => {
+        const open = this.house?.core.open ?? null
+        return open === null ? 0 : NOW() - (this.openSince.get(open) ?? NOW())
+      },
+    )
+    this.gaugeOf(
+      'batches_in_flight',
+      'put together and not accepted yet: 2 while one is built behind another',
+      () => {
+        const { open = null, next = null } = this.house?.core ?? {}
+        return [open, next].filter((batch) => batch !== null).length
+      },
     )
     this.gaugeOf('oracle_age_seconds', 'since the latest table; NaN before the first', () =>
       this.tableTime === null ? Number.NaN : Math.max(0, NOW() - this.tableTime),
@@ -235,9 +250,10 @@ export class Metrics {
 
   /** An answer of the house to what a member sent. */
   readonly answered: NonNullable<HouseOptions['onAnswer']> = (kind, answer) => {
-    if (kind === 'batch')
-      this.openSince ??= (answer as { open: unknown }).open === null ? null : NOW()
-    if (kind === 'accepted' || kind === 'withdrawn') this.openSince = null
+    if (kind === 'batch') {
+      const { open } = answer as Answers['batch']
+      if (open !== null) this.openSince.set(open, NOW())
+    }
     if (kind !== 'page' && kind !== 'proposal' && kind !== 'affirmation') return
     const { refused, complete } = answer as { refused?: unknown; complete?: boolean }
     if (typeof refused === 'string') this.refusals.inc({ rule: refused })
@@ -288,14 +304,14 @@ export class Metrics {
   }
 
   prove(prove: HouseOptions['prove']): HouseOptions['prove'] {
-    return async (key, input, publicSignals) => {
+    return async (key, input, publicSignals, signal) => {
       const end = this.proofs.startTimer({ shape: key.shape.name })
       try {
-        const proof = await prove(key, input, publicSignals)
+        const proof = await prove(key, input, publicSignals, signal)
         end()
         return proof
       } catch (error) {
-        this.failed('proof', error)
+        if (signal?.aborted !== true) this.failed('proof', error)
         throw error
       }
     }

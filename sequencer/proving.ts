@@ -17,6 +17,8 @@ export type HouseProver = {
     key: ShapeKey,
     input: WitnessInput,
     publicSignals: readonly string[],
+    /** Nobody wants the proof any more: what can be stopped is. */
+    signal?: AbortSignal,
   ) => Promise<Groth16Proof>
   /** Why nobody can prove with a key now, or null. */
   readonly missing: (key: ShapeKey) => Promise<string | null>
@@ -53,10 +55,12 @@ export class BatchProver implements HouseProver {
     key: ShapeKey,
     input: WitnessInput,
     publicSignals: readonly string[],
+    signal?: AbortSignal,
   ): Promise<Groth16Proof> {
     this.proving += 1
     try {
-      const proved = await this.attempts({ ...jobOf(key), input: input as CircuitInput })
+      const job = { ...jobOf(key), input: input as CircuitInput }
+      const proved = await this.attempts(signal === undefined ? job : { ...job, signal })
       const isExpected =
         proved.publicSignals.length === publicSignals.length &&
         publicSignals.every((signal, i) => signal === proved.publicSignals[i])
@@ -74,7 +78,7 @@ export class BatchProver implements HouseProver {
         return await this.pool.prove(job)
       } catch (error) {
         const mayPass = error instanceof ProveError && error.stage === 'child'
-        if (!mayPass || attempt === ATTEMPTS) throw error
+        if (!mayPass || attempt === ATTEMPTS || job.signal?.aborted === true) throw error
         this.log(`proof, attempt ${attempt} of ${ATTEMPTS}: ${error.message}`)
       }
     }

@@ -125,7 +125,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     domain: domainOf(deployment.chainId, deployment.contract),
     l1: withReceipts(metrics.l1(l1), threads),
     prove: metrics.prove(
-      parts?.prove ?? ((key, input, publicSignals) => prover.prove(key, input, publicSignals)),
+      parts?.prove ?? ((key, input, signals, signal) => prover.prove(key, input, signals, signal)),
     ),
     proverMissing: (key) => prover.missing(key),
     feeAccountViewKey,

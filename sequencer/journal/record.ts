@@ -91,6 +91,8 @@ export type Input =
   | { readonly kind: 'tick' }
   | {
       readonly kind: 'batch'
+      /** The batch on its way to L1 that this one is built on; without it there is none. */
+      readonly after?: bigint
       /** It is made of cover alone where nothing waits. */
       readonly due?: Due
       /** That the house has keys for, the usual one first; the core chooses among them. */
@@ -128,27 +130,23 @@ export type JournalRecord = {
   readonly input: Input
 }
 
-/** A change of meaning of any kind is a new one. */
-const VERSION = 2
-/** Of records that name a fee: a program that would pass over it must not read on. */
-const VERSION_WITH_FEES = 3
+/**
+ * A change of meaning of any kind is a new one. Records of 2 know no batch behind another and no change
+ * of the fee, and mean in 3 what they meant.
+ */
+const VERSION = 3
+const READABLE: readonly number[] = [2, VERSION]
 
 export function encodeRecord({ at, input }: JournalRecord): Uint8Array {
-  return Buffer.from(encode({ v: versionOf(input), at, input: input as unknown as Plain }), 'utf8')
-}
-
-function versionOf(input: Input): number {
-  return input.kind === 'l1' && input.seen.fees !== undefined ? VERSION_WITH_FEES : VERSION
+  return Buffer.from(encode({ v: VERSION, at, input: input as unknown as Plain }), 'utf8')
 }
 
 export function decodeRecord(payload: Uint8Array): JournalRecord {
   const value = decode(Buffer.from(payload).toString('utf8')) as unknown as JournalRecord & {
     readonly v: number
   }
-  if (value.v !== VERSION && value.v !== VERSION_WITH_FEES) {
-    const detail =
-      `a record has version ${value.v}; this program knows ${VERSION} and ` +
-      `${VERSION_WITH_FEES}`
+  if (!READABLE.includes(value.v)) {
+    const detail = `a record has version ${value.v}; this program knows ${READABLE.join(' and ')}`
     throw new JournalError('JournalMustBeKnown', detail)
   }
   return { at: value.at, input: value.input }

@@ -279,7 +279,7 @@ export class Story {
   async queued(serial: bigint): Promise<L1Request> {
     const { account, x, y } = await this.ask<{ account: bigint; x: bigint; y: bigint }>('request',
       serial)
-    const freeVault = await this.operator.freeVault(Number(x))
+    const { lots: freeVault } = await this.operator.freeVault(Number(x))
     return { kind: 'forcedExit', serial, account: Number(account), token: Number(x), to: y,
       freeVault }
   }

@@ -1,7 +1,6 @@
 /** A fee that changes on L1: which batch takes it, what members must allow, what the journal keeps. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Member } from '../../client/member.ts'
-import { decode } from '../../sequencer/journal/codec.ts'
 import { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { decodeRecord, encodeRecord } from '../../sequencer/journal/record.ts'
 import { replay, stateText } from '../../sequencer/journal/replay.ts'
@@ -151,7 +150,7 @@ describe('the journal', () => {
     await own.close()
   })
 
-  it('has a version of its own where it names a fee, and reads records that name none', async () => {
+  it('names a fee, and reads the records of the version before, that name none', async () => {
     const seen = {
       requests: [],
       deposits: [],
@@ -162,14 +161,12 @@ describe('the journal', () => {
       mode: null,
       nextBlock: 5,
     }
-    const versionOf = (bytes: Uint8Array) =>
-      (decode(Buffer.from(bytes).toString('utf8')) as unknown as { v: number }).v
-    const old = encodeRecord({ at: 1, input: { kind: 'l1', seen } })
+    const text = Buffer.from(encodeRecord({ at: 1, input: { kind: 'l1', seen } })).toString('utf8')
+    const old = Buffer.from(text.replace('"v":3', '"v":2'))
     const fresh = encodeRecord({
       at: 1,
       input: { kind: 'l1', seen: { ...seen, fees: { fee: 1n, next: null } } },
     })
-    expect([versionOf(old), versionOf(fresh)]).toEqual([2, 3])
     expect(decodeRecord(old).input).toEqual({ kind: 'l1', seen })
     expect(decodeRecord(fresh).input).toMatchObject({ seen: { fees: { fee: 1n, next: null } } })
     const later = Buffer.from(fresh).toString('utf8').replace('"v":3', '"v":4')

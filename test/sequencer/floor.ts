@@ -126,10 +126,11 @@ class MemoryL1 implements HouseL1 {
   async countersign(): Promise<string> {
     return '0x'
   }
-  async freeVault(): Promise<bigint> {
-    const { free } = this
+  async freeVault() {
+    const { free, roots } = this
+    const batch = BigInt(roots.length)
     await this.onFreeVault()
-    return free
+    return { lots: free, batch }
   }
   async signReceipt(text: string): Promise<string> {
     const [, , domain, account, head, time] = text.split(' ')
@@ -186,7 +187,7 @@ export class Floor {
       },
       domain: DOMAIN,
       l1: this.l1,
-      prove: (key, input, publicSignals) => this.prove(key, input, publicSignals),
+      prove: (key, input, signals, signal) => this.prove(key, input, signals, signal),
       feeAccountViewKey: FEE_VIEW_KEY,
       keys: shapes.map(keyOf),
       fee: FEE,

@@ -99,6 +99,10 @@ describe('the simulation', () => {
     expect(sum['dropped']).toBeGreaterThan(0)
     expect(sum['final']).toBeGreaterThan(seeds.length)
     expect(sum['batches']).toBeGreaterThan(2 * seeds.length)
+    // Nor would one in which no batch ever stood behind another, or none went down with it.
+    expect(sum['behind']).toBeGreaterThan(seeds.length / 2)
+    expect(sum['behindAccepted']).toBeGreaterThan(seeds.length / 10)
+    expect(sum['behindWithdrawn']).toBeGreaterThan(seeds.length / 10)
   })
 
   it('gives the same for the same seed, wherever it stands in a row of seeds', async () => {

@@ -5,11 +5,13 @@
 import { vi } from 'vitest'
 import { tableOf, type Row, type Table } from '../../../circuits/table.ts'
 import type { ShapeKey } from '../../../prover/artifacts.ts'
+import type { Chosen, OpenBatch } from '../../../sequencer/answers.ts'
 import { Diverged } from '../../../sequencer/core.ts'
 import { House } from '../../../sequencer/house.ts'
 import type { Disk } from '../../../sequencer/journal/disk.ts'
 import { FileJournal } from '../../../sequencer/journal/file-journal.ts'
 import type { Journal } from '../../../sequencer/journal/journal.ts'
+import type { Kind } from '../../../sequencer/journal/record.ts'
 import { sealerOf } from '../../../sequencer/journal/seal.ts'
 import { SequencerL1, type Alarm } from '../../../sequencer/l1.ts'
 import { createRandom } from '../../contracts/random.ts'
@@ -38,7 +40,12 @@ export type Mutation = {
   readonly house?: (house: House, random: (bound: number) => number) => void
   readonly confirmations?: number
 }
-type Process = { isAlive: boolean; house: House | null; l1: SequencerL1 | null }
+type Process = {
+  isAlive: boolean
+  house: House | null
+  l1: SequencerL1 | null
+  behind: OpenBatch | null
+}
 
 /** The seed's first broken promise; everything after it is of no interest. */
 export class Broken extends Error {}
@@ -58,6 +65,11 @@ export class World {
     batches: 0,
     lost: 0,
     doubled: 0,
+    /** Batches that were chosen behind one on its way to L1, and what became of them. */
+    behind: 0,
+    behindAccepted: 0,
+    behindWithdrawn: 0,
+    refusals: 0,
   }
   readonly tables = new Map<bigint, Table>()
   /** No more faults from now on. */
@@ -137,7 +149,7 @@ export class World {
 
   /** From what the disk and L1 have. */
   async start(): Promise<void> {
-    const process: Process = { isAlive: true, house: null, l1: null }
+    const process: Process = { isAlive: true, house: null, l1: null, behind: null }
     this.process = process
     try {
       const file = await FileJournal.open({
@@ -158,9 +170,11 @@ export class World {
         await house.watch()
         await house.tick()
       })
-      void this.every(process, 9_000, async () => {
-        if ((await house.runBatch()) !== null) this.counts.batches++
-      })
+      // Twice, so that the next is asked for while one is on its way.
+      for (const _ of [1, 2])
+        void this.every(process, 9_000, async () => {
+          if ((await house.runBatch()) !== null) this.counts.batches++
+        })
     } catch (error) {
       this.judge(process, error as Error)
       if (process.isAlive) this.crash()
@@ -212,11 +226,27 @@ export class World {
       tableByRoot: (root) => this.tables.get(root),
       log: () => {},
       journal,
+      onAnswer: (kind, answer) => this.follow(process, kind, answer),
       onFatal: (error) => {
         this.judge(process, error)
         if (process.isAlive) this.crash()
       },
     })
+  }
+
+  /** What becomes of a batch behind another; one that a crash hides is counted by nobody. */
+  private follow(process: Process, kind: Kind, answer: unknown): void {
+    const core = process.house?.core
+    if (core === undefined) return
+    if (kind === 'batch' && core.next !== null && (answer as Chosen).open === core.next) {
+      this.counts.behind++
+      process.behind = core.next
+    }
+    const { behind } = process
+    if (behind === null) return
+    if (kind === 'accepted' && core.open === behind) this.counts.behindAccepted++
+    if (kind === 'withdrawn' && !core.holds(behind)) this.counts.behindWithdrawn++
+    if (kind === 'accepted' || kind === 'withdrawn') process.behind = null
   }
 
   private doorOf(process: Process): SequencerL1 {
@@ -302,6 +332,10 @@ export class World {
       return method === 'eth_call' ? `0x${'00'.repeat(31)}07` : answer
     }
     first.isSilent = this.fault(9)
+    // Whatever the contract has against a batch, it says so in the midst of one as well.
+    const isRefusing = this.fault(12)
+    if (isRefusing) this.counts.refusals++
+    this.chain.refusal = isRefusing ? 'PausedMustNotContinue' : null
     for (const node of others) {
       node.lag = this.fault(4) ? this.random(3) : 0
       const isForgetful = this.fault(3)

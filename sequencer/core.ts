@@ -2,8 +2,7 @@
  * The house as a machine: state, and what one record of the journal makes of it. No clock, no chance,
  * no network in here: the same records give the same state, byte for byte.
  */
-import { depositCommitment, viewKeyHash } from '../circuits/account.ts'
-import type { BatchContext, BatchTrace, Credit } from '../circuits/batch.ts'
+import type { BatchContext } from '../circuits/batch.ts'
 import {
   rowLookup,
   settlementsOf,
@@ -22,10 +21,12 @@ import { drawsFrom } from './draws.ts'
 import { Feed } from './feed.ts'
 import { countsAfter, forkOf, numberOf, type Ground } from './fork.ts'
 import type { Genesis, InputOf, JournalRecord, L1Seen, TablePosted } from './journal/record.ts'
-import type { Fees, L1Deposit, QueuedRequest } from './l1.ts'
+import type { Fees, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import { dueFlags } from './flagging.ts'
+import { openBatchOf, plainOf, settledOf } from './open-batch.ts'
 import { holdersOfSettled, type RandomBelow } from './room.ts'
+import { Shown } from './shown.ts'
 import { Tables, type Mode } from './tables.ts'
 
 /** The journal and L1 contradict each other: nothing may be built on this state. */
@@ -63,10 +64,7 @@ export class Core {
   accountCount = 16n
   /** L1 requests that no batch has served, in their order. */
   requests: readonly QueuedRequest[] = []
-  private readonly deposits = new Map<bigint, L1Deposit>()
-  private readonly openings = new Map<bigint, { account: number; secret: bigint }>()
-  /** View keys that members showed before they registered, by hash. */
-  private readonly shownViewKeys = new Map<bigint, bigint>()
+  private readonly shown = new Shown()
   private readonly tables = new Tables()
   settlements: Settlements = settlementsOf([])
   private rowOf: RowOf | null = null
@@ -160,13 +158,11 @@ export class Core {
         desk.resigning.told(input.account)
         return null
       case 'viewKey':
-        this.shownViewKeys.set(viewKeyHash(input.viewKey), input.viewKey)
+        this.shown.showViewKey(input.viewKey)
         return null
-      case 'opening': {
-        const { account, secret } = input
-        this.openings.set(depositCommitment(account, secret), { account, secret })
+      case 'opening':
+        this.shown.showOpening(input.account, input.secret)
         return null
-      }
       case 'l1':
         this.takeNews(input.seen)
         return null
@@ -218,11 +214,10 @@ export class Core {
     this.requests = [...this.requests, ...seen.requests]
     for (const request of seen.requests) {
       if (request.kind !== 'register') continue
-      const viewKey = this.shownViewKeys.get(request.viewKeyHash)
+      const viewKey = this.shown.viewKeyOf(request.viewKeyHash)
       if (viewKey !== undefined) this.ledger.viewKeys.set(request.account, viewKey)
     }
-    for (const deposit of seen.deposits) this.deposits.set(deposit.id, deposit)
-    for (const id of seen.refundRequests) this.deposits.delete(id)
+    this.shown.take(seen)
     if (seen.settled.length > 0)
       this.settlements = settlementsOf([...this.settlements.rows, ...seen.settled])
     const tables = seen.tables.map((posted) => ({
@@ -235,26 +230,18 @@ export class Core {
   }
 
   knowsViewKey(hash: bigint): boolean {
-    return this.shownViewKeys.has(hash)
+    return this.shown.viewKeyOf(hash) !== undefined
   }
   knowsOpening(commitment: bigint): boolean {
-    return this.openings.has(commitment)
-  }
-
-  private credits(): readonly Credit[] {
-    return [...this.deposits.values()].flatMap((d) => {
-      const opening = this.openings.get(d.commitment)
-      return opening === undefined
-        ? []
-        : [{ id: d.id, commitment: d.commitment, token: d.token, amount: d.amount, ...opening }]
-    })
+    return this.shown.knowsOpening(commitment)
   }
 
   /** What the next batch is chosen on: a fork while one is on its way. */
   ground(): Ground {
     const { ledger, batchNumber, lastTime, accountCount, requests } = this
     const counts = { batchNumber, lastTime, accountCount, requests }
-    const own = { ...counts, book: ledger, tree: () => ledger.tree, credits: this.credits() }
+    const { credits } = this.shown
+    const own = { ...counts, book: ledger, tree: () => ledger.tree, credits }
     return this.open === null ? own : forkOf(own, this.open)
   }
 
@@ -329,23 +316,18 @@ export class Core {
       () => this.randomBelow(seed),
     )
     const isBehind = open !== null
-    const batch: OpenBatch | null =
+    const batch =
       chosen === null
         ? null
-        : {
-            ...chosen,
+        : openBatchOf(chosen, this.ledger, {
             shape,
             salt: input.salt,
             tableNumber: this.tableNumber,
             confirmedTableRoot: this.tables.confirmedRoot(chosen.plan.context.table),
             accountCountBefore: ground.accountCount,
-            trades: this.tradesOf(chosen.trace, true),
-            skipped: this.tradesOf(chosen.trace, false),
             tree: ground.tree(),
             unprovable: isBehind ? unprovable : [],
-            isProven: false,
-            proveSeconds: 0,
-          }
+          })
     if (batch !== null) this.desk.advance(batch.trades, 'batched', context.batchNumber)
     // On a fork that may never come to be nothing is dropped: what it cannot settle is looked at again.
     if (isBehind) {
@@ -377,22 +359,12 @@ export class Core {
     return this.open === batch || this.next === batch
   }
 
-  /** Names of what the pages of a batch belong to: of the live ones, or of the skipped. */
-  private tradesOf(trace: BatchTrace, isLive: boolean): ReadonlySet<string> {
-    const pages = trace.pages.filter((use) => use.isLive === isLive).map(({ page }) => page)
-    return new Set(
-      pages.flatMap((page) =>
-        this.ledger.pendingOf(page.account).flatMap((p) => (p.page === page ? [p.trade] : [])),
-      ),
-    )
-  }
-
-  private accept({ number, root, gas }: InputOf<'accepted'>): SettledBatch {
+  private accept(input: InputOf<'accepted'>): SettledBatch {
+    const { number, root } = input
     const { open } = this
     if (open === null || numberOf(open) !== number)
       throw new Diverged(`batch ${number} is not the one that is open`)
-    const { plan, trace, shape } = open
-    this.ledger.settle(trace)
+    this.ledger.settle(open.trace)
     if (this.ledger.tree.root !== root) {
       throw new Diverged(
         `L1 has root ${root} after batch ${number}; the journal makes it ${this.ledger.tree.root}`,
@@ -403,31 +375,15 @@ export class Core {
     this.lastTime = after.lastTime
     this.accountCount = after.accountCount
     this.requests = after.requests
-    for (const credit of plan.credits) {
-      this.deposits.delete(credit.id)
-      this.openings.delete(credit.commitment)
-    }
+    this.shown.credited(open.plan.credits)
     this.open = this.next
     this.next = null
     this.desk.advance(open.trades, 'final', number)
     this.desk.expire(open.skipped)
     this.drop(this.open?.unprovable ?? [], this.conditions().time)
-    const live = trace.pages.filter((u) => u.isLive && u.page.kind === 'trade')
-    const filled = live.flatMap((u) => u.page.entries.filter((e) => e.quantity !== 0n))
-    const batch: SettledBatch = {
-      number,
-      shape: shape.name,
-      trades: live.length / 2,
-      legs: filled.length / 2,
-      pages: trace.pages.filter((u) => u.isLive).length,
-      pageSlots: shape.pages,
-      accounts: trace.members.length,
-      proveSeconds: open.proveSeconds,
-      gas,
-      root,
-    }
+    const batch = settledOf(open, input)
     this.batches.push(batch)
-    this.touched = trace.members.map(({ index }) => index)
+    this.touched = open.trace.members.map(({ index }) => index)
     return batch
   }
 
@@ -447,19 +403,12 @@ export class Core {
       lastTime: this.lastTime,
       accountCount: this.accountCount,
       requests: this.requests,
-      deposits: this.deposits,
-      openings: this.openings,
-      shownViewKeys: this.shownViewKeys,
+      ...this.shown.state,
       settled: this.settlements.rows satisfies readonly Row[],
       settlementRoot: this.settlements.tree.root,
       batches: this.batches,
     }
   }
-}
-
-/** Without what follows from the rest, or from what is said elsewhere. */
-function plainOf(batch: OpenBatch | null) {
-  return batch === null ? null : { ...batch, plan: null, trace: null, tree: null }
 }
 
 function tableFrom({ number, root, rows, flags }: TablePosted): Table {

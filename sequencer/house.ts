@@ -28,7 +28,8 @@ export type HouseL1 = Pick<
   'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
 > &
   Partial<Pick<SequencerL1, 'resumeAt' | 'follow' | 'rootAtHead' | 'duties'>>
-export { BatchGivenUp, HousePaused, NoProver, type BatchReport } from './pipeline.ts'
+export { NoProver } from './batch-input.ts'
+export { BatchGivenUp, HousePaused, type BatchReport } from './pipeline.ts'
 export type HouseOptions = {
   readonly rpcUrl: string
   readonly deployment: Deployment

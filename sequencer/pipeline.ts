@@ -2,14 +2,13 @@
  * Batches from choice to L1, two at a time: while one is on its way to L1 the next is built and proven on
  * what that one makes of the ledger, and waits. L1 never sees a batch before it has accepted the one before.
  */
-import { randomBytes } from 'node:crypto'
-import { FIELD_MODULUS, type Shape } from '../circuits/params.ts'
 import { statementOf } from '../circuits/statement.ts'
 import { batchSteps, type BuiltBatch } from '../circuits/witness.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
 import type { OpenBatch, SettledBatch } from './answers.ts'
 import { Diverged } from './core.ts'
-import { countsAfter, freeAfter, numberOf } from './fork.ts'
+import { inputOfBatch } from './batch-input.ts'
+import { numberOf } from './fork.ts'
 import type { House } from './house.ts'
 import type { InputOf } from './journal/record.ts'
 import { BatchRefused, type BatchJob, type Duties, type Receipted } from './l1.ts'
@@ -33,8 +32,6 @@ export type BatchWish = {
 
 /** The guardian has paused L1: a proof now would be made in vain, again and again. */
 export class HousePaused extends Error {}
-/** Nobody can prove a batch now: it would stand open, and keep its pages, for nothing. */
-export class NoProver extends Error {}
 /** The batch before it was withdrawn, and this one with it: both are built anew, from the same pages. */
 export class BatchGivenUp extends Error {}
 
@@ -48,8 +45,6 @@ type Flight = {
 }
 /** With what it proves. */
 export type Proven = { readonly built: BuiltBatch; readonly proof: Groth16Proof }
-
-const chance = (bytes: number): bigint => BigInt(`0x${randomBytes(bytes).toString('hex')}`)
 
 export class Pipeline {
   private readonly house: House
@@ -92,33 +87,14 @@ export class Pipeline {
   }
 
   /** Null when there is nothing to settle; overtaken when L1 spoke of the batch before in between. */
-  private async choose(
-    isDue: boolean,
-    { isBatchDue, areWithdrawalsHeld, sweep }: Duties,
-  ): Promise<OpenBatch | null | 'overtaken'> {
+  private async choose(isDue: boolean, duties: Duties): Promise<OpenBatch | null | 'overtaken'> {
     const { house } = this
     const { core } = house
     const { open } = core
-    const shapes = await this.provableShapes()
-    // The batch on its way is all that L1 asks for.
-    const due = isBatchDue && open === null ? 'silence' : isDue ? 'clock' : null
-    if (due === null && !core.hasWork(Date.now())) return null
-    const freeVaults = await this.freeVaults(open)
+    const input = await inputOfBatch(house, open, isDue, duties)
+    if (input === null) return null
     const answer = await this.ordered(() =>
-      core.open !== open || core.next !== null
-        ? null
-        : house.submit({
-            kind: 'batch',
-            ...(open === null ? {} : { after: numberOf(open) }),
-            ...(due === null ? {} : { due }),
-            shapes: isDue ? shapes.slice(0, 1) : shapes,
-            freeVaults,
-            ...(areWithdrawalsHeld ? { areWithdrawalsHeld } : {}),
-            ...(sweep === undefined ? {} : house.sweepOf(sweep)),
-            nonce: chance(40) % FIELD_MODULUS,
-            salt: chance(40) % FIELD_MODULUS,
-            seed: randomBytes(32),
-          }),
+      core.open === open && core.next === null ? house.submit(input) : null,
     )
     if (answer === null) return 'overtaken'
     this.tellUnprovable(answer.unprovable)
@@ -130,35 +106,6 @@ export class Pipeline {
       this.house.options.log(
         `a page cannot settle (${rejection.rule}): its sides sign anew without it`,
       )
-  }
-
-  /** The usual one, which must have a prover, and of the others those that have one. */
-  private async provableShapes(): Promise<readonly Shape[]> {
-    const { keys, proverMissing = async () => null } = this.house.options
-    const missing = await Promise.all(keys.map((key) => proverMissing(key)))
-    const [usual = null] = missing
-    if (usual !== null) throw new NoProver(`no batch is prepared: ${usual}`)
-    return keys.flatMap(({ shape }, i) => (missing[i] === null ? [shape] : []))
-  }
-
-  /**
-   * What a forced exit may take changes with batches only. L1's head may know the one on its way or not
-   * yet; of a head that is further back nothing is said, and forced exits wait for the next batch.
-   */
-  private async freeVaults(open: OpenBatch | null): Promise<ReadonlyMap<number, bigint>> {
-    const { l1, core } = this.house
-    const { requests, batchNumber } = open === null ? core : countsAfter(core, open)
-    const tokens = new Set(requests.flatMap((r) => (r.kind === 'forcedExit' ? [r.token] : [])))
-    const found = await Promise.all(
-      [...tokens].map(async (token): Promise<readonly (readonly [number, bigint])[]> => {
-        const { lots, batch } = await l1.freeVault(token)
-        if (batch === batchNumber) return [[token, lots]]
-        return open !== null && batch === batchNumber - 1n
-          ? [[token, freeAfter(open, token, lots)]]
-          : []
-      }),
-    )
-    return new Map(found.flat())
   }
 
   private fly(batch: OpenBatch, work: (flight: Flight) => Promise<BatchReport>): Flight {

@@ -39,7 +39,11 @@ class FakeClock implements Clock {
   }
 }
 
-function watched(clock: Clock, run: () => Promise<unknown>, epochStart?: number) {
+function watched(
+  clock: Clock,
+  run: (onHanded: () => void) => Promise<unknown>,
+  epochStart?: number,
+) {
   const alarms: CadenceAlarm[] = []
   const cadence = startCadence({
     run,
@@ -82,6 +86,25 @@ describe('the clock', () => {
       { kind: 'missed', tick: 3, since: 1 },
     ])
     expect(cadence.state().missed).toBe(2)
+  })
+
+  it('has the next tick take its turn while a batch only waits for L1, and misses those before that', async () => {
+    const clock = new FakeClock()
+    const at: number[] = []
+    const { alarms, cadence } = watched(clock, async (onHanded) => {
+      at.push(clock.now())
+      // Made for a while, and then three periods long on its way.
+      clock.after(at.length === 1 ? 1500 : 200, onHanded)
+      await new Promise<void>((resolve) => void clock.after(3500, resolve))
+    })
+    await clock.pass(5000)
+    expect(at).toEqual([1000, 3000, 4000, 5000])
+    expect(alarms).toEqual([{ kind: 'missed', tick: 2, since: 1 }])
+    expect(cadence.state()).toMatchObject({ missed: 1, isRunning: true })
+    const stopped = cadence.stop()
+    await clock.pass(4000)
+    await stopped
+    expect(cadence.state()).toMatchObject({ isRunning: false, lastSettled: 8500 })
   })
 
   it('keeps its ticks after a failure', async () => {

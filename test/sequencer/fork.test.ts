@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { depositCommitment } from '../../circuits/account.ts'
 import { memberKeys } from '../../client/keys.ts'
 import type { Member } from '../../client/member.ts'
+import type { OpenBatch } from '../../sequencer/answers.ts'
 import { Desk } from '../../sequencer/desk.ts'
 import type { Ground } from '../../sequencer/fork.ts'
 import { MemoryJournal } from '../../sequencer/journal/journal.ts'
@@ -89,6 +90,14 @@ async function happen(
   }
 }
 
+/** What the batches of the histories have had in them. */
+const seen = new Set<string>()
+function see({ plan, trace }: Pick<OpenBatch, 'plan' | 'trace'>): void {
+  for (const { kind } of plan.requests) seen.add(kind)
+  if (plan.credits.length > 0) seen.add('credit')
+  for (const { page } of trace.pages) seen.add(page.kind)
+}
+
 describe('the fork', () => {
   it.each(process.env['CLOISTER_LONG'] ? [1, 2, 3, 4, 5, 6, 7, 8] : [1, 2, 3])(
     'is the ledger after acceptance, whatever was in the batch (seed %i)',
@@ -109,7 +118,9 @@ describe('the fork', () => {
         const other = isFollowed ? floor.batch() : null
         if (isFollowed) await Promise.race([other, until(() => core.next?.isProven === true)])
         const fork = plain(core.ground())
-        const { next } = core
+        const { open, next } = core
+        see(open)
+        if (next !== null) see(next)
         if (next !== null) behind++
         await l1.waiting[place]!.accept()
         await one
@@ -135,6 +146,35 @@ describe('the fork', () => {
     },
     60_000,
   )
+
+  it('was seen with everything that a batch may have in it', () => {
+    for (const kind of ['register', 'forcedExit', 'credit', 'trade', 'withdrawal', 'rotation'])
+      expect(seen).toContain(kind)
+  })
+
+  it('has no deposit whose opening the batch before uses up, as the ledger will have none', async () => {
+    const { floor, members, l1 } = await opened([1000])
+    const { account } = members[0] as Member
+    const { core } = floor.house
+    const door = floor.l1.memberDoor('0x')
+    const commitment = depositCommitment(account, 5n)
+    await door.deposit(CASH, 5n, commitment)
+    await floor.house.showDeposit(account, 5n)
+    const one = floor.batch()
+    const first = await l1.handed(0)
+    await door.deposit(CASH, 7n, commitment)
+    await floor.house.watch()
+    expect(core.ground().credits).toEqual([])
+    await first.accept()
+    await one
+    expect(core.ground().credits).toEqual([])
+    // Shown again it is credited, by a batch of its own.
+    await floor.house.showDeposit(account, 5n)
+    const other = floor.batch()
+    await (await l1.handed(1)).accept()
+    await other
+    expect(floor.balance(members[0] as Member, CASH)).toBe(1_000_000_012n)
+  })
 })
 
 describe('the vault', () => {

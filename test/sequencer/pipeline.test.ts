@@ -30,24 +30,16 @@ beforeEach(async () => {
 })
 afterEach(() => floor.close())
 
-const kinds = () =>
+/** What has been recorded of batches since the first. */
+const kinds = (): readonly string[] =>
   journal.payloads
     .map((payload) => decodeRecord(payload).input)
-    .flatMap((input) =>
-      ['batch', 'proven', 'sent', 'accepted', 'withdrawn'].includes(input.kind)
-        ? [
-            input.kind === 'batch'
-              ? 'batch'
-              : `${input.kind} ${(input as { number: bigint }).number}`,
-          ]
-        : [],
-    )
-    .slice(kindsBefore)
-let kindsBefore = 0
-beforeEach(() => {
-  kindsBefore = 0
-  kindsBefore = kinds().length
-})
+    .flatMap((input): readonly string[] => {
+      if (input.kind === 'batch') return ['batch']
+      const isOfBatch = ['proven', 'sent', 'accepted', 'withdrawn'].includes(input.kind)
+      return isOfBatch && 'number' in input ? [`${input.kind} ${input.number}`] : []
+    })
+    .slice(3)
 const stateOf = async (member: Member, id: string) => {
   const { state, batch } = await ticketOf(member, id)
   return `${state} ${batch}`
@@ -364,5 +356,23 @@ describe('the clock', () => {
     expect(await batches.stop(10)).toBe(true)
     expect(await value('cloister_batches_in_flight')).toBe(0)
     expect(await batches.next({ isDue: true })).toBeNull()
+  })
+
+  it('counts one failure where a batch takes another along', async () => {
+    const metrics = new Metrics()
+    metrics.watch(floor.house)
+    const batches = new Batches(floor.house, metrics, quiet)
+    const one = batches.next({ isDue: true })
+    const stalled = await l1.handed(0)
+    const other = batches.next({ isDue: true })
+    for (const batch of [one, other]) batch.catch(() => {})
+    await provenBehind()
+    stalled.fail(new BatchRefused('L1 refused the batch: PausedMustNotContinue()'))
+    await expect(one).rejects.toThrow('Paused')
+    await expect(other).rejects.toThrow(BatchGivenUp)
+    const text = await metrics.registry.metrics()
+    expect(text).toContain('cloister_batch_failures_total{stage="l1"} 1')
+    expect(text).toContain('cloister_batch_failures_total{stage="other"} 0')
+    expect(text).toContain('cloister_batches_in_flight 0')
   })
 })

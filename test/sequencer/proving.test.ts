@@ -27,7 +27,7 @@ function proverOf(...answers: readonly (Proof | Error)[]) {
     close: () => {},
   }
   const prover = new BatchProver(KEY, (line) => log.push(line), pool)
-  const prove = () => prover.prove(KEY, {} as never, ['4', '5'])
+  const prove = (signal?: AbortSignal) => prover.prove(KEY, {} as never, ['4', '5'], signal)
   return { prove, asked, log, warmed: () => warmed }
 }
 const killed = new ProveError('child', 'ended with SIGKILL and no proof')
@@ -39,6 +39,14 @@ it('a process that died is tried again, twice at most', async () => {
   const unlucky = proverOf(killed, killed, killed, PROOF)
   await expect(unlucky.prove()).rejects.toThrow('SIGKILL')
   expect(unlucky.asked).toHaveLength(3)
+})
+
+it('whose proof nobody wants any more is stopped, and not tried again', async () => {
+  const ending = new AbortController()
+  ending.abort()
+  const { prove, asked } = proverOf(killed, PROOF)
+  await expect(prove(ending.signal)).rejects.toThrow('SIGKILL')
+  expect(asked).toMatchObject([{ signal: ending.signal }])
 })
 
 it.each(['witness', 'proof', 'verification'] as const)(

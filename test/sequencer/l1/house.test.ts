@@ -31,7 +31,7 @@ afterEach(async () => {
   vi.useRealTimers()
 })
 
-function worldOf() {
+function worldOf(proofSeconds = 0) {
   const operator = new SequencerL1('http://nowhere', ADDRESS, KEY).operator
   const chain = new SimChain(operator, genesisRoot)
   const { nodes, urls, transport } = nodesOf(chain, 1)
@@ -56,6 +56,8 @@ function worldOf() {
       }),
       prove: async (_key, input) => {
         proofs.made++
+        if (proofSeconds > 0)
+          await new Promise((resolve) => setTimeout(resolve, 1_000 * proofSeconds))
         return proofOf(input)
       },
       feeAccountViewKey: FEE_VIEW_KEY,
@@ -125,6 +127,87 @@ describe('a house', () => {
     expect(kinds().at(-1)).toBe('accepted')
     expect(next.core.sent.size).toBe(0)
     expect(next.ledger.tree.root).toBe(chain.roots[0])
+  })
+
+  it('sends a batch again that a fork has thrown out, and the one proven behind it after that', async () => {
+    const { chain, open, proofs, kinds, mine } = worldOf()
+    const house = open()
+    prepare(chain)
+    mine(3)
+    for (const viewKey of [16n, 17n]) await house.countersign(ADDRESS, { x: 0n, y: 1n }, viewKey)
+    const one = watched(house.runBatch())
+    await vi.advanceTimersByTimeAsync(3_000)
+    mine(2)
+    const other = watched(house.runBatch({ isDue: true }))
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(chain.roots).toHaveLength(1)
+    expect(house.core.next?.isProven).toBe(true)
+    const [root] = chain.roots
+    chain.reorg(2)
+    mine(2)
+    await vi.advanceTimersByTimeAsync(3_000)
+    // In a block again, and not deep enough: neither is anything sent of the second.
+    expect([one.state, other.state]).toEqual(['open', 'open'])
+    expect(kinds().slice(-4)).toEqual(['proven', 'sent', 'batch', 'proven'])
+    mine(1)
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(one.value).toMatchObject({ number: 1n, root })
+    expect(kinds().slice(-2)).toEqual(['accepted', 'sent'])
+    mine(3)
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(other.value).toMatchObject({ number: 2n, pages: 0 })
+    expect(proofs.made).toBe(2)
+    for (const commitments of chain.handed.values()) expect(commitments.size).toBe(1)
+    expect(house.ledger.tree.root).toBe(chain.roots.at(-1))
+  })
+
+  it('proves the next batch while L1 buries the last: more of them in the same time', async () => {
+    const isLong = process.env['CLOISTER_LONG'] !== undefined
+    const MINUTES = isLong ? 20 : 5
+    /** Batches of cover on an L1 at depth 3, each asked for as soon as that is allowed. */
+    const count = async (
+      block: number,
+      proofSeconds: number,
+      isOverlapping: boolean,
+    ): Promise<number> => {
+      const { chain, open, mine } = worldOf(proofSeconds)
+      const house = open()
+      prepare(chain)
+      mine(3)
+      for (const viewKey of [16n, 17n]) await house.countersign(ADDRESS, { x: 0n, y: 1n }, viewKey)
+      let isOver = false
+      const ask = (): void => {
+        if (isOver) return
+        const wish = isOverlapping ? { isDue: true, onHanded: () => ask() } : { isDue: true }
+        const made = house.runBatch(wish).catch(() => {})
+        if (!isOverlapping) void made.then(ask)
+      }
+      ask()
+      for (let second = 1; second <= MINUTES * 60; second++) {
+        await vi.advanceTimersByTimeAsync(1_000)
+        if (second % block === 0) mine(1)
+      }
+      isOver = true
+      return house.core.batches.length
+    }
+    const figures: string[] = []
+    const all = [
+      [12, 10],
+      [12, 30],
+      [12, 60],
+      [2, 10],
+    ] as const
+    for (const [block, proof] of isLong ? all : all.slice(0, 2)) {
+      const [alone, both] = [await count(block, proof, false), await count(block, proof, true)]
+      const [a, b] = [alone, both].map((n) => (n / MINUTES).toFixed(2))
+      const ratio = both / alone
+      figures.push(
+        `blocks of ${block} s, proof ${proof} s: ${a} and ${b} a minute, ${ratio.toFixed(2)}`,
+      )
+      // A proof that is ready within the block that the last one was accepted in gains nothing.
+      expect(ratio).toBeGreaterThan(proof > block ? 1.3 : 0.99)
+    }
+    console.log(figures.join('\n'))
   })
 
   it('meets nodes that are behind those it asked before, and goes on; a chain that was put back stops it', async () => {

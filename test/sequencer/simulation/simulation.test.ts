@@ -180,6 +180,16 @@ describe.runIf(only === undefined)('a house that is broken on purpose is found o
       },
     ],
     [
+      'it chooses a batch from pages that the one before it has taken',
+      /L1 has root|must have|must hold|must give the state|was applied|must end/,
+      {
+        house: ({ core }) => {
+          const ground = core.ground.bind(core)
+          core.ground = () => ({ ...ground(), book: core.ledger })
+        },
+      },
+    ],
+    [
       'it applies something else than it recorded',
       /an independent replay must give the state|is not the one that is open|L1 has root/,
       {

@@ -7,7 +7,9 @@ import type { SequencerL1 } from '../../sequencer/l1.ts'
 import { HOUSE_SWEEP_SHAPES } from '../../sequencer/sweep-shapes.ts'
 
 const KEY_HASH = '33'.repeat(32)
-const keys = [{ name: HOUSE_SWEEP_SHAPES[0]?.name, keyHash: KEY_HASH }] as readonly CircuitKey[]
+const keys = [
+  { name: HOUSE_SWEEP_SHAPES[0]?.name, keyHash: KEY_HASH },
+] as unknown as readonly CircuitKey[]
 
 /** An L1 that fails so many times, and then knows the circuits with this hash. */
 function played(failures: number, keyHash = KEY_HASH) {

@@ -2,7 +2,7 @@
  * The house as a machine: state, and what one record of the journal makes of it. No clock, no chance,
  * no network in here: the same records give the same state, byte for byte.
  */
-import { depositCommitment, ownerKeyHash, viewKeyHash } from '../circuits/account.ts'
+import { ownerKeyHash } from '../circuits/account.ts'
 import type { BatchContext, BatchTrace, Credit } from '../circuits/batch.ts'
 import { timesEight } from '../circuits/eddsa.ts'
 import {
@@ -25,6 +25,7 @@ import type { L1Deposit, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import { dueFlags } from './flagging.ts'
 import { holdersOfSettled, type RandomBelow } from './room.ts'
+import { ShownOpenings, ShownViewKeys } from './shown.ts'
 import { Tables, type Mode } from './tables.ts'
 
 /** The journal and L1 contradict each other: nothing may be built on this state. */
@@ -56,9 +57,9 @@ export class Core {
   /** L1 requests that no batch has served, in their order. */
   requests: readonly QueuedRequest[] = []
   private readonly deposits = new Map<bigint, L1Deposit>()
-  private readonly openings = new Map<bigint, { account: number; secret: bigint }>()
-  /** View keys that members showed before they registered, by hash. */
-  private readonly shownViewKeys = new Map<bigint, bigint>()
+  private readonly openings = new ShownOpenings()
+  /** View keys that members showed before they registered. */
+  private readonly shownViewKeys = new ShownViewKeys()
   private readonly tables = new Tables()
   settlements: Settlements = settlementsOf([])
   private rowOf: RowOf | null = null
@@ -139,11 +140,14 @@ export class Core {
         desk.resigning.told(input.account)
         return null
       case 'viewKey':
-        this.shownViewKeys.set(viewKeyHash(input.viewKey), input.viewKey)
+        for (const account of this.shownViewKeys.show(input.viewKey))
+          this.ledger.viewKeys.set(account, input.viewKey)
         return null
       case 'opening': {
         const { account, secret } = input
-        this.openings.set(depositCommitment(account, secret), { account, secret })
+        this.openings.show({ account, secret }, (commitment) =>
+          [...this.deposits.values()].some((deposit) => deposit.commitment === commitment),
+        )
         return null
       }
       case 'l1':
@@ -183,11 +187,18 @@ export class Core {
     this.requests = [...this.requests, ...seen.requests]
     for (const request of seen.requests) {
       if (request.kind !== 'register') continue
-      const viewKey = this.shownViewKeys.get(request.viewKeyHash)
+      const viewKey = this.shownViewKeys.register(request.account, request.viewKeyHash)
       if (viewKey !== undefined) this.ledger.viewKeys.set(request.account, viewKey)
     }
-    for (const deposit of seen.deposits) this.deposits.set(deposit.id, deposit)
-    for (const id of seen.refundRequests) this.deposits.delete(id)
+    for (const deposit of seen.deposits) {
+      this.deposits.set(deposit.id, deposit)
+      this.openings.deposited(deposit.commitment)
+    }
+    for (const id of seen.refundRequests) {
+      const deposit = this.deposits.get(id)
+      this.deposits.delete(id)
+      if (deposit !== undefined) this.openings.forget(deposit.commitment)
+    }
     if (seen.settled.length > 0)
       this.settlements = settlementsOf([...this.settlements.rows, ...seen.settled])
     const tables = seen.tables.map((posted) => ({
@@ -200,10 +211,14 @@ export class Core {
   }
 
   knowsViewKey(hash: bigint): boolean {
-    return this.shownViewKeys.has(hash)
+    return this.shownViewKeys.knows(hash)
+  }
+  /** Hashes of keys that registrations wait for: forgotten here, to be found in the journal. */
+  get missingViewKeys(): readonly bigint[] {
+    return this.shownViewKeys.missing
   }
   knowsOpening(commitment: bigint): boolean {
-    return this.openings.has(commitment)
+    return this.openings.get(commitment) !== undefined
   }
 
   private credits(): readonly Credit[] {
@@ -331,7 +346,7 @@ export class Core {
     this.accountCount += BigInt(plan.requests.filter((r) => r.kind === 'register').length)
     for (const credit of plan.credits) {
       this.deposits.delete(credit.id)
-      this.openings.delete(credit.commitment)
+      this.openings.forget(credit.commitment)
     }
     this.open = null
     this.desk.advance(open.trades, 'final', number)
@@ -369,8 +384,8 @@ export class Core {
       accountCount: this.accountCount,
       requests: this.requests,
       deposits: this.deposits,
-      openings: this.openings,
-      shownViewKeys: this.shownViewKeys,
+      openings: this.openings.state,
+      shownViewKeys: this.shownViewKeys.state,
       settled: this.settlements.rows satisfies readonly Row[],
       settlementRoot: this.settlements.tree.root,
       batches: this.batches,

@@ -2,10 +2,11 @@
  * The HTTP face of the house, put together: REST and WebSocket on fastify, described as OpenAPI. A
  * member signs every request that concerns it; nobody reads another's.
  */
+import type { Duplex } from 'node:stream'
 import swagger from '@fastify/swagger'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import { Door, prepare } from './api/door.ts'
+import { Door, onlyStreams, prepare } from './api/door.ts'
 import { API_ERRORS, errorBody, type ApiErrorCode } from './api/errors.ts'
 import { eventRoutes } from './api/event-routes.ts'
 import { Feeds } from './api/events.ts'
@@ -85,16 +86,18 @@ export async function apiOf(
     },
     clientErrorHandler: (error, socket) => {
       options.watch?.answered('none', 'none', 400, 0)
-      if (!socket.writable) return void socket.destroy()
-      socket.end(malformed((error as { code?: string }).code))
-      // Whoever does not close its half keeps no place by it.
-      setTimeout(() => socket.destroy(), HALF_OPEN_MILLISECONDS).unref()
+      refuse(socket, (error as { code?: string }).code)
     },
   })
   const sockets = new Sockets(limits)
   sockets.guard(app.server, proxies > 0)
   const { watch } = options
   if (watch !== undefined) observe(app, watch)
+  // A tunnel is asked for past all routes.
+  app.server.on('connect', (_request, socket) => {
+    options.watch?.answered('none', 'CONNECT', 400, 0)
+    refuse(socket, undefined)
+  })
   prepare(app, log)
   app.setSerializerCompiler(() => stringify)
   app.setReplySerializer(stringify)
@@ -102,6 +105,7 @@ export async function apiOf(
   const refResolver = { buildLocalReference: (schema: { $id?: unknown }) => String(schema.$id) }
   await app.register(swagger, { openapi: DOCUMENT, refResolver })
   await app.register(websocket, { options: { maxPayload: STREAM_MESSAGE_LIMIT } })
+  app.addHook('onRequest', onlyStreams)
   const known = ({ raw }: FastifyRequest): void => sockets.known(raw.socket)
   const door = new Door(house, limits, options.now ?? (() => Date.now()), known)
   const { threads = new Threads({ count: 0 }) } = options
@@ -156,6 +160,13 @@ function observe(app: FastifyInstance, watch: ApiWatch): void {
     const route = request.routeOptions.url ?? 'none'
     watch.answered(route, request.method, reply.statusCode, reply.elapsedTime / 1000)
   })
+}
+
+function refuse(socket: Duplex, cause: string | undefined): void {
+  if (!socket.writable) return void socket.destroy()
+  socket.end(malformed(cause))
+  // Whoever does not close its half keeps no place by it.
+  setTimeout(() => socket.destroy(), HALF_OPEN_MILLISECONDS).unref()
 }
 
 /** An answer to what is no HTTP request; nothing else has seen it. */

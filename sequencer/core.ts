@@ -158,10 +158,11 @@ export class Core {
         desk.resigning.told(input.account)
         return null
       case 'viewKey':
-        this.shown.showViewKey(input.viewKey)
+        for (const account of this.shown.viewKeys.show(input.viewKey))
+          this.ledger.viewKeys.set(account, input.viewKey)
         return null
       case 'opening':
-        this.shown.showOpening(input.account, input.secret)
+        this.shown.showOpening({ account: input.account, secret: input.secret })
         return null
       case 'l1':
         this.takeNews(input.seen)
@@ -214,7 +215,7 @@ export class Core {
     this.requests = [...this.requests, ...seen.requests]
     for (const request of seen.requests) {
       if (request.kind !== 'register') continue
-      const viewKey = this.shown.viewKeyOf(request.viewKeyHash)
+      const viewKey = this.shown.viewKeys.register(request.account, request.viewKeyHash)
       if (viewKey !== undefined) this.ledger.viewKeys.set(request.account, viewKey)
     }
     this.shown.take(seen)
@@ -230,7 +231,11 @@ export class Core {
   }
 
   knowsViewKey(hash: bigint): boolean {
-    return this.shown.viewKeyOf(hash) !== undefined
+    return this.shown.viewKeys.knows(hash)
+  }
+  /** Hashes of keys that registrations wait for: forgotten here, to be found in the journal. */
+  get missingViewKeys(): readonly bigint[] {
+    return this.shown.viewKeys.missing
   }
   knowsOpening(commitment: bigint): boolean {
     return this.shown.knowsOpening(commitment)

@@ -16,6 +16,7 @@ import type { Desk } from './desk.ts'
 import { JournalError, MemoryJournal, type Journal } from './journal/journal.ts'
 import { encodeRecord, type InputOf, type Kind, type TablePosted } from './journal/record.ts'
 import { applyEntry, checkGenesis, genesisOf, replayInto } from './journal/replay.ts'
+import { LostViewKeys } from './journal/shown-keys.ts'
 import type { L1Table, SequencerL1 } from './l1.ts'
 import type { Ledger } from './ledger.ts'
 import { Pipeline, type BatchReport, type BatchWish } from './pipeline.ts'
@@ -78,6 +79,7 @@ export class House {
   /** A look that has not begun. */
   private nextLook: Promise<void> | null = null
   private opening: Promise<void> | null = null
+  private readonly viewKeys = new LostViewKeys()
 
   constructor(options: HouseOptions) {
     this.options = options
@@ -205,6 +207,7 @@ export class House {
     await this.open()
     try {
       await this.recordNews()
+      await this.viewKeys.find(this)
     } catch (error) {
       // It was not recorded, so it is still news.
       this.l1.resumeAt?.(this.core.nextBlock, this.core.blockHash)

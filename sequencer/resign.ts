@@ -2,7 +2,7 @@
  * What becomes of later pages when one cannot settle: both of its sides are asked to sign theirs
  * anew without it, and whoever does not answer in time loses them, so that nobody waits for long.
  */
-import { headAfter, type Page } from '../circuits/page.ts'
+import { entriesOf, headAfter, termsWord, type Page } from '../circuits/page.ts'
 import type { Rejection } from '../circuits/rules.ts'
 import { isSigned, type SignedPage } from './admission.ts'
 import type { Ledger } from './ledger.ts'
@@ -17,6 +17,21 @@ export const UNWANTED: Rejection = {
 /** What a page is, whatever head it stands on: it stays the same when the page is signed anew. */
 export function pageId(page: Page): bigint {
   return headAfter(0n, page)
+}
+
+/** Whether they have one pageId, without its hashes: a list has hundreds of pages, and may come often. */
+function isSamePage(one: Page, other: Page): boolean {
+  const others = entriesOf(other)
+  return (
+    termsWord(one) === termsWord(other) &&
+    one.payload === other.payload &&
+    entriesOf(one).every(
+      ({ instrument, quantity, price }, i) =>
+        instrument === others[i]?.instrument &&
+        quantity === others[i]?.quantity &&
+        price === others[i]?.price,
+    )
+  )
 }
 
 export class Resigning {
@@ -82,7 +97,7 @@ export class Resigning {
       last.length === given.length &&
       last.every(
         ({ page, signature }, i) =>
-          pageId(page) === pageId((given[i] as SignedPage).page) &&
+          isSamePage(page, (given[i] as SignedPage).page) &&
           signature.s === given[i]?.signature.s &&
           signature.r.x === given[i]?.signature.r.x,
       )
@@ -91,6 +106,7 @@ export class Resigning {
 
   /** Said before anything is recorded: half a megabyte that nobody asked for is not worth a record. */
   isUnwanted(account: number, given: readonly SignedPage[]): boolean {
+    if (given.length === 0) return true
     return !this.isWanted(account, given) && !this.isDone(account, given)
   }
 
@@ -98,7 +114,7 @@ export class Resigning {
     const wanted = this.ledger.unsignedOf(account)
     return (
       given.length === wanted.length &&
-      given.every(({ page }, i) => pageId(page) === pageId((wanted[i] as { page: Page }).page))
+      given.every(({ page }, i) => isSamePage(page, (wanted[i] as { page: Page }).page))
     )
   }
 

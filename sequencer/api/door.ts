@@ -26,6 +26,15 @@ const FASTIFY_CODES: Readonly<Record<string, ApiErrorCode>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'RequestMustBeWellFormed',
 }
 
+/** The routes that are WebSockets as well. */
+const STREAMS: ReadonlySet<string> = new Set(['/v1/events', '/v1/public-events'])
+
+/** Once the request says whether it is a WebSocket: elsewhere it would be opened, and closed at once. */
+export async function onlyStreams({ ws, routeOptions }: FastifyRequest): Promise<void> {
+  if (ws && !STREAMS.has(routeOptions.url ?? ''))
+    throw new ApiError('RouteMustExist', 'there is no such stream')
+}
+
 /** What a failed request is told; the operator's log gets what is not for others. */
 export function answerOf(error: unknown, log: (line: string) => void): ApiError | Refused {
   if (error instanceof ApiError || error instanceof Refused) return error

@@ -27,10 +27,15 @@ export function eventRoutes(desk: Desk): void {
   const answer = async (request: FastifyRequest, reader: Reader) => {
     const { feed } = house().core
     const end = new AbortController()
-    request.raw.socket.once('close', () => end.abort())
+    const { socket } = request.raw
+    const gone = (): void => end.abort()
+    socket.once('close', gone)
     const { wait = '0' } = request.query as { wait?: string }
     const [after, holder] = [afterOf(request), holderOf(request)]
-    const events = await feeds.wait(feed, reader, holder, after, Number(wait), end.signal)
+    const events = await feeds
+      .wait(feed, reader, holder, after, Number(wait), end.signal)
+      // The socket serves many requests: each would leave its listener behind.
+      .finally(() => socket.off('close', gone))
     // It may have ended while it waited, or the owner key is another's by now.
     if (!isLive(request)) throw new ApiError('SessionMustBeLive')
     return { events, last: feed.lastOf(reader) }

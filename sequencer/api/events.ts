@@ -9,6 +9,8 @@ import { ApiError } from './errors.ts'
 import type { Limits } from './limits.ts'
 
 const PAGE = 200
+/** Pings and pongs of a reader between two of ours. */
+const SIGNS = 100
 /** Bytes on the way to a reader before it gets more. */
 const SENT_AHEAD = 64 * 1024
 
@@ -95,6 +97,7 @@ export class Feeds {
   ): void {
     let at = after
     let hasAnswered = true
+    let signs = 0
     let leave: () => void
     try {
       leave = this.enter(holder)
@@ -120,9 +123,16 @@ export class Feeds {
       if (!hasAnswered) return socket.terminate()
       if (!isLive()) return socket.close(CLOSED.sessionEnded, 'SessionMustBeLive')
       hasAnswered = false
+      signs = 0
       socket.ping()
     }, this.limits.feedTimeout)
-    socket.on('pong', () => (hasAnswered = true))
+    // Each is answered, or read at least: a reader that does nothing else all the time is cut.
+    const sign = (): void => {
+      hasAnswered = true
+      if (++signs > SIGNS) socket.terminate()
+    }
+    socket.on('pong', sign)
+    socket.on('ping', sign)
     socket.on('message', () => socket.close(CLOSED.mustNotSpeak, 'BodyMustMatchSchema'))
     socket.on('error', () => socket.terminate())
     socket.on('close', () => {

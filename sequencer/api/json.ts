@@ -4,6 +4,8 @@ import { ApiError } from './errors.ts'
 const DEPTH = 8
 /** No form has more. */
 const KEYS = 64
+/** The largest form, 512 pages of eight entries, has two thirds of it. */
+const VALUES = 32_768
 const NUMBER = /[-+0-9.eE]+/y
 const PLAIN = /^(?:0|[1-9][0-9]{0,9})$/
 /** What other code might take for more than a name. */
@@ -33,6 +35,7 @@ export function parseBody(bytes: Uint8Array): Record<string, unknown> {
 function scan(text: string): void {
   /** Keys so far of the open objects; null for an open list. */
   const open: (Set<string> | null)[] = []
+  let values = 1
   for (let at = 0; at < text.length; at++) {
     const character = text[at] as string
     if (character === '"') {
@@ -48,6 +51,8 @@ function scan(text: string): void {
       open.push(character === '{' ? new Set() : null)
     } else if (character === '}' || character === ']') {
       open.pop()
+    } else if (character === ',') {
+      if (++values > VALUES) throw new ApiError('BodyMustMatchSchema')
     } else if (character === '-' || character === '+' || (character >= '0' && character <= '9')) {
       NUMBER.lastIndex = at
       const [number = ''] = NUMBER.exec(text) ?? []

@@ -8,13 +8,8 @@ import { readKey, requirePrivate } from '../signer/config.ts'
 import { stringify, type TableReport } from '../signer/report.ts'
 import { checkUrl } from '../signer/sources.ts'
 import { NoQuorum, type Peer } from './gather.ts'
-import {
-  confirmTable,
-  postTable,
-  TableMustWait,
-  tendSettlement,
-  type CollectorOptions,
-} from './rounds.ts'
+import { confirmTable, postTable, TableMustWait, type CollectorOptions } from './rounds.ts'
+import { tendSettlement } from './settle.ts'
 
 const KEY_VARIABLE = 'CLOISTER_COLLECTOR_KEY'
 const HELP = `Usage: node --import tsx oracle/collector/main.ts [options]

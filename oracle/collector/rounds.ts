@@ -1,4 +1,4 @@
-/** What the collector does on L1: bring tables, confirmations and settlements. */
+/** What the collector does on L1: bring tables and confirmations; settle.ts brings settlements. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Contract, type AbstractProvider, type Signer as L1Signer } from '../ethers.ts'
@@ -13,22 +13,8 @@ import {
   readWorlds,
   type InstrumentSpec,
 } from '../signer/engine.ts'
-import {
-  encodeMarks,
-  stringify,
-  type Domain,
-  type SettlementReport,
-  type TableReport,
-} from '../signer/report.ts'
-import {
-  gatherConfirmation,
-  gatherSettlement,
-  gatherTable,
-  NoQuorum,
-  type Answer,
-  type Limits,
-  type Peer,
-} from './gather.ts'
+import { encodeMarks, stringify, type Domain, type TableReport } from '../signer/report.ts'
+import { gatherConfirmation, gatherTable, type Answer, type Limits, type Peer } from './gather.ts'
 import { heldUntil } from './patience.ts'
 
 export type CollectorOptions = {
@@ -75,7 +61,7 @@ export async function readState({ provider, contract }: CollectorOptions): Promi
 }
 
 /** A signature of whoever has left the set would spoil the whole call. */
-async function authorised({
+export async function authorised({
   provider,
   contract,
   peers,
@@ -129,7 +115,7 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
 }
 
 /** Without any published yet there is nothing to be funded either. */
-function latestInstruments({ instruments }: History): readonly InstrumentSpec[] {
+export function latestInstruments({ instruments }: History): readonly InstrumentSpec[] {
   return instruments === null ? [] : readInstruments(instruments)
 }
 
@@ -179,70 +165,7 @@ export async function confirmTable(
   return answers
 }
 
-export type Tended =
-  | { readonly did: 'nothing' }
-  | { readonly did: 'waited'; readonly dueAt: number }
-  /** The register takes no more until the house has converted what it has. */
-  | { readonly did: 'held'; readonly count: number }
-  | { readonly did: 'proposed' | 'finalised'; readonly report: SettlementReport }
-
-/**
- * One step of the settlement that is due, if any: proposes the earliest expiry that is listed and
- * that a quorum has seen, or makes the pending one final when its delay is over.
- */
-export async function tendSettlement(
-  options: CollectorOptions,
-  windowSeconds: number,
-): Promise<Tended> {
-  const { domain, quorum, time, history, room } = await readState(options)
-  const oracle = oracleAt(options.contract, options.provider)
-  const [serial, dueAt, isPending] = (await oracle.getFunction(
-    'pendingSettlement',
-  )()) as unknown as readonly [bigint, bigint, boolean]
-  if (isPending) {
-    if (BigInt(time) < dueAt) return { did: 'waited', dueAt: Number(dueAt) }
-    const report = history.proposals.find((one) => one.report.serial === serial)?.report
-    if (report === undefined) throw new Error(`settlement ${serial} is not among the events`)
-    await sendTo(options, 'finaliseSettlement', report)
-    return { did: 'finalised', report }
-  }
-  const expired = history.listed.flatMap((id) => {
-    const expiry = Number(history.expiries.get(id) ?? 0n)
-    return expiry > 0 && expiry <= time ? [{ id, expiry }] : []
-  })
-  if (expired.length === 0) return { did: 'nothing' }
-  if (room === 0) return { did: 'held', count: expired.length }
-  const ends = [...new Set(expired.map(({ expiry }) => expiry))].sort((a, b) => a - b)
-  const peers = await authorised(options)
-  const { limits } = options
-  let refusal: unknown
-  for (const end of ends) {
-    try {
-      const { report, signatures } = await gatherSettlement(peers, {
-        domain,
-        quorum,
-        serial: serial + 1n,
-        // What there is no room for waits until the house has converted what was settled before.
-        ids: expired
-          .filter(({ expiry }) => expiry === end)
-          .map(({ id }) => id)
-          .slice(0, room),
-        settled: history.settled,
-        window: [end - windowSeconds, end],
-        ...(limits && { limits }),
-      })
-      await sendTo(options, 'settle', report, signatures)
-      return { did: 'proposed', report }
-    } catch (error) {
-      // A window that too few have seen is never seen again: it must not hold up later expiries.
-      if (!(error instanceof NoQuorum)) throw error
-      refusal ??= error
-    }
-  }
-  throw refusal
-}
-
-async function sendTo(
+export async function sendTo(
   options: CollectorOptions,
   name: string,
   ...args: readonly unknown[]

@@ -9,8 +9,12 @@ import { tableOf } from '../../circuits/table.ts'
 import { emptyRoot } from '../../circuits/tree.ts'
 import { gatherTable, NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
 import {
-  confirmTable, postTable, readState, tendSettlement, type CollectorOptions,
+  confirmTable,
+  postTable,
+  readState,
+  type CollectorOptions,
 } from '../../oracle/collector/rounds.ts'
+import { tendSettlement } from '../../oracle/collector/settle.ts'
 import { DATED } from '../contracts/oracle-market.ts'
 import {
   computeTable, instrumentsBytes, marketBytes, STANDARD_WORLDS,

@@ -13,7 +13,14 @@ import {
   readWorlds,
   type InstrumentSpec,
 } from '../signer/engine.ts'
-import { encodeMarks, stringify, type Domain, type TableReport } from '../signer/report.ts'
+import {
+  encodeMarks,
+  reportOf,
+  stringify,
+  tableDigest,
+  type Domain,
+  type TableReport,
+} from '../signer/report.ts'
 import { gatherConfirmation, gatherTable, type Answer, type Limits, type Peer } from './gather.ts'
 import { heldUntil } from './patience.ts'
 
@@ -119,20 +126,56 @@ export function latestInstruments({ instruments }: History): readonly Instrument
   return instruments === null ? [] : readInstruments(instruments)
 }
 
+/**
+ * The indicative report that is still the latest and may still be confirmed, or null. It is made again
+ * from L1, so that a collector that has restarted, or another one, offers it for a second look as well;
+ * its rows are kept if they are not yet. Throws InputError if what was posted does not follow from its
+ * inputs: no signer would confirm it.
+ */
+export async function openReport(options: CollectorOptions): Promise<TableReport | null> {
+  const { provider, contract, tables } = options
+  const oracle = oracleAt(contract, provider)
+  const [number, time, isConfirmed] = (await oracle.getFunction(
+    'latest',
+  )()) as unknown as readonly [bigint, bigint, boolean]
+  if (number === 0n || isConfirmed) return null
+  const [, confirmWindow] = (await oracle.getFunction('timing')()) as unknown as readonly bigint[]
+  const block = await provider.getBlock('latest')
+  if (BigInt(block?.timestamp ?? 0) > time + (confirmWindow as bigint)) return null
+  const history = await readHistory(provider, contract)
+  const posted = history.tables.find((one) => one.number === number)
+  // Another one was posted between the two looks.
+  if (posted === undefined || posted.isConfirmed) return null
+  const { worldsHash, instrumentsHash, listed } = posted
+  const [worlds, instruments] = [worldsHash, instrumentsHash].map((hash) =>
+    documentOf(history, hash),
+  ) as [string, string]
+  const market = readMarket(posted.market)
+  const specs = readInstruments(instruments).filter(({ id }) => listed.includes(id))
+  const table = computeTable(market, specs, readWorlds(worlds))
+  const report = reportOf(table, { number, time: posted.time, worlds, instruments, market })
+  const { chainId } = await provider.getNetwork()
+  if (tableDigest({ chainId, contract }, report) !== posted.digest)
+    throw new InputError(`table ${number} must be what its inputs give`)
+  if (tables !== undefined) writeTable(tables, table)
+  return report
+}
+
+function documentOf({ documents }: History, hash: string): string {
+  const bytes = documents.get(hash)
+  if (bytes === undefined) throw new InputError(`L1 must carry the document ${hash}`)
+  return bytes
+}
+
 /** Computes the table again: what does not follow from its inputs is not worth its gas. */
 function tableOfReport(history: History, report: TableReport): Table {
-  const { documents, listed } = history
-  const bytesOf = (hash: string): string => {
-    const bytes = documents.get(hash)
-    if (bytes === undefined) throw new InputError(`L1 must carry the document ${hash}`)
-    return bytes
-  }
-  const rows = new Set(listed)
-  const specs = readInstruments(bytesOf(report.instrumentsHash)).filter(({ id }) => rows.has(id))
+  const rows = new Set(history.listed)
+  const instruments = documentOf(history, report.instrumentsHash)
+  const specs = readInstruments(instruments).filter(({ id }) => rows.has(id))
   const changed = unboundIn(history, specs)
   if (changed.length > 0)
     throw new InputError(`instruments ${changed.join()} must be what they were listed as`)
-  const worlds = readWorlds(bytesOf(report.worldsHash))
+  const worlds = readWorlds(documentOf(history, report.worldsHash))
   const table = computeTable(readMarket(report.market), specs, worlds)
   const isSame =
     table.root === report.tableRoot &&

@@ -49,6 +49,7 @@ export type Answers = {
   readonly viewKey: null
   readonly opening: null
   readonly l1: null
+  readonly tableAge: null
   readonly tick: null
   readonly batch: Chosen
   readonly proven: null

@@ -107,6 +107,8 @@ export type Duties = {
   /** Its table, while the state that will be proven at it is not fixed. */
   readonly sweep?: { readonly number: bigint; readonly root: bigint }
 }
+/** Of the table that a batch would name: `ending` may be too old before the batch is accepted. */
+export type TableAge = 'young' | 'ending' | 'old'
 /** A batch is proven and accepted within these, where all is well. */
 const PROOF_SECONDS = 600n
 
@@ -300,6 +302,22 @@ export class SequencerL1 {
       // Half of the delay is left for proofs that fail and an L1 that is full.
       isBatchDue: now - time > terms.batchDelay / 2n,
     }
+  }
+
+  /**
+   * How a table stands with what L1 allows: at an old one it takes nothing but what reduces risk, in a
+   * batch of that mode, and pays nothing out (contracts/Batches.sol).
+   */
+  async tableAge(number: bigint): Promise<TableAge> {
+    const at = await this.chain.head()
+    const [posted, terms] = (await Promise.all([
+      this.view(at, 'tables', number),
+      this.view(at, 'terms'),
+    ])) as [{ time: bigint }, { tableLife: bigint }]
+    const left = posted.time + terms.tableLife - BigInt(at.time)
+    if (left < 0n) return 'old'
+    const quarter = terms.tableLife / 4n
+    return left < (quarter < PROOF_SECONDS ? quarter : PROOF_SECONDS) ? 'ending' : 'young'
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */

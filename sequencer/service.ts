@@ -319,6 +319,8 @@ function watchL1(house: House, l1: SequencerL1, metrics: Metrics, log: Log) {
       (vitals) => metrics.vitals(vitals),
       () => metrics.l1Failed(),
     )
+    // Admission must know before the next batch does.
+    house.checkAge().catch(failed)
   }
   measure()
   const vitals = setInterval(measure, VITALS_MILLISECONDS)

@@ -126,6 +126,7 @@ export type Event = {
 export type Coder = {
   readonly encode: (name: string, ...args: readonly unknown[]) => string
   /** The first value that a view returns. */
+  /** The one value that a function returns; of several the list, by place and by name. */
   readonly decode: (name: string, data: string) => unknown
   /** Null of an event that the ABI does not have. */
   readonly event: (log: Log) => Event | null
@@ -137,7 +138,10 @@ export function coderOf({ abi }: Pick<CompiledContract, 'abi'>): Coder {
   const words = new Interface(abi as InterfaceAbi)
   return {
     encode: (name, ...args) => words.encodeFunctionData(name, args),
-    decode: (name, data) => words.decodeFunctionResult(name, data)[0] as unknown,
+    decode: (name, data) => {
+      const values = words.decodeFunctionResult(name, data)
+      return (values.length === 1 ? values[0] : values) as unknown
+    },
     event: (log) => {
       const parsed = words.parseLog(log)
       return parsed === null ? null : { name: parsed.name, args: parsed.args }

@@ -32,6 +32,8 @@ export type DeployedContract = {
   readonly address: string
   /** Sends a transaction to a function by name, and waits until it is mined. */
   readonly send: (name: string, ...args: readonly unknown[]) => Promise<void>
+  /** What a view says. */
+  readonly read: (name: string, ...args: readonly unknown[]) => Promise<unknown>
 }
 export type Sender = Signer
 
@@ -103,6 +105,7 @@ export function contractAt(
       const sent = (await contract.getFunction(name)(...given)) as Sent
       await sent.wait()
     },
+    read: (name, ...given) => contract.getFunction(name)(...given) as Promise<unknown>,
   }
 }
 
@@ -125,7 +128,6 @@ export type Event = {
 /** What goes to the contract and what comes from it, in its ABI. */
 export type Coder = {
   readonly encode: (name: string, ...args: readonly unknown[]) => string
-  /** The first value that a view returns. */
   /** The one value that a function returns; of several the list, by place and by name. */
   readonly decode: (name: string, data: string) => unknown
   /** Null of an event that the ABI does not have. */

@@ -27,10 +27,10 @@ import {
   type Receipted,
   type SequencerL1,
   type Submission,
-  type TableAge,
 } from './l1.ts'
 import type { Ledger } from './ledger.ts'
 import type { RandomBelow } from './room.ts'
+import { checkAge } from './table-age.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 const WATCH_MILLISECONDS = 250
@@ -276,23 +276,6 @@ export class House {
     return { number: posted.number, root: table.root, flags: table.flags, rows: table.rows }
   }
 
-  /**
-   * Looks how old L1 finds the table that is worked by; recorded where it changes what may be admitted,
-   * so that a replay admits the same.
-   */
-  async checkAge(): Promise<TableAge> {
-    const { tableNumber: number } = this.core
-    if (number === 0n || this.l1.tableAge === undefined) return 'young'
-    const age = await this.l1.tableAge(number)
-    const isOld = age === 'old'
-    if (isOld !== this.core.isTableOld && number === this.core.tableNumber) {
-      await this.submit({ kind: 'tableAge', number, isOld })
-      if (isOld)
-        this.options.log(`table ${number} is too old for L1: only reductions until the next one`)
-    }
-    return age
-  }
-
   /** What happens by time alone; recorded only where it changes anything. */
   async tick(): Promise<void> {
     if (this.core.open !== null || this.table === null) return
@@ -327,8 +310,8 @@ export class House {
     if (this.core.open !== null) return this.resume(this.core.open)
     if (isPaused) throw new HousePaused('no batch is prepared: the house is paused on L1')
     if (this.table === null || !this.core.hasConfirmedTable) return null
-    // One in normal mode might come too late for this table, one that only reduces too early.
-    if ((await this.checkAge()) === 'ending' && this.mode === 'normal') return null
+    // In normal mode it might come too late for this table, reducing only too early.
+    if ((await checkAge(this)) === 'ending' && this.mode === 'normal') return null
     const shapes = await this.provableShapes()
     const due = isBatchDue ? 'silence' : isDue ? 'clock' : null
     if (due === null && !this.core.hasWork(Date.now())) return null
@@ -486,7 +469,7 @@ export class House {
     const { batchNumber: number, mode = 'normal' } = plan.context
     for (;;) {
       await this.watch()
-      await this.checkAge()
+      await checkAge(this)
       if (this.mode === mode) return
       if (mode !== 'normal' || !this.core.isCurrent(tableNumber) || this.core.isTableOld) {
         const reason = `the batch of table ${tableNumber} must be built again: L1 went on`

@@ -35,6 +35,7 @@ import { Metrics } from './metrics.ts'
 import { serveOperator } from './operator.ts'
 import { BatchProver, JobsProver, type HouseProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
+import { checkAge } from './table-age.ts'
 
 /** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
 const WATCH_MILLISECONDS = 500
@@ -320,7 +321,7 @@ function watchL1(house: House, l1: SequencerL1, metrics: Metrics, log: Log) {
       () => metrics.l1Failed(),
     )
     // Admission must know before the next batch does.
-    house.checkAge().catch(failed)
+    checkAge(house).catch(failed)
   }
   measure()
   const vitals = setInterval(measure, VITALS_MILLISECONDS)

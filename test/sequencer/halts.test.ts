@@ -4,6 +4,7 @@ import type { Member } from '../../client/member.ts'
 import { tableOf } from '../../circuits/table.ts'
 import { HousePaused } from '../../sequencer/house.ts'
 import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
+import { checkAge } from '../../sequencer/table-age.ts'
 import { growing } from '../../sequencer/reducing.ts'
 import { Floor, FEE, ticketOf } from './floor.ts'
 import { row } from '../law/house.ts'
@@ -246,7 +247,7 @@ describe('a table that is too old for L1', () => {
 
   it('admits what reduces alone, and settles it in the mode of L1, until the next table', async () => {
     grow()
-    await floor.house.checkAge()
+    await checkAge(floor.house)
     expect([floor.house.mode, floor.house.core.isTableOld]).toEqual(['reduceOnly', true])
     expect(await rule(offer(c, a, 1n))).toBe('ReduceOnlyMustReduce')
     await floor.trade(b, a, lots(1n))
@@ -276,7 +277,7 @@ describe('a table that is too old for L1', () => {
   it('is recorded once, and a replay admits the same', async () => {
     grow()
     const { sequence } = floor.house.journal.head
-    for (let i = 0; i < 3; i++) await floor.house.checkAge()
+    for (let i = 0; i < 3; i++) await checkAge(floor.house)
     expect(floor.house.journal.head.sequence).toBe(sequence + 1)
     expect(floor.notes.filter((line) => line.includes('too old'))).toHaveLength(1)
     const { core } = await replay(
@@ -288,7 +289,7 @@ describe('a table that is too old for L1', () => {
     expect(stateDigest(core)).toBe(stateDigest(floor.house.core))
     // A clock of L1 that goes back, or terms read wrongly, are no trap.
     floor.l1.age = 'young'
-    await floor.house.checkAge()
+    await checkAge(floor.house)
     expect(floor.house.mode).toBe('normal')
   })
 

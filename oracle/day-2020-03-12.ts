@@ -160,7 +160,8 @@ function at(values: readonly number[], index: number): number {
 }
 
 /** Half an hour of the recorded prices before the expiry. */
-const settlement = { source: 'recorded 12 March 2020', windowSeconds: 1800 }
+export const RECORDED_INDEX = 'recorded 12 March 2020'
+const settlement = { source: RECORDED_INDEX, windowSeconds: 1800 }
 const BTC = { underlying: 'BTC', lot: '0.01', settlement } as const
 const ETH = { underlying: 'ETH', lot: '0.1', settlement } as const
 const MICRO = 1_000_000n

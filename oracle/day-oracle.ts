@@ -18,9 +18,9 @@ import type { Peer } from './collector/gather.ts'
 import {
   confirmTable,
   postTable,
-  tendSettlement,
   type CollectorOptions,
 } from './collector/rounds.ts'
+import { tendSettlement } from './collector/settle.ts'
 import { INSTRUMENTS } from './day-2020-03-12.ts'
 import { recordedPolicy, ReplayClock, SETTLEMENT_WINDOW, WATCH_BEFORE } from './day-replay.ts'
 import { configFrom } from './signer/config.ts'

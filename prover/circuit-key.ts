@@ -1,5 +1,5 @@
 /** Development keys of circuits that are no batch: claims and sweeps. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   circuitOf,
@@ -21,6 +21,12 @@ export type CircuitKey = CircuitFiles & {
 
 /** The law's circuits, and those that a house has of its own. */
 const SHAPE_FOLDERS = ['circuits', 'sequencer'].map((room) => join(PROJECT_ROOT, room, 'shapes'))
+
+/** Names of those that a house has of its own, beside the law's. */
+export const HOUSE_CIRCUITS: readonly string[] = readdirSync(SHAPE_FOLDERS[1] as string)
+  .filter((file) => file.endsWith('.circom'))
+  .map((file) => file.slice(0, -'.circom'.length))
+  .sort()
 
 /** The file with the main component of that name, or null. The name may be anybody's. */
 export function entryOfCircuit(name: string): string | null {

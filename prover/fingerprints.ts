@@ -19,7 +19,12 @@ import {
 } from './artifacts.ts'
 import { compileForCeremony } from './ceremony/circuit.ts'
 import { sha256Of } from './ceremony/zkey-file.ts'
-import { circuitVerifierSource, developmentKeyOfCircuit } from './circuit-key.ts'
+import {
+  circuitVerifierSource,
+  developmentKeyOfCircuit,
+  entryOfCircuit,
+  HOUSE_CIRCUITS,
+} from './circuit-key.ts'
 import { readR1csInfo } from './r1cs.ts'
 import { compileSolidity } from './solidity.ts'
 
@@ -50,14 +55,16 @@ export type Fingerprints = {
 }
 
 export const FINGERPRINTS_PATH = join(PROJECT_ROOT, 'prover', 'fingerprints.json')
-/** Circuits that a house may have a verifier of: batches, claims, sweeps. */
-export const CIRCUIT_NAMES: readonly string[] = [...SHAPES, ...ESCAPE_SHAPES, ...SWEEP_SHAPES].map(
-  ({ name }) => name,
-)
+/** Circuits that a house may have a verifier of: batches, claims, sweeps, and sweeps of its own shapes. */
+export const CIRCUIT_NAMES: readonly string[] = [
+  ...[...SHAPES, ...ESCAPE_SHAPES, ...SWEEP_SHAPES].map(({ name }) => name),
+  ...HOUSE_CIRCUITS,
+]
 const entryOf = (name: string): string => {
-  if (!CIRCUIT_NAMES.includes(name))
+  const entry = CIRCUIT_NAMES.includes(name) ? entryOfCircuit(name) : null
+  if (entry === null)
     throw new Error(`there is no circuit ${name}; there are ${CIRCUIT_NAMES.join(', ')}`)
-  return join(PROJECT_ROOT, 'circuits', 'shapes', `${name}.circom`)
+  return entry
 }
 const isBatch = (name: string): boolean => SHAPES.some((shape) => shape.name === name)
 
@@ -122,7 +129,7 @@ async function batchKey(name: string, progress?: Progress) {
 }
 
 async function otherKey(name: string, progress?: Progress) {
-  const key = await developmentKeyOfCircuit(name, progress)
+  const key = await developmentKeyOfCircuit(name, progress, entryOf(name))
   return { key, verifier: await circuitVerifierSource(key) }
 }
 

@@ -55,6 +55,7 @@ export type Answers = {
   readonly viewKey: null
   readonly opening: null
   readonly l1: null
+  readonly tableAge: null
   readonly tick: null
   readonly batch: Chosen
   readonly proven: null

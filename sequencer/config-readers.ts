@@ -1,7 +1,7 @@
 /** What a value of the configuration must be, in words and as a check of what was given as JSON or text. */
 import { ESCAPE_SHAPES } from '../circuits/escape.ts'
 import { SHAPES } from '../circuits/params.ts'
-import { HOUSE_SWEEP_SHAPES } from './sweep-shapes.ts'
+import { EXIT_CIRCUITS, HOUSE_SWEEP_SHAPES } from './sweep-shapes.ts'
 
 /** A value as it was given is refused with what it must be. */
 export class Unfit extends Error {}
@@ -91,8 +91,9 @@ export const SHAPE_LIST: Reader<readonly string[]> = {
 
 const EXIT_NAMES = [...ESCAPE_SHAPES, ...HOUSE_SWEEP_SHAPES].map(({ name }) => name)
 export const EXIT_LIST: Reader<readonly string[]> = {
-  must: `a list without repetition of ${EXIT_NAMES.join(', ')}`,
+  must: `all (${EXIT_CIRCUITS.join(', ')}), or a list without repetition of ${EXIT_NAMES.join(', ')}`,
   read: (given) => {
+    if (given === 'all') return EXIT_CIRCUITS
     const names =
       typeof given === 'string' ? given.split(',').flatMap((n) => n.trim() || []) : given
     if (!Array.isArray(names) || new Set(names).size !== names.length) throw new Unfit()

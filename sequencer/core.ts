@@ -87,6 +87,10 @@ export class Core {
   get mode(): Mode {
     return this.tables.mode
   }
+  /** Whether L1 was seen to find that table too old for more than reductions. */
+  get isTableOld(): boolean {
+    return this.tables.isOld
+  }
   /** Whether L1 takes any batch yet. */
   get hasConfirmedTable(): boolean {
     return this.tables.hasConfirmed
@@ -166,6 +170,9 @@ export class Core {
         return null
       case 'l1':
         this.takeNews(input.seen)
+        return null
+      case 'tableAge':
+        this.tables.noteAge(input.number, input.isOld)
         return null
       case 'tick':
         // Pages of an open batch must stay where they are until L1 has spoken.

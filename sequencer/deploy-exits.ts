@@ -8,7 +8,7 @@ import {
 } from '../prover/circuit-key.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { deployContract, type DeployedContract, type Sender } from './l1.ts'
-import { HOUSE_SWEEP_SHAPES, sweepEntryOf } from './sweep-shapes.ts'
+import { EXIT_CIRCUITS, HOUSE_SWEEP_SHAPES, sweepEntryOf } from './sweep-shapes.ts'
 
 export type CompiledExit = { readonly key: CircuitKey; readonly contract: CompiledContract }
 
@@ -17,9 +17,6 @@ export type ExitShapes = {
   readonly escape: ReadonlyMap<string, bigint>
   readonly sweep: ReadonlyMap<string, bigint>
 }
-
-/** Enough for any account to leave, and for a house of any size to be swept. */
-export const EXIT_CIRCUITS = [...ESCAPE_SHAPES.map(({ name }) => name), 'sweep'] as const
 
 /** Development keys of the named circuits and their verifiers; the first time this compiles each. */
 export async function compileExits(

@@ -16,6 +16,7 @@ import {
   type Sender,
 } from './l1.ts'
 import { contractsOf } from './solidity.ts'
+import { ANY_SWEEP_ID } from './sweep-shapes.ts'
 
 export type Deployment = {
   readonly contract: string
@@ -220,12 +221,22 @@ async function deployTableOracle(
   return address
 }
 
-/** The lock becomes the only admin, of the house and of its oracle, for good; then the guardian opens it. */
+/**
+ * The lock becomes the only admin, of the house and of its oracle, for good; then the guardian opens it.
+ * Throws if some accounts could never be swept: a new verifier would take the delay of a change.
+ */
 export async function sealHouse(
   { contract }: Pick<Deployment, 'contract'>,
   { admin, guardian }: { readonly admin: Sender; readonly guardian: Sender },
 ): Promise<void> {
   const { abi } = contractsOf()['Cloister'] as CompiledContract
-  await contractAt(admin, abi, contract).send('seal')
+  const house = contractAt(admin, abi, contract)
+  const { verifier } = (await house.read('sweepShapes', ANY_SWEEP_ID)) as { verifier: string }
+  if (BigInt(verifier) === 0n)
+    throw new Error(
+      'a house must have a verifier of sweep-wide before it is sealed: eight accounts that hold ' +
+        'many instruments could not be swept without',
+    )
+  await house.send('seal')
   await contractAt(guardian, abi, contract).send('unpause')
 }

@@ -21,6 +21,7 @@ import type { L1Table, SequencerL1 } from './l1.ts'
 import type { Ledger } from './ledger.ts'
 import { Pipeline, type BatchReport, type BatchWish } from './pipeline.ts'
 import type { RandomBelow } from './room.ts'
+import { checkAge } from './table-age.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 /** What the house asks of L1. */
@@ -28,7 +29,7 @@ export type HouseL1 = Pick<
   SequencerL1,
   'operator' | 'news' | 'rootOf' | 'freeVault' | 'countersign' | 'signReceipt' | 'submit' | 'close'
 > &
-  Partial<Pick<SequencerL1, 'resumeAt' | 'follow' | 'rootAtHead' | 'duties'>>
+  Partial<Pick<SequencerL1, 'resumeAt' | 'follow' | 'rootAtHead' | 'duties' | 'tableAge'>>
 export { NoProver } from './batch-input.ts'
 export { BatchGivenUp, HousePaused, type BatchReport } from './pipeline.ts'
 export type HouseOptions = {

@@ -18,7 +18,17 @@ import { newsOf, NO_NEWS } from './l1/news.ts'
 import { NoAgreement, Pool, type Alarm } from './l1/pool.ts'
 import { nodeAt, RpcError, type Transport } from './l1/rpc.ts'
 import { Closed, Sender, type Job, type Outcome } from './l1/sender.ts'
-import { addressOf, BatchRefused, type Fees, type L1News, type Submission } from './l1/words.ts'
+import {
+  addressOf,
+  ageOf,
+  BatchRefused,
+  PROOF_SECONDS,
+  type Duties,
+  type Fees,
+  type L1News,
+  type Submission,
+  type TableAge,
+} from './l1/words.ts'
 import { contractsOf } from './solidity.ts'
 
 export {
@@ -42,12 +52,14 @@ export type { GasPolicy } from './l1/gas.ts'
 export {
   addressOf,
   BatchRefused,
+  type Duties,
   type L1Deposit,
   type Fees,
   type L1News,
   type L1Table,
   type QueuedRequest,
   type Submission,
+  type TableAge,
 } from './l1/words.ts'
 
 /** Resolves when the node answers; throws after `seconds`. */
@@ -98,21 +110,6 @@ export type Receipted = { readonly gasUsed: bigint; readonly hash: string }
 const GAS_LIMIT = 3_000_000n
 /** The one refusal that the next block may lift: its clock goes on. */
 const PASSING = /^TimeMustNotBeAhead\(/
-
-export type Duties = {
-  /** For ever: there is nothing left to do. */
-  readonly isFrozen: boolean
-  /** The guardian has paused the house: L1 takes no batch until it goes on. */
-  readonly isPaused: boolean
-  /** L1 refuses batches that pay withdrawals, until a sweep is complete. */
-  readonly areWithdrawalsHeld: boolean
-  /** Without a batch, be there anything for it or not, anybody may freeze the house before long. */
-  readonly isBatchDue: boolean
-  /** Its table, while the state that will be proven at it is not fixed. */
-  readonly sweep?: { readonly number: bigint; readonly root: bigint }
-}
-/** A batch is proven and accepted within these, where all is well. */
-const PROOF_SECONDS = 600n
 
 /** Made once: the ABI is the same for every connection. */
 let words: Coder | null = null
@@ -308,6 +305,19 @@ export class SequencerL1 {
       // Half of the delay is left for proofs that fail and an L1 that is full.
       isBatchDue: now - time > terms.batchDelay / 2n,
     }
+  }
+
+  /**
+   * How a table stands with what L1 allows: at an old one it takes nothing but what reduces risk, in a
+   * batch of that mode, and pays nothing out (contracts/Batches.sol).
+   */
+  async tableAge(number: bigint): Promise<TableAge> {
+    const at = await this.chain.head()
+    const [posted, terms] = (await Promise.all([
+      this.view(at, 'tables', number),
+      this.view(at, 'terms'),
+    ])) as [{ time: bigint }, { tableLife: bigint }]
+    return ageOf(BigInt(at.time) - posted.time, terms.tableLife)
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */

@@ -112,6 +112,9 @@ export class Metrics {
     this.gaugeOf('normal_mode', '1 normal, 0 reduce-only', () =>
       this.house?.mode === 'normal' ? 1 : 0,
     )
+    this.gaugeOf('table_old', '1 L1 takes reductions alone at the table that is worked by', () =>
+      this.house?.core.isTableOld === true ? 1 : 0,
+    )
     this.gaugeOf('unconverted_windows', 'of the register, of which somebody holds something', () =>
       this.house === null
         ? 0

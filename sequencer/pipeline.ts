@@ -13,6 +13,7 @@ import type { House } from './house.ts'
 import type { InputOf } from './journal/record.ts'
 import { BatchRefused, type BatchJob, type Duties, type Receipted } from './l1.ts'
 import { submissionOf } from './submission.ts'
+import { checkAge } from './table-age.ts'
 
 const WATCH_MILLISECONDS = 250
 const NO_DUTIES: Duties = {
@@ -79,6 +80,8 @@ export class Pipeline {
       if (idle) return this.fly(idle, (flight) => this.resume(idle, flight))
       if (duties.isPaused) throw new HousePaused('no batch is prepared: the house is paused on L1')
       if (house.table === null || !core.hasConfirmedTable) return null
+      // In normal mode it might come too late for this table, reducing only too early.
+      if ((await checkAge(house)) === 'ending' && house.mode === 'normal') return null
       const chosen = await this.choose(isDue, duties)
       if (chosen === 'overtaken') continue
       if (chosen === null) return null
@@ -225,11 +228,12 @@ export class Pipeline {
     const { mode = 'normal', settlements } = batch.plan.context
     for (;;) {
       await house.watch()
+      await checkAge(house)
       const isPossible =
         house.core.isCurrent(batch.tableNumber) &&
         house.core.settlements.tree.root === settlements.tree.root
       if (house.mode === mode && isPossible) return
-      if (mode !== 'normal' || !isPossible) {
+      if (mode !== 'normal' || !isPossible || house.core.isTableOld) {
         const reason = `the batch of table ${batch.tableNumber} must be built again: L1 went on`
         await this.withdraw(batch, reason)
         throw new Error(reason)

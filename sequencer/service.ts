@@ -37,6 +37,7 @@ import { serveOperator } from './operator.ts'
 import { BatchProver, JobsProver, type HouseProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
 import { Threads } from './threads/threads.ts'
+import { checkAge } from './table-age.ts'
 
 /** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
 const WATCH_MILLISECONDS = 500
@@ -347,6 +348,8 @@ function watchL1(house: House, l1: SequencerL1, metrics: Metrics, log: Log) {
       (vitals) => metrics.vitals(vitals),
       () => metrics.l1Failed(),
     )
+    // Admission must know before the next batch does.
+    checkAge(house).catch(failed)
   }
   measure()
   const vitals = setInterval(measure, VITALS_MILLISECONDS)

@@ -1,5 +1,6 @@
 /** The shapes in which a house may be swept: the law's own, and one for houses of few members. */
 import { join } from 'node:path'
+import { ESCAPE_SHAPES } from '../circuits/escape.ts'
 import { SLOT_COUNT } from '../circuits/params.ts'
 import { SWEEP_SHAPES, type SweepShape } from '../circuits/sweep.ts'
 import { PROJECT_ROOT } from '../prover/artifacts.ts'
@@ -25,6 +26,21 @@ const OWN = [SMALL, WIDE]
 
 /** In the order of their ids on L1, from 1 on: only ever added to. */
 export const HOUSE_SWEEP_SHAPES: readonly SweepShape[] = [...SWEEP_SHAPES, ...OWN]
+
+/**
+ * Enough for any account to leave, and for a house of any size to be swept, whatever its accounts hold:
+ * eight that hold more instruments than the large shape has rows would leave it without sweeps.
+ */
+export const EXIT_CIRCUITS: readonly string[] = [
+  ...ESCAPE_SHAPES.map(({ name }) => name),
+  'sweep',
+  'sweep-wide',
+]
+
+/** Id on L1 of the shape that sweeps any eight accounts: no house is sealed without a verifier of it. */
+export const ANY_SWEEP_ID = BigInt(
+  HOUSE_SWEEP_SHAPES.findIndex(({ name }) => name === 'sweep-wide') + 1,
+)
 
 /** The file with the main component, where it is not among the law's shapes. */
 export function sweepEntryOf(name: string): string | undefined {

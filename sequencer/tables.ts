@@ -19,6 +19,8 @@ export class Tables {
   private confirmed: NumberedTable | null = null
   private isHalted = false
   private swept: NumberedTable | null = null
+  /** The table that L1's clock has left behind; another one that is worked by is young again. */
+  private old: bigint | null = null
 
   /** `tables` are the posted ones that L1 still takes batches of, in the order of their numbers. */
   take({
@@ -35,6 +37,15 @@ export class Tables {
     for (const number of this.known.keys())
       if (number + KEPT <= this.latest) this.known.delete(number)
     if (mode !== null) this.isHalted = mode === BigInt(MODE.reduceOnly)
+  }
+
+  noteAge(number: bigint, isOld: boolean): void {
+    if (isOld) this.old = number
+    else if (this.old === number) this.old = null
+  }
+
+  get isOld(): boolean {
+    return this.old !== null && this.working?.number === this.old
   }
 
   knows(number: bigint): boolean {
@@ -65,9 +76,12 @@ export class Tables {
     return this.confirmed !== null
   }
 
-  /** Whether the latest table is confirmed; until it is, L1 pays nothing out, forced exits included. */
+  /**
+   * Whether the latest table is confirmed and young; until it is, L1 takes reductions alone and pays
+   * nothing out, forced exits included.
+   */
   get isServing(): boolean {
-    return this.confirmed !== null && this.confirmed.number === this.latest
+    return this.confirmed !== null && this.confirmed.number === this.latest && !this.isOld
   }
 
   /** The batch's own table if that is confirmed, else the last confirmed one, else its own again. */
@@ -84,6 +98,7 @@ export class Tables {
       latest: this.latest,
       isHalted: this.isHalted,
       swept: this.swept?.number ?? null,
+      old: this.old,
     }
   }
 

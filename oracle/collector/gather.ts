@@ -25,6 +25,7 @@ import {
   readSettlement,
   settlementBytes,
   type SettledValue,
+  type FallbackDocument,
   type SettlementDocument,
 } from '../signer/settlement.ts'
 import { boundedText, checkUrl } from '../signer/sources.ts'
@@ -273,7 +274,10 @@ export function medianSettlement(
   return underlyings.length === 0 ? null : { ...first, underlyings }
 }
 
-function groupsOf<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
+export function groupsOf<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+): readonly (readonly T[])[] {
   const groups = new Map<string, T[]>()
   for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item])
   return [...groups.values()]
@@ -286,27 +290,23 @@ export async function gatherSettlement(
     readonly domain: Domain
     readonly quorum: number
     readonly serial: bigint
-    readonly ids: readonly number[]
+    /** What of the expiry can be settled at these prices; what cannot waits. */
+    readonly idsAt: (document: SettlementDocument) => readonly number[]
     readonly settled: readonly SettledValue[]
     /** Of L1's clock. */
     readonly window: readonly [number, number]
     readonly isConfirmation?: boolean
+    /** To be signed in place of the median of averages. */
+    readonly fallback?: FallbackDocument
     readonly limits?: Limits
   },
 ): Promise<Gathered<SettlementReport>> {
-  const { domain, quorum, serial, ids, settled, window, limits } = request
+  const { domain, quorum, serial, settled, window, limits } = request
   const isConfirmation = request.isConfirmation ?? false
-  const seen = await Promise.allSettled(
-    peers.map(async (peer) => {
-      const path = `/averages/${window[0]}/${window[1]}`
-      const { document } = (await ask(peer, path, undefined, limits)) as { document?: never }
-      return readSettlement(settlementBytes(document as never))
-    }),
-  )
-  const documents = seen.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  const median = medianSettlement(documents, quorum)
-  if (median === null) throw new NoQuorum(`${quorum} signers must know the window`, [])
-  const proposal = settlementBytes(median)
+  const document = request.fallback ?? (await medianOfWindow(peers, quorum, window, limits))
+  const ids = request.idsAt(document)
+  if (ids.length === 0) throw new NoQuorum('something must settle at the averages of a quorum', [])
+  const proposal = settlementBytes(document)
   const body = { serial, ids, settled, window, proposal, isConfirmation }
   return signed(
     peers,
@@ -320,4 +320,23 @@ export async function gatherSettlement(
     },
     (digest) => (isConfirmation ? confirmationDigest(domain, digest) : digest),
   )
+}
+
+async function medianOfWindow(
+  peers: readonly Peer[],
+  quorum: number,
+  window: readonly [number, number],
+  limits: Limits | undefined,
+): Promise<SettlementDocument> {
+  const seen = await Promise.allSettled(
+    peers.map(async (peer) => {
+      const path = `/averages/${window[0]}/${window[1]}`
+      const { document } = (await ask(peer, path, undefined, limits)) as { document?: never }
+      return readSettlement(settlementBytes(document as never))
+    }),
+  )
+  const documents = seen.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const median = medianSettlement(documents, quorum)
+  if (median === null) throw new NoQuorum(`${quorum} signers must know the window`, [])
+  return median
 }

@@ -5,16 +5,17 @@ import { parseArgs } from 'node:util'
 import { getAddress, JsonRpcProvider, Wallet } from '../ethers.ts'
 import { listOf, objectOf, textOf } from '../signer/canonical.ts'
 import { readKey, requirePrivate } from '../signer/config.ts'
-import { stringify, type TableReport } from '../signer/report.ts'
+import { stringify } from '../signer/report.ts'
 import { checkUrl } from '../signer/sources.ts'
 import { NoQuorum, type Peer } from './gather.ts'
 import {
   confirmTable,
+  openReport,
   postTable,
   TableMustWait,
-  tendSettlement,
   type CollectorOptions,
 } from './rounds.ts'
+import { tendSettlement } from './settle.ts'
 
 const KEY_VARIABLE = 'CLOISTER_COLLECTOR_KEY'
 const HELP = `Usage: node --import tsx oracle/collector/main.ts [options]
@@ -61,19 +62,23 @@ function readPeers(path: string): readonly Peer[] {
   return peers
 }
 
-/** One table; an indicative one that came before is offered for a second look first. */
-async function round(
-  options: CollectorOptions,
-  open: TableReport | null,
-): Promise<TableReport | null> {
-  if (open !== null) {
-    try {
-      await confirmTable(options, open)
-      say({ event: 'confirmed', number: open.number, by: 'large quorum' })
-    } catch (error) {
-      say({ event: 'unconfirmed', number: open.number, why: messageOf(error) })
-    }
+/** What is open stands on L1, not in this process: a restart, or another collector, goes on with it. */
+async function confirmOpen(options: CollectorOptions): Promise<void> {
+  let number: bigint | null = null
+  try {
+    const open = await openReport(options)
+    if (open === null) return
+    number = open.number
+    await confirmTable(options, open)
+    say({ event: 'confirmed', number, by: 'large quorum' })
+  } catch (error) {
+    say({ event: 'unconfirmed', number, why: messageOf(error) })
   }
+}
+
+/** One table, and whether it is confirmed; an indicative one before it is offered for a second look first. */
+async function round(options: CollectorOptions): Promise<boolean> {
+  await confirmOpen(options)
   const { report, isConfirmed, gas, answers } = await postTable(options)
   const said = answers.map((one) => ('digest' in one ? 'signed' : one.problem))
   say({
@@ -84,7 +89,7 @@ async function round(
     time: report.time,
     answers: said,
   })
-  return isConfirmed ? null : report
+  return isConfirmed
 }
 
 /** A settlement that cannot be had must never stop the tables: it is said, and tried again. */
@@ -131,12 +136,10 @@ async function main(): Promise<void> {
   let isStopped = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => (isStopped = true))
-  let open: TableReport | null = null
   do {
     if (window !== undefined) await settle(options, Number(window))
     try {
-      open = await round(options, open)
-      process.exitCode = open === null ? 0 : 3
+      process.exitCode = (await round(options)) ? 0 : 3
     } catch (error) {
       const isHeld = error instanceof TableMustWait
       process.exitCode = isHeld ? 3 : 1

@@ -1,4 +1,4 @@
-/** What the collector does on L1: bring tables, confirmations and settlements. */
+/** What the collector does on L1: bring tables and confirmations; settle.ts brings settlements. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Contract, type AbstractProvider, type Signer as L1Signer } from '../ethers.ts'
@@ -15,20 +15,13 @@ import {
 } from '../signer/engine.ts'
 import {
   encodeMarks,
+  reportOf,
   stringify,
+  tableDigest,
   type Domain,
-  type SettlementReport,
   type TableReport,
 } from '../signer/report.ts'
-import {
-  gatherConfirmation,
-  gatherSettlement,
-  gatherTable,
-  NoQuorum,
-  type Answer,
-  type Limits,
-  type Peer,
-} from './gather.ts'
+import { gatherConfirmation, gatherTable, type Answer, type Limits, type Peer } from './gather.ts'
 import { historyForReport } from './adopting.ts'
 import { heldUntil } from './patience.ts'
 
@@ -76,7 +69,7 @@ export async function readState({ provider, contract }: CollectorOptions): Promi
 }
 
 /** A signature of whoever has left the set would spoil the whole call. */
-async function authorised({
+export async function authorised({
   provider,
   contract,
   peers,
@@ -131,24 +124,60 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
 }
 
 /** Without any published yet there is nothing to be funded either. */
-function latestInstruments({ instruments }: History): readonly InstrumentSpec[] {
+export function latestInstruments({ instruments }: History): readonly InstrumentSpec[] {
   return instruments === null ? [] : readInstruments(instruments)
+}
+
+/**
+ * The indicative report that is still the latest and may still be confirmed, or null. It is made again
+ * from L1, so that a collector that has restarted, or another one, offers it for a second look as well;
+ * its rows are kept if they are not yet. Throws InputError if what was posted does not follow from its
+ * inputs: no signer would confirm it.
+ */
+export async function openReport(options: CollectorOptions): Promise<TableReport | null> {
+  const { provider, contract, tables } = options
+  const oracle = oracleAt(contract, provider)
+  const [number, time, isConfirmed] = (await oracle.getFunction(
+    'latest',
+  )()) as unknown as readonly [bigint, bigint, boolean]
+  if (number === 0n || isConfirmed) return null
+  const [, confirmWindow] = (await oracle.getFunction('timing')()) as unknown as readonly bigint[]
+  const block = await provider.getBlock('latest')
+  if (BigInt(block?.timestamp ?? 0) > time + (confirmWindow as bigint)) return null
+  const history = await readHistory(provider, contract)
+  const posted = history.tables.find((one) => one.number === number)
+  // Another one was posted between the two looks.
+  if (posted === undefined || posted.isConfirmed) return null
+  const { worldsHash, instrumentsHash, listed } = posted
+  const [worlds, instruments] = [worldsHash, instrumentsHash].map((hash) =>
+    documentOf(history, hash),
+  ) as [string, string]
+  const market = readMarket(posted.market)
+  const specs = readInstruments(instruments).filter(({ id }) => listed.includes(id))
+  const table = computeTable(market, specs, readWorlds(worlds))
+  const report = reportOf(table, { number, time: posted.time, worlds, instruments, market })
+  const { chainId } = await provider.getNetwork()
+  if (tableDigest({ chainId, contract }, report) !== posted.digest)
+    throw new InputError(`table ${number} must be what its inputs give`)
+  if (tables !== undefined) writeTable(tables, table)
+  return report
+}
+
+function documentOf({ documents }: History, hash: string): string {
+  const bytes = documents.get(hash)
+  if (bytes === undefined) throw new InputError(`L1 must carry the document ${hash}`)
+  return bytes
 }
 
 /** Computes the table again: what does not follow from its inputs is not worth its gas. */
 function tableOfReport(history: History, report: TableReport): Table {
-  const { documents, listed } = history
-  const bytesOf = (hash: string): string => {
-    const bytes = documents.get(hash)
-    if (bytes === undefined) throw new InputError(`L1 must carry the document ${hash}`)
-    return bytes
-  }
-  const rows = new Set(listed)
-  const specs = readInstruments(bytesOf(report.instrumentsHash)).filter(({ id }) => rows.has(id))
+  const rows = new Set(history.listed)
+  const instruments = documentOf(history, report.instrumentsHash)
+  const specs = readInstruments(instruments).filter(({ id }) => rows.has(id))
   const changed = unboundIn(history, specs)
   if (changed.length > 0)
     throw new InputError(`instruments ${changed.join()} must be what they were listed as`)
-  const worlds = readWorlds(bytesOf(report.worldsHash))
+  const worlds = readWorlds(documentOf(history, report.worldsHash))
   const table = computeTable(readMarket(report.market), specs, worlds)
   const isSame =
     table.root === report.tableRoot &&
@@ -181,70 +210,7 @@ export async function confirmTable(
   return answers
 }
 
-export type Tended =
-  | { readonly did: 'nothing' }
-  | { readonly did: 'waited'; readonly dueAt: number }
-  /** The register takes no more until the house has converted what it has. */
-  | { readonly did: 'held'; readonly count: number }
-  | { readonly did: 'proposed' | 'finalised'; readonly report: SettlementReport }
-
-/**
- * One step of the settlement that is due, if any: proposes the earliest expiry that is listed and
- * that a quorum has seen, or makes the pending one final when its delay is over.
- */
-export async function tendSettlement(
-  options: CollectorOptions,
-  windowSeconds: number,
-): Promise<Tended> {
-  const { domain, quorum, time, history, room } = await readState(options)
-  const oracle = oracleAt(options.contract, options.provider)
-  const [serial, dueAt, isPending] = (await oracle.getFunction(
-    'pendingSettlement',
-  )()) as unknown as readonly [bigint, bigint, boolean]
-  if (isPending) {
-    if (BigInt(time) < dueAt) return { did: 'waited', dueAt: Number(dueAt) }
-    const report = history.proposals.find((one) => one.report.serial === serial)?.report
-    if (report === undefined) throw new Error(`settlement ${serial} is not among the events`)
-    await sendTo(options, 'finaliseSettlement', report)
-    return { did: 'finalised', report }
-  }
-  const expired = history.listed.flatMap((id) => {
-    const expiry = Number(history.expiries.get(id) ?? 0n)
-    return expiry > 0 && expiry <= time ? [{ id, expiry }] : []
-  })
-  if (expired.length === 0) return { did: 'nothing' }
-  if (room === 0) return { did: 'held', count: expired.length }
-  const ends = [...new Set(expired.map(({ expiry }) => expiry))].sort((a, b) => a - b)
-  const peers = await authorised(options)
-  const { limits } = options
-  let refusal: unknown
-  for (const end of ends) {
-    try {
-      const { report, signatures } = await gatherSettlement(peers, {
-        domain,
-        quorum,
-        serial: serial + 1n,
-        // What there is no room for waits until the house has converted what was settled before.
-        ids: expired
-          .filter(({ expiry }) => expiry === end)
-          .map(({ id }) => id)
-          .slice(0, room),
-        settled: history.settled,
-        window: [end - windowSeconds, end],
-        ...(limits && { limits }),
-      })
-      await sendTo(options, 'settle', report, signatures)
-      return { did: 'proposed', report }
-    } catch (error) {
-      // A window that too few have seen is never seen again: it must not hold up later expiries.
-      if (!(error instanceof NoQuorum)) throw error
-      refusal ??= error
-    }
-  }
-  throw refusal
-}
-
-async function sendTo(
+export async function sendTo(
   options: CollectorOptions,
   name: string,
   ...args: readonly unknown[]

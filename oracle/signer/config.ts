@@ -11,6 +11,8 @@ import { checkUrl, SOURCE_LIMITS, type SourceConfig, type SourceLimits } from '.
 export type UnderlyingConfig = {
   readonly id: number
   readonly name: string
+  /** What these sources are, as specifications name where a settlement comes from; null: nothing. */
+  readonly index: string | null
   readonly sources: readonly SourceConfig[]
 }
 /** Maps the clock of L1 to that of a recorded market: `from` at `startedAt`, then `speed` times. */
@@ -83,11 +85,18 @@ export function configFrom(value: unknown, folder: string): SignerConfig {
   }
   let previous = 0
   const underlyings = listOf(given['underlyings'], 'underlyings', 256).map((item) => {
-    const one = objectOf(item, UNDERLYING_KEYS, 'underlying')
+    const hasIndex = Object.hasOwn((item ?? {}) as object, 'index')
+    const keys = hasIndex ? [...UNDERLYING_KEYS, 'index'] : UNDERLYING_KEYS
+    const one = objectOf(item, keys, 'underlying')
     const id = wholeOf(one['id'], 'id')
     if (id <= previous) throw new InputError('underlyings must ascend by id from 1')
     previous = id
-    return { id, name: textOf(one['name'], 'name'), sources: sourcesOf(one['sources'], id, folder) }
+    return {
+      id,
+      name: textOf(one['name'], 'name'),
+      index: hasIndex ? textOf(one['index'], 'index') : null,
+      sources: sourcesOf(one['sources'], id, folder),
+    }
   })
   const minSources = positive('minSources')
   for (const { name, sources } of underlyings) {

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { INSTRUMENTS } from '../day-2020-03-12.ts'
+import { INSTRUMENTS, RECORDED_INDEX } from '../day-2020-03-12.ts'
 import { recordedPerpetuals } from '../day-replay.ts'
 import { JsonRpcProvider } from '../ethers.ts'
-import { fundingBaseIn, readHistory } from '../verify/chain.ts'
+import { fundingBaseIn, readHistory, referenceTableIn } from '../verify/chain.ts'
 import { configFrom, readConfig, readKey, readSecret, type SignerConfig } from './config.ts'
 import { STANDARD_SET } from '../worlds.ts'
 import { instrumentsBytes, worldsBytes } from './engine.ts'
@@ -82,8 +82,8 @@ export function recordedConfig(chainId: number, contract: string, startedAt: num
     replay: { startedAt, from, speed: SPEED },
     perpetuals: null,
     underlyings: [
-      { id: 1, name: 'BTC', sources: sources('BTC') },
-      { id: 2, name: 'ETH', sources: sources('ETH') },
+      { id: 1, name: 'BTC', index: RECORDED_INDEX, sources: sources('BTC') },
+      { id: 2, name: 'ETH', index: RECORDED_INDEX, sources: sources('ETH') },
     ],
   }
 }
@@ -148,7 +148,7 @@ async function main(): Promise<void> {
       : {}),
     ...(file === undefined ? {} : { remember: (memory) => keep(file, memory) }),
     ...(samples === undefined ? {} : sampleFile(samples, KEEP_SECONDS)),
-    ...(rpc === undefined ? {} : { fundingBase: fundingBaseAt(rpc, config) }),
+    ...(rpc === undefined ? {} : viewOfL1(rpc, config)),
   })
   const port = Number(values.port ?? 9200)
   const host = values.host ?? '127.0.0.1'
@@ -169,10 +169,14 @@ async function main(): Promise<void> {
   }
 }
 
-/** The last confirmed table, read anew at each look: it is another one every minute. */
-function fundingBaseAt(rpc: string, { domain }: SignerConfig) {
+/** Confirmed tables, read anew each time: the last is another one every minute. */
+function viewOfL1(rpc: string, { domain }: SignerConfig) {
   const provider = new JsonRpcProvider(checkUrl(rpc).href, undefined, { staticNetwork: true })
-  return async () => fundingBaseIn(await readHistory(provider, domain.contract))
+  const read = () => readHistory(provider, domain.contract)
+  return {
+    fundingBase: async () => fundingBaseIn(await read()),
+    tableBefore: async (time: number) => referenceTableIn(await read(), time),
+  }
 }
 
 /** Renamed into place: a crash leaves the old memory or the new one. */

@@ -10,13 +10,12 @@ import {
   textOf,
   wholeOf,
 } from './canonical.ts'
-import { microOf } from './decimal.ts'
+import { decimalOfMicro, microOf } from './decimal.ts'
 import { expiryOf, settlementValue, underlyingOf, type InstrumentSpec } from './engine.ts'
 import type { SettlementReport } from './report.ts'
 
 /** Times are of the market's clock. */
-export type SettlementDocument = {
-  readonly version: 1
+type Prices = {
   readonly windowStart: number
   readonly windowEnd: number
   readonly underlyings: readonly {
@@ -25,6 +24,23 @@ export type SettlementDocument = {
     readonly price: string
   }[]
 }
+/** Averages by time over the window. */
+export type AverageDocument = Prices & { readonly version: 1 }
+/** In place of averages that no quorum has: reference prices of a table on L1. */
+export type FallbackDocument = Prices & { readonly version: 2; readonly table: number }
+export type SettlementDocument = AverageDocument | FallbackDocument
+
+/**
+ * Seconds of L1's clock between the end of a window and the first word on a fallback for it: until then
+ * whoever saw the window has been asked again and again.
+ */
+export const FALLBACK_SECONDS = 86_400
+
+/** What a table on L1 says of underlyings. */
+export type ReferenceTable = {
+  readonly number: number
+  readonly references: readonly { readonly underlying: number; readonly price: bigint }[]
+}
 export type SettledValue = { readonly id: number; readonly value: bigint }
 
 export function settlementBytes(document: SettlementDocument): string {
@@ -32,9 +48,12 @@ export function settlementBytes(document: SettlementDocument): string {
 }
 
 export function readSettlement(bytes: string): SettlementDocument {
+  const read = readDocument(bytes)
+  const version = (read as { version?: unknown } | null)?.version
   const keys = ['version', 'windowStart', 'windowEnd', 'underlyings']
-  const given = objectOf(readDocument(bytes), keys, 'settlement')
-  if (given['version'] !== 1) throw new InputError('the version of a settlement must be 1')
+  const given = objectOf(read, version === 2 ? [...keys, 'table'] : keys, 'settlement')
+  if (version !== 1 && version !== 2)
+    throw new InputError('the version of a settlement must be 1 or 2')
   let previous = 0
   const underlyings = listOf(given['underlyings'], 'underlyings', 257).map((item) => {
     const one = objectOf(item, ['id', 'name', 'price'], 'underlying')
@@ -47,7 +66,32 @@ export function readSettlement(bytes: string): SettlementDocument {
   })
   const windowStart = wholeOf(given['windowStart'], 'windowStart')
   const windowEnd = wholeOf(given['windowEnd'], 'windowEnd')
-  return { version: 1, windowStart, windowEnd, underlyings }
+  const prices = { windowStart, windowEnd, underlyings }
+  return version === 1
+    ? { version, ...prices }
+    : { version, ...prices, table: wholeOf(given['table'], 'table') }
+}
+
+/** The fallback for a window (of the market's clock), of the underlyings that are named. */
+export function fallbackOf(
+  table: ReferenceTable,
+  [windowStart, windowEnd]: readonly [number, number],
+  named: readonly { readonly id: number; readonly name: string }[],
+): FallbackDocument {
+  const underlyings = named.map(({ id, name }) => {
+    const found = table.references.find(({ underlying }) => underlying === id)
+    if (found === undefined)
+      throw new InputError(`table ${table.number} must have a price of ${name}`)
+    return { id, name, price: decimalOfMicro(found.price) }
+  })
+  return { version: 2, windowStart, windowEnd, table: table.number, underlyings }
+}
+
+/** The window and the source that an instrument was listed with; null where it names none. */
+export function termsOfSettlement(
+  spec: InstrumentSpec | undefined,
+): { readonly source: string; readonly windowSeconds: number } | null {
+  return (spec !== undefined && 'settlement' in spec ? spec.settlement : undefined) ?? null
 }
 
 /** Value of each id at the document's averages. */

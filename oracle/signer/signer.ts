@@ -12,6 +12,7 @@ import {
   readInstruments,
   readMarket,
   readWorlds,
+  underlyingOf,
   type MarketDocument,
 } from './engine.ts'
 import { Lookout, type Look, type LookoutOptions } from './look.ts'
@@ -28,8 +29,15 @@ import {
   type TableReport,
 } from './report.ts'
 import {
+  FALLBACK_SECONDS,
+  fallbackOf,
   readSettlement,
+  settlementBytes,
   settlementReportOf,
+  termsOfSettlement,
+  type AverageDocument,
+  type FallbackDocument,
+  type ReferenceTable,
   type SettledValue,
   type SettlementDocument,
 } from './settlement.ts'
@@ -57,6 +65,8 @@ export type SignerOptions = Omit<LookoutOptions, 'instruments'> & {
   /** Called before a signature leaves with what must survive a restart. */
   readonly remember?: (memory: Memory) => void
   readonly memory?: Memory
+  /** The last confirmed table on L1 of a time of L1's clock or before: what a fallback settles at. */
+  readonly tableBefore?: (time: number) => Promise<ReferenceTable | null>
 }
 /** The latest report time that was signed, and the digest. */
 export type Memory = { readonly time: string; readonly digest: string }
@@ -177,7 +187,7 @@ export class Signer {
    * The averages of the underlyings that this signer saw all through a window of L1's clock; it
    * refuses where that is none. What expires on the others settles all the same.
    */
-  async averages(start: number, end: number): Promise<SettlementDocument> {
+  async averages(start: number, end: number): Promise<AverageDocument> {
     const { config } = this.options
     if (!(start < end && end <= this.now())) {
       throw new Refusal('WindowMustBePast', `${start} to ${end}`)
@@ -201,7 +211,9 @@ export class Signer {
   }
 
   /**
-   * Signs the values of what expired at the end of the window, at averages near its own.
+   * Signs the values of what expired at the end of the window: at averages near its own, over the window
+   * and from the source that each was listed with; or, where no quorum can have seen that, at the last
+   * confirmed table before the expiry.
    * @param window Of L1's clock.
    * @param settled All entries of the register so far, from which both roots follow.
    */
@@ -213,10 +225,29 @@ export class Signer {
     proposal?: string,
   ): Promise<Signed<SettlementReport>> {
     const { config } = this.options
+    const given = proposal === undefined ? null : readSettlement(proposal)
+    const document =
+      given?.version === 2
+        ? await this.requireFallback(ids, window, given)
+        : await this.requireAverages(ids, window, given)
+    const report = settlementReportOf(this.instruments, { serial, ids, settled, document, window })
+    const digest = settlementDigest(config.domain, report)
+    return { signer: this.address, report, digest, signature: this.sign(digest) }
+  }
+
+  private async requireAverages(
+    ids: readonly number[],
+    window: readonly [number, number],
+    proposed: SettlementDocument | null,
+  ): Promise<SettlementDocument> {
     const own = await this.averages(...window)
-    const document = proposal === undefined ? own : readSettlement(proposal)
+    const document = proposed ?? own
     if (document.windowStart !== own.windowStart || document.windowEnd !== own.windowEnd)
       throw new Refusal('WindowMustMatch', `not ${window.join(' to ')}`)
+    for (const id of ids) {
+      const refusal = this.unfit(id, window)
+      if (refusal !== null) throw refusal
+    }
     // Values follow from names: a price must not be called another's. One left out settles nothing.
     const same = own.underlyings.filter((mine) =>
       document.underlyings.some(({ id, name }) => id === mine.id && name === mine.name),
@@ -226,11 +257,61 @@ export class Signer {
     requirePricesNear(
       document.underlyings.map(({ id, price }) => [id, price] as const),
       same.map(({ id, price }) => [id, price] as const),
-      config.tolerance,
+      this.options.config.tolerance,
     )
-    const report = settlementReportOf(this.instruments, { serial, ids, settled, document, window })
-    const digest = settlementDigest(config.domain, report)
-    return { signer: this.address, report, digest, signature: this.sign(digest) }
+    return document
+  }
+
+  /** Why an instrument cannot be settled at an average of this window from these sources, or null. */
+  private unfit(id: number, [start, end]: readonly [number, number]): Refusal | null {
+    const spec = this.instruments.find((one) => one.id === id)
+    const terms = termsOfSettlement(spec)
+    if (spec === undefined || terms === null) return null
+    const name = underlyingOf(spec)
+    const index = this.options.config.underlyings.find((one) => one.name === name)?.index ?? null
+    if (terms.windowSeconds !== end - start)
+      return new Refusal(
+        'WindowMustMatch',
+        `${spec.name} is averaged over ${terms.windowSeconds} s`,
+      )
+    if (terms.source !== index)
+      return new Refusal('SourceMustMatch', `${spec.name} settles by ${terms.source}, not ${index}`)
+    return null
+  }
+
+  /**
+   * Signed by who has no proper average itself, and by nobody else: so if a quorum signs, those who have
+   * one are too few, and no minority can choose a fallback that a quorum need not take.
+   */
+  private async requireFallback(
+    ids: readonly number[],
+    window: readonly [number, number],
+    proposed: FallbackDocument,
+  ): Promise<SettlementDocument> {
+    const from = window[1] + FALLBACK_SECONDS
+    if (this.now() < from) throw new Refusal('FallbackMustWait', `until ${from}`)
+    const known = await this.averages(...window).then(
+      ({ underlyings }) => underlyings,
+      (error: unknown) => {
+        if (!(error instanceof Refusal)) throw error
+        return []
+      },
+    )
+    for (const id of ids) {
+      const name = underlyingOf(this.instruments.find((one) => one.id === id))
+      if (this.unfit(id, window) === null && known.some((one) => one.name === name))
+        throw new Refusal('FallbackMustBeNeeded', `the average of ${id} is known`)
+    }
+    const table = (await this.options.tableBefore?.(window[1])) ?? null
+    if (table === null) throw new Refusal('FallbackMustHaveTable', `none before ${window[1]}`)
+    const named = this.options.config.underlyings.filter(({ id }) =>
+      proposed.underlyings.some((one) => one.id === id),
+    )
+    const [start, end] = window.map((time) => this.lookout.marketTime(time)) as [number, number]
+    const own = fallbackOf(table, [start, end], named)
+    if (settlementBytes(own) !== settlementBytes(proposed))
+      throw new Refusal('FallbackMustMatchTable', `not what table ${table.number} says`)
+    return own
   }
 
   /** After a second look at the averages: the word of the large quorum to replace a settlement. */

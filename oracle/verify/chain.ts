@@ -6,7 +6,7 @@ import type { FundingBase } from '../signer/accrual.ts'
 import { InputError } from '../signer/canonical.ts'
 import { readMarket } from '../signer/market-document.ts'
 import type { SettlementReport } from '../signer/report.ts'
-import type { SettledValue } from '../signer/settlement.ts'
+import type { ReferenceTable, SettledValue } from '../signer/settlement.ts'
 import { ORACLE_ABI } from './abi.ts'
 
 export type ChainEvent = {
@@ -36,6 +36,8 @@ export type PostedTable = {
 export type Proposal = {
   readonly report: SettlementReport
   readonly dueAt: bigint
+  readonly block: number
+  readonly transaction: string
   readonly state: 'pending' | 'vetoed' | 'final'
   /** Bytes of the specifications that counted when it was proposed. */
   readonly instruments: string | null
@@ -162,7 +164,7 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     const at = proposals.findIndex(({ report }) => report.serial === serial)
     if (at >= 0) proposals[at] = { ...(proposals[at] as Proposal), state }
   }
-  for (const { name, args, transaction } of events) {
+  for (const { name, args, transaction, block } of events) {
     if (name === 'WorldsSet')
       documents.set(args['worldsHash'] as string, args['document'] as string)
     if (name === 'UnderlyingAdded') {
@@ -185,7 +187,8 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     if (name === 'SettlementProposed') {
       const report = settlementIn(args['report'] as readonly unknown[])
       const dueAt = args['dueAt'] as bigint
-      proposals.push({ report, dueAt, state: 'pending', instruments, settled: [...settled] })
+      const at = { block, transaction }
+      proposals.push({ report, dueAt, ...at, state: 'pending', instruments, settled: [...settled] })
     }
     if (name === 'SettlementVetoed') mark(args['serial'], 'vetoed')
     if (name === 'SettlementFinal') {
@@ -224,6 +227,31 @@ export function fundingBaseIn({ tables }: Pick<History, 'tables'>): FundingBase 
   return found === undefined
     ? null
     : { number: Number(found.number), market: readMarket(found.market) }
+}
+
+/**
+ * The last table of this time of L1's clock or before that was confirmed, as the chain knew it before a
+ * transaction; by all of the chain where none is named.
+ */
+export function tableBefore(
+  { events, tables }: Pick<History, 'events' | 'tables'>,
+  time: number,
+  transaction?: string,
+): PostedTable | null {
+  const confirmed = new Set<bigint>()
+  for (const { name, args, transaction: at } of events) {
+    if (at === transaction) break
+    const isConfirming =
+      name === 'Confirmed' || (name === 'Reported' && args['isConfirmed'] === true)
+    if (isConfirming) confirmed.add(args['number'] as bigint)
+  }
+  return tables.findLast((one) => confirmed.has(one.number) && one.time <= BigInt(time)) ?? null
+}
+
+/** As a signer takes it for a settlement whose window no quorum saw. */
+export function referenceTableIn(history: History, time: number): ReferenceTable | null {
+  const found = tableBefore(history, time)
+  return found === null ? null : { number: Number(found.number), references: found.references }
 }
 
 /** The table that was the last confirmed one before the transaction that posted this one. */

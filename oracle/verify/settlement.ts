@@ -3,9 +3,17 @@ import type { AbstractProvider } from '../ethers.ts'
 import { InputError } from '../signer/canonical.ts'
 import { BASIS, decimalOfMicro, microOf, mulDivDown } from '../signer/decimal.ts'
 import { readInstruments } from '../signer/engine.ts'
-import { readSettlement, registerRoot, valuesOf, type SettledValue } from '../signer/settlement.ts'
+import {
+  FALLBACK_SECONDS,
+  readSettlement,
+  registerRoot,
+  termsOfSettlement,
+  valuesOf,
+  type FallbackDocument,
+  type SettledValue,
+} from '../signer/settlement.ts'
 import { timeWeighted } from '../signer/window.ts'
-import { readHistory, type History, type Proposal } from './chain.ts'
+import { readHistory, tableBefore, type History, type Proposal } from './chain.ts'
 import type { Check } from './verify.ts'
 
 export type SettlementVerification = {
@@ -41,6 +49,7 @@ export async function verifySettlement(
     checks.push({ what, expected: a, posted: b, holds: a === b })
   }
   const notes: string[] = []
+  const sources: string[] = []
   let added: readonly SettledValue[] = []
   try {
     const document = readSettlement(report.data)
@@ -48,12 +57,17 @@ export async function verifySettlement(
     // L1 gave each id its name: an average under another's name settles the wrong instruments.
     for (const { id, name } of document.underlyings)
       check(`name of underlying ${id}`, history.underlyings.get(id) ?? 'none', name)
-    // The window is part of what was agreed when the instrument was listed.
+    // The window is part of what was agreed when the instrument was listed; a fallback has none.
     const length = report.windowEnd - report.windowStart
-    for (const spec of readInstruments(instruments))
-      if (report.ids.includes(BigInt(spec.id)) && 'settlement' in spec && spec.settlement)
-        check(`window of ${spec.id}`, spec.settlement.windowSeconds, length)
-    notes.push(...document.underlyings.map((one) => nearness(history, found, one)))
+    for (const spec of readInstruments(instruments)) {
+      const terms = report.ids.includes(BigInt(spec.id)) ? termsOfSettlement(spec) : null
+      if (terms === null || document.version === 2) continue
+      check(`window of ${spec.id}`, terms.windowSeconds, length)
+      sources.push(`${spec.name} settles by ${terms.source}`)
+    }
+    if (document.version === 2)
+      await checkFallback(provider, history, found, document, check, notes)
+    else notes.push(...document.underlyings.map((one) => nearness(history, found, one)))
   } catch (error) {
     check('averages on L1 make values', 'they do', error instanceof Error ? error.message : error)
   }
@@ -61,8 +75,32 @@ export async function verifySettlement(
   check('register before', registerRoot(settled), report.previousRoot)
   if (added.length > 0)
     check('register after', registerRoot([...settled, ...added]), report.newRoot)
+  notes.push(...sources)
   const holds = checks.every((one) => one.holds)
   return { contract, serial, state, dueAt, checks, notes, holds }
+}
+
+/** In place of averages: the prices must be those of the last confirmed table before the expiry. */
+async function checkFallback(
+  provider: AbstractProvider,
+  history: History,
+  { report, block, transaction }: Proposal,
+  document: FallbackDocument,
+  check: (what: string, expected: unknown, posted: unknown) => void,
+  notes: string[],
+): Promise<void> {
+  const end = Number(report.windowEnd)
+  const table = tableBefore(history, end, transaction)
+  check('table of the fallback', table?.number ?? 'none', document.table)
+  for (const { id, price } of document.underlyings) {
+    const found = table?.references.find(({ underlying }) => underlying === id)
+    const expected = found === undefined ? 'none' : decimalOfMicro(found.price)
+    check(`price of underlying ${id}`, expected, price)
+  }
+  const proposed = (await provider.getBlock(block))?.timestamp ?? 0
+  const waited = proposed - end >= FALLBACK_SECONDS ? 'waited' : `only ${proposed - end} s`
+  check(`${FALLBACK_SECONDS} s before the fallback`, 'waited', waited)
+  notes.push(`no quorum said that it saw the window: settled at table ${document.table}`)
 }
 
 function nearness(

@@ -88,6 +88,8 @@ export type Input =
   | { readonly kind: 'viewKey'; readonly viewKey: bigint }
   | { readonly kind: 'opening'; readonly account: number; readonly secret: bigint }
   | { readonly kind: 'l1'; readonly seen: L1Seen }
+  /** By L1's clock: whether a batch of this table may only reduce risk because of its age. */
+  | { readonly kind: 'tableAge'; readonly number: bigint; readonly isOld: boolean }
   | { readonly kind: 'tick' }
   | {
       readonly kind: 'batch'

@@ -38,6 +38,8 @@ export type DeployedContract = {
   readonly address: string
   /** Sends a transaction to a function by name, and waits until it is mined. */
   readonly send: (name: string, ...args: readonly unknown[]) => Promise<void>
+  /** What a view says. */
+  readonly read: (name: string, ...args: readonly unknown[]) => Promise<unknown>
 }
 export type Sender = Signer
 
@@ -109,6 +111,7 @@ export function contractAt(
       const sent = (await contract.getFunction(name)(...given)) as Sent
       await sent.wait()
     },
+    read: (name, ...given) => contract.getFunction(name)(...given) as Promise<unknown>,
   }
 }
 
@@ -148,7 +151,7 @@ export type Event = {
 /** What goes to the contract and what comes from it, in its ABI. */
 export type Coder = {
   readonly encode: (name: string, ...args: readonly unknown[]) => string
-  /** The first value that a view returns. */
+  /** The one value that a function returns; of several the list, by place and by name. */
   readonly decode: (name: string, data: string) => unknown
   /** Null of an event that the ABI does not have. */
   readonly event: (log: Log) => Event | null
@@ -160,7 +163,10 @@ export function coderOf({ abi }: Pick<CompiledContract, 'abi'>): Coder {
   const words = new Interface(abi as InterfaceAbi)
   return {
     encode: (name, ...args) => words.encodeFunctionData(name, args),
-    decode: (name, data) => words.decodeFunctionResult(name, data)[0] as unknown,
+    decode: (name, data) => {
+      const values = words.decodeFunctionResult(name, data)
+      return (values.length === 1 ? values[0] : values) as unknown
+    },
     event: (log) => {
       const parsed = words.parseLog(log)
       return parsed === null ? null : { name: parsed.name, args: parsed.args }

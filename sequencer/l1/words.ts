@@ -39,6 +39,30 @@ export type Fees = {
   /** Set, and of every batch after the next one; null if nothing waits. */
   readonly next: bigint | null
 }
+export type Duties = {
+  /** For ever: there is nothing left to do. */
+  readonly isFrozen: boolean
+  /** The guardian has paused the house: L1 takes no batch until it goes on. */
+  readonly isPaused: boolean
+  /** L1 refuses batches that pay withdrawals, until a sweep is complete. */
+  readonly areWithdrawalsHeld: boolean
+  /** Without a batch, be there anything for it or not, anybody may freeze the house before long. */
+  readonly isBatchDue: boolean
+  /** Its table, while the state that will be proven at it is not fixed. */
+  readonly sweep?: { readonly number: bigint; readonly root: bigint }
+}
+/** Of the table that a batch would name: `ending` may be too old before the batch is accepted. */
+export type TableAge = 'young' | 'ending' | 'old'
+/** A batch is proven and accepted within these, where all is well. */
+export const PROOF_SECONDS = 600n
+
+/** Of a table, in seconds since it was posted. */
+export function ageOf(seconds: bigint, life: bigint): TableAge {
+  if (seconds > life) return 'old'
+  const last = life / 4n < PROOF_SECONDS ? life / 4n : PROOF_SECONDS
+  return life - seconds < last ? 'ending' : 'young'
+}
+
 /** The contract's own word that it does not take a batch; nothing of that batch is out any more. */
 export class BatchRefused extends Error {}
 export type Submission = {

@@ -9,6 +9,7 @@ import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { SHAPES } from '../../circuits/params.ts'
 import { circuitOf, circuitOfShape, shapeNamed } from '../../prover/artifacts.ts'
+import { entryOfCircuit, HOUSE_CIRCUITS } from '../../prover/circuit-key.ts'
 import { readR1csInfo } from '../../prover/r1cs.ts'
 import { WIDE_SLOTS, WIDE_WORLDS, wideCost } from '../bench/wide.ts'
 
@@ -27,7 +28,10 @@ const TEMPLATES = {
   'HashTagged(3)': 'hash3', 'HashTagged(16)': 'hash16',
 } as const
 const ALWAYS: readonly string[] = ['mini', 'small']
-const LONG: readonly string[] = SHAPES.map(({ name }) => name).filter((n) => !ALWAYS.includes(n))
+/** Sweeps in the shapes of a house. */
+const SWEEPS: readonly string[] = ['sweep-small', 'sweep-wide']
+const LONG: readonly string[] =
+  [...SHAPES.map(({ name }) => name).filter((n) => !ALWAYS.includes(n)), ...SWEEPS]
 
 type ShapeCost = { readonly constraints: number; readonly r1csSha256: string }
 type Costs = {
@@ -51,7 +55,10 @@ async function templateCost(file: string): Promise<number> {
 }
 
 async function shapeCost(name: string): Promise<ShapeCost> {
-  const { r1csPath } = await circuitOfShape(shapeNamed(name), (what) => console.log(what))
+  const progress = (what: string): void => console.log(what)
+  const { r1csPath } = SWEEPS.includes(name)
+    ? await circuitOf(entryOfCircuit(name)!, name, progress)
+    : await circuitOfShape(shapeNamed(name), progress)
   const hash = createHash('sha256')
   // By the piece: the largest is gigabytes.
   for await (const piece of createReadStream(r1csPath)) hash.update(piece as Buffer)
@@ -97,3 +104,8 @@ test.runIf(isLong)('the law holds at twice the balances and worlds', { timeout: 
       + `${wide.constraints} constraints`)
     expect(wide.refusal).toBeNull()
   })
+
+test('every shape of a house has a committed cost, its sweeps included', () => {
+  expect(Object.keys(known.shapes).sort()).toEqual([...ALWAYS, ...LONG].sort())
+  expect(HOUSE_CIRCUITS).toEqual(SWEEPS)
+})

@@ -4,8 +4,13 @@ import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { emptyRoot } from '../../circuits/tree.ts'
 import { gatherTable, medianSettlement, type Peer } from '../../oracle/collector/gather.ts'
 import {
-  confirmTable, postTable, readState, TableMustWait, tendSettlement, type CollectorOptions,
+  confirmTable,
+  postTable,
+  readState,
+  TableMustWait,
+  type CollectorOptions,
 } from '../../oracle/collector/rounds.ts'
+import { tendSettlement } from '../../oracle/collector/settle.ts'
 import { computeTable, instrumentsBytes, readMarket, marketBytes, STANDARD_WORLDS }
   from '../../oracle/signer/engine.ts'
 import {

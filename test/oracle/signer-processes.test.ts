@@ -12,7 +12,7 @@ import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import { addressOfKey } from '../../oracle/signer/report.ts'
 import { STANDARD_SET } from '../../oracle/worlds.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
-import { configuration, deploy, deployCloister, now, provider, send } from '../contracts/l1.ts'
+import { configuration, deploy, deployCloister, now, provider, send, setTime } from '../contracts/l1.ts'
 import { KEYS } from '../contracts/oracle-world.ts'
 import { startRpc } from './rpc.ts'
 
@@ -85,4 +85,11 @@ test('three signers and a collector bring the table of a recorded hour to L1', a
   const verified = await verifyTable({ provider, contract })
   expect(verified).toMatchObject({ holds: true, number: 1n, isConfirmed: false, rowCount: 16 })
   expect(verified.notes.join()).toContain('a recorded one is replayed')
+  // The collector has ended; another process goes on with what it left open, on L1 alone.
+  const { time } = (await oracle.getFunction('latest')()) as { time: bigint }
+  await setTime(time + 60n)
+  await provider.send('evm_mine', [])
+  const second = await collect()
+  // A minute of the replay is four hours of the day: the signers are asked, and no longer agree.
+  expect(second.lines[0]).toMatchObject({ event: 'unconfirmed', number: '1' })
 })

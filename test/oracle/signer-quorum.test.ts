@@ -1,5 +1,5 @@
 /** End to end: five signers over HTTP, a collector, the oracle contract, and the house behind it. */
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SigningKey, ethers } from 'ethers'
@@ -9,8 +9,13 @@ import { tableOf } from '../../circuits/table.ts'
 import { emptyRoot } from '../../circuits/tree.ts'
 import { gatherTable, NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
 import {
-  confirmTable, postTable, readState, tendSettlement, type CollectorOptions,
+  confirmTable,
+  openReport,
+  postTable,
+  readState,
+  type CollectorOptions,
 } from '../../oracle/collector/rounds.ts'
+import { tendSettlement } from '../../oracle/collector/settle.ts'
 import { DATED } from '../contracts/oracle-market.ts'
 import {
   computeTable, instrumentsBytes, marketBytes, STANDARD_WORLDS,
@@ -289,6 +294,47 @@ describe('a true fall of a third', () => {
     await pass(TIMING.agreementDelay, { ...fallen, BTC: '4150' })
     expect((await postTable(options)).isConfirmed).toBe(true)
     expect(await counted()).toEqual([...before, first, rootOf({ ...fallen, BTC: '4150' })])
+  })
+  describe('after a restart of the collector, which has nothing but L1', () => {
+    const restarted = () => ({ ...options, tables: mkdtempSync(join(tmpdir(), 'cloister-tables-')) })
+    test('is offered for the second look, and is the very report', async () => {
+      const before = await counted()
+      await look(fallen)
+      const { report } = await postTable(options)
+      await pass(60n, fallen)
+      const again = restarted()
+      const open = await openReport(again)
+      expect(open).toEqual(report)
+      // The house is given its rows, should the first collector have died before it could.
+      expect(readdirSync(again.tables)).toEqual([`${report.tableRoot}.json`])
+      await confirmTable(again, open!)
+      expect(await counted()).toEqual([...before, report.tableRoot])
+      expect(await openReport(again)).toBeNull()
+    })
+    test('is forgotten when it may be confirmed no more, or another came', async () => {
+      await look(fallen)
+      await postTable(options)
+      const point = await provider.send('evm_snapshot', [])
+      await pass(TIMING.confirmWindow - 10n, fallen)
+      expect((await openReport(options))?.number).toBeDefined()
+      await pass(20n, fallen)
+      expect(await openReport(options)).toBeNull()
+      await provider.send('evm_revert', [point])
+      await pass(60n)
+      expect((await postTable(options)).isConfirmed).toBe(true)
+      expect(await openReport(options)).toBeNull()
+    })
+    test('is not offered if three liars signed what does not follow', async () => {
+      await look(fallen)
+      const { domain, quorum, next: number, time, history } = await readState(options)
+      const { report } = await gatherTable(nodes,
+        { domain, quorum, number, time, rows: history.listed, limits: options.limits! })
+      const lie = { ...report, tableRoot: report.tableRoot + 1n }
+      const digest = tableDigest(domain, lie)
+      await send(world.anyone, world.oracle, 'post', lie,
+        KEYS.slice(0, 3).map((key) => signDigest(key, digest)))
+      await expect(openReport(options)).rejects.toThrow('must be what its inputs give')
+    })
   })
   test('is not confirmed by signers who see it gone', async () => {
     await look(fallen)

@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import type { SigningKey } from 'ethers'
 import type { Peer } from '../../oracle/collector/gather.ts'
-import { configFrom } from '../../oracle/signer/config.ts'
+import { configFrom, type SignerConfig } from '../../oracle/signer/config.ts'
+import { RECORDED_INDEX } from '../../oracle/day-2020-03-12.ts'
 import { addressOfKey, stringify, type Domain } from '../../oracle/signer/report.ts'
 import { serveSigner } from '../../oracle/signer/server.ts'
-import { Signer } from '../../oracle/signer/signer.ts'
+import { Signer, type SignerOptions } from '../../oracle/signer/signer.ts'
 import { SPECS, WORLDS } from '../contracts/oracle-world.ts'
 import { marketDocument } from '../contracts/oracle-market.ts'
 
@@ -18,6 +19,7 @@ export const CALM: Prices = { BTC: '6067.01', ETH: '136.59' }
 
 export type Node = Peer & {
   readonly signer: Signer
+  readonly config: SignerConfig
   /** What its three sources say from now on. */
   readonly see: (prices: Prices, time: number) => void
   readonly close: () => Promise<void>
@@ -35,7 +37,7 @@ export function configOf(domain: Domain, folder: string, change: object = {}): u
       underlyings: market.underlyings.map(({ id: _id, spot: _spot, ...policy }) => policy),
     },
     underlyings: market.underlyings.map(({ id, name }) => ({
-      id, name, sources: [1, 2, 3].map((i) => source(name, i)),
+      id, name, index: RECORDED_INDEX, sources: [1, 2, 3].map((i) => source(name, i)),
     })),
     maxAge: 100, maxSpread: 100, minSources: 2, tolerance: 50, clockSlack: 30, confirmAfter: 60,
     maxGap: 7200, timeoutMs: 1000, replay: null, perpetuals: null,
@@ -53,14 +55,14 @@ export function writePrices(folder: string, prices: Prices, time: number): void 
 
 export async function startSigner(
   domain: Domain, key: SigningKey, clock: () => number,
-  documents = { worlds: WORLDS, instruments: SPECS },
+  documents = { worlds: WORLDS, instruments: SPECS }, more: Partial<SignerOptions> = {},
 ): Promise<Node> {
   const folder = mkdtempSync(join(tmpdir(), 'cloister-signer-'))
   const config = configFrom(configOf(domain, folder), folder)
-  const signer = new Signer({ config, documents, key, clock })
+  const signer = new Signer({ config, documents, key, clock, ...more })
   const app = await serveSigner(signer, { port: 0 })
   return {
-    url: app.listeningOrigin, address: signer.address, signer,
+    url: app.listeningOrigin, address: signer.address, signer, config,
     see: (prices, time) => writePrices(folder, prices, time),
     close: async () => { await app.close() },
   }

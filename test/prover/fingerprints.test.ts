@@ -10,6 +10,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { PROJECT_ROOT, sourceHash } from '../../prover/artifacts.ts'
+import { entryOfCircuit } from '../../prover/circuit-key.ts'
 import {
   CIRCUIT_NAMES,
   committedFingerprints,
@@ -32,7 +33,7 @@ const measured: Record<string, Fingerprint> = {}
 
 /** What an earlier run left costs nothing to compare. */
 function isCached(name: string): boolean {
-  const entry = join(PROJECT_ROOT, 'circuits', 'shapes', `${name}.circom`)
+  const entry = entryOfCircuit(name) ?? ''
   const folder = join(PROJECT_ROOT, '.cache', 'circuits', `${name}-${sourceHash(entry)}`)
   return existsSync(join(folder, 'compiled'))
 }
@@ -66,6 +67,11 @@ it.each(CIRCUIT_NAMES.filter((name) => name !== 'mini' && name !== 'escape'))(
   },
   1_800_000,
 )
+
+it('every circuit that a house may have a verifier of has a committed fingerprint', () => {
+  expect(CIRCUIT_NAMES.filter((name) => committed.shapes[name] === undefined)).toEqual([])
+  expect(CIRCUIT_NAMES).toContain('sweep-wide')
+})
 
 it('the tools are those that made the fingerprints', () => {
   if (why === undefined) expect(committed.tools, REFRESH).toEqual(toolVersions())

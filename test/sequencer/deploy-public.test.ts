@@ -9,6 +9,7 @@ import {
   termsOf,
   type DeployOptions,
 } from '../../sequencer/deploy.ts'
+import { ANY_SWEEP_ID, EXIT_CIRCUITS } from '../../sequencer/sweep-shapes.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
 
 // Before the chain of this process is made.
@@ -61,9 +62,17 @@ it('begins closed under its founder, and is sealed under the lock of 40 days', a
   expect([await isAdmin(cloister, founder), await isAdmin(oracle, founder)]).toEqual([true, true])
   // Sealed without a verifier of claims it could be frozen, and never claimed from.
   await expect(sealHouse(deployment, { admin: admin!, guardian: guardian! })).rejects.toThrow()
+  const seal = () => sealHouse(deployment, { admin: admin!, guardian: guardian! })
   const way = ['addEscapeShape', 1n, deployment.token, `0x${'11'.repeat(32)}`, false, 'x'] as const
   await cloister.getFunction(way[0])(...way.slice(1))
-  await sealHouse(deployment, { admin: admin!, guardian: guardian! })
+  // Eight accounts that hold many instruments could then never be swept. Another shape is not enough.
+  const add = (id: bigint, accounts: bigint) => cloister.getFunction('addSweepShape')(
+    id, accounts, deployment.token, `0x${'11'.repeat(32)}`, false, 'x')
+  await expect(seal()).rejects.toThrow('must have a verifier of sweep-wide')
+  await add(3n, 128n)
+  await expect(seal()).rejects.toThrow('must have a verifier of sweep-wide')
+  await add(ANY_SWEEP_ID, 8n)
+  await seal()
   expect([await asked('isPaused'), await asked('isSealed')]).toEqual([false, true])
   for (const contract of [cloister, oracle]) {
     expect(await isAdmin(contract, founder)).toBe(false)
@@ -116,4 +125,10 @@ it('leaves 30 days to begin to leave in, however long a forced exit takes', () =
     const slowest = (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay
     expect(changeDelayOf(terms) - slowest).toBeGreaterThanOrEqual(30n * DAY)
   }
+})
+
+it('has what any account needs in the list that `all` stands for', () => {
+  expect(EXIT_CIRCUITS).toEqual(['escape', 'escape-settled', 'sweep', 'sweep-wide'])
+  // Ids on L1 are for good.
+  expect(ANY_SWEEP_ID).toBe(5n)
 })

@@ -19,7 +19,14 @@ import type { ShapeKey } from '../../prover/artifacts.ts'
 import { serve, type ApiOptions } from '../../sequencer/api.ts'
 import { House, type BatchReport, type HouseL1, type HouseOptions } from '../../sequencer/house.ts'
 import type { Journal } from '../../sequencer/journal/journal.ts'
-import type { Duties, L1Deposit, L1News, L1Table, Submission } from '../../sequencer/l1.ts'
+import type {
+  Duties,
+  L1Deposit,
+  L1News,
+  L1Table,
+  Submission,
+  TableAge,
+} from '../../sequencer/l1.ts'
 import { NO_NEWS } from '../../sequencer/l1/news.ts'
 import type { RandomBelow } from '../../sequencer/room.ts'
 import { row } from '../law/house.ts'
@@ -95,6 +102,12 @@ class MemoryL1 implements HouseL1 {
   async duties() {
     return this.owed
   }
+  /** Of every table up to this number, as L1's clock has it. */
+  age: TableAge = 'young'
+  agedUpTo = 1n << 60n
+  async tableAge(number: bigint) {
+    return number <= this.agedUpTo ? this.age : 'young'
+  }
   /** Before it answers: what else happens on L1 in that moment. */
   onFreeVault: () => Promise<void> = async () => {}
   forceExit(account: number, token: number): void {
@@ -154,6 +167,8 @@ class MemoryL1 implements HouseL1 {
 }
 
 export class Floor {
+  /** What the house says by itself. */
+  readonly notes: string[] = []
   readonly l1: MemoryL1
   prove: HouseOptions['prove'] = async () => {
     await this.whileProving()
@@ -192,7 +207,7 @@ export class Floor {
       keys: shapes.map(keyOf),
       fee: FEE,
       tableByRoot: (root) => this.l1.tables.get(root),
-      log: () => {},
+      log: (line) => void this.notes.push(line),
       ...(randomBelow === null ? {} : { randomBelow }),
       ...(journal === undefined ? {} : { journal }),
     })

@@ -4,6 +4,7 @@ import type { Member } from '../../client/member.ts'
 import { tableOf } from '../../circuits/table.ts'
 import { HousePaused } from '../../sequencer/house.ts'
 import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
+import { checkAge } from '../../sequencer/table-age.ts'
 import { growing } from '../../sequencer/reducing.ts'
 import { Floor, FEE, ticketOf } from './floor.ts'
 import { row } from '../law/house.ts'
@@ -235,6 +236,90 @@ it('one that L1 would take no more is built again from the same pages', async ()
   floor.l1.confirm(3n)
   expect(await floor.batch()).toMatchObject({ trades: 1 })
   expect(floor.l1.submitted.at(-1)?.tableNumber).toBe(3n)
+})
+
+describe('a table that is too old for L1', () => {
+  const grow = () => {
+    floor.l1.agedUpTo = floor.house.tableNumber
+    floor.l1.age = 'old'
+  }
+  const modes = () => floor.house.core.open?.plan.context.mode
+
+  it('admits what reduces alone, and settles it in the mode of L1, until the next table', async () => {
+    grow()
+    await checkAge(floor.house)
+    expect([floor.house.mode, floor.house.core.isTableOld]).toEqual(['reduceOnly', true])
+    expect(await rule(offer(c, a, 1n))).toBe('ReduceOnlyMustReduce')
+    await floor.trade(b, a, lots(1n))
+    let mode: unknown = null
+    floor.whileProving = async () => void (mode = modes())
+    expect(await floor.batch()).toMatchObject({ trades: 1 })
+    expect(mode).toBe('reduceOnly')
+    floor.l1.post(floor.rows)
+    await see()
+    expect([floor.house.mode, floor.house.core.isTableOld]).toEqual(['normal', false])
+    await floor.trade(c, a, lots(1n))
+    expect(await floor.batch()).toMatchObject({ trades: 1 })
+    expect(mode).toBe('normal')
+  })
+
+  it('pays nothing: withdrawals wait in their journals, forced exits in the queue', async () => {
+    expect(await b.withdraw(1, 1_000_000n, 7n)).toMatchObject({ state: 'accepted' })
+    floor.l1.forceExit(c.account, 1)
+    grow()
+    expect(await floor.batch()).toBeNull()
+    expect(floor.house.ledger.pendingOf(b.account)).toHaveLength(1)
+    floor.l1.post(floor.rows)
+    expect(await floor.batch()).toMatchObject({ pages: 1 })
+    expect(floor.l1.submitted.at(-1)?.forcedPayments).toHaveLength(1)
+  })
+
+  it('is recorded once, and a replay admits the same', async () => {
+    grow()
+    const { sequence } = floor.house.journal.head
+    for (let i = 0; i < 3; i++) await checkAge(floor.house)
+    expect(floor.house.journal.head.sequence).toBe(sequence + 1)
+    expect(floor.notes.filter((line) => line.includes('too old'))).toHaveLength(1)
+    const { core } = await replay(
+      floor.house.journal.entries(0),
+      () => {},
+      () => () => 0,
+    )
+    expect([core.isTableOld, core.mode]).toEqual([true, 'reduceOnly'])
+    expect(stateDigest(core)).toBe(stateDigest(floor.house.core))
+    // A clock of L1 that goes back, or terms read wrongly, are no trap.
+    floor.l1.age = 'young'
+    await checkAge(floor.house)
+    expect(floor.house.mode).toBe('normal')
+  })
+
+  it('and in its last minutes prepares no batch, in whose time it would become so', async () => {
+    let proofs = 0
+    floor.whileProving = async () => void proofs++
+    await floor.trade(a, c, lots(1n))
+    floor.l1.age = 'ending'
+    expect(await floor.batch()).toBeNull()
+    expect([proofs, floor.house.mode]).toEqual([0, 'normal'])
+    // What only reduces is of the other mode already: the admin's.
+    floor.l1.setMode(1n)
+    await floor.trade(b, a, lots(1n)).catch(() => {})
+    await see()
+    floor.l1.setMode(0n)
+    floor.l1.age = 'young'
+    expect(await floor.batch()).toMatchObject({ trades: 2 })
+  })
+
+  it('that became so while a batch of it was proven: it is built again, not waited for', async () => {
+    await floor.trade(a, c, lots(1n))
+    await floor.trade(b, a, lots(2n))
+    floor.whileProving = async () => grow()
+    const before = floor.l1.submitted.length
+    await expect(floor.batch()).rejects.toThrow('must be built again')
+    expect(floor.l1.submitted).toHaveLength(before)
+    floor.whileProving = async () => {}
+    floor.l1.post(floor.rows)
+    expect(await floor.batch()).toMatchObject({ trades: 2 })
+  })
 })
 
 describe('what reduces', () => {

@@ -7,7 +7,9 @@ import { emptyRoot } from '../../circuits/tree.ts'
 import type { CircuitKey } from '../../prover/circuit-key.ts'
 import { StateHistory } from '../../sequencer/history.ts'
 import { HOUSE_SWEEP_SHAPES } from '../../sequencer/sweep-shapes.ts'
+import { coderOf } from '../../sequencer/l1/ethers.ts'
 import { SequencerL1 } from '../../sequencer/l1.ts'
+import { contractsOf } from '../../sequencer/solidity.ts'
 import { Sweeper, type SweeperOptions } from '../../sequencer/sweep.ts'
 import { Sweeping } from '../../sequencer/sweeping.ts'
 import { ask, freezeForNoBatch, marksOf, standard, wait } from '../contracts/exits.ts'
@@ -135,15 +137,18 @@ async function due(): Promise<void> {
   const { time } = await ask(world, 'sweep')
   if ((await now()) < time) await setTime(time)
 }
-/** As the sequencer asks before a batch. */
-const duties = () =>
-  SequencerL1.prototype.duties.call({
-    chain: {
-      head: () => provider.getBlock('latest').then((b) => ({ time: BigInt(b!.timestamp) })),
-    },
-    view: (_at: unknown, name: string, ...args: readonly unknown[]) =>
-      l1.contract.getFunction(name)(...args),
-  } as unknown as SequencerL1)
+/** As the sequencer asks before a batch, decoded as it decodes. */
+const door = {
+  chain: {
+    head: () => provider.getBlock('latest').then((b) => ({ time: BigInt(b!.timestamp) })),
+  },
+  view: async (_at: unknown, name: string, ...args: readonly unknown[]) => {
+    const coder = coderOf(contractsOf()['Cloister']!)
+    const call = { to: await world.cloister.getAddress(), data: coder.encode(name, ...args) }
+    return coder.decode(name, (await provider.send('eth_call', [call, 'latest'])) as string)
+  },
+} as unknown as SequencerL1
+const duties = () => SequencerL1.prototype.duties.call(door)
 const isLate = async () => (await duties()).areWithdrawalsHeld
 const sweep = () => ask(world, 'sweep')
 
@@ -403,6 +408,20 @@ it('a sweep binds batches by its table until its state is fixed or due', async (
   await settle({})
   expect((await sweep()).isFixed).toBe(true)
   expect((await duties()).sweep).toBeUndefined()
+})
+
+it('a table is old by the clock of L1 and no second before, and ending for ten minutes', async () => {
+  const age = async () => SequencerL1.prototype.tableAge.call(door, 1n)
+  const { time } = (await l1.contract.getFunction('tables')(1n)) as { time: bigint }
+  const at = async (seconds: bigint) => {
+    await setTime(time + seconds)
+    return age()
+  }
+  expect(await age()).toBe('young')
+  expect(await at(TERMS.tableLife - 600n)).toBe('young')
+  expect(await at(TERMS.tableLife - 599n)).toBe('ending')
+  expect(await at(TERMS.tableLife)).toBe('ending')
+  expect(await at(TERMS.tableLife + 1n)).toBe('old')
 })
 
 it('a pause by the guardian is heard of', async () => {

@@ -1,0 +1,292 @@
+/**
+ * Settlement by what was listed: window and source of each specification; and the fallback for a window
+ * that no quorum saw. End to end: five signers over HTTP, a collector, the contract.
+ */
+import { SigningKey } from 'ethers'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
+import { emptyRoot } from '../../circuits/tree.ts'
+import { ask, NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
+import { confirmTable, postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
+import { tendSettlement } from '../../oracle/collector/settle.ts'
+import { instrumentsBytes, type InstrumentSpec } from '../../oracle/signer/engine.ts'
+import { settlementDigest, signDigest } from '../../oracle/signer/report.ts'
+import {
+  FALLBACK_SECONDS, settlementBytes, settlementReportOf, type FallbackDocument,
+} from '../../oracle/signer/settlement.ts'
+import { readHistory, referenceTableIn } from '../../oracle/verify/chain.ts'
+import { verifySettlement } from '../../oracle/verify/settlement.ts'
+import { now, provider, send } from '../contracts/l1.ts'
+import { DATED } from '../contracts/oracle-market.ts'
+import {
+  createOracleWorld, KEYS, TIMING, wait, WORLDS, type OracleWorld,
+} from '../contracts/oracle-world.ts'
+import { CALM, startLiar, startSigner, type Node, type Prices } from './signers.ts'
+
+const [GOOD, HOUR, OTHER, ETHER] = [1029, 1028, 1027, 1026]
+const WINDOW = Number(TIMING.settlementWindow)
+const EXPIRY = (await now()) + 20_000n
+const dated = (id: number, change: object): InstrumentSpec => {
+  const found = DATED.find((spec) => spec.id === id)!
+  return { ...found, expiry: Number(EXPIRY), ...change } as InstrumentSpec
+}
+const INDEX = 'recorded 12 March 2020'
+const put = { kind: 'put', underlying: 'BTC', lot: '0.01', strike: 7_000_000_000n }
+/** All of one expiry: one as it should be, one with another window, one with another source, one on ETH. */
+const SPECS: readonly InstrumentSpec[] = [
+  ...DATED.filter(({ id }) => ![ETHER, OTHER, HOUR, GOOD].includes(id)).map((spec) =>
+    'expiry' in spec ? { ...spec, expiry: Number(EXPIRY) + 40_000_000 } : spec),
+  dated(ETHER, { ...put, name: 'E', underlying: 'ETH', lot: '0.1', strike: 200_000_000n,
+    settlement: { source: INDEX, windowSeconds: WINDOW } }),
+  dated(OTHER, { ...put, name: 'O', settlement: { source: 'my friend', windowSeconds: WINDOW } }),
+  dated(HOUR, { ...put, name: 'H', settlement: { source: INDEX, windowSeconds: 3600 } }),
+  dated(GOOD, { ...put, name: 'G', settlement: { source: INDEX, windowSeconds: WINDOW } }),
+].sort((a, b) => a.id - b.id)
+const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
+const window = [Number(EXPIRY) - WINDOW, Number(EXPIRY)] as const
+
+let world: OracleWorld
+let nodes: readonly Node[]
+let options: CollectorOptions
+let clock = 0
+let start: string
+const toClose: (() => unknown)[] = []
+
+async function look(prices: Prices = CALM): Promise<void> {
+  clock = Number(await now())
+  for (const node of nodes) node.see(prices, clock)
+}
+async function goTo(time: bigint, prices: Prices = CALM): Promise<void> {
+  await wait(time - (await now()))
+  await look(prices)
+}
+/** These signers see the whole window, at 6400; ETH only those of the second list. */
+async function watch(seers: readonly number[], ofEther = seers): Promise<void> {
+  for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
+    await goTo(at, { ...CALM, BTC: '6400' })
+    for (const i of seers) {
+      nodes[i]!.see({ BTC: '6400', ETH: ofEther.includes(i) ? CALM.ETH : 'NaN' }, clock)
+      await nodes[i]!.signer.observe(clock).catch(() => {})
+    }
+  }
+}
+const tend = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, peers }, WINDOW)
+const settle = (i: number, ids: readonly number[], proposal: string | null = null) =>
+  ask(nodes[i]!, '/settlement', { serial: 1n, ids, settled: [], window, proposal,
+    isConfirmation: false })
+const fallback = async (change: Partial<FallbackDocument> = {}): Promise<string> => {
+  const table = referenceTableIn(await readHistory(provider, options.contract), window[1])!
+  return settlementBytes({ version: 2, windowStart: window[0], windowEnd: window[1],
+    table: table.number, underlyings: [{ id: 1, name: 'BTC', price: '6067.01' }], ...change })
+}
+const afterGrace = () => goTo(EXPIRY + BigInt(FALLBACK_SECONDS) + 10n)
+const idsOf = async (peers?: readonly Peer[]) => {
+  const tended = await tend(peers)
+  if (tended.did !== 'proposed') throw new Error(tended.did)
+  const verified = await verifySettlement(provider, options.contract, tended.report.serial)
+  expect(verified.checks.filter(({ holds }) => !holds)).toEqual([])
+  return tended.report.ids.map(Number)
+}
+const finalise = async () => {
+  await goTo((await now()) + TIMING.challengeDelay)
+  expect((await tend()).did).toBe('finalised')
+}
+
+beforeAll(async () => {
+  const listed = SPECS.filter(({ kind }) => kind !== 'cash')
+  world = await createOracleWorld({ settlementRoot: emptyRoot(SETTLEMENT_DEPTH), listed })
+  const tableBefore = async (time: number) =>
+    referenceTableIn(await readHistory(provider, world.domain.contract), time)
+  nodes = await Promise.all(KEYS.map((key) =>
+    startSigner(world.domain, key, () => clock, documents, { tableBefore })))
+  options = { provider, wallet: await provider.getSigner(world.anyone),
+    contract: world.domain.contract, peers: nodes, limits: { timeoutMs: 30_000, bytes: 100_000 } }
+  await look()
+  const { report } = await postTable(options)
+  await goTo((await now()) + 60n)
+  await confirmTable(options, report)
+  start = (await provider.send('evm_snapshot', [])) as string
+}, 300_000)
+afterAll(async () => { for (const node of nodes) await node.close() })
+beforeEach(async () => {
+  await provider.send('evm_revert', [start])
+  start = (await provider.send('evm_snapshot', [])) as string
+})
+afterEach(async () => {
+  for (const close of toClose.splice(0)) await close()
+  // What was seen in another test must not be known in the next.
+  for (const { signer } of nodes) {
+    (signer.log as unknown as { samples: Map<string, unknown> }).samples.clear();
+    (signer as unknown as { looks: Map<number, unknown> }).looks.clear()
+  }
+})
+
+describe('what was listed decides', () => {
+  test('a signer names the rule: another window, another source, both of its own terms', async () => {
+    await watch([0])
+    await goTo(EXPIRY + 10n)
+    await settle(0, [GOOD])
+    await expect(settle(0, [HOUR])).rejects.toThrow('WindowMustMatch: H is averaged over 3600 s')
+    await expect(settle(0, [OTHER])).rejects.toThrow('SourceMustMatch: O settles by my friend')
+    await expect(settle(0, [OTHER, GOOD])).rejects.toThrow('SourceMustMatch')
+    const wide = { serial: 1n, ids: [GOOD], settled: [], proposal: null, isConfirmation: false }
+    await expect(ask(nodes[0]!, '/settlement', { ...wide, window: [window[0] + 900, window[1]] }))
+      .rejects.toThrow('WindowMustMatch')
+  })
+  test('a signer whose sources are no index settles nothing that names one', async () => {
+    const bare = await startSigner(world.domain, KEYS[0]!, () => clock, documents, {
+      config: { ...nodes[0]!.config, underlyings:
+        nodes[0]!.config.underlyings.map((one) => ({ ...one, index: null })) } })
+    toClose.push(bare.close)
+    for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 1n]) {
+      await goTo(at)
+      nodes[0]!.see(CALM, clock)
+      await bare.signer.observe(clock)
+    }
+    await goTo(EXPIRY + 10n)
+    await expect(ask(bare, '/settlement', { serial: 1n, ids: [GOOD], settled: [], window,
+      proposal: null, isConfirmation: false })).rejects.toThrow('SourceMustMatch')
+  })
+  test('a listing with other terms spoils the settlement of nothing else', async () => {
+    await watch([0, 1, 2, 3, 4])
+    await goTo(EXPIRY + 10n)
+    expect(await idsOf()).toEqual([ETHER, GOOD])
+    await finalise()
+    await expect(tend()).rejects.toThrow(NoQuorum)
+  })
+  test.each([1, 2])('%i signers that sign any value: what three honest ones derive is posted',
+    async (count) => {
+      await watch([0, 1, 2, 3, 4])
+      await goTo(EXPIRY + 10n)
+      const liars = await Promise.all(KEYS.slice(0, count).map((key) => startLiar(key, (path, body) => {
+        const document = { version: 1 as const, windowStart: window[0], windowEnd: window[1],
+          underlyings: [{ id: 1, name: 'BTC', price: '1' }, { id: 2, name: 'ETH', price: '1' }] }
+        if (path.startsWith('/averages')) return { signer: '', document }
+        const { ids } = body as { ids: number[] }
+        const report = settlementReportOf(SPECS, { serial: 1n, ids, settled: [], document, window })
+        const digest = settlementDigest(world.domain, report)
+        return { signer: '', report, digest, signature: signDigest(key, digest) }
+      })))
+      toClose.push(...liars.map(({ close }) => close))
+      const tended = await tend([...liars, ...nodes.slice(count)])
+      if (tended.did !== 'proposed') throw new Error(tended.did)
+      // (7000 - 6400) * 0.01, and (200 - 136.59) * 0.1.
+      expect(tended.report.values).toEqual([6_341_000n, 6_000_000n])
+    })
+})
+
+describe('a window that no quorum saw', () => {
+  test('is settled at the last confirmed table before the expiry, after the time for averages', async () => {
+    await watch([3, 4])
+    await goTo(EXPIRY + 10n)
+    await expect(tend()).rejects.toThrow(NoQuorum)
+    await goTo(EXPIRY + BigInt(FALLBACK_SECONDS) - 10n)
+    await expect(tend()).rejects.toThrow(NoQuorum)
+    await afterGrace()
+    // One group after the other, so that what was seen of one does not stand in the way of another.
+    for (const id of [ETHER, OTHER, HOUR]) {
+      expect(await idsOf()).toEqual([id])
+      await finalise()
+    }
+    const tended = await tend()
+    if (tended.did !== 'proposed') throw new Error(tended.did)
+    expect(tended.report.ids.map(Number)).toEqual([GOOD])
+    // (7000 - 6067.01) * 0.01 of the table; the two that saw 6400 do not sign.
+    expect(tended.report.values).toEqual([9_329_900n])
+    const verified = await verifySettlement(provider, options.contract, 4n)
+    expect(verified).toMatchObject({ holds: true, state: 'pending' })
+    expect(verified.notes[0]).toContain('no quorum said that it saw the window')
+    await finalise()
+  })
+  test('of one underlying alone: the other settles at its average, and first', async () => {
+    await watch([0, 1, 2, 3, 4], [0, 1])
+    await goTo(EXPIRY + 10n)
+    expect(await idsOf()).toEqual([GOOD])
+    await finalise()
+    await expect(tend()).rejects.toThrow(NoQuorum)
+    await afterGrace()
+    expect(await idsOf()).toContain(ETHER)
+  })
+  test('what nobody can average by its terms ends so, too', async () => {
+    await watch([0, 1, 2, 3, 4])
+    await afterGrace()
+    const found: number[] = []
+    for (let i = 0; i < 3; i++) {
+      found.push(...(await idsOf()))
+      await finalise()
+    }
+    expect(found).toEqual([ETHER, GOOD, ...[HOUR, OTHER].sort((a, b) => found.indexOf(a) - found.indexOf(b))])
+    expect((await tend()).did).toBe('nothing')
+  })
+  test.each([1, 2])('is not one that three saw: %i liars and the collector cannot choose it', async (count) => {
+    await watch([2, 3, 4])
+    await afterGrace()
+    const proposal = await fallback()
+    for (const i of [2, 3, 4])
+      await expect(settle(i, [GOOD], proposal)).rejects.toThrow('FallbackMustBeNeeded')
+    // Also not together with what has no average.
+    await expect(settle(2, [HOUR, GOOD], proposal)).rejects.toThrow('FallbackMustBeNeeded')
+    const said = (await settle(0, [GOOD], proposal)) as { report: object; signature: string }
+    const keys = KEYS.slice(0, count)
+    const report = settlementReportOf(SPECS, { serial: 1n, ids: [GOOD], settled: [], window,
+      document: JSON.parse(Buffer.from(proposal.slice(2), 'hex').toString()) as FallbackDocument })
+    const digest = settlementDigest(world.domain, report)
+    expect(signDigest(KEYS[0]!, digest)).toBe(said.signature)
+    await expect(send(world.anyone, world.oracle, 'settle', report,
+      keys.map((key: SigningKey) => signDigest(key, digest)))).rejects.toThrow('QuorumMustSign')
+    // And the proper value is still to be had.
+    expect(await idsOf()).toEqual([ETHER, GOOD])
+  })
+})
+
+describe('a fallback is signed', () => {
+  beforeEach(async () => {
+    await goTo(EXPIRY + 10n)
+  })
+  test('when it is due, not a second before', async () => {
+    const proposal = await fallback()
+    await goTo(EXPIRY + BigInt(FALLBACK_SECONDS) - 1n)
+    clock = Number(EXPIRY) + FALLBACK_SECONDS - 1
+    await expect(settle(0, [GOOD], proposal)).rejects.toThrow('FallbackMustWait')
+    clock++
+    await settle(0, [GOOD], proposal)
+  })
+  test('at that table alone, not at a price or table that somebody prefers', async () => {
+    const price = (text: string) => ({ underlyings: [{ id: 1, name: 'BTC', price: text }] })
+    await afterGrace()
+    for (const change of [price('6067.02'), price('7000'), { table: 2 }, { table: 0 },
+      { windowStart: window[0] - 1 }, { underlyings: [{ id: 1, name: 'ETH', price: '6067.01' }] },
+      { underlyings: [{ id: 9, name: 'BTC', price: '6067.01' }] }])
+      await expect(settle(0, [GOOD], await fallback(change)), JSON.stringify(change))
+        .rejects.toThrow('FallbackMustMatchTable')
+  })
+  test('at a table from before the expiry: what is confirmed after it changes nothing', async () => {
+    await goTo(EXPIRY + 60n, { ...CALM, BTC: '6100' })
+    await postTable(options)
+    await afterGrace()
+    const table = referenceTableIn(await readHistory(provider, options.contract), window[1])!
+    expect(table.number).toBe(1)
+    await settle(0, [GOOD], await fallback())
+  })
+  test('by nobody without a view of L1', async () => {
+    const blind = await startSigner(world.domain, KEYS[0]!, () => clock, documents)
+    toClose.push(blind.close)
+    await afterGrace()
+    await expect(ask(blind, '/settlement', { serial: 1n, ids: [GOOD], settled: [], window,
+      proposal: await fallback(), isConfirmation: false })).rejects.toThrow('FallbackMustHaveTable')
+  })
+  test('and verify finds one that a quorum of liars signed: too early, or at another price', async () => {
+    const sign = async (change: Partial<FallbackDocument>) => {
+      const document = JSON.parse(Buffer.from((await fallback(change)).slice(2), 'hex').toString())
+      const report = settlementReportOf(SPECS,
+        { serial: 1n, ids: [GOOD], settled: [], document: document as FallbackDocument, window })
+      const digest = settlementDigest(world.domain, report)
+      await send(world.anyone, world.oracle, 'settle', report,
+        KEYS.slice(0, 3).map((key) => signDigest(key, digest)))
+      const { checks } = await verifySettlement(provider, options.contract, 1n)
+      return checks.filter(({ holds }) => !holds).map(({ what }) => what)
+    }
+    expect(await sign({ underlyings: [{ id: 1, name: 'BTC', price: '5000' }] }))
+      .toEqual(['price of underlying 1', '86400 s before the fallback'])
+  })
+})

@@ -1,5 +1,5 @@
 /** Development keys of circuits that are no batch: claims and sweeps. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   circuitOf,
@@ -27,6 +27,14 @@ export function entryOfCircuit(name: string): string | null {
   if (!/^[a-z0-9-]+$/.test(name)) return null
   const places = SHAPE_FOLDERS.map((folder) => join(folder, `${name}.circom`))
   return places.find((place) => existsSync(place)) ?? null
+}
+
+/** Names of all circuits that a key can be made for. */
+export function circuitNames(): readonly string[] {
+  return SHAPE_FOLDERS.filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder))
+    .flatMap((file) => (file.endsWith('.circom') ? [file.slice(0, -'.circom'.length)] : []))
+    .sort()
 }
 
 /** The circuit circuits/shapes/NAME.circom, or the one in `entry`, and its DEVELOPMENT key: worthless, anyone can forge proofs for it. */

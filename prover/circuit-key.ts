@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   circuitOf,
   hashOfVerificationKey,
+  isDevelopmentKey,
   PROJECT_ROOT,
   type CircuitFiles,
   type Progress,
@@ -64,11 +65,11 @@ export async function developmentKeyOfCircuit(
   }
 }
 
-/** Solidity source of its verifier; the contract is named DevelopmentVerifier<Name>. */
+/** Solidity source of its verifier; of a development key it is named DevelopmentVerifier<Name>. */
 export async function circuitVerifierSource(
   key: CircuitKey,
 ): Promise<{ readonly name: string; readonly source: string }> {
   const words = key.name.split('-').map((word) => `${word[0]?.toUpperCase()}${word.slice(1)}`)
-  const name = `DevelopmentVerifier${words.join('')}`
+  const name = `${isDevelopmentKey(key) ? 'DevelopmentVerifier' : 'Verifier'}${words.join('')}`
   return { name, source: await exportSolidityVerifier(key.zkeyPath, name) }
 }

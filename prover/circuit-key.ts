@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   circuitOf,
   hashOfVerificationKey,
+  isDevelopmentKey,
   PROJECT_ROOT,
   type CircuitFiles,
   type Progress,
@@ -35,6 +36,14 @@ export function entryOfCircuit(name: string): string | null {
   return places.find((place) => existsSync(place)) ?? null
 }
 
+/** Names of all circuits that a key can be made for. */
+export function circuitNames(): readonly string[] {
+  return SHAPE_FOLDERS.filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder))
+    .flatMap((file) => (file.endsWith('.circom') ? [file.slice(0, -'.circom'.length)] : []))
+    .sort()
+}
+
 /** The circuit circuits/shapes/NAME.circom, or the one in `entry`, and its DEVELOPMENT key: worthless, anyone can forge proofs for it. */
 export async function developmentKeyOfCircuit(
   name: string,
@@ -62,11 +71,11 @@ export async function developmentKeyOfCircuit(
   }
 }
 
-/** Solidity source of its verifier; the contract is named DevelopmentVerifier<Name>. */
+/** Solidity source of its verifier; of a development key it is named DevelopmentVerifier<Name>. */
 export async function circuitVerifierSource(
   key: CircuitKey,
 ): Promise<{ readonly name: string; readonly source: string }> {
   const words = key.name.split('-').map((word) => `${word[0]?.toUpperCase()}${word.slice(1)}`)
-  const name = `DevelopmentVerifier${words.join('')}`
+  const name = `${isDevelopmentKey(key) ? 'DevelopmentVerifier' : 'Verifier'}${words.join('')}`
   return { name, source: await exportSolidityVerifier(key.zkeyPath, name) }
 }

@@ -40,6 +40,7 @@ export type Configuration = {
   readonly operatorHost: string
   readonly tables: string
   readonly shapes: readonly string[]
+  readonly keys: string | null
   readonly oracle: string | null
   readonly token: string | null
   readonly tokenDecimals: number
@@ -121,6 +122,12 @@ export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
     ...SHAPE_LIST,
     fallback: 'small,entry',
     about: 'what batches are made of; the usual shape first',
+  },
+  keys: {
+    ...orNone(TEXT),
+    fallback: null,
+    about:
+      "the directory of a ceremony's keys, NAME.zkey and NAME.transcript.json of each shape and exit; null: development keys, for a local chain",
   },
   oracle: {
     ...orNone(ADDRESS),

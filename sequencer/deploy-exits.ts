@@ -6,6 +6,8 @@ import {
   developmentKeyOfCircuit,
   type CircuitKey,
 } from '../prover/circuit-key.ts'
+import { isDevelopmentKey } from '../prover/artifacts.ts'
+import { ceremonyKeyOfCircuit } from '../prover/ceremony-key.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'
 import { deployContract, type DeployedContract, type Sender } from './l1.ts'
 import { EXIT_CIRCUITS, HOUSE_SWEEP_SHAPES, sweepEntryOf } from './sweep-shapes.ts'
@@ -18,14 +20,19 @@ export type ExitShapes = {
   readonly sweep: ReadonlyMap<string, bigint>
 }
 
-/** Development keys of the named circuits and their verifiers; the first time this compiles each. */
+/** Keys of the named circuits, of development or from a ceremony's directory, and their verifiers. */
 export async function compileExits(
   names: readonly string[] = EXIT_CIRCUITS,
   progress?: (line: string) => void,
+  directory: string | null = null,
 ): Promise<readonly CompiledExit[]> {
   const made: CompiledExit[] = []
   for (const circuit of names) {
-    const key = await developmentKeyOfCircuit(circuit, progress, sweepEntryOf(circuit))
+    const entry = sweepEntryOf(circuit)
+    const key =
+      directory === null
+        ? await developmentKeyOfCircuit(circuit, progress, entry)
+        : await ceremonyKeyOfCircuit(circuit, directory, progress, entry)
     const { name, source } = await circuitVerifierSource(key)
     const contract = compileSolidity({ [`${name}.sol`]: source })[name]
     if (contract === undefined) throw new Error(`deploy: no verifier of ${circuit}`)
@@ -45,6 +52,7 @@ export async function addExitShapes(
   for (const { key, contract } of exits) {
     const { name } = key
     const keyHash = `0x${key.keyHash}`
+    const isDevelopment = isDevelopmentKey(key)
     const claims = ESCAPE_SHAPES.findIndex((shape) => shape.name === name)
     const sweeps = HOUSE_SWEEP_SHAPES.findIndex((shape) => shape.name === name)
     const swept = HOUSE_SWEEP_SHAPES[sweeps]
@@ -53,11 +61,12 @@ export async function addExitShapes(
     const { address } = await deployContract(admin, contract)
     if (swept === undefined) {
       const id = BigInt(claims + 1)
-      await house.send('addEscapeShape', id, address, keyHash, true, name)
+      await house.send('addEscapeShape', id, address, keyHash, isDevelopment, name)
       escape.set(name, id)
     } else {
       const id = BigInt(sweeps + 1)
-      await house.send('addSweepShape', id, accountsOf(swept), address, keyHash, true, name)
+      const size = accountsOf(swept)
+      await house.send('addSweepShape', id, size, address, keyHash, isDevelopment, name)
       sweep.set(name, id)
     }
   }

@@ -116,10 +116,9 @@ function assertKeysFit(
     letAnybodyForgeProofs = false,
   }: Pick<DeployOptions, 'verifiers' | 'exits' | 'letAnybodyForgeProofs'>,
 ): void {
-  // Keys of claims and sweeps come from developmentKeyOfCircuit alone, so far.
   const forgeable = [
     ...verifiers.filter(({ key }) => isDevelopmentKey(key)).map(({ key }) => key.shape.name),
-    ...exits.map(({ key }) => key.name),
+    ...exits.filter(({ key }) => isDevelopmentKey(key)).map(({ key }) => key.name),
   ]
   if (LOCAL_CHAINS.includes(chainId) || forgeable.length === 0 || letAnybodyForgeProofs) return
   throw new Error(

@@ -14,6 +14,7 @@ import type { Configuration, Secrets } from './config.ts'
 import { Converting } from './converting.ts'
 import { Core } from './core.ts'
 import { compileVerifiers, deploy, FORGE_FLAG, type CompiledVerifier } from './deploy.ts'
+import { ceremonyKeyOf } from '../prover/ceremony-key.ts'
 import { MINT_FLAG } from './deploy-token.ts'
 import { compileExits, type CompiledExit } from './deploy-exits.ts'
 import { sweepingOf } from './house-sweep.ts'
@@ -82,9 +83,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     host: configuration.operatorHost,
   })
   // Compiled beside the batches' circuits: the compiler takes one core.
-  const compilingExits = compileExits(configuration.exits, (line) => log.warn(line))
+  const compilingExits = compileExits(
+    configuration.exits,
+    (line) => log.warn(line),
+    configuration.keys,
+  )
   compilingExits.catch(() => {})
-  const keys = parts?.keys ?? (await keysOf(configuration.shapes, log))
+  const keys = parts?.keys ?? (await keysOf(configuration, log))
   const exits = await compilingExits
   const [usual] = keys as [ShapeKey]
   await untilAnswering(configuration.rpcUrl, 60)
@@ -217,10 +222,18 @@ async function proverOf(
   })
 }
 
-async function keysOf(shapes: readonly string[], log: Log): Promise<readonly ShapeKey[]> {
+async function keysOf(
+  { shapes, keys: directory }: Pick<Configuration, 'shapes' | 'keys'>,
+  log: Log,
+): Promise<readonly ShapeKey[]> {
   const keys: ShapeKey[] = []
-  for (const name of shapes)
-    keys.push(await developmentKeyOf(shapeNamed(name), (line) => log.warn(line)))
+  const progress = (line: string): void => log.warn(line)
+  for (const shape of shapes.map(shapeNamed))
+    keys.push(
+      directory === null
+        ? await developmentKeyOf(shape, progress)
+        : await ceremonyKeyOf(shape, directory, progress),
+    )
   return keys
 }
 

@@ -21,7 +21,7 @@ const BESIDE: readonly (readonly [string, string, string])[] = [
   ['client/cli/account.ts', 'oracle/worlds.ts', 'names of worlds, for people'],
   ['client/cli/risk-', 'oracle/', 'the margin engine, for a member to judge its own risk'],
   ['client/cli/oracle.ts', 'oracle/', 'a table recomputed from what was published of it'],
-  ['client/cli/ceremony.ts', 'prover/', 'the ceremony of the proving keys'],
+  ['client/cli/ceremony', 'prover/', 'the ceremony of the proving keys'],
   ['client/cli/prover.ts', 'prover/', 'a worker for a house, and what a machine can prove'],
   ['client/cli/circuits.ts', 'prover/', 'fingerprints of the circuits in this checkout'],
 ]

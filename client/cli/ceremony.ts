@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Common, Result } from './day.ts'
 import * as help from './help-ceremony.ts'
+import type { DeployOptions } from './ceremony-deploy.ts'
 import { fromHere, ROOT } from './root.ts'
 
 type CommonOf = (command: Command) => Common & Record<string, unknown>
@@ -81,6 +82,19 @@ export function addCeremony(program: Command, commonOf: CommonOf, runCommand: Ru
     .description('write the verification key and the Solidity verifier')
     .requiredOption('--out <directory>', 'where to')
     .action((key: string, { out }: { out: string }) => run(exportKey(key, out)))
+  ceremony
+    .command('deploy <verifier>')
+    .description('compile an exported verifier, as the audit does, and put it on L1')
+    .option('--key-file <file>', 'L1 key of who pays, mode 600 (default: CLOISTER_L1_KEY)')
+    .option('--yes', 'send it; without, it is compiled and its hash shown', false)
+    .addHelpText('after', help.DEPLOY)
+    .action((verifier: string, options: DeployOptions, command: Command) =>
+      run(
+        import('./ceremony-deploy.ts').then(({ deployVerifier }) =>
+          deployVerifier(verifier, options, commonOf(command)),
+        ),
+      ),
+    )
 }
 
 /** snarkjs keeps threads that would keep the process alive. */

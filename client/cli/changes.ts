@@ -3,19 +3,28 @@ import { readChanges, type Change, type ChangeControl } from '../l1/changes.ts'
 import { findDay, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 
-export async function changes(options: Common & { readonly contract?: string }): Promise<Result> {
-  const day = options.rpc === undefined || options.contract === undefined ? findDay() : null
+/** Where the house of --rpc and --contract is, or the one that runs here. */
+export function houseOnL1(options: Common & { readonly contract?: string }): {
+  readonly rpcUrl: string
+  readonly contract: string
+} {
+  const day = options.rpc === undefined || options.contract === undefined ? findDay(options) : null
   const rpcUrl = options.rpc ?? day?.rpcUrl
   const contract = options.contract ?? day?.contract
   if (rpcUrl === undefined || contract === undefined)
     throw new Undone(
       'no day is running: name --rpc and --contract, or start one with: npm start -- --stay',
     )
-  const found = await readChanges(rpcUrl, contract)
-  return { text: renderChanges(contract, found), json: jsonOf(found) }
+  return { rpcUrl, contract }
 }
 
-const time = (seconds: bigint): string =>
+export async function changes(options: Common & { readonly contract?: string }): Promise<Result> {
+  const { rpcUrl, contract } = houseOnL1(options)
+  const found = await readChanges(rpcUrl, contract)
+  return { text: renderChanges(contract, found), json: plainOf(found) }
+}
+
+export const time = (seconds: bigint): string =>
   new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 const days = (seconds: bigint): string => `${(Number(seconds) / 86_400).toFixed(1)} days`
 
@@ -44,7 +53,8 @@ function lines({ id, state, dueAt, calls }: Change, now: bigint): readonly strin
   ]
 }
 
-function jsonOf(found: ChangeControl): Record<string, unknown> {
+/** As JSON: whole numbers as text. */
+export function plainOf(found: object): Record<string, unknown> {
   return JSON.parse(
     JSON.stringify(found, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)),
   ) as Record<string, unknown>

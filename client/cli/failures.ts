@@ -1,12 +1,10 @@
 /** Why a command did not do what it was asked, and the exit code that says so. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { Interface } from '../l1/ethers.ts'
+import { contractErrorIn } from '../l1/contract-errors.ts'
 import { RULES, type RuleName } from '../../circuits/rules.ts'
 import { HOUSE_WORDS } from '../house-views.ts'
+import { ChangeRefusal } from '../change/refusal.ts'
 import type { Rule } from '../member.ts'
 import { FUNDING_RULES } from '../perpetual.ts'
-import { ROOT } from './root.ts'
 
 export type ExitCode = 0 | 1 | 2
 
@@ -32,6 +30,7 @@ export function failureOf(error: unknown): Failure {
   const onL1 = l1Refusal(error)
   if (onL1 !== null) return onL1
   if (!(error instanceof Error)) return { code: 2, rule: null, text: String(error) }
+  if (error instanceof ChangeRefusal) return { code: 1, rule: error.rule, text: error.message }
   // Known by name, so that printing help does not load the reading room or the prover.
   if (error.constructor.name === 'CeremonyFailure')
     return { code: 1, rule: (error as Error & { rule: string }).rule, text: error.message }
@@ -46,40 +45,22 @@ function firstLine(error: Error): string {
   return line
 }
 
-/** The contract's own error, by the name that contracts/ICloister*.sol gives it. */
+/** The contract's own error, by the name that contracts/ gives it. */
 function l1Refusal(error: unknown): Failure | null {
-  const data = dataOf(error)
-  if (data === null) return null
-  const found = contractErrors().parseError(data)
+  const found = contractErrorIn(error)
   if (found === null) return null
-  const shown = (name: string, value: unknown): string =>
-    typeof value === 'bigint' && name.endsWith('At')
-      ? `${name} ${new Date(Number(value) * 1000).toISOString()}`
-      : `${name} ${value}`
-  const values = found.fragment.inputs.map(({ name }, i) => shown(name, found.args[i])).join(', ')
-  const sentence = found.name in RULES ? RULES[found.name as RuleName] : wordsOf(found.name)
-  const text = `refused on L1 by ${found.name}: ${sentence}${values === '' ? '' : ` (${values})`}`
-  return { code: 1, rule: found.name, text }
+  const { name } = found
+  const shown = (argument: string, value: unknown): string =>
+    typeof value === 'bigint' && (argument.endsWith('At') || argument === 'until')
+      ? `${argument} ${new Date(Number(value) * 1000).toISOString()}`
+      : `${argument} ${value}`
+  const values = found.values.map(([argument, value]) => shown(argument, value)).join(', ')
+  const sentence = name in RULES ? RULES[name as RuleName] : wordsOf(name)
+  const text = `refused on L1 by ${name}: ${sentence}${values === '' ? '' : ` (${values})`}`
+  return { code: 1, rule: name, text }
 }
 
 /** The contract's errors say what they mean: ForcedExitMustNotBePending. */
 function wordsOf(name: string): string {
   return name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase()
-}
-
-function dataOf(error: unknown): string | null {
-  for (let at = error, depth = 0; depth < 5 && typeof at === 'object' && at !== null; depth++) {
-    const { data, error: inner, info } = at as { data?: unknown; error?: unknown; info?: unknown }
-    if (typeof data === 'string' && /^0x[0-9a-f]{8,}$/i.test(data)) return data
-    at = data ?? inner ?? info
-  }
-  return null
-}
-
-function contractErrors(): Interface {
-  const sources = ['ICloister.sol', 'ICloisterTypes.sol'].map((file) =>
-    readFileSync(join(ROOT, 'contracts', file), 'utf8'),
-  )
-  const lines = sources.join('\n').match(/^\s*error \w+\([^)]*\);/gm) ?? []
-  return new Interface(lines.map((line) => line.trim().replace(';', '')))
 }

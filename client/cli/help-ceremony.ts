@@ -10,6 +10,7 @@ docs/ceremony.md leads N parties through it. In short, for the shape small:
   cloister ceremony beacon 2.zkey final.zkey --value HEX                 anybody, afterwards
   cloister ceremony verify small final.zkey --phase1 FILE                everybody
   cloister ceremony export final.zkey --out keys
+  cloister ceremony deploy keys/VerifierSmall.sol --rpc URL --key-file FILE --yes
 Each key file NAME.zkey travels with NAME.transcript.json. No step writes over a file.
 Exit codes: 0 done, 1 a rule of the ceremony does not hold (named), 2 could not be done.`
 
@@ -24,7 +25,8 @@ export const INIT = `
 Examples:
   cloister ceremony init small 0.zkey --phase1 FILE --party Ann Ben Cyd \\
     --beacon-source 'Ethereum mainnet, hash of block 25000000' --beacon-iterations 20
-The circuit is a shape (mini, small, sparse, standard, large) or a .circom file.`
+The circuit is one of a batch (mini, small, sparse, standard, large, entry), of claims (escape,
+escape-settled), of sweeps (sweep, sweep-wide, ...), or a .circom file.`
 
 export const CONTRIBUTE = `
 Example:
@@ -37,6 +39,12 @@ Example:
     --published HASH-OF-ANN HASH-OF-BEN --beacon HEX
 Compiles the circuit anew, makes the initial key again (minutes to hours), follows the chain, deploys
 the verifier on a chain within the process and tries forged proofs against it.`
+
+export const DEPLOY = `
+Example:
+  cloister ceremony deploy keys/VerifierSmall.sol --rpc https://node.example --key-file payer.key --yes
+Then: cloister changes announce addShape ID MEMBERS DEPOSITS WITHDRAWALS REQUESTS ADDRESS 0xKEYHASH false small
+The key hash is what export printed; cloister audit --keys keys compares code and key.`
 
 export const CIRCUITS = `
 Examples:

@@ -82,12 +82,3 @@ Examples:
   cloister audit
   cloister audit --rpc http://127.0.0.1:8545 --contract 0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512
 Exit codes: 0 everything held, 1 something does not hold, 2 something could not be read.`
-
-export const CHANGES = `
-Examples:
-  cloister changes --rpc https://node.example --contract 0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512
-  cloister changes --json | jq '.changes[] | select(.state == "waiting")'
-WAITING can be cancelled, DUE can be carried out by anybody, LAPSED must be announced again; DONE and
-CANCELLED are over. Who dislikes a change that waits leaves: cloister exit force. docs/change-control.md
-says what a change can never touch.
-Exit codes: 0 read, 2 could not be read.`

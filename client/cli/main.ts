@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander'
 import type { Common, Result } from './day.ts'
 import { addCall } from './call.ts'
 import { addCeremony } from './ceremony.ts'
+import { addChanges } from './change-commands.ts'
 import { addCircuits } from './circuits.ts'
 import { addExit } from './exit-commands.ts'
 import { failureOf, type ExitCode } from './failures.ts'
@@ -126,16 +127,7 @@ function programOf(
         ),
       ),
     )
-  program
-    .command('changes')
-    .description('who may change what of a house, what is announced to its lock, and from when on')
-    .option('--contract <address>', 'the house on L1 (default: that of the running day)')
-    .addHelpText('after', help.CHANGES)
-    .action((options: { contract?: string }, command: Command) =>
-      run(
-        import('./changes.ts').then(({ changes }) => changes({ ...commonOf(command), ...options })),
-      ),
-    )
+  addChanges(program, commonOf, run)
   return program
 }
 

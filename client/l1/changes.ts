@@ -5,7 +5,7 @@ import { httpTransport, ReadError, type Transport } from './transport.ts'
 
 const BAND = '(uint16 band, uint16 jumpBand, uint16 feedBand, uint32 feedMaxAge, address feed) band'
 /** Everything that the lock can do to a house, to its oracle or to itself. */
-const CHANGES = new Interface([
+export const CHANGES = new Interface([
   'function seal()',
   'function addToken(uint256 id, address token, uint256 unit, uint256 cap)',
   'function addShape(uint256 id, uint256 members, uint256 deposits, uint256 withdrawals, uint256 requests, ' +
@@ -25,7 +25,12 @@ const CHANGES = new Interface([
   'function setWorlds(bytes document)',
   'function updateDelay(uint256 newDelay)',
 ])
+const TERMS =
+  '(uint256 refundDelay, uint256 forceDelay, uint256 fullDelay, uint256 unwindDelay, uint256 batchDelay, ' +
+  'uint256 tableDelay, uint256 sweepDelay, uint256 tableLife, uint256 lateSweepDelay, uint256 sweepEpoch, ' +
+  'uint256 flagDelay, uint256 callDelay, uint256 claimsWindow, uint256 forcePrice)'
 const HOUSE = new Interface([
+  `function terms() view returns (${TERMS} terms)`,
   'function lock() view returns (address)',
   'function isSealed() view returns (bool)',
   'function isPaused() view returns (bool)',
@@ -36,6 +41,7 @@ const LOCK = new Interface([
   'function getTimestamp(bytes32 id) view returns (uint256)',
   'function getMinDelay() view returns (uint256)',
   'function LIFE() view returns (uint256)',
+  'event CallSalt(bytes32 indexed id, bytes32 salt)',
 ])
 
 export type ChangeState = 'waiting' | 'due' | 'lapsed' | 'done' | 'cancelled'
@@ -44,10 +50,15 @@ export type AnnouncedCall = {
   /** The function with its arguments by name; null if no contract of a house has it. */
   readonly says: string | null
   readonly data: string
+  /** Wei. */
+  readonly value: bigint
 }
 export type Change = {
   readonly id: string
   readonly calls: readonly AnnouncedCall[]
+  /** Of what must have been carried out before; 32 zero bytes for nothing. */
+  readonly predecessor: string
+  readonly salt: string
   readonly state: ChangeState
   /** Seconds; null once it is done or cancelled. */
   readonly dueAt: bigint | null
@@ -58,6 +69,10 @@ export type ChangeControl = {
   readonly isPaused: boolean
   /** Seconds. */
   readonly delay: bigint
+  /** Seconds during which what is due can be carried out. */
+  readonly life: bigint
+  /** The longest, in seconds, that a forced exit takes until it is served or anybody may freeze. */
+  readonly wayOut: bigint
   readonly now: bigint
   /** In the order of their first announcement. */
   readonly changes: readonly Change[]
@@ -83,17 +98,19 @@ export async function readChanges(rpc: string | Transport, house: string): Promi
   const [now, life] = [BigInt(block.timestamp), (await ask(LOCK, lock, 'LIFE')) as bigint]
   const announced = await announcedIn(send, lock)
   const changes: Change[] = []
-  for (const [id, calls] of announced) {
+  for (const [id, said] of announced) {
     const time = (await ask(LOCK, lock, 'getTimestamp', [id])) as bigint
     const state = stateOf(time, now, life)
     const isOver = state === 'done' || state === 'cancelled'
-    changes.push({ id, calls, state, dueAt: isOver ? null : time })
+    changes.push({ id, ...said, state, dueAt: isOver ? null : time })
   }
   return {
     lock,
     isSealed: (await ask(HOUSE, at, 'isSealed')) as boolean,
     isPaused: (await ask(HOUSE, at, 'isPaused')) as boolean,
     delay: (await ask(LOCK, lock, 'getMinDelay')) as bigint,
+    life,
+    wayOut: await wayOutOf(ask, at),
     now,
     changes,
   }
@@ -107,29 +124,44 @@ function stateOf(time: bigint, now: bigint, life: bigint): ChangeState {
   return now > time + life ? 'lapsed' : 'due'
 }
 
-type Log = { readonly topics: string[]; readonly data: string }
+type Ask = (abi: Interface, to: string, name: string) => Promise<unknown>
 
-async function announcedIn(
-  send: Transport,
-  lock: string,
-): Promise<ReadonlyMap<string, readonly AnnouncedCall[]>> {
-  const topic = LOCK.getEvent('CallScheduled')?.topicHash
-  const filter = { address: lock, topics: [topic], fromBlock: '0x0', toBlock: 'latest' }
-  const found = new Map<string, AnnouncedCall[]>()
+async function wayOutOf(ask: Ask, house: string): Promise<bigint> {
+  const terms = (await ask(HOUSE, house, 'terms')) as Readonly<Record<string, bigint>>
+  const { forceDelay = 0n, fullDelay = 0n, tableDelay = 0n } = terms
+  return (forceDelay > fullDelay ? forceDelay : fullDelay) + tableDelay
+}
+
+type Log = { readonly topics: string[]; readonly data: string }
+type Announced = Pick<Change, 'calls' | 'predecessor' | 'salt'>
+const ZERO = `0x${'00'.repeat(32)}`
+
+async function announcedIn(send: Transport, lock: string): Promise<ReadonlyMap<string, Announced>> {
+  const topics = ['CallScheduled', 'CallSalt'].map((name) => LOCK.getEvent(name)?.topicHash)
+  const filter = { address: lock, topics: [topics], fromBlock: '0x0', toBlock: 'latest' }
+  const found = new Map<string, Announced>()
   for (const log of (await send('eth_getLogs', [filter])) as readonly Log[]) {
-    const args = LOCK.parseLog(log)?.args
-    if (args === undefined) continue
-    const [id, index] = [args['id'] as string, Number(args['index'])]
+    const parsed = LOCK.parseLog(log)
+    if (parsed === null) continue
+    const { name, args } = parsed
+    const id = args['id'] as string
+    const known = found.get(id) ?? { calls: [], predecessor: ZERO, salt: ZERO }
+    if (name === 'CallSalt') {
+      found.set(id, { ...known, salt: args['salt'] as string })
+      continue
+    }
+    const calls = [...known.calls]
     const [target, data] = [args['target'] as string, args['data'] as string]
-    const calls = found.get(id) ?? []
     // Announced again after it lapsed or was cancelled: the same id is the same calls.
-    calls[index] = { target, data, says: inWords(data) }
-    found.set(id, calls)
+    const value = args['value'] as bigint
+    calls[Number(args['index'])] = { target, data, value, says: inWords(data) }
+    found.set(id, { ...known, calls, predecessor: args['predecessor'] as string })
   }
   return found
 }
 
-function inWords(data: string): string | null {
+/** The call by name with its arguments by name; null if no contract of a house has it. */
+export function inWords(data: string): string | null {
   try {
     const call = CHANGES.parseTransaction({ data })
     if (call === null) return null

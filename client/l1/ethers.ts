@@ -3,6 +3,7 @@ import {
   Contract,
   getAddress,
   HDNodeWallet,
+  id,
   Interface,
   JsonRpcProvider,
   Mnemonic,
@@ -11,7 +12,7 @@ import {
   Wallet,
 } from 'ethers'
 
-export { Interface, getAddress }
+export { id as keccakOf, Interface, getAddress }
 export type { LogDescription } from 'ethers'
 
 type MinedLog = { readonly topics: readonly string[]; readonly data: string }
@@ -29,6 +30,14 @@ export type OwnContract = {
 export type OwnAccount = {
   readonly address: string
   readonly contract: (address: string, abi: readonly string[]) => OwnContract
+  /** What a call would do now, made by this account or by `from`; throws the contract's refusal. */
+  readonly attempt: (to: string, data: string, from?: string) => Promise<string>
+  /** Sends a call and waits for its block; throws the contract's refusal. Returns its hash. */
+  readonly sendRaw: (to: string, data: string) => Promise<string>
+  /** A contract without arguments from its creation code. */
+  readonly deploy: (
+    code: string,
+  ) => Promise<{ readonly address: string; readonly transaction: string }>
   readonly close: () => void
 }
 
@@ -40,6 +49,18 @@ export function accountOn(rpcUrl: string, key: string): OwnAccount {
   return {
     address: wallet.address,
     contract: (address, abi) => ownContract(new Contract(address, [...abi], signer)),
+    attempt: (to, data, from = wallet.address) => provider.call({ to, data, from }),
+    sendRaw: async (to, data) => {
+      const sent = await signer.sendTransaction({ to, data })
+      await sent.wait()
+      return sent.hash
+    },
+    deploy: async (code) => {
+      const sent = await signer.sendTransaction({ data: code })
+      const address = (await sent.wait())?.contractAddress
+      if (typeof address !== 'string') throw new Error('L1 did not deploy the contract')
+      return { address, transaction: sent.hash }
+    },
     close: () => provider.destroy(),
   }
 }

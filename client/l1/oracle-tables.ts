@@ -45,23 +45,8 @@ export async function readFundingTables(
   house: string,
 ): Promise<FundingTables> {
   const send = typeof rpc === 'string' ? httpTransport(rpc) : rpc
-  const logsOf = async (address: string, topics: readonly unknown[]): Promise<readonly Log[]> =>
-    (await send('eth_getLogs', [{ address, topics, fromBlock: '0x0', toBlock: 'latest' }])) as Log[]
-  const signatures = ROLE_EVENTS.fragments.map(
-    (fragment) => ROLE_EVENTS.getEvent((fragment as unknown as { name: string }).name)?.topicHash,
-  )
-  const holders = new Set<string>()
-  for (const log of await logsOf(house, [signatures, ORACLE_ROLE])) {
-    const { name, args } = ROLE_EVENTS.parseLog(log) ?? { name: '', args: {} as never }
-    if (name === 'RoleGranted') holders.add(args['account'] as string)
-    if (name === 'RoleRevoked') holders.delete(args['account'] as string)
-  }
-  const [oracle, another] = [...holders]
-  if (oracle === undefined || another !== undefined)
-    throw new ReadError(
-      `the role of the oracle must be one contract's, not that of ${holders.size}`,
-    )
-  const logs = await logsOf(oracle, [])
+  const oracle = await oracleOf(send, house)
+  const logs = await logsAt(send, oracle, [])
   const lots = new Map<number, string>()
   const documents = new Map<string, string>()
   const tables: { -readonly [key in keyof FundingTable]: FundingTable[key] }[] = []
@@ -89,6 +74,30 @@ export async function readFundingTables(
     }
   }
   return { perpetuals: new Set(lots.keys()), tables }
+}
+
+async function logsAt(send: Transport, address: string, topics: readonly unknown[]) {
+  const filter = { address, topics, fromBlock: '0x0', toBlock: 'latest' }
+  return (await send('eth_getLogs', [filter])) as readonly Log[]
+}
+
+/** The contract that has the role of the oracle; throws ReadError unless it is one alone. */
+export async function oracleOf(send: Transport, house: string): Promise<string> {
+  const signatures = ROLE_EVENTS.fragments.map(
+    (fragment) => ROLE_EVENTS.getEvent((fragment as unknown as { name: string }).name)?.topicHash,
+  )
+  const holders = new Set<string>()
+  for (const log of await logsAt(send, house, [signatures, ORACLE_ROLE])) {
+    const { name, args } = ROLE_EVENTS.parseLog(log) ?? { name: '', args: {} as never }
+    if (name === 'RoleGranted') holders.add(args['account'] as string)
+    if (name === 'RoleRevoked') holders.delete(args['account'] as string)
+  }
+  const [oracle, another] = [...holders]
+  if (oracle === undefined || another !== undefined)
+    throw new ReadError(
+      `the role of the oracle must be one contract's, not that of ${holders.size}`,
+    )
+  return oracle
 }
 
 /** JSON in the bytes of an event; whoever posted it answers for its form. */

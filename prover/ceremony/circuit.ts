@@ -1,7 +1,8 @@
-/** The circuit of a ceremony, by the name of a shape or by a file with a main component. */
+/** The circuit of a ceremony, of batches, claims or sweeps by its name, or by a file with a main component. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { PROJECT_ROOT, shapeNamed } from '../artifacts.ts'
+import { PROJECT_ROOT } from '../artifacts.ts'
+import { circuitNames, entryOfCircuit } from '../circuit-key.ts'
 import { compileCircuit } from '../compile.ts'
 import { readR1csInfo } from '../r1cs.ts'
 import { writeInitialKey } from './phase2.ts'
@@ -31,9 +32,9 @@ let compiled = 0
  */
 export const compileForCeremony: Derive['compile'] = async (shapeOrFile, onProgress) => {
   const isFile = shapeOrFile.endsWith('.circom')
-  const entry = isFile
-    ? resolve(shapeOrFile)
-    : join(PROJECT_ROOT, 'circuits', 'shapes', `${shapeNamed(shapeOrFile).name}.circom`)
+  const entry = isFile ? resolve(shapeOrFile) : entryOfCircuit(shapeOrFile)
+  if (entry === null)
+    throw new Error(`no circuit "${shapeOrFile}"; there are ${circuitNames().join(', ')}`)
   const name = basename(entry, '.circom')
   compiled++
   // Under the root, because the compiler sees nothing above its working directory.

@@ -26,7 +26,7 @@ type OnProgress = (what: string) => void
 export type Made = { readonly key: KeyFile; readonly transcript: Transcript }
 
 export type InitOptions = {
-  /** A shape of circuits/params.ts, or a .circom file with a main component. */
+  /** A circuit of batches, claims or sweeps by its name, or a .circom file with a main component. */
   readonly circuit: string
   readonly phase1Path: string
   /** BLAKE2b-512 of a phase-1 file that is not one of the public ones. */

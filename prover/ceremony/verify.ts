@@ -20,7 +20,7 @@ import {
 import { readKeyFile, type KeyFile } from './zkey-file.ts'
 
 export type VerifyOptions = {
-  /** The circuit that the key is asked for: a shape, or a .circom file. */
+  /** The circuit that the key is asked for: by its name, or a .circom file. */
   readonly circuit: string
   readonly zkeyPath: string
   readonly phase1Path: string

@@ -1,4 +1,5 @@
 /** What anybody may ask: nothing of it concerns an account, or knowing a secret is the authority. */
+import { isDevelopmentKey } from '../../prover/artifacts.ts'
 import { point, word, signature } from '../wire.ts'
 import { ApiError } from './errors.ts'
 import { open, type Desk } from './routes.ts'
@@ -70,6 +71,7 @@ export function publicRoutes(desk: Desk): void {
 function aboutTheHouse(desk: Desk): void {
   const { house: houseOf } = desk
   const get = { method: 'GET', tag: 'house' } as const
+  let isForgeable: boolean | undefined
   open(
     desk,
     { ...get, url: '/v1/status', summary: 'what house this is', answer: ANSWERS.status },
@@ -88,7 +90,7 @@ function aboutTheHouse(desk: Desk): void {
         mode: house.mode,
         rpcUrl,
         shapes: keys.map(({ shape }) => shape.name),
-        developmentKeys: true,
+        developmentKeys: (isForgeable ??= keys.some(isDevelopmentKey)),
         instance: desk.door.sessions.instance,
       }
     },

@@ -1,6 +1,4 @@
 /** A member's money in a token whose smallest unit is not a lot. */
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Contract } from 'ethers'
 import { afterAll, expect, it } from 'vitest'
 import { depositCommitment } from '../../circuits/account.ts'
@@ -8,39 +6,17 @@ import { MemberL1 } from '../../client/l1/member-l1.ts'
 import { addressOf } from '../../client/l1/ethers.ts'
 import { deploy } from '../../sequencer/deploy.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
+import { bridgeL1 } from './bridge.ts'
 import { deploy as deployTest, provider, send } from '../contracts/l1.ts'
 
 const KEY = `0x${'0c'.repeat(32)}`
 const TRILLION = 10n ** 12n
 
-/** The chain of this process for who speaks HTTP. */
-const bridge = createServer((request, response) => {
-  const pieces: Buffer[] = []
-  request.on('data', (piece: Buffer) => pieces.push(piece))
-  request.on('end', async () => {
-    type Call = { id: number; method: string; params: unknown[] }
-    const asked = JSON.parse(Buffer.concat(pieces).toString()) as Call | Call[]
-    const answer = async ({ id, method, params }: Call) => {
-      try {
-        return { jsonrpc: '2.0', id, result: (await provider.send(method, params)) as unknown }
-      } catch (error) {
-        return { jsonrpc: '2.0', id, error: { code: -32000, message: String(error) } }
-      }
-    }
-    response.end(
-      JSON.stringify(
-        Array.isArray(asked) ? await Promise.all(asked.map(answer)) : await answer(asked),
-      ),
-    )
-  })
-})
-await new Promise<void>((done) => bridge.listen(0, '127.0.0.1', done))
-const url = `http://127.0.0.1:${(bridge.address() as AddressInfo).port}`
+const { url, close } = await bridgeL1()
 const members: MemberL1[] = []
 afterAll(() => {
   members.forEach((member) => member.close())
-  bridge.closeAllConnections()
-  bridge.close()
+  close()
 })
 
 it('is allowed to the house in units, counted in lots, and never minted', async () => {

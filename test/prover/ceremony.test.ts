@@ -25,6 +25,8 @@ import {
   type VerifyOptions,
 } from '../../prover/ceremony/verify.ts'
 import { readKeyFile, sha256Of } from '../../prover/ceremony/zkey-file.ts'
+import { ceremonyKeyOfCircuit } from '../../prover/ceremony-key.ts'
+import { circuitVerifierSource } from '../../prover/circuit-key.ts'
 import { deriveToxicWaste, writeDevelopmentKey } from '../../prover/dev-key.ts'
 import { exportSolidityVerifier, exportVerificationKey, shutdown } from '../../prover/groth16.ts'
 import { writeKnownPtau } from './known-ptau.ts'
@@ -567,5 +569,44 @@ describe('a step refuses', () => {
         derive,
       }),
     ).rejects.toThrow('PhaseOneMustBeWhole')
+  })
+})
+
+describe('a key from a directory, for a house', () => {
+  /** As `ceremonyKeyOfCircuit` looks for it, with the transcript beside. */
+  const keep = (name: string, zkey: string, told = transcriptPathOf(zkey)): string => {
+    const folder = at(`keys-${name}`)
+    mkdirSync(folder, { recursive: true })
+    copyFileSync(zkey, join(folder, 'opening.zkey'))
+    copyFileSync(told, join(folder, 'opening.transcript.json'))
+    return folder
+  }
+  const read = (folder: string, entry = CIRCUIT) =>
+    ceremonyKeyOfCircuit('opening', folder, undefined, entry)
+
+  it('is the one that verification calls good, and none of development', async () => {
+    const key = await read(keep('good', at('4.zkey')))
+    expect(key.keyHash).toBe((await verify(at('4.zkey'))).keyHash)
+    expect(isDevelopmentKey(key)).toBe(false)
+    expect((await circuitVerifierSource(key)).name).toBe('VerifierOpening')
+  })
+
+  it('must be there, whole, contributed to, of this circuit and of its transcript', async () => {
+    await expect(read(at('nowhere'))).rejects.toThrow('there must be a key of opening')
+    await expect(read(keep('bare', at('0.zkey')))).rejects.toThrow('KeyMustBeContributedTo')
+    await expect(read(keep('lone', at('lone.zkey')))).rejects.toThrow('KeyMustBeContributedTo')
+    const told = keep('told', at('4.zkey'), at('3.transcript.json'))
+    await expect(read(told)).rejects.toThrow('TranscriptMustMatchKey')
+    const other = join(CIRCUITS, 'opening-of-another-tag.circom')
+    await expect(read(keep('other', at('4.zkey')), other)).rejects.toThrow('CircuitMustMatch')
+    const cut = at('cut-key.zkey')
+    writeFileSync(cut, readFileSync(at('4.zkey')).subarray(0, -1))
+    const folder = keep('cut', cut, at('4.transcript.json'))
+    await expect(read(folder)).rejects.toThrow('KeyFileMustBeWhole')
+    const circuit = await compile(CIRCUIT)
+    const forged = at('forged.development.zkey')
+    await writeDevelopmentKey({ r1csPath: circuit.r1csPath, zkeyPath: forged, name: 'opening' })
+    const renamed = keep('renamed', forged, at('4.transcript.json'))
+    await expect(read(renamed)).rejects.toThrow('KeyMustNotBeOfDevelopment')
   })
 })

@@ -2,6 +2,7 @@
 import { JsonRpcProvider, VoidSigner, type Signer } from 'ethers'
 import { expect, it } from 'vitest'
 import { shapeNamed, type ShapeKey } from '../../prover/artifacts.ts'
+import type { CircuitKey } from '../../prover/circuit-key.ts'
 import { deploy, FORGE_FLAG, type DeployOptions } from '../../sequencer/deploy.ts'
 
 /** A chain that answers its id and nothing else: what comes after the guard fails by this name. */
@@ -50,4 +51,16 @@ it('the flag lets them go, and nothing but the flag', async () => {
 
 it('a key of a ceremony may go anywhere', async () => {
   await expect(tryOn(1n, 'mini.zkey')).rejects.toThrow(Behind)
+})
+
+it('keys of claims and sweeps are judged alike', async () => {
+  const exit = (zkeyPath: string) => ({
+    exits: [
+      { key: { name: 'escape', zkeyPath } as CircuitKey, contract: { abi: [], bytecode: '0x' } },
+    ],
+  })
+  await expect(tryOn(1n, 'mini.zkey', exit('escape.zkey'))).rejects.toThrow(Behind)
+  await expect(tryOn(1n, 'mini.zkey', exit('escape.development.zkey'))).rejects.toThrow(
+    'anybody can forge proofs for escape.',
+  )
 })

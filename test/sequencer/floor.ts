@@ -51,7 +51,8 @@ const FEE_VIEW_KEY = 777n
 const OPERATOR_KEY = new Uint8Array(32).fill(5)
 const OPERATOR = addressOfPrivateKey(OPERATOR_KEY)
 const DOMAIN = 12345n
-const keyOf = (shape: Shape) => ({ shape, keyHash: '22'.repeat(32) }) as ShapeKey
+const keyOf = (shape: Shape) =>
+  ({ shape, keyHash: '22'.repeat(32), zkeyPath: 'floor.development.zkey' }) as ShapeKey
 /** Fewer rows and hardly any pages. */
 export const ENTRY: Shape = { ...SHAPE, name: 'entry', pages: 2, rows: 1 }
 

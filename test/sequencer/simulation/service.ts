@@ -62,7 +62,7 @@ export async function serve(directory: string, rpcUrl: string, dieAt: number): P
     l1,
     prove: (_key, input) => around(async () => proofOf(input)),
     feeAccountViewKey: FEE_VIEW_KEY,
-    keys: [{ shape: SHAPE, keyHash: '22'.repeat(32) } as ShapeKey],
+    keys: [{ shape: SHAPE, keyHash: '22'.repeat(32), zkeyPath: 'x.development.zkey' } as ShapeKey],
     fee: FEE,
     tableByRoot: (root) => (root === table.root ? table : undefined),
     log: () => {},

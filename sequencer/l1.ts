@@ -13,6 +13,7 @@ import {
   type Coder,
   type Operator,
 } from './l1/ethers.ts'
+import { dutiesAt, tableAgeAt } from './l1/duties.ts'
 import { GAS_POLICY, type GasPolicy } from './l1/gas.ts'
 import { newsOf, NO_NEWS } from './l1/news.ts'
 import { NoAgreement, Pool, type Alarm } from './l1/pool.ts'
@@ -20,9 +21,7 @@ import { nodeAt, RpcError, type Transport } from './l1/rpc.ts'
 import { Closed, Sender, type Job, type Outcome } from './l1/sender.ts'
 import {
   addressOf,
-  ageOf,
   BatchRefused,
-  PROOF_SECONDS,
   type Duties,
   type Fees,
   type L1News,
@@ -275,49 +274,13 @@ export class SequencerL1 {
   /** What the terms of the house ask of its next batch. */
   async duties(): Promise<Duties> {
     const at = await this.chain.head()
-    const number = await this.view(at, 'batchNumber')
-    const [isFrozen, isPaused, service, sweep, terms, { time }] = (await Promise.all([
-      this.view(at, 'isFrozen'),
-      this.view(at, 'isPaused'),
-      this.view(at, 'serviceTime'),
-      this.view(at, 'sweep'),
-      this.view(at, 'terms'),
-      this.view(at, 'batches', number),
-    ])) as [
-      boolean,
-      boolean,
-      bigint,
-      { sweptAt: bigint; table: bigint; time: bigint; isFixed: boolean },
-      { lateSweepDelay: bigint; batchDelay: bigint },
-      { time: bigint },
-    ]
-    const now = BigInt(at.time)
-    // Once it is due the next batch fixes the state before itself, and harms nobody.
-    const isOpen = sweep.table !== 0n && !sweep.isFixed && now < sweep.time
-    const posted = isOpen ? await this.view(at, 'tables', sweep.table) : null
-    const root = posted === null ? 0n : (posted as readonly [bigint])[0]
-    return {
-      ...(isOpen ? { sweep: { number: sweep.table, root } } : {}),
-      isFrozen,
-      isPaused,
-      // What passes between choice and acceptance must not spoil the batch.
-      areWithdrawalsHeld: service + PROOF_SECONDS - sweep.sweptAt > terms.lateSweepDelay,
-      // Half of the delay is left for proofs that fail and an L1 that is full.
-      isBatchDue: now - time > terms.batchDelay / 2n,
-    }
+    return dutiesAt(at, (name, ...args) => this.view(at, name, ...args))
   }
 
-  /**
-   * How a table stands with what L1 allows: at an old one it takes nothing but what reduces risk, in a
-   * batch of that mode, and pays nothing out (contracts/Batches.sol).
-   */
+  /** How a table stands with what L1 allows. */
   async tableAge(number: bigint): Promise<TableAge> {
     const at = await this.chain.head()
-    const [posted, terms] = (await Promise.all([
-      this.view(at, 'tables', number),
-      this.view(at, 'terms'),
-    ])) as [{ time: bigint }, { tableLife: bigint }]
-    return ageOf(BigInt(at.time) - posted.time, terms.tableLife)
+    return tableAgeAt(at, (name, ...args) => this.view(at, name, ...args), number)
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */

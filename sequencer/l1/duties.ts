@@ -1,10 +1,10 @@
 /** What the contract's terms ask of the next batch, as it stands in one block. */
-import type { Place } from './chain.ts'
+import type { Block } from './chain.ts'
 import { ageOf, PROOF_SECONDS, type Duties, type TableAge } from './words.ts'
 
 /** A view of the contract at that block. */
 type View = (name: string, ...args: readonly unknown[]) => Promise<unknown>
-type Clock = Pick<Place, 'time'>
+type Clock = Pick<Block, 'time'>
 
 export async function dutiesAt(at: Clock, view: View): Promise<Duties> {
   const number = await view('batchNumber')

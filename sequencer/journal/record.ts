@@ -147,8 +147,7 @@ export function decodeRecord(payload: Uint8Array): JournalRecord {
   }
   if (value.v !== VERSION && value.v !== VERSION_WITH_FEES) {
     const detail =
-      `a record has version ${value.v}; this program knows ${VERSION} and ` +
-      `${VERSION_WITH_FEES}`
+      `a record has version ${value.v}; this program knows ${VERSION} and ` + `${VERSION_WITH_FEES}`
     throw new JournalError('JournalMustBeKnown', detail)
   }
   return { at: value.at, input: value.input }

@@ -29,18 +29,23 @@ export const time = (seconds: bigint): string =>
 const days = (seconds: bigint): string => `${(Number(seconds) / 86_400).toFixed(1)} days`
 
 export function renderChanges(contract: string, found: ChangeControl): string {
-  const { lock, isSealed, isPaused, delay, changes: all, now } = found
+  const { lock, isSealed, isPaused, delay, changes: all } = found
   return [
     `House ${contract}`,
     isSealed
       ? `sealed: changes come through the lock ${lock} alone, ${days(delay)} after they are announced`
       : 'NOT SEALED: who deployed it changes keys, fee, tokens and roles at once',
     ...(isPaused ? ['paused: no batch, deposit or registration; every way out is open'] : []),
-    ...(all.length === 0 ? ['nothing was ever announced'] : all.flatMap((one) => lines(one, now))),
+    ...(all.length === 0
+      ? ['nothing was ever announced']
+      : all.flatMap((one) => lines(one, found))),
   ].join('\n')
 }
 
-function lines({ id, state, dueAt, calls }: Change, now: bigint): readonly string[] {
+function lines(
+  { id, state, dueAt, calls }: Change,
+  { now, wayOut }: ChangeControl,
+): readonly string[] {
   const when =
     dueAt === null
       ? ''
@@ -49,6 +54,11 @@ function lines({ id, state, dueAt, calls }: Change, now: bigint): readonly strin
         : `, was due at ${time(dueAt)}`
   return [
     `${state.toUpperCase()}${when}  ${id}`,
+    ...(state === 'waiting' && dueAt !== null && dueAt - wayOut > now
+      ? [
+          `  whoever asks for a forced exit until ${time(dueAt - wayOut)} is served, or can freeze the house, before it`,
+        ]
+      : []),
     ...calls.map(({ target, says, data }) => `  ${target}  ${says ?? `UNKNOWN CALL ${data}`}`),
   ]
 }

@@ -3,7 +3,7 @@ import { ethers } from 'ethers'
 import { expect, test } from 'vitest'
 import { renderChanges } from '../../client/cli/changes.ts'
 import { readChanges, type ChangeControl } from '../../client/l1/changes.ts'
-import { provider, send } from '../contracts/l1.ts'
+import { provider, send, TERMS } from '../contracts/l1.ts'
 import { LOCK_RULES, HOUSE_RULES, ORACLE_RULES } from '../contracts/admin-rules.ts'
 import {
   announce,
@@ -44,6 +44,11 @@ test('each announcement in words, and what became of it', async () => {
   })
   const text = renderChanges(world.address, found)
   expect(text).toContain('in 30.0 days')
+  const leaveBy = found.changes[0]!.dueAt! - TERMS.forceDelay - TERMS.tableDelay
+  expect(text).toContain(`forced exit until ${new Date(Number(leaveBy) * 1000).toISOString().slice(0, 19)}`)
+  // Where no time is left none is promised.
+  const late = { ...found, now: leaveBy + 60n }
+  expect(renderChanges(world.address, late)).not.toContain('forced exit until')
   expect(text).toContain('every way out is open')
   await send(world.guardian, world.lock, 'cancel', found.changes[1]!.id)
   expect(await statesOf(world)).toEqual(['waiting', 'cancelled'])

@@ -61,7 +61,9 @@ function worldOf(proofSeconds = 0) {
         return proofOf(input)
       },
       feeAccountViewKey: FEE_VIEW_KEY,
-      keys: [{ shape: SHAPE, keyHash: '22'.repeat(32), zkeyPath: 'x.development.zkey' } as ShapeKey],
+      keys: [
+        { shape: SHAPE, keyHash: '22'.repeat(32), zkeyPath: 'x.development.zkey' } as ShapeKey,
+      ],
       fee: FEE,
       tableByRoot: () => table,
       log: () => {},

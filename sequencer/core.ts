@@ -14,7 +14,7 @@ import {
   type Settlements,
   type Table,
 } from '../circuits/table.ts'
-import type { Conditions } from './admission.ts'
+import { keepVerified, type Conditions } from './admission.ts'
 import type { Answer, Chosen, OpenBatch, SettledBatch } from './answers.ts'
 import { chooseShape, servable } from './choose.ts'
 import { Desk } from './desk.ts'
@@ -50,6 +50,8 @@ export class Core {
   /** Raw transactions of batches that L1 has not been heard of, in the order of signing. */
   readonly sent = new Map<bigint, readonly string[]>()
   open: OpenBatch | null = null
+  /** What a record says that its writer has verified; an auditor verifies it again. */
+  believesVerified = true
   private readonly randomBelow: (seed: Uint8Array) => RandomBelow
   private now = 0n
   private lastTime = 0n
@@ -130,6 +132,8 @@ export class Core {
       case 'rejection':
         return desk.reject(input.account, input.ticket)
       case 'page':
+        if (input.verified !== undefined && this.believesVerified)
+          keepVerified(input.signed.signature, { ...input.verified, isRight: true })
         return desk.takePage(input.clientId ?? null, input.ticket, input.signed)
       case 'resigned': {
         const accepted = desk.resigning.accept(input.account, input.pages)

@@ -224,6 +224,7 @@ export async function serviceCost(
     l1.submitted.length = 0
     return submit(batch)
   }
+  let isOpen = true
   try {
     await members.ready()
     const accounts = joined.map(({ account }, number) => ({ number, account }))
@@ -257,6 +258,7 @@ export async function serviceCost(
       costs.push(await costOfLoad(floor, members, order, load, helpers.pids))
     }
     const count = helpers.alive
+    isOpen = false
     await floor.close()
     progress('the house: its journal replayed')
     const trades = floor.house.reports.reduce((sum, report) => sum + report.legs, 0)
@@ -267,7 +269,7 @@ export async function serviceCost(
     return { shape: shape.name, helpers: count, loads: costs, replays }
   } finally {
     members.stop()
-    await floor.close()
+    if (isOpen) await floor.close()
     await helpers.close()
     rmSync(folder, { recursive: true, force: true })
   }

@@ -13,6 +13,7 @@ import { wordLayout } from '../circuits/words.ts'
 import type { ShapeKey } from '../prover/artifacts.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
 import type { Answers, OpenBatch, SettledBatch } from './answers.ts'
+import { chance, stampChance } from './chance.ts'
 import { Core, Diverged } from './core.ts'
 import type { Deployment } from './deploy.ts'
 import type { Desk } from './desk.ts'
@@ -85,8 +86,6 @@ export class HousePaused extends Error {}
 
 /** Nobody can prove a batch now: it would stand open, and keep its pages, for nothing. */
 export class NoProver extends Error {}
-
-const chance = (bytes: number): bigint => BigInt(`0x${randomBytes(bytes).toString('hex')}`)
 
 export class House {
   readonly core: Core
@@ -201,7 +200,7 @@ export class House {
     return this.ask({ kind: 'proposal', account, ...proposal, chance: chance(8) })
   }
   affirm(account: number, ticket: string) {
-    return this.ask({ kind: 'affirmation', account, ticket, chance: chance(8) })
+    return this.ask({ kind: 'affirmation', account, ticket, chance: stampChance() })
   }
 
   conditions() {

@@ -29,7 +29,8 @@ type Helper = {
   isReady: boolean
 }
 
-const PATIENCE_MILLISECONDS = 5_000
+/** A crowded machine is slow; one that is given up for that costs a start besides. */
+const PATIENCE_MILLISECONDS = 15_000
 /** A helper that cannot live is not started again and again. */
 const RESTART_MILLISECONDS = 1_000
 

@@ -17,7 +17,7 @@ import type { Desk } from './api/routes.ts'
 import { ERROR } from './api/schemas.ts'
 import { Sockets } from './api/sockets.ts'
 import type { House } from './house.ts'
-import { Threads } from './threads/threads.ts'
+import { Helpers } from './helpers/helpers.ts'
 import { stringify } from './wire.ts'
 
 const BODY_LIMIT = 16 * 1024
@@ -35,7 +35,7 @@ export type ApiWatch = {
   readonly open: (now: {
     readonly sockets: () => number
     readonly feeds: () => { readonly members: number; readonly public: number }
-    readonly threads: () => number
+    readonly helpers: () => number
   }) => void
 }
 export type ApiOptions = {
@@ -48,7 +48,7 @@ export type ApiOptions = {
    */
   readonly proxies?: number
   /** Beside the one of the house, for signatures; without them it verifies all of them itself. */
-  readonly threads?: Threads
+  readonly helpers?: Helpers
   readonly watch?: ApiWatch
   /** Milliseconds; for tests. */
   readonly now?: () => number
@@ -108,14 +108,14 @@ export async function apiOf(
   app.addHook('onRequest', onlyStreams)
   const known = ({ raw }: FastifyRequest): void => sockets.known(raw.socket)
   const door = new Door(house, limits, options.now ?? (() => Date.now()), known)
-  const { threads = new Threads({ count: 0 }) } = options
+  const { helpers = new Helpers({ count: 0 }) } = options
   const feeds = new Feeds(limits)
-  const desk: Desk = { app, house, door, feeds, threads }
+  const desk: Desk = { app, house, door, feeds, helpers }
   watch?.open({
     sockets: () => sockets.open,
     feeds: () => feeds.count,
     // Of none that were wanted none is missing.
-    threads: () => (threads.wanted === 0 ? Number.NaN : threads.alive),
+    helpers: () => (helpers.wanted === 0 ? Number.NaN : helpers.alive),
   })
   publicRoutes(desk)
   memberRoutes(desk)

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { FIELD_MODULUS, type Shape } from '../circuits/params.ts'
 import type { OpenBatch } from './answers.ts'
+import { chance } from './chance.ts'
 import { countsAfter, freeAfter, numberOf } from './fork.ts'
 import type { House } from './house.ts'
 import type { InputOf } from './journal/record.ts'
@@ -10,7 +11,6 @@ import type { Duties } from './l1.ts'
 /** Nobody can prove a batch now: it would stand open, and keep its pages, for nothing. */
 export class NoProver extends Error {}
 
-const chance = (bytes: number): bigint => BigInt(`0x${randomBytes(bytes).toString('hex')}`)
 
 /**
  * Of the batch behind `open`, or of the first if there is none; null when there is nothing to settle.

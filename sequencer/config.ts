@@ -35,7 +35,7 @@ export type Configuration = {
   readonly gasCapGwei: number
   readonly port: number
   readonly proxies: number
-  readonly signatureThreads: number
+  readonly signatureHelpers: number
   readonly operatorPort: number
   readonly operatorHost: string
   readonly tables: string
@@ -101,11 +101,11 @@ export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
     about:
       "in front of the members' port, each adding its caller to `x-forwarded-for`; 0 behind one: all callers count as one",
   },
-  signatureThreads: {
-    ...whole(0, 32, ' of threads'),
+  signatureHelpers: {
+    ...whole(0, 32, ' of processes'),
     fallback: '1',
     about:
-      'beside the one that keeps the order: they verify pages before they are recorded, and sign receipts; 0: that one does it',
+      'processes that verify pages before they are recorded, and sign receipts; 0: the house does it itself',
   },
   operatorPort: {
     ...whole(0, 65_535),

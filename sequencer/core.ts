@@ -12,7 +12,7 @@ import {
   type Settlements,
   type Table,
 } from '../circuits/table.ts'
-import type { Conditions } from './admission.ts'
+import { keepVerified, type Conditions } from './admission.ts'
 import type { Answer, Chosen, OpenBatch, SettledBatch } from './answers.ts'
 import type { Unprovable } from './builder.ts'
 import { chooseShape, servable } from './choose.ts'
@@ -54,6 +54,8 @@ export class Core {
   open: OpenBatch | null = null
   /** The one behind it, built on what that one makes of the ledger. */
   next: OpenBatch | null = null
+  /** What a record says that its writer has verified; an auditor verifies it again. */
+  believesVerified = true
   private readonly randomBelow: (seed: Uint8Array) => RandomBelow
   private now = 0n
   /** Micro-dollars a page, of the next batch on L1. */
@@ -152,6 +154,8 @@ export class Core {
       case 'rejection':
         return desk.reject(input.account, input.ticket)
       case 'page':
+        if (input.verified !== undefined && this.believesVerified)
+          keepVerified(input.signed.signature, { ...input.verified, isRight: true })
         return desk.takePage(input.clientId ?? null, input.ticket, input.signed)
       case 'resigned': {
         const accepted = desk.resigning.accept(input.account, input.pages)

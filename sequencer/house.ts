@@ -10,6 +10,7 @@ import type { WitnessInput } from '../circuits/witness.ts'
 import type { ShapeKey } from '../prover/artifacts.ts'
 import type { Groth16Proof } from '../prover/groth16.ts'
 import type { Answers } from './answers.ts'
+import { chance, stampChance } from './chance.ts'
 import { Core, Diverged } from './core.ts'
 import type { Deployment } from './deploy.ts'
 import type { Desk } from './desk.ts'
@@ -66,7 +67,6 @@ export type HouseOptions = {
   readonly randomBelow?: RandomBelow
 }
 
-const chance = (bytes: number): bigint => BigInt(`0x${randomBytes(bytes).toString('hex')}`)
 
 export class House {
   readonly core: Core
@@ -182,7 +182,7 @@ export class House {
     return this.ask({ kind: 'proposal', account, ...proposal, chance: chance(8) })
   }
   affirm(account: number, ticket: string) {
-    return this.ask({ kind: 'affirmation', account, ticket, chance: chance(8) })
+    return this.ask({ kind: 'affirmation', account, ticket, chance: stampChance() })
   }
 
   conditions() {

@@ -39,7 +39,7 @@ export class Metrics {
   private api: Parameters<ApiWatch['open']>[0] = {
     sockets: () => 0,
     feeds: () => ({ members: 0, public: 0 }),
-    threads: () => 0,
+    helpers: () => 0,
   }
   private readonly counted = new WeakSet<object>()
 
@@ -160,8 +160,8 @@ export class Metrics {
         ['public', all],
       ]
     })
-    this.gaugeOf('signature_threads', 'threads for signatures that answer', () =>
-      this.api.threads(),
+    this.gaugeOf('signature_helpers', 'processes for signatures that answer', () =>
+      this.api.helpers(),
     )
   }
 

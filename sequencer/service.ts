@@ -37,7 +37,7 @@ import { Metrics, over } from './metrics.ts'
 import { serveOperator } from './operator.ts'
 import { BatchProver, JobsProver, type HouseProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
-import { Threads } from './threads/threads.ts'
+import { Helpers } from './helpers/helpers.ts'
 import { checkAge } from './table-age.ts'
 
 /** What L1 says counts for admission, too: tables, their confirmation, the mode, settlements. */
@@ -119,8 +119,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     })
   const l1 = doorTo(operatorKey)
   const prover = await proverOf(options, usual)
-  const threads = new Threads({
-    count: configuration.signatureThreads,
+  const helpers = new Helpers({
+    count: configuration.signatureHelpers,
     operatorKey,
     log: (line) => log.warn(line),
   })
@@ -129,7 +129,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     rpcUrl: configuration.rpcUrl,
     deployment,
     domain: domainOf(deployment.chainId, deployment.contract),
-    l1: withReceipts(metrics.l1(l1), threads),
+    l1: withReceipts(metrics.l1(l1), helpers),
     prove: metrics.prove(
       parts?.prove ?? ((key, input, signals, signal) => prover.prove(key, input, signals, signal)),
     ),
@@ -160,7 +160,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   if (parts === undefined) prover.prepare(keys.at(-1) ?? usual)
   const app = await serve(house, configuration.port, {
     proxies: configuration.proxies,
-    threads,
+    helpers,
     watch: metrics.requested,
   })
   const watchingProvers = watchProvers(prover, metrics)
@@ -196,16 +196,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         log.warn('the batch in flight is left to the next start: the journal has it')
       await house.close()
       await prover.close()
-      await threads.close()
+      await helpers.close()
       await operator.close()
     },
   }
 }
 
-/** Receipts by a thread where one can: the same key and text give the same signature. */
-function withReceipts<L extends HouseL1>(door: L, threads: Threads): HouseL1 {
+/** Receipts by a helper where one can: the same key and text give the same signature. */
+function withReceipts<L extends HouseL1>(door: L, helpers: Helpers): HouseL1 {
   return over<HouseL1>(door, {
-    signReceipt: async (text) => (await threads.receipt(text)) ?? door.signReceipt(text),
+    signReceipt: async (text) => (await helpers.receipt(text)) ?? door.signReceipt(text),
   })
 }
 

@@ -252,8 +252,9 @@ function pageRoutes(desk: Desk): void {
     const signed = signedPage(body, account)
     const known = house.desk.knownPage(clientId, ticket, signed)
     if (known !== null) return accepted(known)
-    await verifyAhead(house, desk.threads, account, [signed])
-    return accepted(await house.ask({ kind: 'page', ticket, signed, clientId }))
+    const [verified = null] = await verifyAhead(house, desk.helpers, account, [signed])
+    const record = { kind: 'page', ticket, signed, clientId } as const
+    return accepted(await house.ask(verified === null ? record : { ...record, verified }))
   }
   members(
     desk,
@@ -298,7 +299,7 @@ function pageRoutes(desk: Desk): void {
       const given = pages(body['pages'], account)
       const house = houseOf()
       const isUnwanted = house.desk.resigning.isUnwanted(account, given)
-      if (!isUnwanted) await verifyAhead(house, desk.threads, account, given)
+      if (!isUnwanted) await verifyAhead(house, desk.helpers, account, given)
       const made = isUnwanted
         ? UNWANTED
         : await house.submit({ kind: 'resigned', account, pages: given })

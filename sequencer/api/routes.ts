@@ -1,7 +1,7 @@
 /** How a route is declared: what it takes, what it answers, who may ask. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { House } from '../house.ts'
-import type { Threads } from '../threads/threads.ts'
+import type { Helpers } from '../helpers/helpers.ts'
 import type { Door } from './door.ts'
 import type { Feeds } from './events.ts'
 
@@ -24,7 +24,7 @@ export type Desk = {
   readonly house: () => House
   readonly door: Door
   readonly feeds: Feeds
-  readonly threads: Threads
+  readonly helpers: Helpers
 }
 /** Values that the schema has checked. */
 export type Values = Readonly<Record<string, unknown>>

@@ -31,7 +31,11 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const own = `lock-${randomBytes(8).toString('hex')}`
   const server = await listen(path(own))
   const { ino } = statSync(join(directory, own))
+  let isReleased = false
   const release = (): void => {
+    // The number of the open directory may be another file's by now.
+    if (isReleased) return
+    isReleased = true
     if (inodeOf(join(directory, NAME)) === ino) rmSync(join(directory, NAME), { force: true })
     server.close()
     closeSync(folder)

@@ -1,5 +1,6 @@
 /** What comes from outside, as the journal records it. Whatever is drawn at random is drawn before. */
 import type { Account } from '../../circuits/account.ts'
+import type { Point } from '../../circuits/eddsa.ts'
 import type { Entry as Leg } from '../../circuits/page.ts'
 import type { Shape } from '../../circuits/params.ts'
 import type { Row } from '../../circuits/table.ts'
@@ -77,6 +78,8 @@ export type Input =
       readonly signed: SignedPage
       /** What its account calls it: asked again under this name, it is answered as before. */
       readonly clientId?: string
+      /** On which head and under which key the signature was verified before this was recorded. */
+      readonly verified?: { readonly head: bigint; readonly owner: Point }
     }
   | {
       readonly kind: 'resigned'

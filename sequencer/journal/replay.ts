@@ -96,11 +96,15 @@ export async function replayInto(
   return { ...count, seconds: (performance.now() - started) / 1000 }
 }
 
-/** A core from a journal alone: what it is stands in the first record. */
+/**
+ * A core from a journal alone: what it is stands in the first record. Every signature is verified
+ * again, also those of which a record says that its writer has, unless that is believed.
+ */
 export async function replay(
   entries: AsyncIterable<Entry>,
   onRecord: (record: JournalRecord, sequence: number, core: Core) => void = () => {},
   randomBelow?: (seed: Uint8Array) => RandomBelow,
+  believesVerified = false,
 ): Promise<Replayed & { readonly core: Core }> {
   const iterator = entries[Symbol.asyncIterator]()
   const first = await iterator.next()
@@ -109,6 +113,7 @@ export async function replay(
   if (input.kind !== 'genesis')
     throw new Diverged('the first record does not say whose journal it is')
   const core = new Core(input.genesis, randomBelow)
+  core.believesVerified = believesVerified
   async function* all(): AsyncGenerator<Entry> {
     yield first.value as Entry
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next())

@@ -9,26 +9,35 @@ export type Usage = {
   /** Milliseconds of the whole process, and of its main thread; null where nobody says. */
   readonly all: number
   readonly main: number | null
+  /** Of the processes beside it. */
+  readonly helpers: number | null
+  readonly pids: readonly number[]
 }
 
-function mainThread(): number | null {
-  const file = `/proc/self/task/${process.pid}/stat`
+function kernelSays(file: string): number | null {
   if (!existsSync(file)) return null
   // The name in brackets may hold spaces; utime and stime are the 14th and 15th field of the line.
   const fields = readFileSync(file, 'utf8').split(') ')[1]?.split(' ') ?? []
   return TICK_MILLISECONDS * (Number(fields[11]) + Number(fields[12]))
 }
 
-export function usageNow(): Usage {
+export function usageNow(pids: readonly number[]): Usage {
   const { user, system } = process.cpuUsage()
-  return { all: (user + system) / 1000, main: mainThread() }
+  const main = kernelSays(`/proc/self/task/${process.pid}/stat`)
+  const others = pids.map((pid) => kernelSays(`/proc/${pid}/stat`))
+  const helpers = others.reduce((sum, one) => (sum === null || one === null ? null : sum + one), 0)
+  return { all: (user + system) / 1000, main, helpers, pids }
 }
 
 export function usageSince(from: Usage): Usage {
-  const to = usageNow()
+  const to = usageNow(from.pids)
+  const less = (a: number | null, b: number | null): number | null =>
+    a === null || b === null ? null : a - b
   return {
     all: to.all - from.all,
-    main: to.main === null || from.main === null ? null : to.main - from.main,
+    main: less(to.main, from.main),
+    helpers: less(to.helpers, from.helpers),
+    pids: from.pids,
   }
 }
 

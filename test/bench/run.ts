@@ -19,7 +19,7 @@ type Options = {
   readonly json?: true
   readonly service?: true
   readonly minutes: string
-  readonly threads: string
+  readonly helpers: string
   readonly wide?: true
   readonly journal?: true
   readonly worlds?: true
@@ -95,11 +95,11 @@ function printJournal(cost: JournalCost): void {
     + `records a processor second (${cost.replayRecords} records, batches included).\n`)
 }
 
-function printService({ threads, loads }: ServiceCost): void {
+function printService({ helpers, loads, replays }: ServiceCost): void {
   print('The house under load, everything but proofs: sixteen members in one other process propose,\n'
     + 'affirm and sign packages of two trades by HTTP; records are on the disk before they are\n'
     + 'acknowledged; a batch of 256 pages at most is netted and executed each second;\n'
-    + `${threads} thread for signatures and receipts beside the main one, `
+    + `${helpers} helper process for signatures and receipts, `
     + `${availableParallelism()} cores\n`)
   print(tableText(['load', 'trades a second', 'settled a second', 'p50 ms', 'p99 ms', 'batches'],
     loads.map((c) => [c.load, c.tradesPerSecond.toFixed(0), c.settledPerSecond.toFixed(0),
@@ -109,11 +109,16 @@ function printService({ threads, loads }: ServiceCost): void {
     loads.map((c) => [c.load, ...c.resident.map(megabytes), ...c.heap.map(megabytes)])))
   const ms = (value: number | null): string => value === null ? '?' : value.toFixed(2)
   print('\nProcessor milliseconds a trade; the members share the cores with the house\n')
-  print(tableText(['load', 'house', 'its main thread', 'members'],
-    loads.map((c) => [c.load, ms(c.cpuMs), ms(c.mainCpuMs), ms(c.membersCpuMs)])))
+  print(tableText(['load', 'house', 'its main thread', 'helpers', 'members'],
+    loads.map((c) => [c.load, ms(c.cpuMs), ms(c.mainCpuMs), ms(c.helpersCpuMs), ms(c.membersCpuMs)])))
   const parts = loads.find((c) => c.parts !== null)?.parts ?? new Map<string, number>()
   print('\nOf the main thread, by part, profiled\n')
   print(tableText(['part', 'ms a trade'], [...parts].map(([part, value]) => [part, ms(value)])))
+  print('\nIts journal replayed, in processor seconds\n')
+  print(tableText(['signatures', 'records', 'seconds', 'records a second', 's / 100,000 trades'],
+    replays.map((r) => [r.isBelieved ? 'as recorded (a restart)' : 'verified again (an audit)',
+      count(r.records), r.seconds.toFixed(1), count(Math.round(r.records / r.seconds)),
+      (100_000 * r.seconds / r.trades).toFixed(0)])))
   print('')
 }
 
@@ -133,7 +138,7 @@ const command = new Command('bench')
   .option('--journal', 'only: how fast records become durable and are replayed')
   .option('--service', 'only: the house under load by HTTP, everything but proofs')
   .option('--minutes <n>', 'with --service: so long at 300 trades a second as well', '0')
-  .option('--threads <n>', 'with --service: threads for signatures beside the main one', '1')
+  .option('--helpers <n>', 'with --service: processes for signatures beside the house', '1')
   .option('--wide', 'only: compile the mini shape at 36 balances and 32 worlds')
   .option('--provers', 'only: what another worker adds, and what keeping its key loaded adds')
   .option('--worlds', 'only: what sixteen and thirty-two worlds see of random books; a table\'s time')
@@ -150,7 +155,7 @@ if (options.journal) {
   const provers = await proverFigures(progress)
   print(options.json ? JSON.stringify({ provers }) : proversReport(provers))
 } else if (options.service) {
-  const service = await serviceCost(progress, Number(options.minutes), Number(options.threads))
+  const service = await serviceCost(progress, Number(options.minutes), Number(options.helpers))
   if (options.json) print(JSON.stringify({ service }, (_key, value: unknown) =>
     value instanceof Map ? Object.fromEntries(value) : value))
   else printService(service)

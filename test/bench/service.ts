@@ -9,9 +9,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Shape } from '../../circuits/params.ts'
 import { shapeNamed } from '../../prover/artifacts.ts'
-import { FileJournal } from '../../sequencer/journal/file-journal.ts'
+import { DISK } from '../../sequencer/journal/disk.ts'
+import { FileJournal, readEntries } from '../../sequencer/journal/file-journal.ts'
+import { replay } from '../../sequencer/journal/replay.ts'
 import { sealerOf } from '../../sequencer/journal/seal.ts'
-import { Threads } from '../../sequencer/threads/threads.ts'
+import { Helpers } from '../../sequencer/helpers/helpers.ts'
 import { Floor } from '../sequencer/floor.ts'
 import { profiled, usageNow, usageSince } from './processor.ts'
 import type { LoadOrder, LoadResult } from './service-load.ts'
@@ -27,19 +29,32 @@ export type LoadCost = {
   readonly resident: readonly [number, number, number]
   /** Of its heap after a collection, at the start and at the end; without --expose-gc of no use. */
   readonly heap: readonly [number, number]
-  /** Processor milliseconds a trade: of the house, of its main thread, and of the members. */
+  /** Processor milliseconds a trade: of the house's process, of its main thread, of its helpers, and of the members. */
   readonly cpuMs: number
   readonly mainCpuMs: number | null
+  readonly helpersCpuMs: number | null
   readonly membersCpuMs: number
   /** The main thread's by part; only of the load that was profiled. */
   readonly parts: ReadonlyMap<string, number> | null
 }
 export type ServiceCost = {
   readonly shape: string
-  readonly threads: number
+  readonly helpers: number
   readonly loads: readonly LoadCost[]
+  readonly replays: readonly ReplayCost[]
 }
 
+/** Of the journal that the loads have left. */
+export type ReplayCost = {
+  /** What a record says that its writer has verified is believed, as at a restart. */
+  readonly isBelieved: boolean
+  readonly records: number
+  readonly trades: number
+  /** Of the processor. */
+  readonly seconds: number
+}
+
+const SEALER = sealerOf(new Uint8Array(32).fill(1))
 const MEMBERS = 16
 const DOLLARS = 10_000_000
 const TRADES_PER_SECOND = 300
@@ -130,11 +145,12 @@ async function costOfLoad(
   members: Members,
   order: Pick<LoadOrder, 'url' | 'members'>,
   { name, rate, milliseconds, isProfiled }: Load,
+  pids: readonly number[],
 ): Promise<LoadCost> {
   const heapBefore = heap()
   const memory = new Memory()
   const started = performance.now()
-  const usage = usageNow()
+  const usage = usageNow(pids)
   const work = async (): Promise<readonly [LoadResult, Settling]> => {
     const settling = new Settling(floor)
     const run = members.run({ ...order, rate, milliseconds })
@@ -143,7 +159,7 @@ async function costOfLoad(
   const { value, shares } =
     isProfiled === true ? await profiled(work) : { value: await work(), shares: null }
   const [{ legs, seconds, waits, cpuMs }, { trades, batches }] = value
-  const { all, main } = usageSince(usage)
+  const { all, main, helpers } = usageSince(usage)
   const whole = (performance.now() - started) / 1000
   const at = (share: number): number => waits[Math.floor(share * (waits.length - 1))] ?? 0
   const mainCpuMs = main === null ? null : main / legs
@@ -161,9 +177,22 @@ async function costOfLoad(
     heap: [heapBefore, heap()],
     cpuMs: all / legs,
     mainCpuMs,
+    helpersCpuMs: helpers === null ? null : helpers / legs,
     membersCpuMs: cpuMs / legs,
     parts: shares === null ? null : new Map(parts),
   }
+}
+
+async function replayCost(
+  directory: string,
+  trades: number,
+  isBelieved: boolean,
+): Promise<ReplayCost> {
+  const before = process.cpuUsage()
+  const entries = readEntries(DISK, directory, SEALER)
+  const { records } = await replay(entries, undefined, undefined, isBelieved)
+  const { user, system } = process.cpuUsage(before)
+  return { isBelieved, records, trades, seconds: (user + system) / 1e6 }
 }
 
 /** `minutes` of the full load besides ten seconds of each. */
@@ -175,27 +204,27 @@ export async function serviceCost(
   // Everybody joins in one batch: how members come is not measured.
   const shape: Shape = { ...shapeNamed('large'), deposits: MEMBERS, requests: MEMBERS }
   const folder = mkdtempSync(join(tmpdir(), 'cloister-bench-'))
-  const sealer = sealerOf(new Uint8Array(32).fill(1))
-  const journal = await FileJournal.open({ directory: join(folder, 'journal'), sealer })
+  const journal = await FileJournal.open({ directory: join(folder, 'journal'), sealer: SEALER })
   const operatorKey = `0x${'05'.repeat(32)}`
-  const threads = new Threads({ count, operatorKey, log: progress })
+  const helpers = new Helpers({ count, operatorKey, log: progress })
   const members = new Members()
   const { floor, members: joined } = await Floor.open(
     Array.from({ length: MEMBERS }, () => DOLLARS),
     null,
     journal,
-    { threads },
+    { helpers },
     [shape],
   )
   const { l1 } = floor
   const signReceipt = l1.signReceipt.bind(l1)
-  l1.signReceipt = async (text) => (await threads.receipt(text)) ?? signReceipt(text)
+  l1.signReceipt = async (text) => (await helpers.receipt(text)) ?? signReceipt(text)
   // The memory of the L1 that is played here is not the house's.
   const submit = l1.submit.bind(l1)
   l1.submit = async (batch) => {
     l1.submitted.length = 0
     return submit(batch)
   }
+  let isOpen = true
   try {
     await members.ready()
     const accounts = joined.map(({ account }, number) => ({ number, account }))
@@ -222,17 +251,26 @@ export async function serviceCost(
       },
     ]
     const warm = { name: 'to warm up', rate: null, milliseconds: 5_000 }
-    await costOfLoad(floor, members, order, warm)
+    await costOfLoad(floor, members, order, warm, helpers.pids)
     const costs: LoadCost[] = []
     for (const load of loads.filter(({ milliseconds }) => milliseconds > 0)) {
       progress(`the house: ${load.name}`)
-      costs.push(await costOfLoad(floor, members, order, load))
+      costs.push(await costOfLoad(floor, members, order, load, helpers.pids))
     }
-    return { shape: shape.name, threads: threads.alive, loads: costs }
+    const count = helpers.alive
+    isOpen = false
+    await floor.close()
+    progress('the house: its journal replayed')
+    const trades = floor.house.reports.reduce((sum, report) => sum + report.legs, 0)
+    const replays = [
+      await replayCost(join(folder, 'journal'), trades, true),
+      await replayCost(join(folder, 'journal'), trades, false),
+    ]
+    return { shape: shape.name, helpers: count, loads: costs, replays }
   } finally {
     members.stop()
-    await floor.close()
-    await threads.close()
+    if (isOpen) await floor.close()
+    await helpers.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }

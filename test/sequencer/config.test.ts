@@ -78,7 +78,7 @@ describe('sources', () => {
       logLevel: 'debug',
       logFormat: 'text',
       proxies: '2',
-      signatureThreads: '2',
+      signatureHelpers: '2',
     }
     expect(Object.keys(named).sort()).toEqual([...KEYS].sort())
     const env = Object.fromEntries(KEYS.map((key) => [variableOf(key), named[key]]))
@@ -115,7 +115,7 @@ describe('what is wrong', () => {
     ['confirmations', [0, 256], [-1, 257]],
     ['gasCapGwei', [1, 1_000_000], [0, 1_000_001]],
     ['proxies', [0, 8, '1'], [-1, 9, true]],
-    ['signatureThreads', [0, 32, '1'], [-1, 33, true]],
+    ['signatureHelpers', [0, 32, '1'], [-1, 33, true]],
     ['jobs', [null, 'postgres://h/d'], ['']],
     ['port', [0, 65_535, '8080'], [-1, 65_536, 1.5, '08', '1e3', null, [], '0x10']],
     ['fee', [0, '0', (1n << 40n) - 1n], [1n << 40n, -1, '1.0', '']],

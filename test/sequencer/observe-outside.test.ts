@@ -89,8 +89,8 @@ describe('requests', () => {
     await new Promise((resolve) => socket.once('close', resolve))
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(await value(metrics, 'cloister_api_feeds{who="public"}')).toBe(0)
-    // Of threads that nobody wanted none is missing.
-    expect(await value(metrics, 'cloister_signature_threads')).toBeNaN()
+    // Of helpers that nobody wanted none is missing.
+    expect(await value(metrics, 'cloister_signature_helpers')).toBeNaN()
   })
 })
 

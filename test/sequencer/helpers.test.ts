@@ -1,16 +1,24 @@
 /** Signatures and receipts beside the one thread: the same answers, in order, with it or without it. */
 import { EventEmitter } from 'node:events'
-import type { Worker } from 'node:worker_threads'
+import type { ChildProcess } from 'node:child_process'
 import { afterEach, describe, expect, it } from 'vitest'
 import { sign, signingKey, verify, type Signature } from '../../circuits/eddsa.ts'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import { Member } from '../../client/member.ts'
 import { isSigned, keepVerified } from '../../sequencer/admission.ts'
-import { MemoryJournal } from '../../sequencer/journal/journal.ts'
+import type { Verified } from '../../sequencer/api/ahead.ts'
+import { MemoryJournal, type Entry } from '../../sequencer/journal/journal.ts'
+import {
+  decodeRecord,
+  encodeRecord,
+  type InputOf,
+  type JournalRecord,
+} from '../../sequencer/journal/record.ts'
 import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
 import { receiptSignerOf } from '../../sequencer/l1/ethers.ts'
-import { READY, type Asked } from '../../sequencer/threads/task.ts'
-import { Threads } from '../../sequencer/threads/threads.ts'
+import { READY, type Asked, type Start } from '../../sequencer/helpers/task.ts'
+import { Helpers } from '../../sequencer/helpers/helpers.ts'
+import { Caller } from './caller.ts'
 import { Floor } from './floor.ts'
 
 const KEY = signingKey(new Uint8Array(32).fill(3))
@@ -18,25 +26,26 @@ const OTHER = signingKey(new Uint8Array(32).fill(4))
 const OPERATOR = `0x${'05'.repeat(32)}`
 const ORDER = 2736030358979909402780800718157159386076813972158567259200215660948447373041n
 
-const untilReady = async (threads: Threads, count: number): Promise<void> => {
+const untilReady = async (helpers: Helpers, count: number): Promise<void> => {
   const until = Date.now() + 30_000
-  while (threads.alive < count) {
-    if (Date.now() > until) throw new Error('the threads do not load')
+  while (helpers.alive < count) {
+    if (Date.now() > until) throw new Error('the helpers do not load')
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 
-/** A thread that does what the test says. */
+/** A process that does what the test says. */
 class Played extends EventEmitter {
   readonly asked: Asked[] = []
-  isTerminated = false
-  postMessage(asked: Asked): void {
-    this.asked.push(asked)
+  killed: string | null = null
+  send(message: Start | Asked): boolean {
+    if ('task' in message) this.asked.push(message)
+    return true
   }
   unref(): void {}
-  async terminate(): Promise<number> {
-    this.isTerminated = true
-    return 0
+  kill(signal: string): boolean {
+    this.killed = signal
+    return true
   }
   answer(place: number, answer: boolean | string | null): void {
     this.emit('message', { id: this.asked[place]?.id, answer })
@@ -45,26 +54,26 @@ class Played extends EventEmitter {
 const played = (options: { patienceMilliseconds?: number } = {}) => {
   const workers: Played[] = []
   const lines: string[] = []
-  const start = (): Worker => {
+  const start = (): ChildProcess => {
     const worker = new Played()
     workers.push(worker)
-    return worker as unknown as Worker
+    return worker as unknown as ChildProcess
   }
-  const threads = new Threads({ count: 1, start, log: (line) => lines.push(line), ...options })
+  const helpers = new Helpers({ count: 1, start, log: (line) => lines.push(line), ...options })
   workers[0]?.emit('message', { id: READY, answer: null })
-  return { threads, workers, lines }
+  return { helpers, workers, lines }
 }
 
-describe('a thread', () => {
-  let threads: Threads | null = null
+describe('a helper', () => {
+  let helpers: Helpers | null = null
   afterEach(async () => {
-    await threads?.close()
-    threads = null
+    await helpers?.close()
+    helpers = null
   })
 
   it('says of every signature what the house says, also of odd ones', async () => {
-    threads = new Threads({ count: 1 })
-    await untilReady(threads, 1)
+    helpers = new Helpers({ count: 1 })
+    await untilReady(helpers, 1)
     const message = 123456789n
     const right = sign(KEY, message)
     const odd: readonly (readonly [bigint, Signature])[] = [
@@ -80,31 +89,31 @@ describe('a thread', () => {
     ]
     const said: (boolean | null)[] = []
     for (const [head, signature] of odd)
-      said.push(await threads.verify(17, KEY.publicKey, head, signature))
+      said.push(await helpers.verify(17, KEY.publicKey, head, signature))
     expect(said).toEqual(odd.map(([head, signature]) => verify(KEY.publicKey, head, signature)))
     expect(said).toEqual([true, ...odd.slice(1).map(() => false)])
-    expect(await threads.verify(17, OTHER.publicKey, message, right)).toBe(false)
+    expect(await helpers.verify(17, OTHER.publicKey, message, right)).toBe(false)
   })
 
   it('signs the receipt that the house would sign, and none without the key', async () => {
-    threads = new Threads({ count: 1, operatorKey: OPERATOR })
-    await untilReady(threads, 1)
+    helpers = new Helpers({ count: 1, operatorKey: OPERATOR })
+    await untilReady(helpers, 1)
     const text = 'cloister receipt 1 17 99 5'
-    expect(await threads.receipt(text)).toBe(receiptSignerOf(OPERATOR)(text))
-    await threads.close()
-    threads = new Threads({ count: 1 })
-    await untilReady(threads, 1)
-    expect(await threads.receipt(text)).toBeNull()
+    expect(await helpers.receipt(text)).toBe(receiptSignerOf(OPERATOR)(text))
+    await helpers.close()
+    helpers = new Helpers({ count: 1 })
+    await untilReady(helpers, 1)
+    expect(await helpers.receipt(text)).toBeNull()
   })
 
   it('answers the questions of one account in their order, whatever it is asked', async () => {
-    threads = new Threads({ count: 3 })
-    await untilReady(threads, 3)
+    helpers = new Helpers({ count: 3 })
+    await untilReady(helpers, 3)
     const order: string[] = []
     const right = sign(KEY, 5n)
     const ask = async (account: number, n: number): Promise<void> => {
       // The first of each is dear: its key is checked, too.
-      await (threads as Threads).verify(account, KEY.publicKey, 5n, right)
+      await (helpers as Helpers).verify(account, KEY.publicKey, 5n, right)
       order.push(`${account}-${n}`)
     }
     const all = [0, 1, 2, 3].flatMap((n) => [17, 18, 19].map((account) => ask(account, n)))
@@ -116,14 +125,14 @@ describe('a thread', () => {
   })
 
   it('that has not loaded is not waited for', async () => {
-    threads = new Threads({ count: 1 })
-    expect(threads.isIdle).toBe(true)
-    expect(await threads.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))).toBeNull()
+    helpers = new Helpers({ count: 1 })
+    expect(helpers.isIdle).toBe(true)
+    expect(await helpers.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))).toBeNull()
   })
 
   it('that dies leaves its questions to the house, and is started again, not at once', async () => {
-    const { threads: all, workers, lines } = played()
-    threads = all
+    const { helpers: all, workers, lines } = played()
+    helpers = all
     const asked = all.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))
     workers[0]?.emit('exit', 1)
     expect(await asked).toBeNull()
@@ -137,18 +146,18 @@ describe('a thread', () => {
   })
 
   it('that answers nothing is given up', async () => {
-    const { threads: all, workers } = played({ patienceMilliseconds: 20 })
-    threads = all
+    const { helpers: all, workers } = played({ patienceMilliseconds: 20 })
+    helpers = all
     expect(await all.receipt('x')).toBeNull()
-    expect(workers[0]?.isTerminated).toBe(true)
+    expect(workers[0]?.killed).toBe('SIGKILL')
     // What it says afterwards is heard by nobody.
     workers[0]?.answer(0, 'late')
     expect(all.isIdle).toBe(true)
   })
 
   it('is asked nothing after the end, and leaves nobody waiting', async () => {
-    const { threads: all } = played()
-    threads = all
+    const { helpers: all } = played()
+    helpers = all
     const asked = all.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))
     await all.close()
     expect(await asked).toBeNull()
@@ -156,7 +165,7 @@ describe('a thread', () => {
   })
 })
 
-describe('what a thread has verified', () => {
+describe('what a helper has verified', () => {
   it('counts for that head and that owner alone', () => {
     const signature = sign(KEY, 5n)
     keepVerified(signature, { owner: KEY.publicKey, head: 6n, isRight: true })
@@ -170,17 +179,17 @@ describe('what a thread has verified', () => {
   })
 
   it('is what the house answers by, and the journal alone gives the same state', async () => {
-    const threads = new Threads({ count: 1 })
-    await untilReady(threads, 1)
+    const helpers = new Helpers({ count: 1 })
+    await untilReady(helpers, 1)
     const journal = new MemoryJournal()
     const asked: boolean[] = []
-    const verifyBeside = threads.verify.bind(threads)
-    threads.verify = async (...given) => {
+    const verifyBeside = helpers.verify.bind(helpers)
+    helpers.verify = async (...given) => {
       const answer = await verifyBeside(...given)
       asked.push(answer === true)
       return answer
     }
-    const { floor, members } = await Floor.open([1_000, 1_000], null, journal, { threads })
+    const { floor, members } = await Floor.open([1_000, 1_000], null, journal, { helpers })
     try {
       const [one, two] = members as [Member, Member]
       await floor.trade(one, two, [{ instrument: 1024, quantity: 1n, price: 50_000_000n }])
@@ -190,14 +199,83 @@ describe('what a thread has verified', () => {
       expect(stateDigest(core)).toBe(stateDigest(floor.house.core))
     } finally {
       await floor.close()
-      await threads.close()
+      await helpers.close()
+    }
+  })
+
+  it('is written beside the page, believed at a restart, and verified again by an auditor', async () => {
+    const helpers = new Helpers({ count: 1 })
+    await untilReady(helpers, 1)
+    const journal = new MemoryJournal()
+    const { floor, members } = await Floor.open([1_000, 1_000], null, journal, { helpers })
+    const [one, two] = members as [Member, Member]
+    await floor.trade(one, two, [{ instrument: 1024, quantity: 1n, price: 50_000_000n }])
+    const honest = stateDigest(floor.house.core)
+    await floor.close()
+    await helpers.close()
+    const records: JournalRecord[] = []
+    for await (const { payload } of journal.entries()) records.push(decodeRecord(payload))
+    const pages = records.filter(({ input }) => input.kind === 'page')
+    expect(pages).toHaveLength(2)
+    /** The journal with the pages changed, as a core takes it that believes, and one that does not. */
+    const digests = async (change: (page: InputOf<'page'>) => InputOf<'page'>) => {
+      async function* entries(): AsyncGenerator<Entry> {
+        for (const [i, { at, input }] of records.entries()) {
+          const changed = input.kind === 'page' ? change(input) : input
+          yield { sequence: i + 1, payload: encodeRecord({ at, input: changed }) }
+        }
+      }
+      const [believed, verified] = [
+        await replay(entries(), undefined, undefined, true),
+        await replay(entries()),
+      ]
+      return [stateDigest(believed.core), stateDigest(verified.core)]
+    }
+    expect(await digests((page) => page)).toEqual([honest, honest])
+    const without = ({ verified: _none, ...page }: InputOf<'page'>): InputOf<'page'> => page
+    expect(await digests(without)).toEqual([honest, honest])
+    const forged = (page: InputOf<'page'>): InputOf<'page'> => ({
+      ...page,
+      signed: { ...page.signed, signature: { ...page.signed.signature, s: 5n } },
+    })
+    // A writer that lies in its own journal is believed by itself, and found by whoever looks.
+    const [believed, verified] = await digests(forged)
+    expect(believed).not.toBe(verified)
+    // Of another head, or under another key, it says nothing.
+    for (const other of [{ head: 1n }, { owner: OTHER.publicKey }])
+      expect(
+        new Set(
+          await digests((page) => {
+            const { signed, verified: was, ...rest } = forged(page)
+            return { ...rest, signed, verified: { ...(was as Verified), ...other } }
+          }),
+        ).size,
+      ).toBe(1)
+    expect(await digests((page) => without(forged(page)))).toEqual([verified, verified])
+  })
+
+  it('is nothing that a member can say itself', async () => {
+    const { floor, members } = await Floor.open([1_000, 1_000])
+    try {
+      const [one] = members as [Member, Member]
+      const caller = await Caller.open(floor.url, one, floor.house.domain)
+      const entries = [{ instrument: 1, quantity: '-1', price: '0' }]
+      const signature = { r: { x: '0', y: '1' }, s: '0' }
+      const body = { clientId: 'x', kind: 'withdrawal', counterparty: 0, stamp: '1', maxFee: '100' }
+      const page = { ...body, payload: '7', entries, previousHead: '1', signature }
+      const verified = { head: '1', owner: { x: '1', y: '1' } }
+      const answer = await caller.post('/v1/pages', { ...page, verified })
+      expect(answer.code).toBe('BodyMustMatchSchema')
+      expect((await caller.post('/v1/pages', page)).code).not.toBe('BodyMustMatchSchema')
+    } finally {
+      await floor.close()
     }
   })
 
   it('is refused where it was wrong, by the name of the rule', async () => {
-    const threads = new Threads({ count: 1 })
-    await untilReady(threads, 1)
-    const { floor, members } = await Floor.open([1_000, 1_000], null, undefined, { threads })
+    const helpers = new Helpers({ count: 1 })
+    await untilReady(helpers, 1)
+    const { floor, members } = await Floor.open([1_000, 1_000], null, undefined, { helpers })
     try {
       const [one, two] = members as [Member, Member]
       const entries = [{ instrument: 1024, quantity: 1n, price: 50_000_000n }]
@@ -220,7 +298,7 @@ describe('what a thread has verified', () => {
       expect(answer).toMatchObject({ refused: 'SignatureMustMatch' })
     } finally {
       await floor.close()
-      await threads.close()
+      await helpers.close()
     }
   })
 })

@@ -11,7 +11,6 @@ import type { Duties } from './l1.ts'
 /** Nobody can prove a batch now: it would stand open, and keep its pages, for nothing. */
 export class NoProver extends Error {}
 
-
 /**
  * Of the batch behind `open`, or of the first if there is none; null when there is nothing to settle.
  * Throws NoProver.

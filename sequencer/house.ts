@@ -67,7 +67,6 @@ export type HouseOptions = {
   readonly randomBelow?: RandomBelow
 }
 
-
 export class House {
   readonly core: Core
   readonly journal: Journal

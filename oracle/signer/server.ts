@@ -7,6 +7,8 @@ import { integerOf, stringify, tableReportFrom } from './report.ts'
 import type { Signer } from './signer.ts'
 
 const BODY_LIMIT = 256 * 1024
+/** A settlement is shown with the whole register: 2^18 entries of at most 60 bytes. */
+const REGISTER_LIMIT = 16 * 1024 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
 
 const TOKEN_LENGTH = 16
@@ -84,7 +86,7 @@ export async function serveSigner(signer: Signer, listen: Listen): Promise<Fasti
     const window = [wholeOf(Number(start), 'start'), wholeOf(Number(end), 'end')] as const
     return { signer: signer.address, document: await signer.averages(...window) }
   })
-  app.post('/settlement', async (request) => {
+  app.post('/settlement', { bodyLimit: REGISTER_LIMIT }, async (request) => {
     const keys = ['serial', 'ids', 'settled', 'window', 'proposal', 'isConfirmation']
     const body = objectOf(request.body, keys, 'body')
     const [start, end] = listOf(body['window'], 'window', 3).map((at) => wholeOf(at, 'window'))

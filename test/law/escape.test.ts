@@ -76,6 +76,19 @@ test('an account of another tree, or of an instrument without a value, has no cl
     rejection: { rule: 'MarkMustBeInTable' } })
 })
 
+/** No batch could touch it; L1 lets it come to that only where the operator says what is not true. */
+test('what settled in seven windows of the register is claimed from each', async () => {
+  const large = await compiledCircuit('escape-settled')
+  const places = [0, 64, 128, 192, 256, 320, 399]
+  const register = Array.from({ length: 400 }, (_, i) => settledRow(7_000 + i, BigInt(1 + i)))
+  const account = accountOf(-50n, places.map((place) => ({ id: 7_000 + place, quantity: 3n })))
+  const claim = escapeClaim(INDEX, account, stateOf({ [INDEX]: account }, rows, register))
+  if (!claim.ok) throw new Error(claim.rejection.detail)
+  const values = places.reduce((sum, place) => sum + BigInt(1 + place), 0n)
+  expect(claim.statement.equity).toBe(3n * values - 50n)
+  expect(large.failedRule(claim.input)).toBeNull()
+})
+
 test('holdings over seventeen nodes, all but one settled, take the large shape', async () => {
   const large = await compiledCircuit('escape-settled')
   const spread = Array.from({ length: 130 }, (_, i) => row(2_000 + i, BigInt(1 + i)))

@@ -139,6 +139,14 @@ test('averages are of the past, and of what it has seen', async () => {
     { id: 1, name: 'BTC', price: '6067.01' }, { id: 2, name: 'ETH', price: '136.59' }] } })
 })
 
+test('a register of years is not too long to be shown, anything else of its length is', async () => {
+  const settled = Array.from({ length: 20_000 }, (_, i) => ({ id: 1024 + i, value: '-281474976710655' }))
+  const given = { serial: '1', ids: [1029], window: [now, now + 1], proposal: null, settled,
+    isConfirmation: false }
+  await expect(ask(node, '/settlement', given)).rejects.toThrow('WindowMustBePast')
+  await expect(ask(node, '/report', body({ more: settled }))).rejects.toThrow(/too large/)
+})
+
 test('where others can ask, a token must be shown', async () => {
   await expect(serveSigner(node.signer, { port: 0, host: '0.0.0.0' })).rejects.toThrow(/token/)
   await expect(serveSigner(node.signer, { port: 0, token: 'fifteen letters' })).rejects.toThrow(/16/)

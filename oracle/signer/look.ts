@@ -35,11 +35,11 @@ export type LookoutOptions = {
 }
 
 /**
- * No settlement window and no funding interval is longer, and no settlement waits longer: the house's
- * register may hold it up for twice batchDelay (7 days). Who has forgotten a window by then would take it
- * for one that nobody saw, and an operator that converts nothing would choose the fallback.
+ * No settlement window and no funding interval is longer, and no settlement waits longer: of a table's 256
+ * rows the house's register may take 64 in each batchDelay (7 days). Who has forgotten a window by then
+ * would take it for one that nobody saw, and an operator that converts nothing would choose the fallback.
  */
-export const KEEP_SECONDS = 15 * 86_400
+export const KEEP_SECONDS = 30 * 86_400
 
 export class Lookout {
   readonly log: SampleLog

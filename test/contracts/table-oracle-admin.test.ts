@@ -224,6 +224,21 @@ describe('listings', () => {
     await adopt([5000n])
     expect(await asked('expiryOf', 5000n)).toBe(10n)
   })
+  test('cost the report that lists them a fifth of a block at most, in a table that is full then', async () => {
+    const ids: bigint[] = []
+    let gas = 0n
+    for (const count of [49, 64, 64, 64]) {
+      const fresh = Array.from({ length: count }, (_, i) => 8000n + BigInt(ids.length + i))
+      ids.push(...fresh)
+      const bytes = ethers.toBeHex(count + ids.length, 32)
+      await propose(fresh.map((id) => of(id, (1n << 64n) - 1n)), bytes)
+      gas = (await adopt(ids, bytes)).gasUsed
+    }
+    expect(await asked('listedCount')).toBe(256n)
+    await refuse('ListedMustFitTable', ...list(9000n))
+    expect(gas).toBeLessThan(6_000_000n)
+    expect(gas).toBeGreaterThan(3_000_000n)
+  })
   test('need the quorum\'s signatures to be adopted', async () => {
     await propose([of(5000n)])
     await wait(1n)

@@ -109,8 +109,8 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
 
     function setTiming(Timing calldata timing_) external onlyRole(ADMIN) {
         if (
-            timing_.maxAge == 0 || timing_.confirmWindow == 0 || timing_.settlementWindow == 0
-                || timing_.challengeDelay == 0
+            timing_.maxAge == 0 || timing_.maxAge > LISTING_PAUSE || timing_.confirmWindow == 0
+                || timing_.settlementWindow == 0 || timing_.challengeDelay == 0
         ) revert TimingMustBeInRange();
 
         _timing = timing_;
@@ -157,8 +157,10 @@ abstract contract OracleParameters is ITableOracle, AccessControl, EIP712 {
     function list(Listing[] calldata added, bytes calldata document) external onlyRole(LISTER) {
         _requireDocument(document);
         bytes32 hash = keccak256(document);
-        // Signed over it already: such a listing would need nobody's word any more.
-        if (hash == instrumentsHash) revert DocumentMustBeNew(hash);
+        // Signed over it already, such a listing would need nobody's word any more. Nor does it take the
+        // place of another under the same document, which signers may have signed over for that other's
+        // ids: one of another document must stand between them, for longer than a report lives.
+        if (hash == instrumentsHash || hash == proposedHash) revert DocumentMustBeNew(hash);
         uint256 until = proposedAt + LISTING_PAUSE;
         if (proposedHash != 0 && block.timestamp < until) revert ListingMustWait(until);
         _requireListings(added);

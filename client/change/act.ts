@@ -5,7 +5,7 @@
  */
 import type { Change, ChangeControl } from '../l1/changes.ts'
 import type { ChangeCall } from './call.ts'
-import { HOUSE, LOCK, within, type ChangeOptions, type ChangeStep } from './desk.ts'
+import { HOUSE, LOCK, within, type ChangeOptions, type ChangeStep, type Desk } from './desk.ts'
 import { ChangeRefusal } from './refusal.ts'
 
 export type Times = {
@@ -101,7 +101,7 @@ export async function executeChange(
             predecessor,
             salt,
           ])
-    return { ...(await desk.step(control.lock, data, null)), change }
+    return settled(desk, await desk.step(control.lock, data, null), change)
   })
 }
 
@@ -118,7 +118,7 @@ export async function cancelChange(
     if (change.state === 'done')
       throw new ChangeRefusal('ChangeMustNotBeDone', 'it was carried out: announce its opposite')
     const data = LOCK.encodeFunctionData('cancel', [change.id])
-    return { ...(await desk.step(control.lock, data, 'CANCELLER_ROLE')), change }
+    return settled(desk, await desk.step(control.lock, data, 'CANCELLER_ROLE'), change)
   })
 }
 
@@ -147,6 +147,16 @@ export function timesOf({ now, life, wayOut }: ChangeControl, dueAt: bigint): Ti
   return { now, dueAt, lapsesAt: dueAt + life, leaveBy: dueAt - wayOut }
 }
 
+/** The change as it stands once the step is done. */
+async function settled(
+  desk: Desk,
+  step: ChangeStep,
+  change: Change,
+): Promise<ChangeStep & { readonly change: Change }> {
+  const after = step.outcome === 'sent' ? await desk.again(change.id) : null
+  return { ...step, change: after ?? change }
+}
+
 const textOf = (seconds: bigint): string =>
   new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 
@@ -155,8 +165,14 @@ function isSame(one: Change, id: string, target: string, data: string, salt?: st
   if (one.state !== 'waiting' && one.state !== 'due') return false
   if (one.id === id) return true
   const [call, another] = one.calls
+  // What follows another, or sends money, is another change.
   return (
-    salt === undefined && another === undefined && call?.target === target && call.data === data
+    salt === undefined &&
+    one.predecessor === ZERO &&
+    another === undefined &&
+    call?.target === target &&
+    call.data === data &&
+    call.value === 0n
   )
 }
 

@@ -1,7 +1,7 @@
 /** A change in words, `setFee 300000` or `grantRole OPERATOR 0x...`, as the call that the lock will make. */
 import { readFileSync } from 'node:fs'
 import { getAddress, keccakOf } from '../l1/ethers.ts'
-import { CHANGES, inWords } from '../l1/changes.ts'
+import { CHANGES, inWords, ROLES } from '../l1/changes.ts'
 import { ChangeRefusal } from './refusal.ts'
 
 export const PLACES = ['house', 'oracle', 'lock'] as const
@@ -24,17 +24,18 @@ const PLACE_OF: Readonly<Record<string, readonly Place[]>> = {
   grantRole: ['house', 'oracle', 'lock'],
   revokeRole: ['house', 'oracle', 'lock'],
 }
-/** Of the house, of the oracle, and of OpenZeppelin's lock; that of the admin nobody can be given. */
-const ROLES: Readonly<Record<Place, readonly string[]>> = {
-  house: ['OPERATOR', 'ORACLE', 'GUARDIAN'],
-  oracle: ['LISTER', 'GUARDIAN'],
-  lock: ['PROPOSER_ROLE', 'CANCELLER_ROLE', 'EXECUTOR_ROLE'],
-}
-
 export const CALL_NAMES = Object.keys(PLACE_OF)
 
-/** Throws ChangeRefusal, naming what the call must be. */
-export function changeCall(name: string, words: readonly string[], of?: Place): ChangeCall {
+/**
+ * Throws ChangeRefusal, naming what the call must be.
+ * @param placed Where a file is that was named as @FILE.
+ */
+export function changeCall(
+  name: string,
+  words: readonly string[],
+  of?: Place,
+  placed: (path: string) => string = (path) => path,
+): ChangeCall {
   const places = PLACE_OF[name]
   const fragment = places === undefined ? null : CHANGES.getFunction(name)
   if (places === undefined || fragment === null)
@@ -51,6 +52,7 @@ export function changeCall(name: string, words: readonly string[], of?: Place): 
   const values = fragment.inputs.map((input, i) => {
     const word = words[i] as string
     try {
+      if (input.type === 'bytes' && word.startsWith('@')) return contentOf(placed(word.slice(1)))
       return valueOf(input, word, ROLES[place])
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
@@ -104,11 +106,17 @@ function valueOf(input: Input, given: unknown, roles: readonly string[]): unknow
     if (roles.includes(word)) return keccakOf(word)
     throw new Error(`32 bytes in hexadecimal, or a role by its name: ${roles.join(', ')}`)
   }
-  if (type === 'bytes') {
-    if (word.startsWith('@')) return `0x${readFileSync(word.slice(1)).toString('hex')}`
-    if (!/^0x([0-9a-fA-F]{2})*$/.test(word)) throw new Error('bytes in hexadecimal, or @FILE')
-  }
+  if (type === 'bytes' && !/^0x([0-9a-fA-F]{2})*$/.test(word))
+    throw new Error('bytes in hexadecimal, or @FILE')
   return word
+}
+
+function contentOf(path: string): string {
+  try {
+    return `0x${readFileSync(path).toString('hex')}`
+  } catch {
+    throw new Error(`a file that can be read: there is none at ${path}`)
+  }
 }
 
 const listOf = (word: string): unknown =>

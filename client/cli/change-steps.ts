@@ -28,7 +28,7 @@ export async function announce(
     throw new Undone(`--of must be one of ${PLACES.join(', ')}`)
   if (salt !== undefined && !/^0x[0-9a-f]{64}$/.test(salt))
     throw new Undone('--salt must be 0x and 64 hexadecimal digits in lower case')
-  const call = changeCall(name, values, of as Place | undefined)
+  const call = changeCall(name, values, of as Place | undefined, fromHere)
   const made = await announceChange({
     ...optionsOf(given),
     call,

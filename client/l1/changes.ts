@@ -1,5 +1,5 @@
 /** What is announced to the lock of a house, what became of it, and until when one can leave before it. */
-import { Interface } from './ethers.ts'
+import { Interface, keccakOf } from './ethers.ts'
 import { addressOf } from './rpc.ts'
 import { httpTransport, ReadError, type Transport } from './transport.ts'
 
@@ -160,14 +160,27 @@ async function announcedIn(send: Transport, lock: string): Promise<ReadonlyMap<s
   return found
 }
 
+/** Of the house, of its oracle, and of OpenZeppelin's lock; that of the admin nobody can be given. */
+export const ROLES = {
+  house: ['OPERATOR', 'ORACLE', 'GUARDIAN'],
+  oracle: ['LISTER', 'GUARDIAN'],
+  lock: ['PROPOSER_ROLE', 'CANCELLER_ROLE', 'EXECUTOR_ROLE'],
+} as const
+const ROLE_NAMES: ReadonlyMap<unknown, string> = new Map([
+  [ZERO, 'DEFAULT_ADMIN_ROLE'],
+  ...Object.values(ROLES).flatMap((names) => names.map((name) => [keccakOf(name), name] as const)),
+])
+
 /** The call by name with its arguments by name; null if no contract of a house has it. */
 export function inWords(data: string): string | null {
   try {
     const call = CHANGES.parseTransaction({ data })
     if (call === null) return null
-    const values = call.fragment.inputs.map(
-      ({ name }, i) => `${name} ${JSON.stringify(plain(call.args[i]))}`,
-    )
+    const values = call.fragment.inputs.map(({ name }, i) => {
+      const value: unknown = call.args[i]
+      const role = name === 'role' ? ROLE_NAMES.get(value) : undefined
+      return `${name} ${role ?? JSON.stringify(plain(value))}`
+    })
     return `${call.name}(${values.join(', ')})`
   } catch {
     return null

@@ -3,8 +3,9 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Contract, type AbstractProvider, type Signer as L1Signer } from '../ethers.ts'
 import { HOUSE_ABI } from '../verify/abi.ts'
-import { fundingBaseIn, oracleAt, readHistory, unboundIn, type History } from '../verify/chain.ts'
+import { fundingBaseIn, oracleAt, readHistory, type History } from '../verify/chain.ts'
 import type { Table } from '../../circuits/table.ts'
+import { unboundIn } from '../signer/binding.ts'
 import { InputError } from '../signer/canonical.ts'
 import {
   computeTable,
@@ -174,11 +175,12 @@ function tableOfReport(history: History, report: TableReport): Table {
   const rows = new Set(history.listed)
   const instruments = documentOf(history, report.instrumentsHash)
   const specs = readInstruments(instruments).filter(({ id }) => rows.has(id))
-  const changed = unboundIn(history, specs)
+  const market = readMarket(report.market)
+  const changed = unboundIn(history, specs, BigInt(market.time) === report.time)
   if (changed.length > 0)
     throw new InputError(`instruments ${changed.join()} must be what they were listed as`)
   const worlds = readWorlds(documentOf(history, report.worldsHash))
-  const table = computeTable(readMarket(report.market), specs, worlds)
+  const table = computeTable(market, specs, worlds)
   const isSame =
     table.root === report.tableRoot &&
     table.marksRoot === report.marksRoot &&

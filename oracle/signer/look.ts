@@ -34,8 +34,12 @@ export type LookoutOptions = {
   readonly fundingBase?: () => Promise<FundingBase | null>
 }
 
-/** No settlement window and no funding interval is longer. */
-export const KEEP_SECONDS = 3 * 86_400
+/**
+ * No settlement window and no funding interval is longer, and no settlement waits longer: of a table's 256
+ * rows the house's register may take 64 in each batchDelay (7 days). Who has forgotten a window by then
+ * would take it for one that nobody saw, and an operator that converts nothing would choose the fallback.
+ */
+export const KEEP_SECONDS = 30 * 86_400
 
 export class Lookout {
   readonly log: SampleLog

@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util'
 import { INSTRUMENTS, RECORDED_INDEX } from '../day-2020-03-12.ts'
 import { recordedPerpetuals } from '../day-replay.ts'
 import { JsonRpcProvider } from '../ethers.ts'
-import { fundingBaseIn, readHistory, referenceTableIn } from '../verify/chain.ts'
+import { bindingsIn, fundingBaseIn, readHistory, referenceTableIn } from '../verify/chain.ts'
+import { documentHash } from './canonical.ts'
 import { configFrom, readConfig, readKey, readSecret, type SignerConfig } from './config.ts'
 import { STANDARD_SET } from '../worlds.ts'
 import { instrumentsBytes, worldsBytes } from './engine.ts'
@@ -35,8 +36,10 @@ Watches its sources, computes tables and signs them over HTTP. Options:
   --memory FILE        remembers the last report it signed, so that a restart does not contradict it
   --samples FILE       keeps what it has seen, so that a restart inside a settlement window or a
                        funding interval forgets nothing
-  --rpc URL            L1 node; needed where the configuration has perpetuals with quotes, whose
-                       funding goes on from the last confirmed table
+  --rpc URL            L1 node. With it the signer looks at what a new listing is bound to before
+                       it signs over it, and can fall back to a table of L1 in a settlement; needed
+                       where the configuration has perpetuals with quotes, whose funding goes on
+                       from the last confirmed table
   --port N             (default 9200; 0: any free one)
   --host ADDRESS       (default 127.0.0.1; any other needs a token)
   --token-file FILE    what collectors must show; else ${TOKEN_VARIABLE} in the environment
@@ -138,9 +141,10 @@ async function main(): Promise<void> {
           HERE,
         )
   const { memory: file, samples, rpc } = values
+  const documents = documentsIn(values.documents)
   const signer = new Signer({
     config,
-    documents: documentsIn(values.documents),
+    documents,
     key,
     ...(recorded === undefined ? {} : { recorded: { policyAt: fundedPolicy(config) } }),
     ...(file !== undefined && existsSync(file)
@@ -148,7 +152,7 @@ async function main(): Promise<void> {
       : {}),
     ...(file === undefined ? {} : { remember: (memory) => keep(file, memory) }),
     ...(samples === undefined ? {} : sampleFile(samples, KEEP_SECONDS)),
-    ...(rpc === undefined ? {} : viewOfL1(rpc, config)),
+    ...(rpc === undefined ? {} : viewOfL1(rpc, config, documents)),
   })
   const port = Number(values.port ?? 9200)
   const host = values.host ?? '127.0.0.1'
@@ -170,10 +174,11 @@ async function main(): Promise<void> {
 }
 
 /** Confirmed tables, read anew each time: the last is another one every minute. */
-function viewOfL1(rpc: string, { domain }: SignerConfig) {
+function viewOfL1(rpc: string, { domain }: SignerConfig, { instruments }: Documents) {
   const provider = new JsonRpcProvider(checkUrl(rpc).href, undefined, { staticNetwork: true })
   const read = () => readHistory(provider, domain.contract)
   return {
+    bindings: async () => bindingsIn(await read(), documentHash(instruments)),
     fundingBase: async () => fundingBaseIn(await read()),
     tableBefore: async (time: number) => referenceTableIn(await read(), time),
   }

@@ -4,6 +4,7 @@
  */
 import type { SigningKey } from '../ethers.ts'
 import { requireAgreement, requirePricesNear } from './agreement.ts'
+import { requireBound, type Bindings } from './binding.ts'
 import { documentHash } from './canonical.ts'
 import type { SignerConfig } from './config.ts'
 import { decimalOfMicro } from './decimal.ts'
@@ -13,6 +14,7 @@ import {
   readMarket,
   readWorlds,
   underlyingOf,
+  type InstrumentSpec,
   type MarketDocument,
 } from './engine.ts'
 import { Lookout, type Look, type LookoutOptions } from './look.ts'
@@ -65,6 +67,8 @@ export type SignerOptions = Omit<LookoutOptions, 'instruments'> & {
   /** Called before a signature leaves with what must survive a restart. */
   readonly remember?: (memory: Memory) => void
   readonly memory?: Memory
+  /** What L1 binds, or will bind, the instruments of these documents to; without, that is not looked at. */
+  readonly bindings?: () => Promise<Bindings | null>
   /** The last confirmed table on L1 of a time of L1's clock or before: what a fallback settles at. */
   readonly tableBefore?: (time: number) => Promise<ReferenceTable | null>
 }
@@ -81,6 +85,7 @@ export class Signer {
   private readonly worlds: ReturnType<typeof readWorlds>
   private readonly looks = new Map<number, Promise<Look>>()
   private memory: Memory
+  private bindings: Bindings | null = null
 
   constructor(options: SignerOptions) {
     this.options = options
@@ -147,6 +152,7 @@ export class Signer {
         `${specs.length} of ${rows.length} rows are known`,
       )
     }
+    await this.requireListing(specs)
     const { worlds, instruments } = this.options.documents
     const table = computeTable(market, specs, this.worlds)
     const report = reportOf(table, { number, time: BigInt(time), worlds, instruments, market })
@@ -321,6 +327,18 @@ export class Signer {
     const signed = await this.settlement(...given)
     const digest = confirmationDigest(this.options.config.domain, signed.digest)
     return { ...signed, signature: this.sign(digest) }
+  }
+
+  /** Read until the document counts on L1: a proposal can still become another. */
+  private async requireListing(specs: readonly InstrumentSpec[]): Promise<void> {
+    const { bindings: read, config, recorded } = this.options
+    if (read === undefined) return
+    const bindings = this.bindings ?? (await read())
+    if (bindings === null)
+      throw new Refusal('DocumentMustBeOnL1', 'these instruments are neither listed nor proposed')
+    if (bindings.isFinal) this.bindings = bindings
+    // A replay has a clock of its own, and says itself what a second of L1 is on it.
+    requireBound(bindings, specs, config.replay === null && recorded === undefined)
   }
 
   private sign(digest: string): string {

@@ -1,9 +1,8 @@
 /** What L1 says of an oracle: its events in order, and what they add up to. */
 import { Contract, Interface, type AbstractProvider, type LogDescription } from '../ethers.ts'
-import { specificationHash } from '../registry.ts'
-import type { InstrumentSpec } from '../instruments.ts'
 import type { FundingBase } from '../signer/accrual.ts'
-import { InputError } from '../signer/canonical.ts'
+import type { Bindings } from '../signer/binding.ts'
+import { documentHash, InputError } from '../signer/canonical.ts'
 import { readMarket } from '../signer/market-document.ts'
 import type { SettlementReport } from '../signer/report.ts'
 import type { ReferenceTable, SettledValue } from '../signer/settlement.ts'
@@ -94,16 +93,13 @@ export function withProposed(history: History): History {
   }
 }
 
-/** Ids whose specification is another than the one that was bound. */
-export function unboundIn(
-  { specifications }: Pick<History, 'specifications'>,
-  specs: readonly InstrumentSpec[],
-): readonly number[] {
-  return specs.flatMap((spec) =>
-    spec.kind === 'cash' || specificationHash(spec) === specifications.get(spec.id)
-      ? []
-      : [spec.id],
-  )
+/** What a signer of this document finds bound on L1; null where it neither counts nor is proposed. */
+export function bindingsIn(history: History, instrumentsHash: string): Bindings | null {
+  const { instruments, proposed } = history
+  const isFinal = instruments !== null && documentHash(instruments) === instrumentsHash
+  if (!isFinal && proposed?.hash !== instrumentsHash) return null
+  const { expiries, specifications } = isFinal ? history : withProposed(history)
+  return { isFinal, expiries, specifications }
 }
 
 export const oracleInterface = new Interface(ORACLE_ABI)

@@ -1,6 +1,7 @@
 /** Computes a posted table again from its published inputs and says where it differs. */
 import { Contract, Interface, type AbstractProvider } from '../ethers.ts'
 import { tableOf, type Row, type Table } from '../../circuits/table.ts'
+import { unboundIn } from '../signer/binding.ts'
 import { givenOf, withFunding, type FundingBase } from '../signer/accrual.ts'
 import { documentHash, InputError } from '../signer/canonical.ts'
 import {
@@ -20,7 +21,6 @@ import {
   fundingBaseOf,
   oracleAt,
   readHistory,
-  unboundIn,
   type History,
   type PostedTable,
 } from './chain.ts'
@@ -102,8 +102,14 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
   const changed = unboundIn(
     history,
     instruments.filter(({ id }) => listed.has(id)),
+    market.time === Number(posted.time),
   )
-  check(checks, 'specifications changed since their listing', 'none', changed.join() || 'none')
+  check(
+    checks,
+    'instruments bound to another specification or expiry',
+    'none',
+    changed.join() || 'none',
+  )
   checkFunding(checks, market, instruments, fundingBaseOf(history, posted))
   check(checks, 'number of reference prices', market.underlyings.length, posted.references.length)
   if (market.time !== Number(posted.time)) {

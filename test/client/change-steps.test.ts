@@ -282,6 +282,51 @@ describe('a change', () => {
   })
 })
 
+describe('what is said of a step', () => {
+  beforeEach(async () => {
+    world = await createSealed()
+  })
+
+  it('is how the change stands after it, and before it where nothing is sent', async () => {
+    const id = String((await by(world.founder, ...FEE)).json['id'])
+    const stated = (made: { json: Record<string, unknown> }) =>
+      (made.json['change'] as { state: string }).state
+    expect(stated(await run('cancel', id, '--key-file', keyOf(world.guardian)))).toBe('waiting')
+    expect(stated(await by(world.guardian, 'cancel', id))).toBe('cancelled')
+    await by(world.founder, ...FEE)
+    await setTime((await now()) + DELAY)
+    await provider.send('evm_mine', [])
+    expect(stated(await run('execute', id))).toBe('due')
+    expect(stated(await by(world.stranger, 'execute', id))).toBe('done')
+  })
+
+  it('counts a change that waits for another as another', async () => {
+    const data = world.cloister.interface.encodeFunctionData('setFee', [9n])
+    const never = keccakOf('what nobody announces')
+    const given = [world.address, 0n, data, never, keccakOf('salt')]
+    await send(world.founder, world.lock, 'schedule', ...given, DELAY)
+    expect(await by(world.founder, ...FEE)).toMatchObject({ json: { outcome: 'sent' } })
+  })
+
+  it('has a file where the user is, not where npm run has gone', async () => {
+    writeFileSync(join(folder, 'here.json'), '{}')
+    const names = ['npm_lifecycle_event', 'INIT_CWD'] as const
+    const before = names.map((name) => process.env[name])
+    Object.assign(process.env, { npm_lifecycle_event: 'cloister', INIT_CWD: folder })
+    try {
+      expect(await run('announce', 'setWorlds', '@here.json')).toMatchObject({
+        code: 0,
+        json: { says: 'setWorlds(document "0x7b7d")' },
+      })
+    } finally {
+      names.forEach((name, i) => {
+        if (before[i] === undefined) delete process.env[name]
+        else process.env[name] = before[i]
+      })
+    }
+  })
+})
+
 describe('the guardian', () => {
   it('pauses and unpauses, and is asked for once', async () => {
     world = await createSealed()
@@ -371,7 +416,15 @@ describe('a call in words', () => {
     )
     expect(says('setSigners', [`["${ADDRESS}"]`, '1', '1'])).toContain('signers ["0x')
     expect(says('setWorlds', [`@${file}`])).toBe('setWorlds(document "0x7b7d")')
-    expect(says('grantRole', ['OPERATOR', ADDRESS], 'house')).toContain(keccakOf('OPERATOR'))
+    // Whoever reads the list must see whose power is given away, not a hash.
+    expect(says('grantRole', ['OPERATOR', ADDRESS], 'house')).toContain('role OPERATOR, account')
+    expect(says('revokeRole', [keccakOf('PROPOSER_ROLE'), ADDRESS], 'lock')).toContain(
+      'role PROPOSER_ROLE,',
+    )
+    expect(says('grantRole', [ZeroHash, ADDRESS], 'lock')).toContain('role DEFAULT_ADMIN_ROLE,')
+    const unknown = `0x${'77'.repeat(32)}`
+    expect(says('grantRole', [unknown, ADDRESS], 'house')).toContain(`role "${unknown}"`)
+    refused('a file that can be read: there is none at', 'setWorlds', `@${file}.gone`)
     const timing = {
       maxAge: 120,
       confirmWindow: 2,

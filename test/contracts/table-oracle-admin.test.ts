@@ -70,6 +70,9 @@ test('times that would disarm a rule are refused', async () => {
   for (const key of ['maxAge', 'confirmWindow', 'settlementWindow', 'challengeDelay']) {
     await refuse('TimingMustBeInRange', 'setTiming', { ...TIMING, [key]: 0n })
   }
+  // A report outlives no listing that stands between two under one document.
+  await refuse('TimingMustBeInRange', 'setTiming', { ...TIMING, maxAge: HOUR + 1n })
+  await send(admin, oracle, 'setTiming', { ...TIMING, maxAge: HOUR })
 })
 
 describe('underlyings', () => {
@@ -202,6 +205,39 @@ describe('listings', () => {
     const report = { ...(await createReport(world)), instrumentsHash: ethers.ZeroHash }
     await mustRefuse('InstrumentsMustBeCurrent', anyone, oracle, 'post', report,
       signReport(world, report))
+  })
+  test('change under no document that a quorum may have signed over already', async () => {
+    await propose([of(5000n, 9n)])
+    await wait(HOUR)
+    const report = await reportWith([5000n])
+    // With the quorum's signatures under way, another expiry under the same document would be for good.
+    await refuse('DocumentMustBeNew', ...list(5000n, 10n))
+    await post(world, report)
+    expect(await asked('expiryOf', 5000n)).toBe(9n)
+  })
+  test('of a document that another has taken the place of can be proposed again', async () => {
+    await propose([of(5000n, 9n)])
+    await wait(HOUR)
+    await propose([], '0x00')
+    await wait(HOUR)
+    await propose([of(5000n, 10n)])
+    await adopt([5000n])
+    expect(await asked('expiryOf', 5000n)).toBe(10n)
+  })
+  test('cost the report that lists them a fifth of a block at most, in a table that is full then', async () => {
+    const ids: bigint[] = []
+    let gas = 0n
+    for (const count of [49, 64, 64, 64]) {
+      const fresh = Array.from({ length: count }, (_, i) => 8000n + BigInt(ids.length + i))
+      ids.push(...fresh)
+      const bytes = ethers.toBeHex(count + ids.length, 32)
+      await propose(fresh.map((id) => of(id, (1n << 64n) - 1n)), bytes)
+      gas = (await adopt(ids, bytes)).gasUsed
+    }
+    expect(await asked('listedCount')).toBe(256n)
+    await refuse('ListedMustFitTable', ...list(9000n))
+    expect(gas).toBeLessThan(6_000_000n)
+    expect(gas).toBeGreaterThan(3_000_000n)
   })
   test('need the quorum\'s signatures to be adopted', async () => {
     await propose([of(5000n)])

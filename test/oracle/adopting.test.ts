@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { ethers } from 'ethers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { historyForReport } from '../../oracle/collector/adopting.ts'
-import { readHistory, unboundIn } from '../../oracle/verify/chain.ts'
+import { unboundIn } from '../../oracle/signer/binding.ts'
+import { readHistory } from '../../oracle/verify/chain.ts'
 import { readInstruments, instrumentsBytes } from '../../oracle/signer/engine.ts'
 import { expiryOf } from '../../oracle/signer/engine.ts'
 import { specificationHash } from '../../oracle/registry.ts'
@@ -63,7 +64,7 @@ test('what is proposed counts for nothing, until a quorum has it configured', as
   const next = await historyForReport(proposed, await peers(), 3)
   expect([next.instruments, next.proposed]).toEqual([NEW, null])
   expect(next.expiries.get(first.id)).toBe(BigInt(expiryOf(first)))
-  expect(unboundIn(next, readInstruments(NEW).filter(({ id }) => id === first.id))).toEqual([])
+  expect(unboundIn(next, readInstruments(NEW).filter(({ id }) => id === first.id), true)).toEqual([])
 
   // The first report over it makes it so, and is itself of all that it lists.
   await wait(1n)

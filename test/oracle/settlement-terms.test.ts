@@ -239,6 +239,19 @@ describe('a window that no quorum saw', () => {
   })
 })
 
+test('a settlement that the register holds up for as long as it can is still one that a quorum saw', async () => {
+  await watch([0, 1, 2])
+  // Looking at something else all the while, as a signer does.
+  for (const day of [1n, 7n, 14n, 21n, 29n]) {
+    await goTo(EXPIRY + day * 86_400n)
+    for (const node of nodes) await node.signer.observe(clock)
+  }
+  const proposal = await fallback()
+  for (const i of [0, 1, 2])
+    await expect(settle(i, [GOOD], proposal)).rejects.toThrow('FallbackMustBeNeeded')
+  expect(await idsOf()).toEqual([ETHER, GOOD])
+})
+
 describe('a fallback is signed', () => {
   beforeEach(async () => {
     await goTo(EXPIRY + 10n)

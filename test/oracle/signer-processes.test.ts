@@ -62,7 +62,9 @@ test('three signers and a collector bring the table of a recorded hour to L1', a
   const token = 'shown by the collector'
   const signers = await Promise.all(keys.map(async (key, i) => {
     const args = ['--recorded', contract, '--start', String(startedAt), '--port', '0',
-      '--memory', join(folder, `memory-${i}`)]
+      '--memory', join(folder, `memory-${i}`),
+      // With a view of L1 the first ones look at what is listed before they sign.
+      ...(i < 2 ? ['--rpc', rpc.url] : [])]
     const { firstLine } = start('oracle/signer/main.ts', args,
       { CLOISTER_SIGNER_KEY: key.privateKey, CLOISTER_SIGNER_TOKEN: token })
     const { signer, url } = JSON.parse(await firstLine) as { signer: string; url: string }

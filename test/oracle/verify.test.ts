@@ -159,7 +159,7 @@ describe('from L1 alone', () => {
     const report = await createReport(world, { listed: changed })
     await post(world, report)
     const { code, json } = await verify()
-    expect([code, failing(json)]).toEqual([1, ['specifications changed since their listing']])
+    expect([code, failing(json)]).toEqual([1, ['instruments bound to another specification or expiry']])
     expect(json.checks.find(({ holds }) => !holds)).toMatchObject({ posted: '1031' })
   })
   test('another world set is computed under its own, not under today\'s', async () => {

@@ -260,6 +260,9 @@ describe.each([
       record: async (raw) => void raws.push(raw),
     })
     while ((await last()) < number) await new Promise((wake) => setTimeout(wake, 20))
+    // It ends first: else it might send the batch again by itself before anybody looks.
+    l1.close()
+    await expect(sent).rejects.toThrow('closed')
     if (kind === 'anvil') {
       await mine(1)
       // Its own fork: two blocks that are empty in place of the last two.
@@ -268,8 +271,6 @@ describe.each([
     expect(await last()).toBe(number - 1n)
     // Nobody has an interest in the empty pool but the door: it asks again after its time.
     const restarted = door(3)
-    l1.close()
-    await expect(sent).rejects.toThrow('closed')
     const again = restarted.follow({ number, earlier: raws, record: async () => {} })
     while ((await last()) < number) await new Promise((wake) => setTimeout(wake, 20))
     await mine(3)
@@ -323,8 +324,10 @@ describe.each([
         : text
     expect(await l1.rootOf(number)).toBe(5001n)
     await new Promise((wake) => setTimeout(wake, 50))
-    expect(alarms.map(({ what }) => what)).toEqual(['l1Disagrees'])
-    expect(alarms[0]?.detail).toContain(new URL(liar.url).host)
+    // On a machine that is busy an honest one may be late as well: that is another alarm.
+    const lies = alarms.filter(({ what }) => what === 'l1Disagrees')
+    expect(lies).toHaveLength(1)
+    expect(lies[0]?.detail).toContain(new URL(liar.url).host)
     liar.change = honest
     cutter.change = (_method, text) => text.slice(0, text.length - 7)
     mute.change = () => null

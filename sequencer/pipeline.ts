@@ -57,6 +57,7 @@ export class Pipeline {
   private readonly flights = new Map<OpenBatch, Flight>()
   /** What was proven and could not be sent is not proven again. */
   private readonly proofs = new WeakMap<OpenBatch, Proven>()
+  private isClosed = false
 
   constructor(house: House) {
     this.house = house
@@ -67,6 +68,11 @@ export class Pipeline {
     this.turn = begun.then((flight) => flight?.handed).catch(() => {})
     void this.turn.then(onHanded)
     return begun.then((flight) => flight?.report ?? null)
+  }
+
+  /** Nobody waits on for L1 to go on; what is open is the next start's. */
+  close(): void {
+    this.isClosed = true
   }
 
   private async begin(isDue: boolean): Promise<Flight | null> {
@@ -228,6 +234,7 @@ export class Pipeline {
     const { house } = this
     const { mode = 'normal' } = batch.plan.context
     for (;;) {
+      if (this.isClosed) throw new Error(`batch ${numberOf(batch)} waits: the house is closed`)
       await house.watch()
       await checkAge(house)
       const isPossible = await isAsChosen(house, batch)

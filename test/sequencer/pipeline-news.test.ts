@@ -117,3 +117,46 @@ it('a sweep that began: a batch that harms nobody goes its way', async () => {
   await (await l1.handed(1)).accept()
   expect(await other).toMatchObject({ number: 3n, trades: 1 })
 })
+
+it('a table that nobody confirms: the batch behind waits, and no longer than its house', async () => {
+  const { one, other, stalled } = await two()
+  floor.l1.post(floor.rows, false)
+  await stalled.accept()
+  await one
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(l1.waiting).toHaveLength(1)
+  await floor.house.close()
+  await expect(other).rejects.toThrow('the house is closed')
+})
+
+it('an end while two are in flight leaves both to the next start, and no rejection unheard', async () => {
+  const { one, other, stalled } = await two()
+  await floor.house.close()
+  stalled.fail(new Error('the door to L1 is closed'))
+  await expect(one).rejects.toThrow('the door to L1 is closed')
+  await expect(other).rejects.toThrow('L1 has not spoken')
+  expect([floor.house.core.open, floor.house.core.next]).not.toContain(null)
+})
+
+it('a refund that is asked for while a batch behind credits the deposit: L1 takes it, and it counts once', async () => {
+  await floor.trade(a, b, lots(1n))
+  const one = floor.batch()
+  const stalled = await l1.handed(0)
+  await a.deposit(1, 5_000_000n)
+  const other = floor.batch()
+  await provenBehind()
+  const credited = floor.house.core.next?.plan.credits.map(({ id }) => id) ?? []
+  expect(credited).toHaveLength(1)
+  const { nextBlock } = floor.house.core
+  const nothing = { requests: [], deposits: [], settled: [], tables: [], confirmed: [], mode: null }
+  await floor.house.submit({
+    kind: 'l1',
+    seen: { ...nothing, refundRequests: credited, nextBlock },
+  })
+  const before = floor.cash
+  await stalled.accept()
+  await (await l1.handed(1)).accept()
+  await Promise.all([one, other])
+  expect(floor.cash).toBe(before + 5_000_000n)
+  expect(floor.house.core.hasWork(Date.now())).toBe(false)
+})

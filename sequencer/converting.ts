@@ -9,14 +9,33 @@ import type { Settlements } from '../circuits/table.ts'
 
 export const WINDOW_SIZE = TREE_ARITY ** WINDOW_DEPTH
 
-type Accounts = ReadonlyMap<number, Pick<Account, 'balances'>>
+type Holder = Pick<Account, 'balances'>
+type Accounts = ReadonlyMap<number, Holder>
 type Entries = Pick<Settlements, 'rows'>
+type InFlight = { readonly trace: { readonly members: readonly { readonly after: Holder }[] } }
+
+/**
+ * Whoever holds something by what L1 has now, or will by a batch on its way, which may have been chosen
+ * before the last settlement. Of a busy house one always is: to wait until none is would be for ever.
+ */
+export function holdersOf({
+  ledger,
+  open,
+  next,
+}: {
+  readonly ledger: { readonly accounts: Accounts }
+  readonly open: InFlight | null
+  readonly next: InFlight | null
+}): readonly Holder[] {
+  const inFlight = [open, next].flatMap((batch) => batch?.trace.members ?? [])
+  return [...ledger.accounts.values(), ...inFlight.map(({ after }) => after)]
+}
 
 /** How many of the first entries of the register nobody holds any more. */
-export function convertedCount(accounts: Accounts, { rows }: Entries): number {
+export function convertedCount(holders: Iterable<Holder>, { rows }: Entries): number {
   const place = new Map(rows.map((row, i) => [row.id, i]))
   let first = rows.length
-  for (const { balances } of accounts.values())
+  for (const { balances } of holders)
     for (const { id } of balances) first = Math.min(first, place.get(id) ?? first)
   return first
 }
@@ -34,8 +53,11 @@ export function unconvertedWindows(accounts: Accounts, { rows }: Entries): numbe
 }
 
 export type ConvertingOptions = {
-  /** The state that L1 has; null while a batch is on its way, which may have been chosen before the last settlement. */
-  readonly state: () => { readonly accounts: Accounts; readonly settlements: Entries } | null
+  /** `holders`, as holdersOf has them, are asked for only where the register has a window more. */
+  readonly state: () => {
+    readonly holders: () => readonly Holder[]
+    readonly settlements: Entries
+  }
   /** How many entries L1 was told are converted. */
   readonly confirmed: () => Promise<number>
   readonly confirm: (count: number) => Promise<unknown>
@@ -72,8 +94,8 @@ export class Converting {
   private async confirmWindows(): Promise<void> {
     const { state, confirmed, confirm } = this.options
     const now = state()
-    if (now === null || now.settlements.rows.length < (this.known + 1) * WINDOW_SIZE) return
-    const count = convertedCount(now.accounts, now.settlements)
+    if (now.settlements.rows.length < (this.known + 1) * WINDOW_SIZE) return
+    const count = convertedCount(now.holders(), now.settlements)
     const windows = Math.floor(count / WINDOW_SIZE)
     if (windows <= this.known) return
     if (Math.floor((await confirmed()) / WINDOW_SIZE) < windows) await confirm(count)

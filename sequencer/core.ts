@@ -285,7 +285,7 @@ export class Core {
       domain: this.genesis.domain,
       batchNumber: ground.batchNumber + 1n,
       time: time > ground.lastTime ? time : ground.lastTime,
-      // The batch on its way takes the change with it.
+      // The batch on its way takes the change with it, unless it was announced behind it.
       fee: this.open === null ? this.fee : (this.nextFee ?? this.fee),
       batchNonce,
       mode: this.mode,
@@ -396,11 +396,20 @@ export class Core {
     this.next = null
     this.desk.advance(open.trades, 'final', number)
     this.desk.expire(open.skipped)
-    this.drop(this.open?.unprovable ?? [], this.conditions().time)
+    if (this.open !== null && this.isFeeSure(this.open))
+      this.drop(this.open.unprovable, this.conditions().time)
     const batch = settledOf(open, input)
     this.batches.push(batch)
     this.touched = open.trace.members.map(({ index }) => index)
     return batch
+  }
+
+  /**
+   * Whether it is sure which fee L1 wants of a batch. While a change waits that depends on what L1 took
+   * first, and a page that fails by a fee that was guessed must not be dropped for it.
+   */
+  isFeeSure({ plan }: OpenBatch): boolean {
+    return this.nextFee === null && plan.context.fee === this.fee
   }
 
   /** What is not in ledger and desk: for comparing one replay with another. */

@@ -286,6 +286,7 @@ export class House {
   }
 
   async close(): Promise<void> {
+    this.pipeline.close()
     this.l1.close()
     await this.journal.close()
   }

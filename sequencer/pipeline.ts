@@ -13,6 +13,7 @@ import type { House } from './house.ts'
 import type { InputOf } from './journal/record.ts'
 import { BatchRefused, type BatchJob, type Duties, type Receipted } from './l1.ts'
 import { submissionOf } from './submission.ts'
+import { isAsChosen } from './as-chosen.ts'
 import { checkAge } from './table-age.ts'
 
 const WATCH_MILLISECONDS = 250
@@ -56,6 +57,7 @@ export class Pipeline {
   private readonly flights = new Map<OpenBatch, Flight>()
   /** What was proven and could not be sent is not proven again. */
   private readonly proofs = new WeakMap<OpenBatch, Proven>()
+  private isClosed = false
 
   constructor(house: House) {
     this.house = house
@@ -66,6 +68,11 @@ export class Pipeline {
     this.turn = begun.then((flight) => flight?.handed).catch(() => {})
     void this.turn.then(onHanded)
     return begun.then((flight) => flight?.report ?? null)
+  }
+
+  /** Nobody waits on for L1 to go on; what is open is the next start's. */
+  close(): void {
+    this.isClosed = true
   }
 
   private async begin(isDue: boolean): Promise<Flight | null> {
@@ -225,13 +232,12 @@ export class Pipeline {
    */
   private async untilTaken(batch: OpenBatch): Promise<void> {
     const { house } = this
-    const { mode = 'normal', settlements } = batch.plan.context
+    const { mode = 'normal' } = batch.plan.context
     for (;;) {
+      if (this.isClosed) throw new Error(`batch ${numberOf(batch)} waits: the house is closed`)
       await house.watch()
       await checkAge(house)
-      const isPossible =
-        house.core.isCurrent(batch.tableNumber) &&
-        house.core.settlements.tree.root === settlements.tree.root
+      const isPossible = await isAsChosen(house, batch)
       if (house.mode === mode && isPossible) return
       if (mode !== 'normal' || !isPossible || house.core.isTableOld) {
         const reason = `the batch of table ${batch.tableNumber} must be built again: L1 went on`
@@ -280,7 +286,8 @@ export class Pipeline {
     const report = { ...settled, publicBytes: 32 * words.length }
     house.reports.push(report)
     // What the batch behind this one could not settle on its fork, which has come true.
-    this.tellUnprovable(house.core.open?.unprovable ?? [])
+    const { open } = house.core
+    if (open !== null && house.core.isFeeSure(open)) this.tellUnprovable(open.unprovable)
     return report
   }
 

@@ -11,7 +11,7 @@ import { developmentKeyOf, shapeNamed, type ShapeKey } from '../prover/artifacts
 import { serve } from './api.ts'
 import { Batches } from './batches.ts'
 import type { Configuration, Secrets } from './config.ts'
-import { Converting } from './converting.ts'
+import { Converting, holdersOf } from './converting.ts'
 import { Core } from './core.ts'
 import { compileVerifiers, deploy, FORGE_FLAG, type CompiledVerifier } from './deploy.ts'
 import { ceremonyKeyOf } from '../prover/ceremony-key.ts'
@@ -329,11 +329,10 @@ function tableFrom(folder: string, root: bigint): Table | undefined {
 /** Tells L1 what is converted, beside the batches. */
 function convertingOf(house: House, l1: SequencerL1, log: Log): NodeJS.Timeout {
   const converting = new Converting({
-    state: () => {
-      const { core, ledger } = house
-      const { settlements } = core
-      return core.open === null ? { accounts: ledger.accounts, settlements } : null
-    },
+    state: () => ({
+      holders: () => holdersOf(house.core),
+      settlements: house.core.settlements,
+    }),
     confirmed: () => l1.convertedOnL1(),
     confirm: (count) => l1.confirmConverted(count),
     log: (line) => log.warn(line),

@@ -133,7 +133,7 @@ describe('the house of a recorded day', () => {
   it('tells L1 what is converted, under the operator\'s key, beside its batches', async () => {
     const { house } = world
     const l1 = house.l1 as SequencerL1
-    expect(convertedCount(house.ledger.accounts, house.core.settlements)).toBe(2)
+    expect(convertedCount(house.ledger.accounts.values(), house.core.settlements)).toBe(2)
     expect(await l1.convertedOnL1()).toBe(0)
     await l1.confirmConverted(2)
     expect(await l1.convertedOnL1()).toBe(2)

@@ -4,6 +4,7 @@ import { settledRow } from '../../circuits/table.ts'
 import {
   convertedCount,
   Converting,
+  holdersOf,
   unconvertedWindows,
   WINDOW_SIZE,
 } from '../../sequencer/converting.ts'
@@ -12,25 +13,35 @@ type Book = Map<number, { balances: { id: number; quantity: bigint }[] }>
 const rowsOf = (count: number) => Array.from({ length: count }, (_, i) => settledRow(2000 + i, 1n))
 const holding = (...places: number[]): Book =>
   new Map([[16, { balances: places.map((place) => ({ id: 2000 + place, quantity: -1n })) }]])
+const holders = (...places: number[]) => holding(...places).values()
 
 test('is counted up to the first entry that somebody holds', () => {
   const rows = rowsOf(200)
-  expect(convertedCount(holding(), { rows })).toBe(200)
-  expect(convertedCount(holding(199), { rows })).toBe(199)
-  expect(convertedCount(holding(63, 130), { rows })).toBe(63)
-  expect(convertedCount(holding(0), { rows })).toBe(0)
+  expect(convertedCount(holders(), { rows })).toBe(200)
+  expect(convertedCount(holders(199), { rows })).toBe(199)
+  expect(convertedCount(holders(63, 130), { rows })).toBe(63)
+  expect(convertedCount(holders(0), { rows })).toBe(0)
   // What has not settled is not of the register.
-  expect(convertedCount(holding(200, 5000), { rows })).toBe(200)
+  expect(convertedCount(holders(200, 5000), { rows })).toBe(200)
   expect(unconvertedWindows(holding(63, 64, 65, 500), { rows })).toBe(2)
+})
+
+type InFlight = Parameters<typeof holdersOf>[0]['open']
+const batchOf = (...places: number[]): InFlight => ({
+  trace: { members: [...holders(...places)].map((after) => ({ after })) },
 })
 
 function made(accounts: Book, count: number) {
   const said: number[] = []
   const lines: string[] = []
-  const l1 = { confirmed: 0, isOpen: false, asked: 0, fails: false }
+  const l1 = { confirmed: 0, asked: 0, fails: false }
   const rows = rowsOf(count)
+  const flying: { open: InFlight; next: InFlight } = { open: null, next: null }
   const converting = new Converting({
-    state: () => (l1.isOpen ? null : { accounts, settlements: { rows } }),
+    state: () => ({
+      holders: () => holdersOf({ ledger: { accounts }, ...flying }),
+      settlements: { rows },
+    }),
     confirmed: async () => {
       l1.asked++
       return l1.confirmed
@@ -41,7 +52,7 @@ function made(accounts: Book, count: number) {
     },
     log: (line) => lines.push(line),
   })
-  return { converting, said, l1, lines, rows }
+  return { converting, said, l1, lines, rows, flying }
 }
 
 test('L1 is told of whole windows, once each', async () => {
@@ -59,12 +70,27 @@ test('L1 is told of whole windows, once each', async () => {
   expect(l1.asked).toBe(2)
 })
 
-test('nothing is said while a batch is on its way, nor what L1 knows from before a restart', async () => {
-  const { converting, said, l1 } = made(holding(), 64)
-  l1.isOpen = true
+test('what somebody will hold by either batch on its way is not converted; the rest is said meanwhile', async () => {
+  const { converting, said, flying } = made(holding(), 200)
+  // Of a house that is never without one.
+  flying.open = batchOf(130)
+  flying.next = batchOf(5)
   await converting.look()
-  expect(l1.asked).toBe(0)
-  l1.isOpen = false
+  expect(said).toEqual([])
+  flying.next = batchOf(70)
+  await converting.look()
+  expect(said).toEqual([70])
+  flying.open = flying.next
+  flying.next = batchOf()
+  await converting.look()
+  expect(said).toEqual([70])
+  flying.open = batchOf()
+  await converting.look()
+  expect(said).toEqual([70, 200])
+})
+
+test('nothing is said that L1 knows from before a restart', async () => {
+  const { converting, said, l1 } = made(holding(), 64)
   l1.confirmed = 64
   await converting.look()
   expect(said).toEqual([])

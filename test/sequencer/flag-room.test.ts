@@ -78,5 +78,5 @@ test('in three windows it would stop the queue: L1 does not let it come to that'
   expect(served).toBe(0)
   expect(unconvertedWindows(ledger.accounts, settlements)).toBe(3)
   // L1 opens the third window only when this is 64 (test/contracts/settlement-room.test.ts).
-  expect(convertedCount(ledger.accounts, settlements)).toBe(0)
+  expect(convertedCount(ledger.accounts.values(), settlements)).toBe(0)
 })

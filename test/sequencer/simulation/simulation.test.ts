@@ -117,7 +117,7 @@ describe.runIf(only === undefined)('a house that is broken on purpose is found o
   const mutations: readonly (readonly [string, RegExp, Mutation])[] = [
     [
       'it acknowledges before the record is durable',
-      /must not be lost|must give the state|Diverged|must end|is not the one that is open/,
+      /must not be lost|must give the state|Diverged|must end|is not the one that is open|L1 has root/,
       {
         journal: (journal) => {
           let last = journal.head.sequence

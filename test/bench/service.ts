@@ -60,7 +60,7 @@ const DOLLARS = 10_000_000
 const TRADES_PER_SECOND = 300
 /** Trades of a package. */
 const LEGS = 2
-const CADENCE_MILLISECONDS = 1000
+const CADENCE_MILLISECONDS = 500
 
 class Members {
   private readonly child: ChildProcess
@@ -86,7 +86,7 @@ class Members {
   }
 }
 
-/** A batch each second for as long as the load lasts, and until nothing waits. */
+/** A batch twice a second for as long as the load lasts, and until nothing waits. */
 class Settling {
   trades = 0
   batches = 0

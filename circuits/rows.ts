@@ -53,7 +53,6 @@ function nodeOf(place: RowPlace): number {
   return Math.floor(place.place / TREE_ARITY)
 }
 
-
 const BLANK: Row = {
   id: 0,
   status: 'live',

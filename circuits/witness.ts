@@ -56,7 +56,7 @@ type BatchParts = Parameters<typeof batchSteps>
 
 /** Builds everything up to the commitment C. `tree` is the state before and is not changed. */
 export function buildBatch(...parts: BatchParts): BuiltBatch {
-  for (const steps = batchSteps(...parts); ; ) {
+  for (const steps = batchSteps(...parts); ;) {
     const step = steps.next()
     if (step.done === true) return step.value
   }

@@ -15,11 +15,7 @@ import {
   type OracleParameters,
 } from './collector/configure.ts'
 import type { Peer } from './collector/gather.ts'
-import {
-  confirmTable,
-  postTable,
-  type CollectorOptions,
-} from './collector/rounds.ts'
+import { confirmTable, postTable, type CollectorOptions } from './collector/rounds.ts'
 import { tendSettlement } from './collector/settle.ts'
 import { INSTRUMENTS } from './day-2020-03-12.ts'
 import { recordedPolicy, ReplayClock, SETTLEMENT_WINDOW, WATCH_BEFORE } from './day-replay.ts'

@@ -85,9 +85,7 @@ export async function auditHouse(
   const rpcUrl = options.rpc ?? day?.rpcUrl
   const contract = options.contract ?? day?.contract
   if (rpcUrl === undefined || contract === undefined)
-    throw new Undone(
-      `no house is running: name --rpc and --contract, or ${START}`,
-    )
+    throw new Undone(`no house is running: name --rpc and --contract, or ${START}`)
   const { runAudit } = await import('../audit/command.ts')
   const { keysOfFolder } = await import('../audit/keys.ts')
   let text = ''

@@ -6,7 +6,7 @@ import { decodeRecord, encodeRecord, type Input } from '../../sequencer/journal/
 import { replay, stateDigest, stateText } from '../../sequencer/journal/replay.ts'
 import { BatchRefused, type Submission } from '../../sequencer/l1.ts'
 import { Floor } from './floor.ts'
-import { Stalled, until } from './stalled.ts'
+import { Stalled, stalledFloor, until } from './stalled.ts'
 
 const FUTURE = 1024
 const lots = (quantity: bigint) => [{ instrument: FUTURE, quantity, price: 50_000_000n }]
@@ -33,11 +33,9 @@ afterEach(async () => {
 
 /** Batch 2 on its way, batch 3 proven behind it; then L1 accepts both, or refuses the first. */
 async function live(isRefused: boolean): Promise<Life> {
-  const journal = new MemoryJournal()
-  const { floor, members } = await Floor.open([1000, 1000, 1000], () => 0, journal)
+  const { journal, floor, members, l1 } = await stalledFloor()
   closing.push(floor)
-  const [a, b, c] = members as [Member, Member, Member]
-  const l1 = new Stalled(floor)
+  const [a, b, c] = members
   await floor.trade(a, b, lots(1n))
   const one = floor.batch()
   const first = await l1.handed(0)

@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Member } from '../../client/member.ts'
 import { tableOf } from '../../circuits/table.ts'
-import { MemoryJournal } from '../../sequencer/journal/journal.ts'
+import type { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
 import { row } from '../law/house.ts'
 import { FEE, Floor, ticketOf } from './floor.ts'
-import { Stalled, until } from './stalled.ts'
+import { stalledFloor, until, type Stalled } from './stalled.ts'
 
 const FUTURE = 1024
 const RISEN = 3n * FEE
@@ -17,11 +17,9 @@ let a: Member, b: Member, c: Member
 let l1: Stalled
 
 beforeEach(async () => {
-  journal = new MemoryJournal()
-  const opened = await Floor.open([1000, 1000, 1000], () => 0, journal)
-  floor = opened.floor
-  ;[a, b, c] = opened.members as [Member, Member, Member]
-  l1 = new Stalled(floor)
+  const opened = await stalledFloor()
+  ;({ floor, journal, l1 } = opened)
+  ;[a, b, c] = opened.members
 })
 afterEach(async () => {
   const { core } = await replay(journal.entries(), undefined, () => () => 0)

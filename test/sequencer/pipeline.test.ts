@@ -4,13 +4,13 @@ import type { Member } from '../../client/member.ts'
 import { Batches } from '../../sequencer/batches.ts'
 import { Diverged, NotReady } from '../../sequencer/core.ts'
 import { BatchGivenUp, HousePaused, NoProver } from '../../sequencer/house.ts'
-import { MemoryJournal } from '../../sequencer/journal/journal.ts'
+import type { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { decodeRecord, type InputOf } from '../../sequencer/journal/record.ts'
 import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
 import { BatchRefused } from '../../sequencer/l1.ts'
 import { Metrics } from '../../sequencer/metrics.ts'
 import { FEE, Floor, ticketOf } from './floor.ts'
-import { Proofs, Stalled, until } from './stalled.ts'
+import { Proofs, stalledFloor, until, type Stalled } from './stalled.ts'
 
 const FUTURE = 1024
 const PRICE = 50_000_000n
@@ -22,11 +22,9 @@ let a: Member, b: Member, c: Member
 let l1: Stalled
 
 beforeEach(async () => {
-  journal = new MemoryJournal()
-  const opened = await Floor.open([1000, 1000, 1000], () => 0, journal)
-  floor = opened.floor
-  ;[a, b, c] = opened.members as [Member, Member, Member]
-  l1 = new Stalled(floor)
+  const opened = await stalledFloor()
+  ;({ floor, journal, l1 } = opened)
+  ;[a, b, c] = opened.members
 })
 afterEach(() => floor.close())
 

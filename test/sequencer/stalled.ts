@@ -1,6 +1,8 @@
 /** The L1 of a floor that keeps a batch waiting until it is told what becomes of it. */
+import type { Member } from '../../client/member.ts'
+import { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import type { BatchJob, Receipted, Submission } from '../../sequencer/l1.ts'
-import type { Floor } from './floor.ts'
+import { Floor } from './floor.ts'
 
 export type Waiting = {
   readonly number: bigint
@@ -80,4 +82,12 @@ export class Proofs {
     await until(() => this.asked.length > place)
     return this.asked[place] as (typeof this.asked)[number]
   }
+}
+
+/** A floor with three members of 1,000 dollars each, its journal, and its L1 that waits. */
+export async function stalledFloor() {
+  const journal = new MemoryJournal()
+  const { floor, members } = await Floor.open([1000, 1000, 1000], () => 0, journal)
+  const three = members as [Member, Member, Member]
+  return { journal, floor, members: three, l1: new Stalled(floor) }
 }

@@ -34,8 +34,8 @@ export function printOf(request: unknown): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** Of each account, the latest; who repeats a request does so within seconds. */
-export const NAMES_KEPT = 4_000
+/** Of each account, the latest: each holds its trade in memory, and who repeats a request does so within seconds. */
+export const NAMES_KEPT = 1_000
 
 /** Values by account and name; of an account the oldest go when there are too many. */
 export class Recent<Name, Value> {

@@ -98,7 +98,7 @@ function printJournal(cost: JournalCost): void {
 function printService({ helpers, loads, replays }: ServiceCost): void {
   print('The house under load, everything but proofs: sixteen members in one other process propose,\n'
     + 'affirm and sign packages of two trades by HTTP; records are on the disk before they are\n'
-    + 'acknowledged; a batch of 256 pages at most is netted and executed twice a second;\n'
+    + 'acknowledged; a batch of 256 pages at most is netted and executed each 0.8 seconds;\n'
     + `${helpers} helper process for signatures and receipts, `
     + `${availableParallelism()} cores\n`)
   print(tableText(['load', 'trades a second', 'settled a second', 'p50 ms', 'p99 ms', 'batches'],

@@ -60,7 +60,7 @@ const DOLLARS = 10_000_000
 const TRADES_PER_SECOND = 300
 /** Trades of a package. */
 const LEGS = 2
-const CADENCE_MILLISECONDS = 500
+const CADENCE_MILLISECONDS = 800
 
 class Members {
   private readonly child: ChildProcess
@@ -86,7 +86,7 @@ class Members {
   }
 }
 
-/** A batch twice a second for as long as the load lasts, and until nothing waits. */
+/** A batch each 0.8 seconds for as long as the load lasts, and until nothing waits. */
 class Settling {
   trades = 0
   batches = 0
@@ -255,7 +255,10 @@ export async function serviceCost(
     const costs: LoadCost[] = []
     for (const load of loads.filter(({ milliseconds }) => milliseconds > 0)) {
       progress(`the house: ${load.name}`)
-      costs.push(await costOfLoad(floor, members, order, load, helpers.pids))
+      const cost = await costOfLoad(floor, members, order, load, helpers.pids)
+      costs.push(cost)
+      const megabytes = cost.resident.map((bytes) => (bytes / 1e6).toFixed(0)).join(', ')
+      progress(`  ${cost.tradesPerSecond.toFixed(0)} trades a second, resident ${megabytes} MB`)
     }
     const count = helpers.alive
     isOpen = false

@@ -133,7 +133,10 @@ describe('the fork', () => {
         expect(next.tree.root).toBe(fork.root)
         expect([...floor.house.ledger.accounts]).toEqual(fork.accounts)
         expect([...floor.house.ledger.ownerKeys]).toEqual(fork.ownerKeys)
-        expect([...floor.house.ledger.pending]).toEqual(fork.pending)
+        // What the next one could not settle is dropped now, and what stood behind it is to be signed anew.
+        if (next.unprovable.length === 0)
+          expect([...floor.house.ledger.pending]).toEqual(fork.pending)
+        else expect([...floor.house.ledger.pending]).not.toEqual(fork.pending)
         expect(next.accountCountBefore).toBe(fork.accountCount)
         await (await l1.handed(place + 1)).accept()
         await other

@@ -180,11 +180,11 @@ export function checkSignedPage(
 type Verified = { readonly owner: Point; readonly head: bigint; readonly isRight: boolean }
 /**
  * What was computed once is not computed again: the first side of a trade is looked at twice, and
- * a thread may have looked before the page was recorded. A replay finds nothing here and computes.
+ * a helper may have looked before the page was recorded. A replay finds nothing here and computes.
  */
 const verified = new WeakMap<Signature, Verified>()
 
-/** Another thread has verified it: the same question has the same answer here. */
+/** Another process has verified it: the same question has the same answer here. */
 export function keepVerified(signature: Signature, answer: Verified): void {
   verified.set(signature, answer)
 }

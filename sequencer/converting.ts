@@ -31,24 +31,28 @@ export function holdersOf({
   return [...ledger.accounts.values(), ...inFlight.map(({ after }) => after)]
 }
 
-/** How many of the first entries of the register nobody holds any more. */
-export function convertedCount(holders: Iterable<Holder>, { rows }: Entries): number {
-  const place = new Map(rows.map((row, i) => [row.id, i]))
-  let first = rows.length
+/** Where in the register stands what somebody holds; some places more than once. */
+function* heldPlaces(holders: Iterable<Holder>, { rows }: Entries): Iterable<number> {
+  const places = new Map(rows.map(({ id }, place) => [id, place]))
   for (const { balances } of holders)
-    for (const { id } of balances) first = Math.min(first, place.get(id) ?? first)
+    for (const { id } of balances) {
+      const place = places.get(id)
+      if (place !== undefined) yield place
+    }
+}
+
+/** How many of the first entries of the register nobody holds any more. */
+export function convertedCount(holders: Iterable<Holder>, register: Entries): number {
+  let first = register.rows.length
+  for (const place of heldPlaces(holders, register)) first = Math.min(first, place)
   return first
 }
 
 /** Windows of the register of which somebody holds something; a batch opens WINDOW_COUNT. */
-export function unconvertedWindows(accounts: Accounts, { rows }: Entries): number {
-  const place = new Map(rows.map((row, i) => [row.id, i]))
+export function unconvertedWindows(accounts: Accounts, register: Entries): number {
   const windows = new Set<number>()
-  for (const { balances } of accounts.values())
-    for (const { id } of balances) {
-      const at = place.get(id)
-      if (at !== undefined) windows.add(Math.floor(at / WINDOW_SIZE))
-    }
+  for (const place of heldPlaces(accounts.values(), register))
+    windows.add(Math.floor(place / WINDOW_SIZE))
   return windows.size
 }
 

@@ -7,6 +7,7 @@ import type { Feed, Reader } from '../feed.ts'
 import { stringify } from '../wire.ts'
 import { ApiError } from './errors.ts'
 import type { Limits } from './limits.ts'
+import { Places } from './places.ts'
 
 const PAGE = 200
 /** Pings and pongs of a reader between two of ours. */
@@ -35,15 +36,15 @@ export type Holder = { readonly account: number } | { readonly address: string }
 /** Counts open feeds. */
 export class Feeds {
   private readonly limits: Limits
-  private readonly accounts = new Map<number, number>()
-  private readonly addresses = new Map<string, number>()
+  private readonly accounts = new Places<number>()
+  private readonly addresses = new Places<string>()
 
   constructor(limits: Limits) {
     this.limits = limits
   }
 
   get count(): { readonly members: number; readonly public: number } {
-    return { members: sum(this.accounts), public: sum(this.addresses) }
+    return { members: this.accounts.taken, public: this.addresses.taken }
   }
 
   /** Throws FeedsMustBeFew; the answer gives the place back, once. */
@@ -51,7 +52,7 @@ export class Feeds {
     const { feeds, publicFeeds, publicFeedsPerAddress } = this.limits
     if ('account' in holder) return enterOf(this.accounts, holder.account, feeds)
     // Those who are nobody take no place that a member could have.
-    if (sum(this.addresses) >= publicFeeds)
+    if (this.addresses.taken >= publicFeeds)
       throw new ApiError('FeedsMustBeFew', 'all feeds that are open to everybody are taken')
     return enterOf(this.addresses, holder.address, publicFeedsPerAddress)
   }
@@ -144,20 +145,7 @@ export class Feeds {
   }
 }
 
-function sum(counts: ReadonlyMap<unknown, number>): number {
-  return [...counts.values()].reduce((a, b) => a + b, 0)
-}
-
-function enterOf<Key>(counts: Map<Key, number>, key: Key, most: number): () => void {
-  const count = counts.get(key) ?? 0
-  if (count >= most) throw new ApiError('FeedsMustBeFew')
-  counts.set(key, count + 1)
-  let isIn = true
-  return () => {
-    if (!isIn) return
-    isIn = false
-    const left = (counts.get(key) ?? 1) - 1
-    if (left === 0) counts.delete(key)
-    else counts.set(key, left)
-  }
+function enterOf<Key>(places: Places<Key>, key: Key, most: number): () => void {
+  if (places.takenBy(key) >= most) throw new ApiError('FeedsMustBeFew')
+  return places.take(key)
 }

@@ -2,13 +2,14 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Limits } from './limits.ts'
+import { Places } from './places.ts'
 
 export class Sockets {
   private readonly limits: Pick<Limits, 'sockets' | 'socketsPerAddress'>
   /** The oldest first; over those no signed request has come. */
   private readonly strangers = new Set<Socket>()
   private readonly members = new Set<Socket>()
-  private readonly addresses = new Map<string, number>()
+  private readonly addresses = new Places<string>()
 
   constructor(limits: Pick<Limits, 'sockets' | 'socketsPerAddress'>) {
     this.limits = limits
@@ -24,14 +25,11 @@ export class Sockets {
       const address = isBehindProxy ? null : (socket.remoteAddress ?? '')
       if (!this.hasRoom(address)) return void socket.destroy()
       this.strangers.add(socket)
-      if (address !== null) this.addresses.set(address, (this.addresses.get(address) ?? 0) + 1)
+      const leave = address === null ? null : this.addresses.take(address)
       socket.once('close', () => {
         this.strangers.delete(socket)
         this.members.delete(socket)
-        if (address === null) return
-        const left = (this.addresses.get(address) ?? 1) - 1
-        if (left === 0) this.addresses.delete(address)
-        else this.addresses.set(address, left)
+        leave?.()
       })
     })
   }
@@ -43,7 +41,7 @@ export class Sockets {
 
   /** Whoever is new takes the place of the stranger who has been here longest, never a member's. */
   private hasRoom(address: string | null): boolean {
-    if (address !== null && (this.addresses.get(address) ?? 0) >= this.limits.socketsPerAddress)
+    if (address !== null && this.addresses.takenBy(address) >= this.limits.socketsPerAddress)
       return false
     if (this.open < this.limits.sockets) return true
     const [oldest] = this.strangers

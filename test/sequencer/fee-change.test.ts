@@ -151,16 +151,7 @@ describe('the journal', () => {
   })
 
   it('names a fee, and reads the records of the version before, that name none', async () => {
-    const seen = {
-      requests: [],
-      deposits: [],
-      refundRequests: [],
-      settled: [],
-      tables: [],
-      confirmed: [],
-      mode: null,
-      nextBlock: 5,
-    }
+    const seen = { ...NO_NEWS, tables: [], nextBlock: 5 }
     const text = Buffer.from(encodeRecord({ at: 1, input: { kind: 'l1', seen } })).toString('utf8')
     const old = Buffer.from(text.replace('"v":3', '"v":2'))
     const fresh = encodeRecord({

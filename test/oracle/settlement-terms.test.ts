@@ -4,8 +4,6 @@
  */
 import { SigningKey } from 'ethers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
-import { emptyRoot } from '../../circuits/tree.ts'
 import { ask, NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
 import { confirmTable, postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
 import { tendSettlement } from '../../oracle/collector/settle.ts'
@@ -19,9 +17,9 @@ import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import { DATED } from '../contracts/oracle-market.ts'
 import {
-  createOracleWorld, KEYS, TIMING, wait, WORLDS, type OracleWorld,
+  KEYS, TIMING, wait, WORLDS, type OracleWorld,
 } from '../contracts/oracle-world.ts'
-import { CALM, startLiar, startSigner, type Node, type Prices } from './signers.ts'
+import { CALM, startFive, startLiar, startSigner, type Node, type Prices } from './signers.ts'
 
 const [GOOD, HOUR, OTHER, ETHER] = [1029, 1028, 1027, 1026]
 const WINDOW = Number(TIMING.settlementWindow)
@@ -93,14 +91,11 @@ const finalise = async () => {
 }
 
 beforeAll(async () => {
-  const listed = SPECS.filter(({ kind }) => kind !== 'cash')
-  world = await createOracleWorld({ settlementRoot: emptyRoot(SETTLEMENT_DEPTH), listed })
-  const tableBefore = async (time: number) =>
-    referenceTableIn(await readHistory(provider, world.domain.contract), time)
-  nodes = await Promise.all(KEYS.map((key) =>
-    startSigner(world.domain, key, () => clock, documents, { tableBefore })))
-  options = { provider, wallet: await provider.getSigner(world.anyone),
-    contract: world.domain.contract, peers: nodes, limits: { timeoutMs: 30_000, bytes: 100_000 } }
+  const knowing = ({ domain }: OracleWorld) => ({
+    tableBefore: async (time: number) =>
+      referenceTableIn(await readHistory(provider, domain.contract), time),
+  })
+  ;({ world, nodes, options } = await startFive(SPECS, documents, () => clock, knowing))
   await look()
   const { report } = await postTable(options)
   await goTo((await now()) + 60n)

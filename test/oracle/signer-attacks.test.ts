@@ -1,7 +1,5 @@
 /** End to end: what one lying signer, a collector or an eavesdropper may try with a round's words. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
-import { emptyRoot } from '../../circuits/tree.ts'
 import { gatherTable, medianSettlement, type Peer } from '../../oracle/collector/gather.ts'
 import {
   confirmTable,
@@ -23,9 +21,9 @@ import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { DATED, marketDocument } from '../contracts/oracle-market.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import {
-  countedTables, createOracleWorld, KEYS, TIMING, wait, WORLDS, type OracleWorld,
+  countedTables, KEYS, TIMING, wait, WORLDS, type OracleWorld,
 } from '../contracts/oracle-world.ts'
-import { CALM, startLiar, startSigner, type Node, type Prices } from './signers.ts'
+import { CALM, LIMITS, startFive, startLiar, type Node, type Prices } from './signers.ts'
 
 const SHORT = 1029
 const EXPIRY = (await now()) + 20_000n
@@ -36,7 +34,6 @@ const SPECS = DATED.map((spec) => 'expiry' in spec
   ? { ...spec, expiry: Number(EXPIRY) + later(spec.id) } : spec)
 const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
 const LIST = SPECS.filter(({ kind }) => kind !== 'cash')
-const LIMITS = { timeoutMs: 30_000, bytes: 100_000 }
 
 let world: OracleWorld
 let nodes: readonly Node[]
@@ -71,11 +68,7 @@ async function withFirst(
 }
 
 beforeAll(async () => {
-  world = await createOracleWorld({ settlementRoot: emptyRoot(SETTLEMENT_DEPTH), listed: LIST })
-  nodes = await Promise.all(KEYS.map((key) =>
-    startSigner(world.domain, key, () => clock, documents)))
-  options = { provider, wallet: await provider.getSigner(world.anyone),
-    contract: world.domain.contract, peers: nodes, limits: LIMITS }
+  ;({ world, nodes, options } = await startFive(SPECS, documents, () => clock))
   await look()
   const { report } = await postTable(options)
   await pass(60n)

@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SigningKey, ethers } from 'ethers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { tableOf } from '../../circuits/table.ts'
-import { emptyRoot } from '../../circuits/tree.ts'
 import { gatherTable, NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
 import {
   confirmTable,
@@ -30,9 +28,9 @@ import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { marketDocument } from '../contracts/oracle-market.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import {
-  BTC, countedTables, createOracleWorld, KEYS, LISTED, TIMING, wait, WORLDS, type OracleWorld,
+  BTC, countedTables, KEYS, LISTED, TIMING, wait, WORLDS, type OracleWorld,
 } from '../contracts/oracle-world.ts'
-import { CALM, startLiar, startSigner, type Node, type Prices } from './signers.ts'
+import { CALM, startFive, startLiar, type Node, type Prices } from './signers.ts'
 
 const SHORT = 1029
 let world: OracleWorld
@@ -50,13 +48,7 @@ const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
 const LIST = SPECS.filter(({ kind }) => kind !== 'cash')
 
 beforeAll(async () => {
-  world = await createOracleWorld({ settlementRoot: emptyRoot(SETTLEMENT_DEPTH), listed: LIST })
-  nodes = await Promise.all(KEYS.map((key) =>
-    startSigner(world.domain, key, () => clock, documents)))
-  options = {
-    provider, wallet: await provider.getSigner(world.anyone), contract: world.domain.contract,
-    peers: nodes, limits: { timeoutMs: 30_000, bytes: 100_000 },
-  }
+  ;({ world, nodes, options } = await startFive(SPECS, documents, () => clock))
   // The first table of all is confirmed by the large quorum.
   await look()
   const { report } = await postTable(options)

@@ -5,13 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import type { SigningKey } from 'ethers'
-import type { Peer } from '../../oracle/collector/gather.ts'
+import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
+import { emptyRoot } from '../../circuits/tree.ts'
+import type { Limits, Peer } from '../../oracle/collector/gather.ts'
+import type { CollectorOptions } from '../../oracle/collector/rounds.ts'
 import { configFrom, type SignerConfig } from '../../oracle/signer/config.ts'
+import type { InstrumentSpec } from '../../oracle/signer/engine.ts'
 import { RECORDED_INDEX } from '../../oracle/day-2020-03-12.ts'
 import { addressOfKey, stringify, type Domain } from '../../oracle/signer/report.ts'
 import { serveSigner } from '../../oracle/signer/server.ts'
-import { Signer, type SignerOptions } from '../../oracle/signer/signer.ts'
-import { SPECS, WORLDS } from '../contracts/oracle-world.ts'
+import { Signer, type Documents, type SignerOptions } from '../../oracle/signer/signer.ts'
+import { provider } from '../contracts/l1.ts'
+import { createOracleWorld, KEYS, SPECS, WORLDS, type OracleWorld } from '../contracts/oracle-world.ts'
 import { marketDocument } from '../contracts/oracle-market.ts'
 
 export type Prices = { readonly BTC: string; readonly ETH: string }
@@ -66,6 +71,22 @@ export async function startSigner(
     see: (prices, time) => writePrices(folder, prices, time),
     close: async () => { await app.close() },
   }
+}
+
+export const LIMITS: Limits = { timeoutMs: 30_000, bytes: 100_000 }
+
+/** An oracle and a house of these instruments, five signers of `documents`, and who collects from them. */
+export async function startFive(
+  specs: readonly InstrumentSpec[], documents: Documents,
+  clock: () => number, more: (world: OracleWorld) => Partial<SignerOptions> = () => ({}),
+): Promise<{ world: OracleWorld; nodes: readonly Node[]; options: CollectorOptions }> {
+  const listed = specs.filter(({ kind }) => kind !== 'cash')
+  const world = await createOracleWorld({ settlementRoot: emptyRoot(SETTLEMENT_DEPTH), listed })
+  const nodes = await Promise.all(KEYS.map((key) =>
+    startSigner(world.domain, key, clock, documents, more(world))))
+  const wallet = await provider.getSigner(world.anyone)
+  const { contract } = world.domain
+  return { world, nodes, options: { provider, wallet, contract, peers: nodes, limits: LIMITS } }
 }
 
 /** A server that answers as it likes under a signer's name. */

@@ -1,6 +1,7 @@
 /** An audit in words for people and in JSON for machines. */
 import type { AuditReport } from './audit.ts'
 import type { Section } from './checks.ts'
+import { timeText } from '../time-text.ts'
 
 const SECTIONS: readonly (readonly [Section, string])[] = [
   ['state', 'State: what the events of L1 give'],
@@ -13,9 +14,6 @@ const SECTIONS: readonly (readonly [Section, string])[] = [
 const MARKS = { held: 'ok  ', failed: 'FAIL', unread: '?   ' } as const
 /** More failures than these of one section are counted, not printed. */
 const LINES_A_SECTION = 40
-
-const time = (seconds: bigint): string =>
-  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 
 export function renderReport(report: AuditReport): string {
   return (
@@ -37,7 +35,7 @@ function opening(report: AuditReport): string[] {
   } as const
   const lines = [
     `Audit of ${report.contract} on chain ${report.chainId}`,
-    `as of block ${report.block.number} (${report.block.hash}), ${time(report.block.time)}`,
+    `as of block ${report.block.number} (${report.block.hash}), ${timeText(report.block.time)}`,
     `Verdict: ${verdicts[report.verdict]}`,
   ]
   const development = report.shapes.filter((shape) => shape.isDevelopmentKey)
@@ -74,7 +72,7 @@ function figures({ figures: f, tokens, proofs, shapes }: AuditReport): string[] 
     '',
     'Figures',
     '  batches                ' +
-      `${f.batches}${f.batches > 0n ? `, the last at ${time(f.lastBatchTime)}` : ''}`,
+      `${f.batches}${f.batches > 0n ? `, the last at ${timeText(f.lastBatchTime)}` : ''}`,
     `  proofs                 ${proofs.verified} verified again, ${proofs.unreadable} not ` +
       `readable, ${proofs.withoutKey} without a key here, ${proofs.failed} failed`,
     `  member accounts        ${f.members}`,

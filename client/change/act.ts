@@ -7,6 +7,7 @@ import type { Change, ChangeControl } from '../l1/changes.ts'
 import type { ChangeCall } from './call.ts'
 import { HOUSE, LOCK, within, type ChangeOptions, type ChangeStep, type Desk } from './desk.ts'
 import { ChangeRefusal } from './refusal.ts'
+import { timeText } from '../time-text.ts'
 
 export type Times = {
   /** All in seconds. By the latest block. */
@@ -84,7 +85,7 @@ export async function executeChange(
     if (change.state === 'waiting')
       throw new ChangeRefusal(
         'ChangeMustBeDue',
-        `it can be carried out from ${textOf(dueAt ?? 0n)} on; now it is ${textOf(control.now)}`,
+        `it can be carried out from ${timeText(dueAt ?? 0n)} on; now it is ${timeText(control.now)}`,
       )
     refuseOver(change)
     const before = control.changes.find(({ id }) => id === predecessor)
@@ -157,9 +158,6 @@ async function settled(
   return { ...step, change: after ?? change }
 }
 
-const textOf = (seconds: bigint): string =>
-  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
-
 /** The same id, or, where no salt was named, the same call under whatever name. */
 function isSame(one: Change, id: string, target: string, data: string, salt?: string): boolean {
   if (one.state !== 'waiting' && one.state !== 'due') return false
@@ -189,6 +187,6 @@ function refuseOver({ state, dueAt }: Change): void {
   if (state === 'lapsed')
     throw new ChangeRefusal(
       'ChangeMustNotHaveLapsed',
-      `it was due at ${textOf(dueAt ?? 0n)} and nobody carried it out in time: announce it again`,
+      `it was due at ${timeText(dueAt ?? 0n)} and nobody carried it out in time: announce it again`,
     )
 }

@@ -2,6 +2,7 @@
 import { holdingsOf, type Change, type Step } from '../l1/history.ts'
 import type { OwnDeposit } from '../l1/own-account.ts'
 import type { SignedPage } from '../journal-file.ts'
+import { timeText } from '../time-text.ts'
 import { dollars, instrumentName } from './terms.ts'
 
 export type OwnAccount = {
@@ -168,8 +169,4 @@ export function lotsText({ id, lots }: Change): string {
 
 export function hexWord(value: bigint): string {
   return `0x${value.toString(16).padStart(64, '0')}`
-}
-
-export function timeText(seconds: bigint): string {
-  return new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 }

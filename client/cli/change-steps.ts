@@ -11,7 +11,8 @@ import { changeCall, PLACES, type Place } from '../change/call.ts'
 import type { ChangeOptions, ChangeStep } from '../change/desk.ts'
 import { readL1Key } from '../change/key.ts'
 import type { Change } from '../l1/changes.ts'
-import { houseOnL1, plainOf, time } from './changes.ts'
+import { timeText } from '../time-text.ts'
+import { houseOnL1, plainOf } from './changes.ts'
 import type { Common, Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { fromHere } from './root.ts'
@@ -55,10 +56,10 @@ export async function announce(
 
 function timeLines({ now, dueAt, lapsesAt, leaveBy }: Announcement): readonly string[] {
   return [
-    `carried out from ${time(dueAt)} to ${time(lapsesAt)}, by anybody: cloister changes execute ID`,
+    `carried out from ${timeText(dueAt)} to ${timeText(lapsesAt)}, by anybody: cloister changes execute ID`,
     leaveBy < now
       ? 'leaving     there is no time left in which a forced exit is surely over before it'
-      : `leaving     whoever asks for a forced exit until ${time(leaveBy)} is served, or can freeze the house, before it`,
+      : `leaving     whoever asks for a forced exit until ${timeText(leaveBy)} is served, or can freeze the house, before it`,
   ]
 }
 

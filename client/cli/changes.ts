@@ -2,6 +2,7 @@
 import { readChanges, type Change, type ChangeControl } from '../l1/changes.ts'
 import { findDay, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
+import { timeText } from '../time-text.ts'
 
 /** Where the house of --rpc and --contract is, or the one that runs here. */
 export function houseOnL1(options: Common & { readonly contract?: string }): {
@@ -24,8 +25,6 @@ export async function changes(options: Common & { readonly contract?: string }):
   return { text: renderChanges(contract, found), json: plainOf(found) }
 }
 
-export const time = (seconds: bigint): string =>
-  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 const days = (seconds: bigint): string => `${(Number(seconds) / 86_400).toFixed(1)} days`
 
 export function renderChanges(contract: string, found: ChangeControl): string {
@@ -50,13 +49,13 @@ function lines(
     dueAt === null
       ? ''
       : state === 'waiting'
-        ? `, can be carried out from ${time(dueAt)}, in ${days(dueAt - now)}`
-        : `, was due at ${time(dueAt)}`
+        ? `, can be carried out from ${timeText(dueAt)}, in ${days(dueAt - now)}`
+        : `, was due at ${timeText(dueAt)}`
   return [
     `${state.toUpperCase()}${when}  ${id}`,
     ...(state === 'waiting' && dueAt !== null && dueAt - wayOut > now
       ? [
-          `  whoever asks for a forced exit until ${time(dueAt - wayOut)} is served, or can freeze the house, before it`,
+          `  whoever asks for a forced exit until ${timeText(dueAt - wayOut)} is served, or can freeze the house, before it`,
         ]
       : []),
     ...calls.map(({ target, says, data }) => `  ${target}  ${says ?? `UNKNOWN CALL ${data}`}`),

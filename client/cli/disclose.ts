@@ -19,14 +19,8 @@ import type { Opened } from '../l1/own-account.ts'
 import { OpenError } from '../l1/open.ts'
 import { connect, type L1 } from '../l1/rpc.ts'
 import { scanFor, type Scan } from '../l1/scan.ts'
-import {
-  holdingsText,
-  leafJson,
-  stepJson,
-  stepText,
-  timeText,
-  type OwnAccount,
-} from './account-view.ts'
+import { holdingsText, leafJson, stepJson, stepText, type OwnAccount } from './account-view.ts'
+import { timeText } from '../time-text.ts'
 import type { Common, Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openKey, type KeyOptions, type OpenedKey } from './key-file.ts'

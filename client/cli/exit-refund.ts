@@ -1,7 +1,7 @@
 /** `cloister exit refund`: asks L1 for a deposit back that no batch has credited. */
 import { fields } from '../exit/due.ts'
 import type { OwnerCall } from '../exit/owner.ts'
-import { timeText } from './account-view.ts'
+import { timeText } from '../time-text.ts'
 import type { Result } from './day.ts'
 import { asOwner, leaving, written, type ExitOptions } from './leaving.ts'
 import { Undone } from './failures.ts'

@@ -10,7 +10,7 @@ import type { OwnerCall } from '../exit/owner.ts'
 import { isRecord } from '../l1/codec.ts'
 import { connect } from '../l1/rpc.ts'
 import type { Scan } from '../l1/scan.ts'
-import { timeText } from './account-view.ts'
+import { timeText } from '../time-text.ts'
 import type { Result } from './day.ts'
 import { failureOf, Undone, type Failure } from './failures.ts'
 import {

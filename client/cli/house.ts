@@ -6,10 +6,9 @@ import { findDay, findHouse, START, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { fromHere } from './root.ts'
 import { dollars } from './terms.ts'
+import { timeText } from '../time-text.ts'
 
 const BATCHES_SHOWN = 10
-const time = (seconds: bigint): string =>
-  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 
 export async function status(options: Common): Promise<Result> {
   const { api, status: house, rpcUrl } = await findHouse(options)
@@ -20,7 +19,7 @@ export async function status(options: Common): Promise<Result> {
   const isSameTable = posted !== undefined && posted.root === BigInt(table.root)
   const batches = rebuilt.batches.map(({ event, parts, shape, touchedCount }) => ({
     number: `${event.number}`,
-    time: time(parts.header.time),
+    time: timeText(parts.header.time),
     shape: shape.name,
     leavesWritten: touchedCount,
     requests: parts.requests.length,
@@ -39,7 +38,7 @@ export async function status(options: Common): Promise<Result> {
         (isDevelopment ? ' - DEVELOPMENT keys: anybody can forge proofs' : ''),
       posted === undefined
         ? '  table      none yet'
-        : `  table      ${posted.number} of ${time(posted.time)}, ${table.rows.length} rows, ` +
+        : `  table      ${posted.number} of ${timeText(posted.time)}, ${table.rows.length} rows, ` +
           (isSameTable ? 'the house has the same' : 'THE HOUSE HAS ANOTHER'),
       ...(rebuilt.freeze === null
         ? [`  sweep      ${sweepText(sweeps)}`]

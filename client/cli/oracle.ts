@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Common, Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { fromHere } from './root.ts'
+import { timeText } from '../time-text.ts'
 
 type CommonOf = (command: Command) => Common
 type Run = (work: Promise<Result>) => Promise<void>
@@ -89,8 +90,6 @@ type SettlementVerification = Awaited<
   ReturnType<(typeof import('../../oracle/verify/settlement.ts'))['verifySettlement']>
 >
 
-const dateOf = (seconds: bigint): string =>
-  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 const short = (text: string): string =>
   text.length > 30 ? `${text.slice(0, 14)}...${text.slice(-6)}` : text
 const linesOf = (checks: Verification['checks']): readonly string[] =>
@@ -105,7 +104,7 @@ function settlementResult(found: SettlementVerification): Result {
   return {
     code: holds ? 0 : 1,
     text: [
-      `Settlement ${serial}, ${state}, due ${dateOf(dueAt)}`,
+      `Settlement ${serial}, ${state}, due ${timeText(dueAt)}`,
       ...linesOf(checks),
       ...notes.map((note) => `  note     ${note}`),
       holds ? 'The values follow from the averages.' : 'The values do NOT follow.',
@@ -126,7 +125,7 @@ function resultOf(found: Verification): Result {
   return {
     code: found.holds ? 0 : 1,
     text: [
-      `Table ${found.number} of ${dateOf(found.time)}, ${found.isConfirmed ? 'confirmed' : 'indicative'}: ` +
+      `Table ${found.number} of ${timeText(found.time)}, ${found.isConfirmed ? 'confirmed' : 'indicative'}: ` +
         `${found.rowCount} rows, ${found.worldCount} worlds computed again`,
       ...linesOf(checks),
       ...differences

@@ -1,6 +1,7 @@
 /** Whether everybody was proven solvent, as L1 has it: the last complete sweep, and the one under way. */
 import { fields } from './due.ts'
 import type { L1 } from '../l1/rpc.ts'
+import { timeText } from '../time-text.ts'
 
 export type CompleteSweep = {
   readonly table: bigint
@@ -43,8 +44,6 @@ export async function sweepsOnL1(l1: L1, from = 0): Promise<SweepStanding> {
   }
 }
 
-const utc = (seconds: bigint): string =>
-  new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 const days = (seconds: bigint): string => (Number(seconds) / 86_400).toFixed(1)
 
 export function sweepText({ last, underWay, untilLate, untilFreeze }: SweepStanding): string {
@@ -58,7 +57,7 @@ export function sweepText({ last, underWay, untilLate, untilFreeze }: SweepStand
       ? ''
       : underWay.proven > 0n
         ? `; of table ${underWay.table} under way`
-        : `; of table ${underWay.table} due from ${utc(underWay.dueAt)} on`
+        : `; of table ${underWay.table} due from ${timeText(underWay.dueAt)} on`
   const late =
     untilLate > 0n
       ? `; withdrawals wait without one in ${days(untilLate)} days`

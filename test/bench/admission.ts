@@ -21,8 +21,10 @@ const PAGES = 64
 
 function ledgerOf(house: House): Ledger {
   const viewKey = 777n
-  const feeAccount: Account = { ...house.accounts.get(0) as Account,
-    salt: saltOf(batchKey(viewKey, 0, 0n, 0n)) }
+  const feeAccount: Account = {
+    ...(house.accounts.get(0) as Account),
+    salt: saltOf(batchKey(viewKey, 0, 0n, 0n)),
+  }
   const ledger = new Ledger(feeAccount, viewKey)
   for (const member of house.members) {
     ledger.accounts.set(member.index, house.accounts.get(member.index) as Account)
@@ -42,9 +44,21 @@ function admit(): AdmissionCost {
   const house = houseOf(MEMBERS)
   const ledger = ledgerOf(house)
   const heads = new Map<number, bigint>()
-  const shape = { name: 'admission', pages: PAGES, members: MEMBERS, rows: 4, rowsPerNode: 1, deposits: 0,
-    withdrawals: 0, requests: 0, rotations: 0, rescues: 0,
-    forcedExits: 0, reductions: 0, releases: 2 }
+  const shape = {
+    name: 'admission',
+    pages: PAGES,
+    members: MEMBERS,
+    rows: 4,
+    rowsPerNode: 1,
+    deposits: 0,
+    withdrawals: 0,
+    requests: 0,
+    rotations: 0,
+    rescues: 0,
+    forcedExits: 0,
+    reductions: 0,
+    releases: 2,
+  }
   const signed: { readonly page: Page; readonly signature: Signature }[] = []
   const add = (page: Page, { key, index }: Member): void => {
     const before = heads.get(index) ?? (house.accounts.get(index) as Account).head

@@ -52,10 +52,14 @@ export function packagesOf(shape: Shape, members: readonly Member[]): readonly P
   return Array.from({ length: Math.floor(shape.pages / 2) }, (_, i) => {
     const n = members.length
     const round = Math.floor(i / n)
-    const [buyer, seller] = isSparse(shape) ? [2 * i, 2 * i + 1]
+    const [buyer, seller] = isSparse(shape)
+      ? [2 * i, 2 * i + 1]
       : [i % n, (i + 1 + (round % (n - 1))) % n]
-    return { buyer: members[buyer] as Member, seller: members[seller] as Member,
-      entries: isSparse(shape) ? ONE_LEG : TWO_LEGS }
+    return {
+      buyer: members[buyer] as Member,
+      seller: members[seller] as Member,
+      entries: isSparse(shape) ? ONE_LEG : TWO_LEGS,
+    }
   })
 }
 

@@ -5,7 +5,12 @@ import { availableParallelism } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { openBackend, type BackendName } from '../../prover/backends.ts'
 import {
-  calculateWitness, shutdown, verify, type CircuitInput, type Proof, type VerificationKeyJson,
+  calculateWitness,
+  shutdown,
+  verify,
+  type CircuitInput,
+  type Proof,
+  type VerificationKeyJson,
 } from '../../prover/groth16.ts'
 
 export type ChildPaths = {
@@ -23,8 +28,12 @@ export type ChildFigures = {
   readonly peakBytes: number
 }
 
-const { wasmPath, zkeyPath, verificationKeyPath, backend: name } =
-  JSON.parse(process.argv[2] as string) as ChildPaths
+const {
+  wasmPath,
+  zkeyPath,
+  verificationKeyPath,
+  backend: name,
+} = JSON.parse(process.argv[2] as string) as ChildPaths
 const input = JSON.parse(await text(process.stdin)) as CircuitInput
 const key = JSON.parse(await readFile(verificationKeyPath, 'utf8')) as VerificationKeyJson
 
@@ -36,7 +45,10 @@ async function timed<T>(work: () => Promise<T>): Promise<readonly [T, number]> {
 const [witness, witnessSeconds] = await timed(() => calculateWitness(wasmPath, input))
 let fault = ''
 const [backend, openSeconds] = await timed(() =>
-  openBackend(name, { zkeyPath, verificationKeyPath }, availableParallelism(), (line) => { fault = line }))
+  openBackend(name, { zkeyPath, verificationKeyPath }, availableParallelism(), (line) => {
+    fault = line
+  }),
+)
 const [, proveSeconds] = await timed(() => backend.prove(witness))
 const [{ proof, publicSignals }, nextSeconds] = await timed<Proof>(() => backend.prove(witness))
 // Another backend's time under this one's name would be a lie.
@@ -46,7 +58,10 @@ if (!isTrue) throw new Error(`${zkeyPath}: a proof does not verify`)
 await backend.close()
 await shutdown()
 const figures: ChildFigures = {
-  witnessSeconds, firstSeconds: openSeconds + proveSeconds, nextSeconds, verifySeconds,
+  witnessSeconds,
+  firstSeconds: openSeconds + proveSeconds,
+  nextSeconds,
+  verifySeconds,
   // In kilobytes, threads included.
   peakBytes: process.resourceUsage().maxRSS * 1024,
 }

@@ -22,23 +22,30 @@ export type ProofCost = ChildFigures & {
 async function runChild(paths: ChildPaths, input: unknown): Promise<ChildFigures> {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const script = fileURLToPath(new URL('./prove-child.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', tsx, script, JSON.stringify(paths)],
-    { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--import', tsx, script, JSON.stringify(paths)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', resolve)
   })
   // A child that dies early closes its stdin; its exit code says more than the broken pipe.
   child.stdin.on('error', () => {})
-  child.stdin.end(JSON.stringify(input, (_, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value))
+  child.stdin.end(
+    JSON.stringify(input, (_, value: unknown) =>
+      typeof value === 'bigint' ? value.toString() : value,
+    ),
+  )
   const [answer, code] = await Promise.all([text(child.stdout), ended])
   if (code !== 0) throw new Error(`the proof with ${paths.zkeyPath} ended with code ${code}`)
   return JSON.parse(answer) as ChildFigures
 }
 
 /** One line for each backend that is installed here. */
-export async function proofCostsOf(shape: Shape, progress: Progress): Promise<readonly ProofCost[]> {
+export async function proofCostsOf(
+  shape: Shape,
+  progress: Progress,
+): Promise<readonly ProofCost[]> {
   const { wasmPath, zkeyPath, verificationKeyPath } = await developmentKeyOf(shape, progress)
   const input = fullBatch(shape)
   const trades = tradesOf(shape)
@@ -48,8 +55,13 @@ export async function proofCostsOf(shape: Shape, progress: Progress): Promise<re
     progress(`proving a full batch of ${shape.name} twice with ${backend}`)
     const figures = await runChild({ wasmPath, zkeyPath, verificationKeyPath, backend }, input)
     const seconds = figures.witnessSeconds + figures.nextSeconds
-    costs.push({ name: shape.name, backend, trades, ...figures,
-      tradesPerSecondPerCore: trades / seconds / availableParallelism() })
+    costs.push({
+      name: shape.name,
+      backend,
+      trades,
+      ...figures,
+      tradesPerSecondPerCore: trades / seconds / availableParallelism(),
+    })
   }
   return costs
 }

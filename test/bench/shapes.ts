@@ -31,8 +31,14 @@ export async function costOf(shape: Shape, progress: Progress): Promise<ShapeCos
   const gas = await gasOf(shape)
   const trades = tradesOf(shape)
   return {
-    name: shape.name, pages: shape.pages, trades, accounts: shape.members, constraints,
-    perTrade: Math.round(constraints / trades), perAccount: Math.round(constraints / shape.members),
-    gas, gasPerTrade: Math.round(gas / trades),
+    name: shape.name,
+    pages: shape.pages,
+    trades,
+    accounts: shape.members,
+    constraints,
+    perTrade: Math.round(constraints / trades),
+    perAccount: Math.round(constraints / shape.members),
+    gas,
+    gasPerTrade: Math.round(gas / trades),
   }
 }

@@ -1,13 +1,18 @@
 /** Rows of text under each other, numbers to the right. */
 export function tableText(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, i) =>
-    Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)))
+    Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)),
+  )
   const isNumber = (text: string): boolean => /^[\d,.\-]+( [kMG]?B)?$/.test(text)
-  const line = (cells: readonly string[]): string => cells.map((cell, i) => {
-    const width = widths[i] as number
-    const column = rows.map((row) => row[i] ?? '')
-    return column.every(isNumber) ? cell.padStart(width) : cell.padEnd(width)
-  }).join('  ').trimEnd()
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => {
+        const width = widths[i] as number
+        const column = rows.map((row) => row[i] ?? '')
+        return column.every(isNumber) ? cell.padStart(width) : cell.padEnd(width)
+      })
+      .join('  ')
+      .trimEnd()
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
 }
 

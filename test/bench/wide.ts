@@ -36,8 +36,10 @@ const PACKAGES_OF_COPY = '../../../../../node_modules/'
 function copyCircuits(to: string): void {
   rmSync(to, { recursive: true, force: true })
   mkdirSync(to, { recursive: true })
-  cpSync(join(PROJECT_ROOT, 'circuits'), to, { recursive: true,
-    filter: (source) => !source.endsWith('.ts') })
+  cpSync(join(PROJECT_ROOT, 'circuits'), to, {
+    recursive: true,
+    filter: (source) => !source.endsWith('.ts'),
+  })
   for (const file of readdirSync(join(to, 'lib'))) {
     const path = join(to, 'lib', file)
     writeFileSync(path, readFileSync(path, 'utf8').replaceAll(PACKAGES, PACKAGES_OF_COPY))
@@ -54,11 +56,19 @@ async function measure(): Promise<WideCost> {
     const entry = join(circuits, 'shapes', 'mini.circom')
     writeFileSync(entry, shapeCircuit(shape))
     // The packages are named so that the compiler, which sees one folder only, is given the root.
-    const made = await compileCircuit({ entry, outDir: join(dir, 'out'),
-      includeDirs: [join(PROJECT_ROOT, 'node_modules')] })
+    const made = await compileCircuit({
+      entry,
+      outDir: join(dir, 'out'),
+      includeDirs: [join(PROJECT_ROOT, 'node_modules')],
+    })
     const refused = new Circuit({ dir, ...made }).refusal(fullBatch(shape))
-    return { slots: SLOT_COUNT, worlds: WORLD_COUNT, shape: shape.name,
-      constraints: readR1csInfo(made.r1csPath).nConstraints, refusal: refused?.message ?? null }
+    return {
+      slots: SLOT_COUNT,
+      worlds: WORLD_COUNT,
+      shape: shape.name,
+      constraints: readR1csInfo(made.r1csPath).nConstraints,
+      refusal: refused?.message ?? null,
+    }
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
@@ -69,15 +79,21 @@ export async function wideCost(slots = WIDE_SLOTS, worlds = WIDE_WORLDS): Promis
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const child = spawn(process.execPath, ['--import', tsx, fileURLToPath(import.meta.url)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CLOISTER_SLOT_COUNT: String(slots),
-      CLOISTER_WORLD_COUNT: String(worlds) },
+    env: {
+      ...process.env,
+      CLOISTER_SLOT_COUNT: String(slots),
+      CLOISTER_WORLD_COUNT: String(worlds),
+    },
   })
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', resolve)
   })
-  const [answer, complaint, code] =
-    await Promise.all([text(child.stdout), text(child.stderr), ended])
+  const [answer, complaint, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    ended,
+  ])
   if (code !== 0) throw new Error(`${slots} balances, ${worlds} worlds:\n${complaint.trim()}`)
   return JSON.parse(answer) as WideCost
 }

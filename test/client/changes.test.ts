@@ -45,7 +45,9 @@ test('each announcement in words, and what became of it', async () => {
   const text = renderChanges(world.address, found)
   expect(text).toContain('in 30.0 days')
   const leaveBy = found.changes[0]!.dueAt! - TERMS.forceDelay - TERMS.tableDelay
-  expect(text).toContain(`forced exit until ${new Date(Number(leaveBy) * 1000).toISOString().slice(0, 19)}`)
+  expect(text).toContain(
+    `forced exit until ${new Date(Number(leaveBy) * 1000).toISOString().slice(0, 19)}`,
+  )
   // Where no time is left none is promised.
   const late = { ...found, now: leaveBy + 60n }
   expect(renderChanges(world.address, late)).not.toContain('forced exit until')
@@ -88,5 +90,7 @@ test('whatever the lock alone may do can be said in words', async () => {
 })
 
 test('an address without a house is no house', async () => {
-  await expect(readChanges(transport, ethers.toBeHex(2n ** 150n, 20))).rejects.toThrow('there is no lock()')
+  await expect(readChanges(transport, ethers.toBeHex(2n ** 150n, 20))).rejects.toThrow(
+    'there is no lock()',
+  )
 })

@@ -52,7 +52,11 @@ describe('a posting', () => {
 
   it('leads to the root on L1, and to what claims read of the table', () => {
     const found = markedTableOf(posted())
-    expect([found.root, found.worlds.root, found.flags]).toEqual([table.root, table.worlds.root, 5n])
+    expect([found.root, found.worlds.root, found.flags]).toEqual([
+      table.root,
+      table.worlds.root,
+      5n,
+    ])
   })
 
   it('of marks that do not lead to its root is said to be so, whatever is altered', () => {
@@ -89,7 +93,12 @@ describe('a posting', () => {
 it('the register at a table is the one before its posting', () => {
   const place = { block: 1, index: 0, transaction: '0x' }
   const settle = (id: number, value: bigint): L1Event => ({
-    ...place, kind: 'settlement', ids: [id], values: [value], root: 0n })
+    ...place,
+    kind: 'settlement',
+    ids: [id],
+    values: [value],
+    root: 0n,
+  })
   const events: readonly L1Event[] = [
     settle(1024, 7n),
     { ...place, ...posted({}, 1n) },

@@ -1,7 +1,12 @@
 /** Before a page in a perpetual is signed: each rule by the trade that breaks it alone. */
 import { describe, expect, it } from 'vitest'
 import { documentHash } from '../../circuits/document.ts'
-import { microsOfLot, readFundingTables, type FundingTable, type FundingTables } from '../../client/l1/oracle-tables.ts'
+import {
+  microsOfLot,
+  readFundingTables,
+  type FundingTable,
+  type FundingTables,
+} from '../../client/l1/oracle-tables.ts'
 import { Interface } from '../../client/l1/ethers.ts'
 import { checkFunding, checkHalts, fundingTermsIn } from '../../client/perpetual.ts'
 import type { Entry } from '../../circuits/page.ts'
@@ -13,7 +18,10 @@ const OTHER = 1039
 const table = (number: number, funding: bigint, isConfirmed = true) => ({
   number,
   isConfirmed,
-  funding: new Map([[PERP, funding], [OTHER, 5n]]),
+  funding: new Map([
+    [PERP, funding],
+    [OTHER, 5n],
+  ]),
 })
 const TABLES: FundingTables = {
   perpetuals: new Set([PERP, OTHER]),
@@ -21,13 +29,19 @@ const TABLES: FundingTables = {
 }
 const leg = (price: bigint, instrument = PERP) => ({ instrument, quantity: 4n, price })
 const named = (price: bigint, funding: bigint, instrument = PERP) => ({
-  instrument, price: `${price}`, funding: `${funding}`,
+  instrument,
+  price: `${price}`,
+  funding: `${funding}`,
 })
 const text = (number: unknown, ...perpetuals: readonly unknown[]) =>
   JSON.stringify({ trade: 't', table: number, perpetuals })
 const check = (document: string | null, price: bigint, tables = TABLES, more = [] as const) =>
-  checkFunding([leg(price), ...more], document === null ? 1n : documentHash(document), document,
-    tables)?.refused ?? null
+  checkFunding(
+    [leg(price), ...more],
+    document === null ? 1n : documentHash(document),
+    document,
+    tables,
+  )?.refused ?? null
 
 describe('a trade in a perpetual is signed', () => {
   it('at the named price less the funding of the latest table, or of the one before', () => {
@@ -46,8 +60,12 @@ describe('a trade in a perpetual is signed', () => {
     ['with no leg named', text(3), 1030n, 'FundingMustBeNamed'],
     ['with another leg named', text(3, named(1000n, 5n, OTHER)), 1030n, 'FundingMustBeNamed'],
     ['named twice', text(3, named(1000n, -30n), named(1000n, -30n)), 1030n, 'FundingMustBeNamed'],
-    ['at a funding in words', text(3, { ...named(1n, 1n), funding: 'none' }), 1030n,
-      'FundingMustBeNamed'],
+    [
+      'at a funding in words',
+      text(3, { ...named(1n, 1n), funding: 'none' }),
+      1030n,
+      'FundingMustBeNamed',
+    ],
     ['at a table of long ago', text(1, named(1000n, 10n)), 990n, 'TableMustBeCurrent'],
     ['at a table to come', text(4, named(1000n, -30n)), 1030n, 'TableMustBeCurrent'],
     ['at a funding one above', text(3, named(1000n, -29n)), 1029n, 'FundingMustMatchTable'],
@@ -76,7 +94,8 @@ describe('a trade in a perpetual is signed', () => {
 
   it('not at an indicative table, and again once it is confirmed', () => {
     const with3 = (isConfirmed: boolean) => ({
-      ...TABLES, tables: [table(1, 10n), table(2, 20n), table(3, -30n, isConfirmed)],
+      ...TABLES,
+      tables: [table(1, 10n), table(2, 20n), table(3, -30n, isConfirmed)],
     })
     const document = text(3, named(1000n, -30n))
     expect(check(document, 1030n, with3(false))).toBe('TableMustBeCurrent')
@@ -87,8 +106,9 @@ describe('a trade in a perpetual is signed', () => {
     const document = text(3, named(1000n, -30n))
     const payload = documentHash(document)
     expect(checkFunding([leg(1030n)], payload, document, TABLES)).toBeNull()
-    expect(checkFunding([leg(1030n)], payload + 1n, document, TABLES)?.refused)
-      .toBe('DocumentMustMatchPayload')
+    expect(checkFunding([leg(1030n)], payload + 1n, document, TABLES)?.refused).toBe(
+      'DocumentMustMatchPayload',
+    )
   })
 
   it('with every leg named: the second of two is looked at, too', () => {
@@ -108,8 +128,10 @@ describe('a trade in a perpetual is signed', () => {
 })
 
 describe('a halted instrument', () => {
-  const halted = (number: number, ids: readonly number[], isConfirmed = true) =>
-    ({ ...table(number, 0n, isConfirmed), halted: new Set(ids) })
+  const halted = (number: number, ids: readonly number[], isConfirmed = true) => ({
+    ...table(number, 0n, isConfirmed),
+    halted: new Set(ids),
+  })
   const rule = (tables: readonly FundingTable[], instrument = 1024, quantity = 1n) =>
     checkHalts([{ instrument, quantity, price: 1n }], { tables })?.refused ?? null
 
@@ -126,17 +148,31 @@ describe('a halted instrument', () => {
 
 describe('the document of a trade', () => {
   const entries = (price: bigint, instrument = PERP) => [{ instrument, quantity: 4n, price }]
-  const agreement = (prices: readonly Entry[]) =>
-    ({ trade: 'mine', proposer: 20, counterparty: 21, entries: prices })
-  const ticketOf = (document: string, prices: readonly Entry[], role: TicketView['role']) => ({
-    id: 't1', clientId: 'mine', role, counterparty: role === 'proposer' ? 21 : 20,
-    payload: `${documentHash(document)}`,
-    entries: prices.map(({ instrument, quantity, price }) => ({ instrument, price: `${price}`,
-      quantity: `${role === 'proposer' ? quantity : -quantity}` })),
-  }) as unknown as TicketView
+  const agreement = (prices: readonly Entry[]) => ({
+    trade: 'mine',
+    proposer: 20,
+    counterparty: 21,
+    entries: prices,
+  })
+  const ticketOf = (document: string, prices: readonly Entry[], role: TicketView['role']) =>
+    ({
+      id: 't1',
+      clientId: 'mine',
+      role,
+      counterparty: role === 'proposer' ? 21 : 20,
+      payload: `${documentHash(document)}`,
+      entries: prices.map(({ instrument, quantity, price }) => ({
+        instrument,
+        price: `${price}`,
+        quantity: `${role === 'proposer' ? quantity : -quantity}`,
+      })),
+    }) as unknown as TicketView
 
   it('is the same from both sides, at the newest table or the one before, and at no other', () => {
-    for (const [tables, at] of [[TABLES, 3], [{ ...TABLES, tables: TABLES.tables.slice(0, 2) }, 2]] as const) {
+    for (const [tables, at] of [
+      [TABLES, 3],
+      [{ ...TABLES, tables: TABLES.tables.slice(0, 2) }, 2],
+    ] as const) {
       const { entries: net, terms } = lessFunding(entries(1000n), tables)
       expect(terms?.table).toBe(at)
       const document = documentOf(agreement(net), terms)
@@ -152,8 +188,9 @@ describe('the document of a trade', () => {
     const { entries: same, terms } = lessFunding(entries(7n, 1024), TABLES)
     expect([same, terms]).toEqual([entries(7n, 1024), null])
     const document = documentOf(agreement(same), terms)
-    expect(rewritten(ticketOf(document, same, 'counterparty'), 21, { ...TABLES, tables: [] }))
-      .toBe(document)
+    expect(rewritten(ticketOf(document, same, 'counterparty'), 21, { ...TABLES, tables: [] })).toBe(
+      document,
+    )
   })
   it('stays at its table when it is asked for again', () => {
     const first = lessFunding(entries(1000n), { ...TABLES, tables: TABLES.tables.slice(0, 2) })
@@ -174,58 +211,103 @@ describe('what L1 says', () => {
     'event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender)',
     'event InstrumentsSet(bytes32 indexed instrumentsHash)',
     'event InstrumentsProposed(bytes32 indexed instrumentsHash, ' +
-    '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
+      '(uint32 id, uint64 expiry, bytes32 specification)[] added, ' +
       'bytes document)',
     'event Reported(uint256 indexed number, bytes32 digest, uint256 time, bool isConfirmed, ' +
       'uint256 tableRoot, bytes32 worldsHash, bytes32 instrumentsHash, ' +
       '(uint32 underlying, uint64 price)[] references, bytes market)',
     'event Confirmed(uint256 indexed number)',
   ])
-  const [house, oracle, other] = ['11', '22', '33'].map((two) => `0x${two.repeat(20)}`) as
-    [string, string, string]
+  const [house, oracle, other] = ['11', '22', '33'].map((two) => `0x${two.repeat(20)}`) as [
+    string,
+    string,
+    string,
+  ]
   const word = `0x${'00'.repeat(32)}`
   const role = '0x68e79a7bf1e0bc45d0a330c573bc367f9cf464fd326078812f301165fbda4ef1'
   const bytes = (value: unknown) => `0x${Buffer.from(JSON.stringify(value)).toString('hex')}`
   const log = (name: string, ...args: readonly unknown[]) => EVENTS.encodeEventLog(name, args)
-  const instruments = bytes({ instruments: [
-    { id: '1024', kind: 'future', lot: '0.01' }, { id: '1038', kind: 'perpetual', lot: '0.01' },
-  ] })
-  const report = (number: number, funding: string) => log('Reported', number, word, 1, false, 1,
-    word, word, [], bytes({ perpetuals: [{ id: 1038, basis: '0.001', funding }] }))
-  const chain = (roles: readonly unknown[], said: readonly unknown[]) =>
+  const instruments = bytes({
+    instruments: [
+      { id: '1024', kind: 'future', lot: '0.01' },
+      { id: '1038', kind: 'perpetual', lot: '0.01' },
+    ],
+  })
+  const report = (number: number, funding: string) =>
+    log(
+      'Reported',
+      number,
+      word,
+      1,
+      false,
+      1,
+      word,
+      word,
+      [],
+      bytes({ perpetuals: [{ id: 1038, basis: '0.001', funding }] }),
+    )
+  const chain =
+    (roles: readonly unknown[], said: readonly unknown[]) =>
     async (_method: string, [filter]: readonly unknown[]): Promise<unknown> =>
       (filter as { address: string }).address === house ? roles : said
 
   it('is read from who has the role now, table by table', async () => {
-    const roles = [log('RoleGranted', role, other, house), log('RoleGranted', role, oracle, house),
-      log('RoleRevoked', role, other, house)]
-    const said = [log('InstrumentsProposed', word, [], instruments), log('InstrumentsSet', word), report(1, '0'),
-      report(2, '-18.3162'), log('Confirmed', 1)]
+    const roles = [
+      log('RoleGranted', role, other, house),
+      log('RoleGranted', role, oracle, house),
+      log('RoleRevoked', role, other, house),
+    ]
+    const said = [
+      log('InstrumentsProposed', word, [], instruments),
+      log('InstrumentsSet', word),
+      report(1, '0'),
+      report(2, '-18.3162'),
+      log('Confirmed', 1),
+    ]
     const read = await readFundingTables(chain(roles, said), house)
     expect([...read.perpetuals]).toEqual([1038])
-    expect(read.tables.map((t) => [t.number, t.isConfirmed, t.funding.get(1038)]))
-      .toEqual([[1, true, 0n], [2, false, -183_162n]])
+    expect(read.tables.map((t) => [t.number, t.isConfirmed, t.funding.get(1038)])).toEqual([
+      [1, true, 0n],
+      [2, false, -183_162n],
+    ])
     // A lister's document alone, of whatever lots, changes no funding that members sign.
-    const lie = log('InstrumentsProposed', `0x${'22'.repeat(32)}`, [], bytes({ instruments: [
-      { kind: 'perpetual', id: 1038, lot: '1' }] }))
-    const lied = await readFundingTables(chain(roles, [said[0]!, said[1]!, lie, ...said.slice(2)]), house)
+    const lie = log(
+      'InstrumentsProposed',
+      `0x${'22'.repeat(32)}`,
+      [],
+      bytes({ instruments: [{ kind: 'perpetual', id: 1038, lot: '1' }] }),
+    )
+    const lied = await readFundingTables(
+      chain(roles, [said[0]!, said[1]!, lie, ...said.slice(2)]),
+      house,
+    )
     expect(lied).toEqual(read)
   })
 
   it('of halts, of multipliers, and of a funding that no lot can pay', async () => {
     const roles = [log('RoleGranted', role, oracle, house)]
-    const listed = bytes({ instruments: [
-      { id: '1038', kind: 'perpetual', lot: '0.01' },
-      { id: '1039', kind: 'perpetual', lot: '0.5', multiplier: '0.02' },
-      { id: '1040', kind: 'perpetual', lot: '0.001' },
-    ] })
-    const market = bytes({ halted: [1024], perpetuals: [1038, 1039, 1040].map((id) =>
-      ({ id, basis: '0', funding: '12.0001' })) })
-    const said = [log('InstrumentsProposed', word, [], listed), log('InstrumentsSet', word),
-      log('Reported', 1, word, 1, true, 1, word, word, [], market)]
+    const listed = bytes({
+      instruments: [
+        { id: '1038', kind: 'perpetual', lot: '0.01' },
+        { id: '1039', kind: 'perpetual', lot: '0.5', multiplier: '0.02' },
+        { id: '1040', kind: 'perpetual', lot: '0.001' },
+      ],
+    })
+    const market = bytes({
+      halted: [1024],
+      perpetuals: [1038, 1039, 1040].map((id) => ({ id, basis: '0', funding: '12.0001' })),
+    })
+    const said = [
+      log('InstrumentsProposed', word, [], listed),
+      log('InstrumentsSet', word),
+      log('Reported', 1, word, 1, true, 1, word, word, [], market),
+    ]
     const { tables } = await readFundingTables(chain(roles, said), house)
     // A thousandth of 12.0001 dollars is no whole number of micro-dollars: there is none to trade at.
-    expect([...tables[0]!.funding]).toEqual([[1038, 120_001n], [1039, 120_001n]])
+    expect([...tables[0]!.funding]).toEqual([
+      [1038, 120_001n],
+      [1039, 120_001n],
+    ])
     expect([...tables[0]!.halted!]).toEqual([1024])
   })
 
@@ -236,8 +318,11 @@ describe('what L1 says', () => {
   })
 
   it.each([
-    ['7401', '0.01', 74_010_000n], ['-18.3162', '0.01', -183_162n], ['-0.0001', '0.01', -1n],
-    ['0', '0.01', 0n], ['12', '1', 12_000_000n],
+    ['7401', '0.01', 74_010_000n],
+    ['-18.3162', '0.01', -183_162n],
+    ['-0.0001', '0.01', -1n],
+    ['0', '0.01', 0n],
+    ['12', '1', 12_000_000n],
   ])('%s a unit at %s units a lot is %s', (dollars, lot, micros) => {
     expect(microsOfLot(dollars, lot)).toBe(micros)
   })
@@ -248,7 +333,15 @@ describe('what L1 says', () => {
 })
 
 it('terms that are not in form are none', () => {
-  for (const value of ['null', '1', '[]', '{}', '{"table":1}', '{"table":1.5,"perpetuals":[]}',
-    '{"table":1,"perpetuals":[null]}', '{"table":1,"perpetuals":[{"instrument":"1"}]}'])
+  for (const value of [
+    'null',
+    '1',
+    '[]',
+    '{}',
+    '{"table":1}',
+    '{"table":1.5,"perpetuals":[]}',
+    '{"table":1,"perpetuals":[null]}',
+    '{"table":1,"perpetuals":[{"instrument":"1"}]}',
+  ])
     expect(fundingTermsIn(value)).toBeNull()
 })

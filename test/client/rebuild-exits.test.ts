@@ -18,7 +18,8 @@ beforeEach(() => {
   l1.batch({ credits: [l1.deposit(a, 1_000_000_000n), l1.deposit(b, 2_000_000_000n)] })
 })
 
-const first = (part: string): number => wordLayout(SHAPE).find(({ name }) => name === part)?.first ?? 0
+const first = (part: string): number =>
+  wordLayout(SHAPE).find(({ name }) => name === part)?.first ?? 0
 const read = (events: readonly L1Event[] = l1.events): Rebuilt => replay(events, { domain: DOMAIN })
 const faultsOf = (events?: readonly L1Event[]): string[] => [
   ...new Set(read(events).faults.map(({ must }) => must)),
@@ -92,7 +93,15 @@ describe('a forced exit', () => {
     l1.batch()
     serve(0, 2n, 16, 0n, 0n)
     expect([...read().registrations.keys()]).toEqual([16, 17])
-    l1.emit({ kind: 'request', serial: 3n, account: 16, requestKind: 4, x: 1n, y: 1n, viewKeyHash: 0n })
+    l1.emit({
+      kind: 'request',
+      serial: 3n,
+      account: 16,
+      requestKind: 4,
+      x: 1n,
+      y: 1n,
+      viewKeyHash: 0n,
+    })
     expect(faultsOf()).toContain('RequestKindMustBeKnown')
   })
 })

@@ -145,7 +145,11 @@ describe('a damaged state directory', () => {
   const SEGMENT = 'segment-00000000.jsonl'
   const damage: readonly (readonly [string, (path: string) => void, string])[] = [
     ['cut short', (p) => truncateSync(p, readFileSync(p).length - 1), 'damaged or cut short'],
-    ['cut in half', (p) => truncateSync(p, Math.floor(readFileSync(p).length / 2)), 'damaged or cut short'],
+    [
+      'cut in half',
+      (p) => truncateSync(p, Math.floor(readFileSync(p).length / 2)),
+      'damaged or cut short',
+    ],
     ['empty', (p) => truncateSync(p, 0), 'cannot be read'],
     ['one digit changed', (p) => flip(p, 0.7), 'damaged or cut short'],
     ['another format', (p) => edit(p, '"format":1', '"format":2'), 'of another format'],

@@ -28,8 +28,13 @@ const account = {
 
 const LIFE = 172_800n
 const FRESH: TableStanding = {
-  number: 7n, time: 1000n, until: 1000n + LIFE, now: 1060n,
-  isConfirmed: true, isLatest: true, isHalted: false,
+  number: 7n,
+  time: 1000n,
+  until: 1000n + LIFE,
+  now: 1060n,
+  isConfirmed: true,
+  isLatest: true,
+  isHalted: false,
 }
 
 describe('the model of a table', () => {
@@ -101,7 +106,15 @@ describe('what if', () => {
     const buy = [{ instrument: 1031, quantity: 1n, price }]
     const rich = { cash: 10n ** 12n, balances: [] }
     const asked = (status: number) =>
-      marginReport('ANN', { ...rich, meta: BigInt(status) + 8n * 77n }, rowOf, model, buy, 0n, FRESH)
+      marginReport(
+        'ANN',
+        { ...rich, meta: BigInt(status) + 8n * 77n },
+        rowOf,
+        model,
+        buy,
+        0n,
+        FRESH,
+      )
     expect(asked(STATUS.active).text).not.toContain('may be reduced')
     expect(JSON.stringify(asked(STATUS.active).json)).not.toContain('ReduceOnlyMustReduce')
     for (const status of [STATUS.called, STATUS.liquidating, STATUS.exiting]) {
@@ -142,8 +155,10 @@ describe('what if L1 takes no new risk', () => {
     const { text, json, code } = ask(more, change)
     expect(text).toMatch(words)
     expect(text).toContain('would be refused by ReduceOnlyMustReduce')
-    expect([code, (json['table'] as { reduceOnly: string }).reduceOnly])
-      .toEqual([1, expect.stringMatching(words)])
+    expect([code, (json['table'] as { reduceOnly: string }).reduceOnly]).toEqual([
+      1,
+      expect.stringMatching(words),
+    ])
     expect(ask(less, change).code).toBeUndefined()
     expect(ask(more, {}).code).toBeUndefined()
   })
@@ -155,14 +170,27 @@ describe('what if L1 takes no new risk', () => {
 
   it('is read from the record: the time of posting, what was confirmed, the mode', () => {
     const record = {
-      tables: [{ number: 1n, time: 50n }, { number: 2n, time: 90n }],
+      tables: [
+        { number: 1n, time: 50n },
+        { number: 2n, time: 90n },
+      ],
       confirmed: new Set([1n]),
       mode: 1n,
     } as unknown as Rebuilt
-    expect(standingOf(record, 1n, 10n, 95n)).toEqual({ number: 1n, time: 50n, until: 60n, now: 95n,
-      isConfirmed: true, isLatest: false, isHalted: MODE.reduceOnly === 1 })
-    expect(standingOf({ ...record, mode: BigInt(MODE.normal) }, 2n, 10n, 95n))
-      .toMatchObject({ isConfirmed: false, isLatest: true, isHalted: false })
+    expect(standingOf(record, 1n, 10n, 95n)).toEqual({
+      number: 1n,
+      time: 50n,
+      until: 60n,
+      now: 95n,
+      isConfirmed: true,
+      isLatest: false,
+      isHalted: MODE.reduceOnly === 1,
+    })
+    expect(standingOf({ ...record, mode: BigInt(MODE.normal) }, 2n, 10n, 95n)).toMatchObject({
+      isConfirmed: false,
+      isLatest: true,
+      isHalted: false,
+    })
     expect(() => standingOf(record, 3n, 10n, 95n)).toThrow(/no table 3/)
   })
 })

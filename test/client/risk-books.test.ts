@@ -105,7 +105,11 @@ describe('cloister risk', () => {
     test.each<[string, (book: Book) => void, RegExp]>([
       ['a huge spot', (book) => (book.inputs['spot'] = 1e308), /spot must be positive and below/],
       ['a negative spot', (book) => (book.inputs['spot'] = -1), /spot must be positive/],
-      ['a huge quantity', (book) => (book.inputs.options[0]![0] = 1e300), /quantity must be within/],
+      [
+        'a huge quantity',
+        (book) => (book.inputs.options[0]![0] = 1e300),
+        /quantity must be within/,
+      ],
       ['a side of its own', (book) => (book.inputs.options[0]![1] = 'X'), /side must be C or P/],
       ['a volatility below zero', (book) => (book.inputs.options[0]![4] = -0.1), /volatility/],
     ])('%s is refused by name', async (_what, change, why) => {
@@ -117,29 +121,42 @@ describe('cloister risk', () => {
     })
 
     test('infinity is called by its name', async () => {
-      const text = changed((book) => (book.inputs['spot'] = 12345.678)).replace('12345.678', '1e400')
+      const text = changed((book) => (book.inputs['spot'] = 12345.678)).replace(
+        '12345.678',
+        '1e400',
+      )
       expect((await ask('scenarios', text)).err).toContain('finite number, not Infinity')
     })
 
     test.each<[string, (book: Book) => void, string]>([
       ['spot', (book) => delete book.inputs['spot'], 'inputs.spot is not published'],
-      ['a volatility', (book) => (book.inputs.options[0]![4] = null), 'volatility is not published'],
+      [
+        'a volatility',
+        (book) => (book.inputs.options[0]![4] = null),
+        'volatility is not published',
+      ],
       ['a forward', (book) => (book.inputs.forwards = {}), 'the forward of expiry'],
-    ])('a book that lacks %s is listed with the reason, the others go on', async (_w, change, why) => {
-      const [first, ...others] = books()
-      change(first as Book)
-      const { code, out } = await ask('scenarios', JSON.stringify([first, ...others]))
-      const answer = JSON.parse(out) as { scenarios: number[] | null; reason?: string }[]
-      expect([code, answer.length]).toEqual([0, 6])
-      expect(answer[0]).toMatchObject({ scenarios: null, reason: expect.stringContaining(why) })
-      expect(answer.slice(1).every(({ scenarios }) => scenarios !== null)).toBe(true)
-    })
+    ])(
+      'a book that lacks %s is listed with the reason, the others go on',
+      async (_w, change, why) => {
+        const [first, ...others] = books()
+        change(first as Book)
+        const { code, out } = await ask('scenarios', JSON.stringify([first, ...others]))
+        const answer = JSON.parse(out) as { scenarios: number[] | null; reason?: string }[]
+        expect([code, answer.length]).toEqual([0, 6])
+        expect(answer[0]).toMatchObject({ scenarios: null, reason: expect.stringContaining(why) })
+        expect(answer.slice(1).every(({ scenarios }) => scenarios !== null)).toBe(true)
+      },
+    )
 
     test.each<[string, (option: Option, book: Book) => void]>([
-      ['no time left', (option, { inputs }) => {
-        inputs.forwards['0'] = inputs.forwards[String(option[3])]!
-        option[3] = 0
-      }],
+      [
+        'no time left',
+        (option, { inputs }) => {
+          inputs.forwards['0'] = inputs.forwards[String(option[3])]!
+          option[3] = 0
+        },
+      ],
       ['no volatility', (option) => (option[4] = 0)],
       ['a hundredfold volatility', (option) => (option[4] = 99)],
       ['a strike far out', (option) => (option[2] = 1e12)],
@@ -147,18 +164,23 @@ describe('cloister risk', () => {
       ['a rate below zero', (option, { inputs }) => (inputs.forwards[String(option[3])]![1] = -4)],
     ])('%s: numbers and no NaN', async (_what, change) => {
       for (const command of ['scenarios', 'margin']) {
-        const { code, out } = await ask(command, changed((book) =>
-          change(book.inputs.options[0] as Option, book)))
+        const { code, out } = await ask(
+          command,
+          changed((book) => change(book.inputs.options[0] as Option, book)),
+        )
         expect(code).toBe(0)
         expect(out).not.toMatch(/null|NaN|Infinity/)
       }
     })
 
     test('what has expired is not charged for gaps: it is paid out', async () => {
-      const { out } = await ask('margin', changed(({ inputs }) => {
-        inputs.forwards['0'] = inputs.forwards[String(inputs.options[0]![3])]!
-        inputs.options[0]![3] = 0
-      }))
+      const { out } = await ask(
+        'margin',
+        changed(({ inputs }) => {
+          inputs.forwards['0'] = inputs.forwards[String(inputs.options[0]![3])]!
+          inputs.options[0]![3] = 0
+        }),
+      )
       expect(JSON.parse(out)[0].addOn).toBe(0)
     })
   })

@@ -2,8 +2,18 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { CALL_SECONDS, FIELD_MODULUS } from '../../circuits/params.ts'
 import {
-  FEE, KEY_HASH, REFUND_DELAY, configuration, createBatch, createWorld, TERMS, deploy,
-    deployCloister, mustRefuse, send, submit,
+  FEE,
+  KEY_HASH,
+  REFUND_DELAY,
+  configuration,
+  createBatch,
+  createWorld,
+  TERMS,
+  deploy,
+  deployCloister,
+  mustRefuse,
+  send,
+  submit,
 } from './l1.ts'
 
 test('the constructor fixes genesis and says what readers need', async () => {
@@ -14,36 +24,65 @@ test('the constructor fixes genesis and says what readers need', async () => {
   expect(await cloister.getFunction('roots')(0n)).toBe(4242n)
   expect(await cloister.getFunction('accountCount')()).toBe(16n)
   expect(await cloister.getFunction('refundDelay')()).toBe(REFUND_DELAY)
-  const preimage = ethers.AbiCoder.defaultAbiCoder().encode(['uint256', 'address'],
-    [31337n, address])
+  const preimage = ethers.AbiCoder.defaultAbiCoder().encode(
+    ['uint256', 'address'],
+    [31337n, address],
+  )
   const domain = BigInt(ethers.keccak256(preimage)) % FIELD_MODULUS
   expect(await cloister.getFunction('domain')()).toBe(domain)
 })
 
 test('the constructor refuses aliases and a refund that comes before a page dies', async () => {
-  const roots = ['genesisRoot', 'feeAccountLeaf', 'feeAccountViewKeyHash', 'feeAccountMeta',
-    'settlementRoot']
+  const roots = [
+    'genesisRoot',
+    'feeAccountLeaf',
+    'feeAccountViewKeyHash',
+    'feeAccountMeta',
+    'settlementRoot',
+  ]
   const refuse = async (error: string, overrides: object) =>
     expect(deployCloister(await configuration(overrides))).rejects.toThrow(error)
   for (const name of roots) await refuse('WordMustBeBelowModulus', { [name]: FIELD_MODULUS })
   const year = 365n * 86_400n
   const bad: readonly [keyof typeof TERMS, bigint][] = [
-    ['refundDelay', 65_536n], ['refundDelay', year + 1n], ['batchDelay', 65_536n],
-    ['batchDelay', year + 1n], ['tableLife', 0n], ['tableDelay', TERMS.tableLife],
-    ['tableDelay', year + 1n], ['forceDelay', 0n], ['fullDelay', 0n], ['fullDelay', year + 1n],
-    ['unwindDelay', TERMS.forceDelay - 1n], ['unwindDelay', year + 1n], ['flagDelay', 0n],
-    ['flagDelay', TERMS.sweepEpoch / 2n + 1n], ['lateSweepDelay', 2n * TERMS.sweepEpoch - 1n],
-    ['sweepDelay', TERMS.lateSweepDelay], ['sweepDelay', year + 1n], ['callDelay', 0n],
+    ['refundDelay', 65_536n],
+    ['refundDelay', year + 1n],
+    ['batchDelay', 65_536n],
+    ['batchDelay', year + 1n],
+    ['tableLife', 0n],
+    ['tableDelay', TERMS.tableLife],
+    ['tableDelay', year + 1n],
+    ['forceDelay', 0n],
+    ['fullDelay', 0n],
+    ['fullDelay', year + 1n],
+    ['unwindDelay', TERMS.forceDelay - 1n],
+    ['unwindDelay', year + 1n],
+    ['flagDelay', 0n],
+    ['flagDelay', TERMS.sweepEpoch / 2n + 1n],
+    ['lateSweepDelay', 2n * TERMS.sweepEpoch - 1n],
+    ['sweepDelay', TERMS.lateSweepDelay],
+    ['sweepDelay', year + 1n],
+    ['callDelay', 0n],
     ['callDelay', BigInt(CALL_SECONDS) + TERMS.flagDelay - 1n],
-    ['callDelay', year + 1n], ['claimsWindow', 86_399n], ['claimsWindow', year + 1n],
-    ['forcePrice', 0n], ['forcePrice', 1n << 64n],
+    ['callDelay', year + 1n],
+    ['claimsWindow', 86_399n],
+    ['claimsWindow', year + 1n],
+    ['forcePrice', 0n],
+    ['forcePrice', 1n << 64n],
   ]
   for (const [name, value] of bad) {
     await refuse('TermsMustFit', { terms: { ...TERMS, [name]: value } })
   }
   // The bound itself is one: half of an epoch for flags, half of it for proofs.
-  await deployCloister(await configuration({
-    terms: { ...TERMS, flagDelay: TERMS.sweepEpoch / 2n, callDelay: BigInt(CALL_SECONDS) + TERMS.sweepEpoch / 2n } }))
+  await deployCloister(
+    await configuration({
+      terms: {
+        ...TERMS,
+        flagDelay: TERMS.sweepEpoch / 2n,
+        callDelay: BigInt(CALL_SECONDS) + TERMS.sweepEpoch / 2n,
+      },
+    }),
+  )
   await refuse('FeeMustBeInRange', { fee: 1n << 40n })
 })
 
@@ -75,19 +114,43 @@ test('a shape is added once, with a verifier that is a contract', async () => {
     mustRefuse(error, admin, cloister, 'addShape', id, ...sizes, to, KEY_HASH, false, 'x')
   await add('ShapeMustBeNew', 1n, [3n, 2n, 1n, 2n], at)
   await add('VerifierMustBeContract', 9n, [3n, 2n, 1n, 2n], admin)
-  for (const sizes of [[0n, 2n, 1n, 2n], [256n, 2n, 1n, 2n], [3n, 256n, 1n, 2n],
-    [3n, 2n, 256n, 2n], [3n, 2n, 1n, 256n]]) {
+  for (const sizes of [
+    [0n, 2n, 1n, 2n],
+    [256n, 2n, 1n, 2n],
+    [3n, 256n, 1n, 2n],
+    [3n, 2n, 256n, 2n],
+    [3n, 2n, 1n, 256n],
+  ]) {
     await add('ShapeMustFitWords', 9n, sizes, at)
   }
-  const receipt = await send(admin, cloister, 'addShape', 9n, 3n, 2n, 1n, 2n, at, KEY_HASH, true,
-    'nine')
+  const receipt = await send(
+    admin,
+    cloister,
+    'addShape',
+    9n,
+    3n,
+    2n,
+    1n,
+    2n,
+    at,
+    KEY_HASH,
+    true,
+    'nine',
+  )
   const event = cloister.interface.parseLog(receipt.logs[0]!)!
   expect([...event.args]).toEqual([9n, 'nine', at, KEY_HASH, true])
-  expect([...(await cloister.getFunction('shapes')(9n))]).toEqual([at, 3n, 2n, 1n, 2n, true,
-    KEY_HASH])
+  expect([...(await cloister.getFunction('shapes')(9n))]).toEqual([
+    at,
+    3n,
+    2n,
+    1n,
+    2n,
+    true,
+    KEY_HASH,
+  ])
 })
 
-test('the fee keeps its width, and is the batches\' after the next', async () => {
+test("the fee keeps its width, and is the batches' after the next", async () => {
   const world = await createWorld()
   const { cloister, admin, verifier } = world
   await send(admin, verifier, 'acceptAll')

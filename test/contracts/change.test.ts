@@ -3,22 +3,60 @@ import { ethers } from 'ethers'
 import { describe, expect, test } from 'vitest'
 import { addressOfKey } from '../../oracle/signer/report.ts'
 import {
-  FEE, KEY_HASH, PROOF, TERMS, batchArguments, configuration, countersign, createBatch, deployCloister,
-  mustRefuse, mustRefusePaid, now, provider, register, send, sendPaid, setTime, statementOf, submit,
+  FEE,
+  KEY_HASH,
+  PROOF,
+  TERMS,
+  batchArguments,
+  configuration,
+  countersign,
+  createBatch,
+  deployCloister,
+  mustRefuse,
+  mustRefusePaid,
+  now,
+  provider,
+  register,
+  send,
+  sendPaid,
+  setTime,
+  statementOf,
+  submit,
   wordsOf,
 } from './l1.ts'
 import { MARKS, paymentsTree, proofOf, standard } from './exits.ts'
 import {
-  confirmFirst, createOracleWorld, createReport, KEYS, post, signConfirmation, signReport, TIMING,
+  confirmFirst,
+  createOracleWorld,
+  createReport,
+  KEYS,
+  post,
+  signConfirmation,
+  signReport,
+  TIMING,
 } from './oracle-world.ts'
 import { keyOf } from './points.ts'
 import {
-  ALICE, announce, carryOut, createSealed, createUnsealed, DELAY, GUARDIAN, LIFE, mustNotCarryOut,
-  payloadOf, wait, type Change, type SealedWorld,
+  ALICE,
+  announce,
+  carryOut,
+  createSealed,
+  createUnsealed,
+  DELAY,
+  GUARDIAN,
+  LIFE,
+  mustNotCarryOut,
+  payloadOf,
+  wait,
+  type Change,
+  type SealedWorld,
 } from './sealed.ts'
 
-const setFee = (world: SealedWorld, fee: bigint): Change =>
-  ({ to: world.cloister, name: 'setFee', args: [fee] })
+const setFee = (world: SealedWorld, fee: bigint): Change => ({
+  to: world.cloister,
+  name: 'setFee',
+  args: [fee],
+})
 const stateOf = async (world: SealedWorld, id: string): Promise<bigint> =>
   world.lock.getFunction('getOperationState')(id)
 const [UNSET, WAITING, READY, DONE] = [0n, 1n, 2n, 3n]
@@ -30,8 +68,12 @@ describe('an announced change', () => {
     const payload = await payloadOf(change)
     const { logs } = await send(world.founder, world.lock, 'schedule', ...payload, DELAY)
     const seen = world.lock.interface.parseLog(logs[0]!)!
-    expect([seen.name, seen.args.target, seen.args.data, seen.args.delay]).toEqual(['CallScheduled',
-      payload[0], payload[2], DELAY])
+    expect([seen.name, seen.args.target, seen.args.data, seen.args.delay]).toEqual([
+      'CallScheduled',
+      payload[0],
+      payload[2],
+      DELAY,
+    ])
     const id: string = seen.args.id
     const dueAt = (await now()) + DELAY
     expect(await world.lock.getFunction('getTimestamp')(id)).toBe(dueAt)
@@ -87,11 +129,23 @@ describe('an announced change', () => {
     const role = await world.lock.getFunction('PROPOSER_ROLE')()
     const grant = { to: world.lock, name: 'grantRole', args: [role, world.stranger] }
     await announce(world, grant)
-    await mustRefuse('AccessControlUnauthorizedAccount', world.stranger, world.lock, 'schedule',
-      ...(await payloadOf(grant)), DELAY)
+    await mustRefuse(
+      'AccessControlUnauthorizedAccount',
+      world.stranger,
+      world.lock,
+      'schedule',
+      ...(await payloadOf(grant)),
+      DELAY,
+    )
     await wait(DELAY)
     await carryOut(world, grant)
-    await send(world.stranger, world.lock, 'schedule', ...(await payloadOf(setFee(world, 9n))), DELAY)
+    await send(
+      world.stranger,
+      world.lock,
+      'schedule',
+      ...(await payloadOf(setFee(world, 9n))),
+      DELAY,
+    )
     // Nobody but the lock is its admin, not even who deployed it.
     const admin = await world.lock.getFunction('DEFAULT_ADMIN_ROLE')()
     for (const from of [world.founder, world.guardian, world.stranger]) {
@@ -116,7 +170,14 @@ describe('after the seal', () => {
     for (const contract of [cloister, tableOracle]) {
       for (const from of [founder, stranger]) {
         expect(await contract.getFunction('hasRole')(admin, from)).toBe(false)
-        await mustRefuse('AccessControlUnauthorizedAccount', from, contract, 'grantRole', admin, from)
+        await mustRefuse(
+          'AccessControlUnauthorizedAccount',
+          from,
+          contract,
+          'grantRole',
+          admin,
+          from,
+        )
       }
       expect(await contract.getFunction('hasRole')(admin, await world.lock.getAddress())).toBe(true)
     }
@@ -129,11 +190,18 @@ describe('after the seal', () => {
       const change = { to, name: 'grantRole', args: [admin, world.founder] }
       await announce(world, change)
       await wait(DELAY)
-      await mustRefuse('AdminMustBeLock', world.stranger,
+      await mustRefuse(
+        'AdminMustBeLock',
+        world.stranger,
         // The lock hands the reason on as it was.
-        new ethers.Contract(await world.lock.getAddress(),
-          [...to.interface.fragments, world.lock.interface.getFunction('execute')!], provider),
-        'execute', ...(await payloadOf(change)))
+        new ethers.Contract(
+          await world.lock.getAddress(),
+          [...to.interface.fragments, world.lock.interface.getFunction('execute')!],
+          provider,
+        ),
+        'execute',
+        ...(await payloadOf(change)),
+      )
     }
   })
 })
@@ -145,8 +213,11 @@ describe('what is committed stays as it was', () => {
     await send(ALICE, world.cloister, 'deposit', 1n, 10n, 5n)
     const changes: readonly Change[] = [
       setFee(world, 9n),
-      { to: world.cloister, name: 'addShape', args: [9n, 3n, 2n, 1n, 2n, world.address, KEY_HASH,
-        false, 'x'] },
+      {
+        to: world.cloister,
+        name: 'addShape',
+        args: [9n, 3n, 2n, 1n, 2n, world.address, KEY_HASH, false, 'x'],
+      },
       { to: world.cloister, name: 'addToken', args: [2n, world.address, 1n, 1n] },
       { to: world.cloister, name: 'grantRole', args: [ethers.id('OPERATOR'), world.stranger] },
       { to: world.tableOracle, name: 'setTiming', args: [{ ...TIMING, maxAge: 9n }] },
@@ -155,8 +226,12 @@ describe('what is committed stays as it was', () => {
     await wait(DELAY + 60n)
     await send(world.oracle, world.cloister, 'postTable', 903n, 1n, ethers.ZeroHash, MARKS, true)
     const batch = await createBatch(world, { depositIds: [1n], requestCount: 1n })
-    await send(world.founder, world.verifier, 'expectStatement',
-      ...(await statementOf(world, batch, await wordsOf(world, batch))))
+    await send(
+      world.founder,
+      world.verifier,
+      'expectStatement',
+      ...(await statementOf(world, batch, await wordsOf(world, batch))),
+    )
     // The proof is made; all the changes come in before it is sent.
     for (const change of changes) await carryOut(world, change)
     expect(await world.cloister.getFunction('fee')()).toBe(FEE)
@@ -171,23 +246,48 @@ describe('what is committed stays as it was', () => {
     await post(world, report)
     expect((await world.oracle.getFunction('latest')()).isConfirmed).toBe(false)
     // Signers that its own signers do not know, and no window at all for what comes now.
-    const fresh = Array.from({ length: 5 }, (_, i) => new ethers.SigningKey(ethers.id(`new ${i}`)))
-      .sort((a, b) => (BigInt(addressOfKey(a)) < BigInt(addressOfKey(b)) ? -1 : 1))
+    const fresh = Array.from(
+      { length: 5 },
+      (_, i) => new ethers.SigningKey(ethers.id(`new ${i}`)),
+    ).sort((a, b) => (BigInt(addressOfKey(a)) < BigInt(addressOfKey(b)) ? -1 : 1))
     await send(world.admin, world.oracle, 'setSigners', fresh.map(addressOfKey), 3n, 5n)
     await send(world.admin, world.oracle, 'setTiming', { ...TIMING, confirmWindow: 1n })
     await wait(600n)
-    await mustRefuse('SignerMustBeAuthorised', world.anyone, world.oracle, 'confirm', report.number,
-      signConfirmation(world, report, fresh))
+    await mustRefuse(
+      'SignerMustBeAuthorised',
+      world.anyone,
+      world.oracle,
+      'confirm',
+      report.number,
+      signConfirmation(world, report, fresh),
+    )
     // The large quorum of its day, no fewer and no more.
-    await mustRefuse('QuorumMustSign', world.anyone, world.oracle, 'confirm', report.number,
-      signConfirmation(world, report, KEYS.slice(0, 3)))
-    await send(world.anyone, world.oracle, 'confirm', report.number,
-      signConfirmation(world, report, KEYS.slice(0, 4)))
+    await mustRefuse(
+      'QuorumMustSign',
+      world.anyone,
+      world.oracle,
+      'confirm',
+      report.number,
+      signConfirmation(world, report, KEYS.slice(0, 3)),
+    )
+    await send(
+      world.anyone,
+      world.oracle,
+      'confirm',
+      report.number,
+      signConfirmation(world, report, KEYS.slice(0, 4)),
+    )
     expect((await world.oracle.getFunction('latest')()).isConfirmed).toBe(true)
     // The next report is the new signers'.
     const next = await createReport(world)
-    await mustRefuse('SignerMustBeAuthorised', world.anyone, world.oracle, 'post', next,
-      signReport(world, next))
+    await mustRefuse(
+      'SignerMustBeAuthorised',
+      world.anyone,
+      world.oracle,
+      'post',
+      next,
+      signReport(world, next),
+    )
     await post(world, next, fresh.slice(0, 3))
   })
 })
@@ -198,10 +298,22 @@ describe('a pause', () => {
     await send(world.founder, world.verifier, 'acceptAll')
     await register(world, ALICE, keyOf(1), 5n)
     for (const amount of [500n, 20n]) await send(ALICE, world.cloister, 'deposit', 1n, amount, 5n)
-    await submit(world, await createBatch(world, { shape: standard, depositIds: [1n], requestCount: 1n,
-      withdrawals: [] }))
-    await submit(world, await createBatch(world, { shape: standard,
-      withdrawals: [{ token: 1n, amount: 40n, to: ethers.getAddress(ALICE) }] }))
+    await submit(
+      world,
+      await createBatch(world, {
+        shape: standard,
+        depositIds: [1n],
+        requestCount: 1n,
+        withdrawals: [],
+      }),
+    )
+    await submit(
+      world,
+      await createBatch(world, {
+        shape: standard,
+        withdrawals: [{ token: 1n, amount: 40n, to: ethers.getAddress(ALICE) }],
+      }),
+    )
     const { logs } = await send(world.guardian, world.cloister, 'pause')
     expect(world.cloister.interface.parseLog(logs[0]!)!.name).toBe('Paused')
     expect(await world.cloister.getFunction('isPaused')()).toBe(true)
@@ -215,8 +327,13 @@ describe('a pause', () => {
       mustRefuse('PausedMustNotContinue', from, cloister, name, ...args)
     await refuse(operator, 'submitBatch', ...batchArguments(await createBatch(world)))
     await refuse(ALICE, 'deposit', 1n, 1n, 1n)
-    await refuse(stranger, 'register', ...keyOf(4), 5n,
-      await countersign(world, stranger, keyOf(4), 5n))
+    await refuse(
+      stranger,
+      'register',
+      ...keyOf(4),
+      5n,
+      await countersign(world, stranger, keyOf(4), 5n),
+    )
     await mustRefuse('AccessControlUnauthorizedAccount', world.founder, cloister, 'unpause')
     const { logs } = await send(world.guardian, cloister, 'unpause')
     expect(cloister.interface.parseLog(logs[0]!)!.name).toBe('Unpaused')
@@ -274,7 +391,13 @@ test('on a local chain the lock may have no delay, and the house begins open', a
   const cloister = await deployCloister(await configuration({ changeDelay: 0n }))
   expect(await cloister.getFunction('isPaused')()).toBe(false)
   expect(await cloister.getFunction('isSealed')()).toBe(false)
-  const lock = new ethers.Contract(await cloister.getFunction('lock')(),
-    ['function floor() view returns (uint256)', 'function getMinDelay() view returns (uint256)'], provider)
-  expect([await lock.getFunction('floor')(), await lock.getFunction('getMinDelay')()]).toEqual([0n, 0n])
+  const lock = new ethers.Contract(
+    await cloister.getFunction('lock')(),
+    ['function floor() view returns (uint256)', 'function getMinDelay() view returns (uint256)'],
+    provider,
+  )
+  expect([await lock.getFunction('floor')(), await lock.getFunction('getMinDelay')()]).toEqual([
+    0n,
+    0n,
+  ])
 })

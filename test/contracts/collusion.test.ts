@@ -1,6 +1,17 @@
 /** An operator and an oracle that work together to keep members in; and terms that would do it alone. */
 import { expect, test } from 'vitest'
-import { type World, TERMS, createBatch, mustRefuse, now, provider, sendPaid, send, setTime, submit } from './l1.ts'
+import {
+  type World,
+  TERMS,
+  createBatch,
+  mustRefuse,
+  now,
+  provider,
+  sendPaid,
+  send,
+  setTime,
+  submit,
+} from './l1.ts'
 import { GROUND, ask, memberOf, memberWorld, postTable, standard } from './exits.ts'
 
 const DAY = 86_400n
@@ -15,8 +26,15 @@ async function seizedQueue(spare: number) {
   let next = 0
   const enter = async () => {
     const i = next++
-    await sendPaid(memberOf(world, i), 10n ** 21n, world.cloister, 'forceExit', BigInt(16 + i), 1n,
-      memberOf(world, i))
+    await sendPaid(
+      memberOf(world, i),
+      10n ** 21n,
+      world.cloister,
+      'forceExit',
+      BigInt(16 + i),
+      1n,
+      memberOf(world, i),
+    )
   }
   for (let i = 0; i < 64; i++) await enter()
   return { world, enter }
@@ -26,8 +44,10 @@ async function seizedQueue(spare: number) {
 async function serveInAMoment(world: World, served: number, enter: () => Promise<void>) {
   await postTable(world)
   for (let i = 0; i < served; i++) {
-    await submit(world, await createBatch(world, { shape: standard, requestCount: 1n,
-      forcedPayments: [0n] }))
+    await submit(
+      world,
+      await createBatch(world, { shape: standard, requestCount: 1n, forcedPayments: [0n] }),
+    )
     await enter()
   }
   await postTable(world, false)
@@ -55,8 +75,10 @@ test('hold the clock of service and the queue of forced exits: not for ever', as
 
 test('nor is an operator frozen for it that left room for an hour while the oracle was silent', async () => {
   const { world, enter } = await seizedQueue(2)
-  await submit(world, await createBatch(world, { shape: standard, requestCount: 1n,
-    forcedPayments: [0n] }))
+  await submit(
+    world,
+    await createBatch(world, { shape: standard, requestCount: 1n, forcedPayments: [0n] }),
+  )
   const servedAt = await now()
   await postTable(world, false)
   // The clock of service stands; the place is there all the same.
@@ -70,5 +92,12 @@ test('nor is an operator frozen for it that left room for an hour while the orac
   await postTable(world)
   await postTable(world, false)
   await setTime(fullAt + TERMS.fullDelay + TERMS.tableDelay)
-  await mustRefuse('GroundMustHold', world.members[9]!, world.cloister, 'freeze', GROUND.queueFull, 0n)
+  await mustRefuse(
+    'GroundMustHold',
+    world.members[9]!,
+    world.cloister,
+    'freeze',
+    GROUND.queueFull,
+    0n,
+  )
 })

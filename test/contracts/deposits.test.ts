@@ -2,8 +2,17 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import {
-  DOLLAR_UNIT, LOT_CAP, REFUND_DELAY, type World, createBatch, createWorld, deploy, mustRefuse,
-    now, send, setTime,
+  DOLLAR_UNIT,
+  LOT_CAP,
+  REFUND_DELAY,
+  type World,
+  createBatch,
+  createWorld,
+  deploy,
+  mustRefuse,
+  now,
+  send,
+  setTime,
   submit,
 } from './l1.ts'
 
@@ -28,8 +37,14 @@ test('a deposit is pulled exactly and kept for the batches', async () => {
   expect(await ask(world, 'vault', 1n)).toBe(501n)
   expect(await ask(world, 'unconsumedDeposits', 1n)).toBe(501n)
   expect(await ask(world, 'depositCount')).toBe(2n)
-  expect([...(await ask(world, 'deposits', 1n))]).toEqual([99n, ethers.getAddress(alice), 0n, 1n,
-    500n, 1n])
+  expect([...(await ask(world, 'deposits', 1n))]).toEqual([
+    99n,
+    ethers.getAddress(alice),
+    0n,
+    1n,
+    500n,
+    1n,
+  ])
 })
 
 test('a deposit keeps its bounds', async () => {
@@ -47,8 +62,9 @@ test('a deposit keeps its bounds', async () => {
   await refuse('WordMustBeBelowModulus', 1n, 1n, FIELD_MODULUS + 1n)
   await send(alice, cloister, 'deposit', 1n, 1n, 1n)
   await refuse('DepositMustFitCap', 1n, LOT_CAP, 1n)
-  await expect(send(members[9]!, cloister, 'deposit', 1n, 1n,
-    1n)).rejects.toThrow(/ERC20InsufficientAllowance/)
+  await expect(send(members[9]!, cloister, 'deposit', 1n, 1n, 1n)).rejects.toThrow(
+    /ERC20InsufficientAllowance/,
+  )
 })
 
 test('a token that lies about what it moved is refused', async () => {
@@ -104,8 +120,7 @@ test('a refund is requested by the depositor, and taken once after the delay', a
   expect(await ask(world, 'unconsumedDeposits', 1n)).toBe(0n)
 })
 
-test('a requested refund may still be consumed, and then not be taken; nor the other way round',
-  async () => {
+test('a requested refund may still be consumed, and then not be taken; nor the other way round', async () => {
   const world = await createWorld()
   const { cloister, members } = world
   const alice = members[0]!
@@ -141,8 +156,13 @@ test('a token that calls back finds the door closed', async () => {
   // The token is a depositor itself, so that only the guard stands before a second refund.
   await send(alice, token, 'callBack', ethers.ZeroAddress, '0x')
   await send(alice, token, 'mint', at, 10_000n)
-  await send(alice, token, 'act', at, token.interface.encodeFunctionData('approve',
-    [address, 10_000n]))
+  await send(
+    alice,
+    token,
+    'act',
+    at,
+    token.interface.encodeFunctionData('approve', [address, 10_000n]),
+  )
   await send(alice, token, 'act', address, data('deposit', 2n, 20n, 1n))
   await send(alice, token, 'act', address, data('requestRefund', 2n))
   await setTime((await now()) + REFUND_DELAY)
@@ -153,9 +173,13 @@ test('a token that calls back finds the door closed', async () => {
   expect(await ask(world, 'vault', 2n)).toBe(10n)
   // The same during a claim.
   await send(world.admin, world.verifier, 'acceptAll')
-  await submit(world, await createBatch(world, {
-    depositIds: [1n], withdrawals: [{ token: 2n, amount: 4n, to: alice }],
-  }))
+  await submit(
+    world,
+    await createBatch(world, {
+      depositIds: [1n],
+      withdrawals: [{ token: 2n, amount: 4n, to: alice }],
+    }),
+  )
   const payment = [1n, 0n, 2n, 4n, alice, []]
   await send(alice, token, 'callBack', address, data('claim', ...payment))
   await send(alice, cloister, 'claim', ...payment)

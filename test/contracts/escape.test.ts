@@ -3,10 +3,27 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { valueOf } from '../../client/exit/due.ts'
 import {
-  DOLLAR_UNIT, PROOF, TERMS, type World, createBatch, deploy, mustRefuse, provider, send, setTime, submit,
+  DOLLAR_UNIT,
+  PROOF,
+  TERMS,
+  type World,
+  createBatch,
+  deploy,
+  mustRefuse,
+  provider,
+  send,
+  setTime,
+  submit,
 } from './l1.ts'
 import {
-  MARKS, ask, claimEscape, freezeForNoBatch, marksOf, memberWorld, postTable, setEscapeVerifier,
+  MARKS,
+  ask,
+  claimEscape,
+  freezeForNoBatch,
+  marksOf,
+  memberWorld,
+  postTable,
+  setEscapeVerifier,
   standard,
 } from './exits.ts'
 
@@ -36,8 +53,16 @@ async function endWindow(world: World): Promise<void> {
 
 async function pay(world: World, who: number, token: bigint): Promise<bigint> {
   const to = ethers.Wallet.createRandom().address
-  const receipt = await send(world.members[who]!, world.cloister, 'escapePay', BigInt(16 + who), token, to)
-  const { args } = receipt.logs.map((log) => world.cloister.interface.parseLog(log))
+  const receipt = await send(
+    world.members[who]!,
+    world.cloister,
+    'escapePay',
+    BigInt(16 + who),
+    token,
+    to,
+  )
+  const { args } = receipt.logs
+    .map((log) => world.cloister.interface.parseLog(log))
     .find((event) => event?.name === 'EscapePaid')!
   expect([...args].slice(0, 3)).toEqual([BigInt(16 + who), token, to])
   if (token === 1n) {
@@ -70,8 +95,12 @@ test('a claim is made once by the L1 owner, and proven against what the freeze l
   await mustRefuse('ShapeMustBeKnown', alice, world.cloister, 'escapeClaim', 2n, 16n, 500n, PROOF)
   await refuse('EquityMustBeInRange', alice, 16n, 1n << 109n)
   const receipt = await claimEscape(world, alice, 16n, 500n)
-  expect([...world.cloister.interface.parseLog(receipt.logs[0]!)!.args])
-    .toEqual([16n, ethers.getAddress(alice), 500n, 500n])
+  expect([...world.cloister.interface.parseLog(receipt.logs[0]!)!.args]).toEqual([
+    16n,
+    ethers.getAddress(alice),
+    500n,
+    500n,
+  ])
   await refuse('ClaimMustBeNew', alice, 16n, 500n)
   expect((await ask(world, 'escape')).claims).toBe(500n)
 })
@@ -87,17 +116,57 @@ test('the pot is valued by the marks of the last confirmed table, once', async (
 })
 
 test.each([
-  ['no marks at all', '0x', 0n], ['half a row', MARKS.slice(0, 2 + 2 * 150), 0n],
-  ['a token without a row', marksOf([[3n, 1n, 9n], [1024n, 1n, 5n]]), 0n],
+  ['no marks at all', '0x', 0n],
+  ['half a row', MARKS.slice(0, 2 + 2 * 150), 0n],
+  [
+    'a token without a row',
+    marksOf([
+      [3n, 1n, 9n],
+      [1024n, 1n, 5n],
+    ]),
+    0n,
+  ],
   ['a worlds root that reads like the token', marksOf([[3n, 1n, 9n]], 2n, 5n), 0n],
   ['rows without the words behind them', marksOf([[2n, 1n, 3n]]).slice(0, -128), 270n],
   ['a negative mark', marksOf([[2n, 1n, -3n]]), 0n],
-  ['a mark too wide', `0x${'00'.repeat(64)}${'00'.repeat(31)}02${'00'.repeat(32)}${'ff'.repeat(32)}`, 0n],
+  [
+    'a mark too wide',
+    `0x${'00'.repeat(64)}${'00'.repeat(31)}02${'00'.repeat(32)}${'ff'.repeat(32)}`,
+    0n,
+  ],
   ['the widest mark', marksOf([[2n, 1n, (1n << 48n) - 1n]]), 90n * ((1n << 48n) - 1n)],
-  ['a row behind others', marksOf([[1n, 1n, 7n], [2n, 1n, 4n]]), 360n],
-  ['two rows of one token', marksOf([[2n, 1n, 4n], [2n, 1n, 9n]]), 360n],
-  ['a row behind one that is no token\'s', marksOf([[1024n, 1n, 5n], [2n, 1n, 4n]]), 360n],
-  ['rows that do not ascend', marksOf([[3n, 1n, 9n], [2n, 1n, 4n]]), 0n],
+  [
+    'a row behind others',
+    marksOf([
+      [1n, 1n, 7n],
+      [2n, 1n, 4n],
+    ]),
+    360n,
+  ],
+  [
+    'two rows of one token',
+    marksOf([
+      [2n, 1n, 4n],
+      [2n, 1n, 9n],
+    ]),
+    360n,
+  ],
+  [
+    "a row behind one that is no token's",
+    marksOf([
+      [1024n, 1n, 5n],
+      [2n, 1n, 4n],
+    ]),
+    360n,
+  ],
+  [
+    'rows that do not ascend',
+    marksOf([
+      [3n, 1n, 9n],
+      [2n, 1n, 4n],
+    ]),
+    0n,
+  ],
 ])('marks never hold up the way out: %s', async (_, marks, value) => {
   const world = await memberWorld(1, 10n)
   const token = await deploy('VoidToken')
@@ -111,7 +180,15 @@ test.each([
   await freezeForNoBatch(world)
   await send(alice, world.cloister, 'valuePot', marks)
   expect((await ask(world, 'escape')).potValue).toBe(10n + value)
-  expect(valueOf(new Map([[1, 10n], [2, 90n]]), marks)).toBe(10n + value)
+  expect(
+    valueOf(
+      new Map([
+        [1, 10n],
+        [2, 90n],
+      ]),
+      marks,
+    ),
+  ).toBe(10n + value)
 })
 
 test('marks of any length are valued for less gas than they were posted for', async () => {
@@ -122,7 +199,16 @@ test('marks of any length are valued for less gas than they were posted for', as
   }
   // Zeros are the cheapest to post; they are rows of no token.
   const marks = `0x${'00'.repeat(64 + 96 * 2_000)}`
-  const posted = await send(world.oracle, world.cloister, 'postTable', 5n, 1n, ethers.ZeroHash, marks, true)
+  const posted = await send(
+    world.oracle,
+    world.cloister,
+    'postTable',
+    5n,
+    1n,
+    ethers.ZeroHash,
+    marks,
+    true,
+  )
   await freezeForNoBatch(world)
   const valued = await send(world.members[0]!, world.cloister, 'valuePot', marks)
   expect(valued.gasUsed).toBeLessThan(posted.gasUsed)
@@ -170,7 +256,10 @@ test('claims above the pot are cut alike, and leave nothing to late ones', async
   await send(members[0]!, cloister, 'valuePot', MARKS)
   const late = await claimEscape(world, members[2]!, 18n, 10n ** 9n)
   expect(cloister.interface.parseLog(late.logs[0]!)!.args.amount).toBe(0n)
-  for (const [who, claim] of [[0, 1_000n], [1, 1_540n]] as const) {
+  for (const [who, claim] of [
+    [0, 1_000n],
+    [1, 1_540n],
+  ] as const) {
     expect(await pay(world, who, 1n)).toBe(share(1_000n, claim, 2_540n))
     expect(await pay(world, who, 2n)).toBe(share(90n, claim, 2_540n))
   }
@@ -190,8 +279,13 @@ test('the last second of the window is within it', async () => {
 test('an empty pot and no claims divide by nothing', async () => {
   const world = await memberWorld(1, 1n)
   const alice = world.members[0]!
-  await submit(world, await createBatch(world, { shape: standard,
-    withdrawals: [{ token: 1n, amount: 1n, to: alice }] }))
+  await submit(
+    world,
+    await createBatch(world, {
+      shape: standard,
+      withdrawals: [{ token: 1n, amount: 1n, to: alice }],
+    }),
+  )
   const verifier = await setEscapeVerifier(world)
   await send(world.admin, verifier, 'acceptAll')
   await postTable(world)
@@ -206,11 +300,19 @@ test('an empty pot and no claims divide by nothing', async () => {
 test('every order of claims and payments ends alike', async () => {
   const { world } = await frozenWorld()
   const claims = [333n, 701n, 52n]
-  const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
+  const orders = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ]
   const results = new Set<string>()
   for (const [i, order] of orders.entries()) {
     const snapshot = await provider.send('evm_snapshot', [])
-    for (const who of order) await claimEscape(world, world.members[who]!, BigInt(16 + who), claims[who]!)
+    for (const who of order)
+      await claimEscape(world, world.members[who]!, BigInt(16 + who), claims[who]!)
     await endWindow(world)
     await send(world.members[5]!, world.cloister, 'valuePot', MARKS)
     const paid: bigint[][] = [[], [], []]
@@ -219,19 +321,26 @@ test('every order of claims and payments ends alike', async () => {
         paid[who]![Number(token)] = await pay(world, who, token)
       }
     }
-    results.add(JSON.stringify(paid, (_, value: unknown) =>
-      typeof value === 'bigint' ? value.toString() : value))
+    results.add(
+      JSON.stringify(paid, (_, value: unknown) =>
+        typeof value === 'bigint' ? value.toString() : value,
+      ),
+    )
     await provider.send('evm_revert', [snapshot])
   }
   expect(results.size).toBe(1)
   const [first] = results
   const all = 1_270n
-  expect(JSON.parse(first!)).toEqual(claims.map((claim) =>
-    [null, String(share(1_000n, claim, all)), String(share(90n, claim, all))]))
+  expect(JSON.parse(first!)).toEqual(
+    claims.map((claim) => [
+      null,
+      String(share(1_000n, claim, all)),
+      String(share(90n, claim, all)),
+    ]),
+  )
 })
 
-test('a token that refuses one recipient holds up nothing else, and that share can go elsewhere',
-  async () => {
+test('a token that refuses one recipient holds up nothing else, and that share can go elsewhere', async () => {
   const world = await memberWorld(2, 100n)
   const [alice, bob] = world.members as [string, string]
   const picky = await deploy('BlacklistToken')

@@ -2,20 +2,47 @@
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import {
-  TERMS, type Batch, type World, batchArguments, createBatch, deploy, mustRefuse, mustRefusePaid, now, provider,
-  register, send, sendPaid, setTime, statementOf, submit, wordsOf,
+  TERMS,
+  type Batch,
+  type World,
+  batchArguments,
+  createBatch,
+  deploy,
+  mustRefuse,
+  mustRefusePaid,
+  now,
+  provider,
+  register,
+  send,
+  sendPaid,
+  setTime,
+  statementOf,
+  submit,
+  wordsOf,
 } from './l1.ts'
 import { keyOf } from './points.ts'
 import {
-  ask, forceExit, memberWorld, paymentsTree, postTable, proofOf, standard, wait, type Payment,
+  ask,
+  forceExit,
+  memberWorld,
+  paymentsTree,
+  postTable,
+  proofOf,
+  standard,
+  wait,
+  type Payment,
 } from './exits.ts'
 
 const HOUR = 3_600n
 const refuseBatch = async (world: World, error: string, over: Partial<Batch>) =>
-  mustRefuse(error, world.operator, world.cloister, 'submitBatch',
-    ...batchArguments(await createBatch(world, { shape: standard, ...over })))
-const priceOf = async (world: World): Promise<bigint> =>
-  (await ask(world, 'forcedExitQueue')).price
+  mustRefuse(
+    error,
+    world.operator,
+    world.cloister,
+    'submitBatch',
+    ...batchArguments(await createBatch(world, { shape: standard, ...over })),
+  )
+const priceOf = async (world: World): Promise<bigint> => (await ask(world, 'forcedExitQueue')).price
 
 test('a forced exit is asked for by the L1 owner, one at a time, of a listed token', async () => {
   const world = await memberWorld()
@@ -30,23 +57,28 @@ test('a forced exit is asked for by the L1 owner, one at a time, of a listed tok
   await refuse('TokenMustBeKnown', alice, price, 16n, 2n, alice)
   await refuse('TokenMustBeKnown', alice, price, 16n, 0n, alice)
   await refuse('RecipientMustBeNonzero', alice, price, 16n, 1n, ethers.ZeroAddress)
-  expect([...(await refuse('PriceMustBePaid', alice, price - 1n, 16n, 1n, alice))])
-    .toEqual([price, price - 1n])
+  expect([...(await refuse('PriceMustBePaid', alice, price - 1n, 16n, 1n, alice))]).toEqual([
+    price,
+    price - 1n,
+  ])
   const receipt = await sendPaid(alice, price, cloister, 'forceExit', 16n, 1n, bob)
   const [queued, asked] = receipt.logs.map((log) => cloister.interface.parseLog(log)!)
   expect([...queued!.args]).toEqual([3n, 16n, 3n, 1n, BigInt(bob), 0n])
   expect([...asked!.args]).toEqual([3n, 16n, 1n, ethers.getAddress(bob), price])
   const request = await ask(world, 'request', 3n)
-  expect([request.kind, request.account, request.x, request.y])
-    .toEqual([3n, 16n, 1n, BigInt(bob)])
+  expect([request.kind, request.account, request.x, request.y]).toEqual([3n, 16n, 1n, BigInt(bob)])
   expect(request.requestedAt).toBe(await ask(world, 'serviceTime'))
   await refuse('ForcedExitMustNotBePending', alice, 10n * price, 16n, 1n, alice)
   // Served, the same token waits; the wait is to the second.
-  await submit(world, await createBatch(world, { shape: standard, requestCount: 1n,
-    forcedPayments: [0n] }))
-  const dueAt = (await provider.getBlock(receipt.blockNumber))!.timestamp + Number(TERMS.unwindDelay)
-  expect([...(await refuse('ForcedExitMustAwaitUnwind', alice, 10n * price, 16n, 1n, alice))])
-    .toEqual([BigInt(dueAt)])
+  await submit(
+    world,
+    await createBatch(world, { shape: standard, requestCount: 1n, forcedPayments: [0n] }),
+  )
+  const dueAt =
+    (await provider.getBlock(receipt.blockNumber))!.timestamp + Number(TERMS.unwindDelay)
+  expect([
+    ...(await refuse('ForcedExitMustAwaitUnwind', alice, 10n * price, 16n, 1n, alice)),
+  ]).toEqual([BigInt(dueAt)])
   await setTime(BigInt(dueAt) - 2n)
   await refuse('ForcedExitMustAwaitUnwind', alice, price, 16n, 1n, alice)
   await setTime(BigInt(dueAt))
@@ -62,7 +94,7 @@ test('the price is burned, the rest returned; it rises by an eighth and halves i
   const receipt = await sendPaid(alice, 10n ** 18n, cloister, 'forceExit', 16n, 1n, alice)
   const spent = receipt.gasUsed * receipt.gasPrice
   expect(await provider.getBalance(alice)).toBe(before[0] - spent - TERMS.forcePrice)
-  expect(await burned() - before[1]).toBe(TERMS.forcePrice)
+  expect((await burned()) - before[1]).toBe(TERMS.forcePrice)
   expect(await provider.getBalance(address)).toBe(0n)
 
   const asked = await now()
@@ -71,8 +103,8 @@ test('the price is burned, the rest returned; it rises by an eighth and halves i
     return priceOf(world)
   }
   const model = (last: bigint, elapsed: bigint): bigint => {
-    const halved = (last * 9n / 8n) >> (elapsed / HOUR)
-    const price = halved - halved * (elapsed % HOUR) / (2n * HOUR)
+    const halved = ((last * 9n) / 8n) >> (elapsed / HOUR)
+    const price = halved - (halved * (elapsed % HOUR)) / (2n * HOUR)
     return price > TERMS.forcePrice ? price : TERMS.forcePrice
   }
   expect(await at(asked + 1n)).toBe(model(TERMS.forcePrice, 1n))
@@ -85,7 +117,11 @@ test('the price is burned, the rest returned; it rises by an eighth and halves i
   }
   expect(await at(second + 200n * HOUR)).toBe(TERMS.forcePrice)
   // A price far up comes down by the same rule, and never below the one at rest.
-  for (const [who, account] of [[carol, 18n], [dave, 19n]] as const) await forceExit(world, who, account)
+  for (const [who, account] of [
+    [carol, 18n],
+    [dave, 19n],
+  ] as const)
+    await forceExit(world, who, account)
   expect(await priceOf(world)).toBeGreaterThan(TERMS.forcePrice)
 })
 
@@ -95,11 +131,24 @@ test('a payer that takes no change must pay exactly', async () => {
   const payer = await deploy('ReentrantToken')
   const at = await payer.getAddress()
   await send(world.members[0]!, world.cloister, 'offerL1Owner', 16n, at)
-  await send(world.members[0]!, payer, 'act', world.address,
-    world.cloister.interface.encodeFunctionData('acceptL1Owner', [16n]))
+  await send(
+    world.members[0]!,
+    payer,
+    'act',
+    world.address,
+    world.cloister.interface.encodeFunctionData('acceptL1Owner', [16n]),
+  )
   await provider.send('hardhat_setBalance', [at, '0xde0b6b3a7640000'])
-  await mustRefusePaid('EtherMustBeAccepted', at, TERMS.forcePrice + 1n, world.cloister, 'forceExit',
-    16n, 1n, at)
+  await mustRefusePaid(
+    'EtherMustBeAccepted',
+    at,
+    TERMS.forcePrice + 1n,
+    world.cloister,
+    'forceExit',
+    16n,
+    1n,
+    at,
+  )
 })
 
 test('served in order, with what L1 says is free, and paid behind the withdrawals', async () => {
@@ -112,22 +161,50 @@ test('served in order, with what L1 says is free, and paid behind the withdrawal
   expect((await ask(world, 'forcedExitQueue')).pending).toBe(2n)
   // One number for each forced exit that is served, within what is free.
   await refuseBatch(world, 'ForcedPaymentsMustMatch', { requestCount: 1n })
-  await refuseBatch(world, 'ForcedPaymentsMustMatch', { requestCount: 1n, forcedPayments: [1n, 1n] })
+  await refuseBatch(world, 'ForcedPaymentsMustMatch', {
+    requestCount: 1n,
+    forcedPayments: [1n, 1n],
+  })
   await refuseBatch(world, 'ForcedPaymentsMustMatch', { requestCount: 0n, forcedPayments: [1n] })
   await refuseBatch(world, 'WithdrawalMustBeFunded', { requestCount: 1n, forcedPayments: [1_001n] })
-  expect([...(await refuseBatch(world, 'WithdrawalMustBeFunded', { requestCount: 2n,
-    forcedPayments: [600n, 401n] }))]).toEqual([1n, 401n, 400n])
+  expect([
+    ...(await refuseBatch(world, 'WithdrawalMustBeFunded', {
+      requestCount: 2n,
+      forcedPayments: [600n, 401n],
+    })),
+  ]).toEqual([1n, 401n, 400n])
   await refuseBatch(world, 'AmountMustBeInRange', { requestCount: 1n, forcedPayments: [1n << 55n] })
   // Forced before voluntary: what they take, a withdrawal cannot have.
   const voluntary = { token: 1n, amount: 100n, to: ethers.getAddress(carol) }
-  expect([...(await refuseBatch(world, 'WithdrawalMustBeFunded', { requestCount: 2n,
-    forcedPayments: [600n, 301n], withdrawals: [voluntary] }))]).toEqual([1n, 100n, 99n])
+  expect([
+    ...(await refuseBatch(world, 'WithdrawalMustBeFunded', {
+      requestCount: 2n,
+      forcedPayments: [600n, 301n],
+      withdrawals: [voluntary],
+    })),
+  ]).toEqual([1n, 100n, 99n])
   // The words are L1's, the amounts the prover's, and all of them are in the statement.
-  const world2 = await createBatch(world, { shape: standard, requestCount: 2n,
-    forcedPayments: [600n, 300n], withdrawals: [voluntary] })
+  const world2 = await createBatch(world, {
+    shape: standard,
+    requestCount: 2n,
+    forcedPayments: [600n, 300n],
+    withdrawals: [voluntary],
+  })
   const words = await wordsOf(world, world2)
-  expect(words.slice(32, 44)).toEqual([3n + 8n * 3n, 16n, 1n, BigInt(dave), 1_000n, 600n,
-    3n + 8n * 4n, 17n, 1n, BigInt(bob), 400n, 300n])
+  expect(words.slice(32, 44)).toEqual([
+    3n + 8n * 3n,
+    16n,
+    1n,
+    BigInt(dave),
+    1_000n,
+    600n,
+    3n + 8n * 4n,
+    17n,
+    1n,
+    BigInt(bob),
+    400n,
+    300n,
+  ])
   const receipt = await submit(world, world2)
   const event = cloister.interface.parseLog(receipt.logs.at(-1)!)!
   expect(event.args.words).toBe(ethers.concat(words.map((word) => ethers.toBeHex(word, 32))))
@@ -135,8 +212,11 @@ test('served in order, with what L1 says is free, and paid behind the withdrawal
   expect(await ask(world, 'owed', 1n)).toBe(1_000n)
 
   const batch: bigint = await ask(world, 'batchNumber')
-  const payments: Payment[] = [voluntary, { token: 1n, amount: 600n, to: dave },
-    { token: 1n, amount: 300n, to: ethers.getAddress(bob) }]
+  const payments: Payment[] = [
+    voluntary,
+    { token: 1n, amount: 600n, to: dave },
+    { token: 1n, amount: 300n, to: ethers.getAddress(bob) },
+  ]
   const tree = paymentsTree(world, batch, payments)
   expect((await ask(world, 'batches', batch)).withdrawalsRoot).toBe(tree.getHexRoot())
   for (const [slot, { token, amount, to }] of payments.entries()) {
@@ -154,22 +234,44 @@ test('L1 puts the statement of a batch with every kind of request', async () => 
   expect(await ask(fresh, 'served')).toBe(0n)
   await register(fresh, members[0]!, keyOf(1), 5n)
   await forceExit(fresh, members[0]!, 16n)
-  const batch = await createBatch(fresh, { shape: standard, requestCount: 2n, forcedPayments: [7n] })
+  const batch = await createBatch(fresh, {
+    shape: standard,
+    requestCount: 2n,
+    forcedPayments: [7n],
+  })
   const statement = await statementOf(fresh, batch, await wordsOf(fresh, batch))
   const verifier = await deploy('ExpectingVerifier')
   await send(fresh.admin, verifier, 'expectStatement', ...statement)
-  await send(fresh.admin, fresh.cloister, 'addShape', 70n, 8n, 4n, 4n, 2n, await verifier.getAddress(),
-    ethers.id('a verifying key'), true, 'strict')
+  await send(
+    fresh.admin,
+    fresh.cloister,
+    'addShape',
+    70n,
+    8n,
+    4n,
+    4n,
+    2n,
+    await verifier.getAddress(),
+    ethers.id('a verifying key'),
+    true,
+    'strict',
+  )
   const [header, ...rest] = batchArguments(batch) as [object, ...unknown[]]
   const strict = { ...header, shapeId: 70n }
   const other = [...rest]
   other[2] = [8n]
-  await mustRefuse('ProofMustVerify', fresh.operator, fresh.cloister, 'submitBatch', strict, ...other)
+  await mustRefuse(
+    'ProofMustVerify',
+    fresh.operator,
+    fresh.cloister,
+    'submitBatch',
+    strict,
+    ...other,
+  )
   await send(fresh.operator, fresh.cloister, 'submitBatch', strict, ...rest)
 })
 
-test('while the table is indicative or old nothing is paid, and the clock of service stands still',
-  async () => {
+test('while the table is indicative or old nothing is paid, and the clock of service stands still', async () => {
   const world = await memberWorld()
   const { members, cloister, oracle } = world
   const alice = members[0]!
@@ -177,8 +279,11 @@ test('while the table is indicative or old nothing is paid, and the clock of ser
   const withdrawals = [{ token: 1n, amount: 1n, to: alice }]
   const refused = async (tableNumber: bigint) => {
     await refuseBatch(world, 'WithdrawalMustAwaitConfirmedTable', { tableNumber, withdrawals })
-    await refuseBatch(world, 'WithdrawalMustAwaitConfirmedTable', { tableNumber, requestCount: 1n,
-      forcedPayments: [0n] })
+    await refuseBatch(world, 'WithdrawalMustAwaitConfirmedTable', {
+      tableNumber,
+      requestCount: 1n,
+      forcedPayments: [0n],
+    })
   }
   const clock = (): Promise<bigint> => ask(world, 'serviceTime')
   const modeOf = async (tableNumber: bigint): Promise<bigint | undefined> =>
@@ -186,7 +291,7 @@ test('while the table is indicative or old nothing is paid, and the clock of ser
   expect(await modeOf(1n)).toBe(0n)
   const started = await clock()
   await wait(100n)
-  expect(await clock() - started).toBe(100n)
+  expect((await clock()) - started).toBe(100n)
 
   await postTable(world, false)
   const stopped = await clock()
@@ -221,8 +326,15 @@ test('while the table is indicative or old nothing is paid, and the clock of ser
   expect(await modeOf(2n)).toBe(1n)
   await refused(2n)
   await postTable(world)
-  await submit(world, await createBatch(world, { shape: standard, requestCount: 1n,
-    forcedPayments: [5n], tableNumber: 3n }))
+  await submit(
+    world,
+    await createBatch(world, {
+      shape: standard,
+      requestCount: 1n,
+      forcedPayments: [5n],
+      tableNumber: 3n,
+    }),
+  )
 })
 
 test('a table that is confirmed when it is too old serves nobody, not even in that block', async () => {
@@ -232,15 +344,22 @@ test('a table that is confirmed when it is too old serves nobody, not even in th
     const { time } = await ask(world, 'tables', 2n)
     await setTime(time + age - 1n)
     const started = await ask(world, 'serviceTime')
-    const batch = await createBatch(world, { shape: standard,
-      withdrawals: [{ token: 1n, amount: 1n, to: world.operator }] })
+    const batch = await createBatch(world, {
+      shape: standard,
+      withdrawals: [{ token: 1n, amount: 1n, to: world.operator }],
+    })
     await provider.send('evm_setNextBlockTimestamp', [`0x${(time + age).toString(16)}`])
     await provider.send('evm_setAutomine', [false])
     const sendTo = async (from: string, name: string, args: readonly unknown[]) =>
-      (await provider.getSigner(from)).sendTransaction({ to: world.address, gasLimit: 3_000_000n,
-        data: world.cloister.interface.encodeFunctionData(name, args) })
-    const sent = [await sendTo(world.oracle, 'confirmTable', [2n]),
-      await sendTo(world.operator, 'submitBatch', batchArguments(batch))]
+      (await provider.getSigner(from)).sendTransaction({
+        to: world.address,
+        gasLimit: 3_000_000n,
+        data: world.cloister.interface.encodeFunctionData(name, args),
+      })
+    const sent = [
+      await sendTo(world.oracle, 'confirmTable', [2n]),
+      await sendTo(world.operator, 'submitBatch', batchArguments(batch)),
+    ]
     await provider.send('evm_mine', [])
     await provider.send('evm_setAutomine', [true])
     const receipts = await Promise.all(sent.map(({ hash }) => provider.getTransactionReceipt(hash)))
@@ -268,8 +387,10 @@ test('the admin sets the mode, which is in every statement', async () => {
   const world = await memberWorld()
   await mustRefuse('ModeMustBeKnown', world.admin, world.cloister, 'setMode', 2n)
   await send(world.admin, world.cloister, 'setMode', 1n)
-  const batch = await createBatch(world, { shape: standard,
-    withdrawals: [{ token: 1n, amount: 1n, to: world.operator }] })
+  const batch = await createBatch(world, {
+    shape: standard,
+    withdrawals: [{ token: 1n, amount: 1n, to: world.operator }],
+  })
   expect((await wordsOf(world, batch))[3]).toBe(1n)
   // Reducing risk is no reason to keep anybody in: payments go on at a confirmed table.
   const receipt = await submit(world, batch)
@@ -280,9 +401,34 @@ test('the admin sets the mode, which is in every statement', async () => {
 test('a shape whose payments do not fit one word of claims is refused', async () => {
   const world = await memberWorld(0)
   const at = await world.verifier.getAddress()
-  await mustRefuse('ShapeMustFitWords', world.admin, world.cloister, 'addShape', 90n, 3n, 2n, 128n,
-    128n, at, ethers.ZeroHash, true, 'x')
-  await send(world.admin, world.cloister, 'addShape', 90n, 3n, 2n, 128n, 127n, at, ethers.ZeroHash,
-    true, 'x')
+  await mustRefuse(
+    'ShapeMustFitWords',
+    world.admin,
+    world.cloister,
+    'addShape',
+    90n,
+    3n,
+    2n,
+    128n,
+    128n,
+    at,
+    ethers.ZeroHash,
+    true,
+    'x',
+  )
+  await send(
+    world.admin,
+    world.cloister,
+    'addShape',
+    90n,
+    3n,
+    2n,
+    128n,
+    127n,
+    at,
+    ethers.ZeroHash,
+    true,
+    'x',
+  )
   await wait(1n)
 })

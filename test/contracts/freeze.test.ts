@@ -2,12 +2,35 @@
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import {
-  PROOF, TERMS, type World, batchArguments, countersign, createBatch, createWorld, deploy, mustRefuse,
-  mustRefusePaid, now, provider, send, sendPaid, setTime, submit,
+  PROOF,
+  TERMS,
+  type World,
+  batchArguments,
+  countersign,
+  createBatch,
+  createWorld,
+  deploy,
+  mustRefuse,
+  mustRefusePaid,
+  now,
+  provider,
+  send,
+  sendPaid,
+  setTime,
+  submit,
 } from './l1.ts'
 import { keyOf } from './points.ts'
 import {
-  GROUND, ask, forceExit, freezeForNoBatch, memberOf, memberWorld, paymentsTree, postTable, proofOf, standard,
+  GROUND,
+  ask,
+  forceExit,
+  freezeForNoBatch,
+  memberOf,
+  memberWorld,
+  paymentsTree,
+  postTable,
+  proofOf,
+  standard,
   wait,
 } from './exits.ts'
 
@@ -52,16 +75,23 @@ test('a forced exit that is not served in time, by the clock of service', async 
   await wait(1n)
   expect(await holds(world, GROUND.forcedExit, 3n)).toBe(true)
   // Other requests and other numbers are no ground; nor is one that is served.
-  for (const serial of [0n, 2n, 5n, ethers.MaxUint256]) await refuseFreeze(world, GROUND.forcedExit, serial)
+  for (const serial of [0n, 2n, 5n, ethers.MaxUint256])
+    await refuseFreeze(world, GROUND.forcedExit, serial)
   const snapshot = await provider.send('evm_snapshot', [])
-  await submit(world, await createBatch(world, { shape: standard, requestCount: 1n,
-    forcedPayments: [0n] }))
+  await submit(
+    world,
+    await createBatch(world, { shape: standard, requestCount: 1n, forcedPayments: [0n] }),
+  )
   await refuseFreeze(world, GROUND.forcedExit, 3n)
   await provider.send('evm_revert', [snapshot])
   const receipt = await freeze(world, GROUND.forcedExit, 3n)
   const event = world.cloister.interface.parseLog(receipt.logs[0]!)!
-  expect([...event.args]).toEqual([BigInt(GROUND.forcedExit), await ask(world, 'batchNumber'), 3n,
-    (await now()) + TERMS.claimsWindow])
+  expect([...event.args]).toEqual([
+    BigInt(GROUND.forcedExit),
+    await ask(world, 'batchNumber'),
+    3n,
+    (await now()) + TERMS.claimsWindow,
+  ])
 })
 
 test('an oracle that holds the clock of service holds no forced exit for ever', async () => {
@@ -75,8 +105,10 @@ test('an oracle that holds the clock of service holds no forced exit for ever', 
     await setTime(askedAt + day * 86_400n)
     await postTable(world)
     await postTable(world, false)
-    await submit(world, await createBatch(world, { shape: standard,
-      tableNumber: await ask(world, 'tableNumber') }))
+    await submit(
+      world,
+      await createBatch(world, { shape: standard, tableNumber: await ask(world, 'tableNumber') }),
+    )
   }
   await setTime(askedAt + limit)
   expect((await ask(world, 'serviceTime')) - requestedAt).toBeLessThan(TERMS.forceDelay)
@@ -93,12 +125,23 @@ async function fullQueue() {
   const riches = `0x${(10n ** 27n).toString(16)}`
   for (const member of members) await provider.send('hardhat_setBalance', [member, riches])
   const enter = (i: number) =>
-    sendPaid(memberOf(world, i), 10n ** 21n, cloister, 'forceExit', BigInt(16 + i), 1n, memberOf(world, i))
+    sendPaid(
+      memberOf(world, i),
+      10n ** 21n,
+      cloister,
+      'forceExit',
+      BigInt(16 + i),
+      1n,
+      memberOf(world, i),
+    )
   for (let i = 0; i < 63; i++) await enter(i)
   expect((await ask(world, 'forcedExitQueue')).fullSince).toBe(0n)
   await enter(63)
-  const serve = async () => submit(world, await createBatch(world, { shape: standard, requestCount: 1n,
-    forcedPayments: [0n] }))
+  const serve = async () =>
+    submit(
+      world,
+      await createBatch(world, { shape: standard, requestCount: 1n, forcedPayments: [0n] }),
+    )
   return { world, enter, serve }
 }
 
@@ -108,8 +151,16 @@ test('a queue that is full for too long; room for an hour starts the clock anew'
   expect([queue.pending, queue.capacity]).toEqual([64n, 64n])
   expect(queue.fullSince).toBe((await ask(world, 'serviceTime')) + 1n)
   const l1Owner = memberOf(world, 64)
-  await mustRefusePaid('QueueMustHaveRoom', l1Owner, 10n ** 24n, world.cloister, 'forceExit', 80n, 1n,
-    l1Owner)
+  await mustRefusePaid(
+    'QueueMustHaveRoom',
+    l1Owner,
+    10n ** 24n,
+    world.cloister,
+    'forceExit',
+    80n,
+    1n,
+    l1Owner,
+  )
   await wait(TERMS.fullDelay)
   expect(await holds(world, GROUND.queueFull)).toBe(false)
   await wait(1n)
@@ -160,7 +211,13 @@ test('before a table is confirmed no batch credits anything: there would be no w
   await send(world.admin, world.verifier, 'acceptAll')
   await send(members[0]!, cloister, 'deposit', 1n, 1_000n, 5n)
   const batch = await createBatch(world, { shape: standard, depositIds: [1n] })
-  await mustRefuse('FirstTableMustBeConfirmed', operator, cloister, 'submitBatch', ...batchArguments(batch))
+  await mustRefuse(
+    'FirstTableMustBeConfirmed',
+    operator,
+    cloister,
+    'submitBatch',
+    ...batchArguments(batch),
+  )
   await send(world.oracle, cloister, 'confirmTable', 1n)
   await submit(world, batch)
 })
@@ -185,12 +242,19 @@ test('no complete sweep for too long: first withdrawals wait, then anybody freez
   await wait(TERMS.lateSweepDelay - started - 5n)
   await submit(world, await batch())
   await wait(10n)
-  await mustRefuse('WithdrawalMustAwaitSweep', world.operator, world.cloister, 'submitBatch',
-    ...batchArguments(await batch()))
+  await mustRefuse(
+    'WithdrawalMustAwaitSweep',
+    world.operator,
+    world.cloister,
+    'submitBatch',
+    ...batchArguments(await batch()),
+  )
   // A forced exit does not wait for the operator's sweep.
   await forceExit(world, world.members[0]!, 16n)
-  await submit(world, await createBatch(world, { shape: standard, requestCount: 1n,
-    forcedPayments: [5n] }))
+  await submit(
+    world,
+    await createBatch(world, { shape: standard, requestCount: 1n, forcedPayments: [5n] }),
+  )
   await keepServing(world, TERMS.sweepDelay - (await ask(world, 'serviceTime')))
   while ((await ask(world, 'serviceTime')) < TERMS.sweepDelay) await wait(1n)
   await postTable(world)
@@ -214,7 +278,16 @@ test('a freeze is final: nothing goes on but claims, refunds and the owners of a
   await refuse(alice, 'rotate', 16n, ...keyOf(3))
   const signature = await countersign(world, alice, keyOf(4), 5n)
   await refuse(alice, 'register', ...keyOf(4), 5n, signature)
-  await mustRefusePaid('FrozenMustNotContinue', alice, 10n ** 18n, cloister, 'forceExit', 16n, 1n, alice)
+  await mustRefusePaid(
+    'FrozenMustNotContinue',
+    alice,
+    10n ** 18n,
+    cloister,
+    'forceExit',
+    16n,
+    1n,
+    alice,
+  )
   await refuse(oracle, 'postTable', 1n, 1n, ethers.ZeroHash, '0x', true)
   await refuse(oracle, 'confirmTable', 1n)
   await refuse(oracle, 'postSettlement', [], [], 1n)
@@ -249,7 +322,15 @@ test('before a freeze there is no claim, no valuing, no share', async () => {
   const rest = [ethers.ZeroHash, true, 'x'] as const
   const { admin, cloister } = world
   await mustRefuse('VerifierMustBeContract', admin, cloister, 'addEscapeShape', 1n, alice, ...rest)
-  await mustRefuse('AccessControlUnauthorizedAccount', alice, cloister, 'addEscapeShape', 1n, at, ...rest)
+  await mustRefuse(
+    'AccessControlUnauthorizedAccount',
+    alice,
+    cloister,
+    'addEscapeShape',
+    1n,
+    at,
+    ...rest,
+  )
   await send(admin, cloister, 'addEscapeShape', 1n, at, ...rest)
   await mustRefuse('ShapeMustBeNew', admin, cloister, 'addEscapeShape', 1n, at, ...rest)
   expect(await ask(world, 'escapeVerifiers', 1n)).toBe(at)

@@ -3,10 +3,25 @@ import { expect, test } from 'vitest'
 import { gasWorld, measure, thousands } from './gas.ts'
 import { keyOf } from './points.ts'
 import {
-  KEY_HASH, PROOF, TERMS, createBatch, deploy, register, send, setTime, submit,
+  KEY_HASH,
+  PROOF,
+  TERMS,
+  createBatch,
+  deploy,
+  register,
+  send,
+  setTime,
+  submit,
 } from './l1.ts'
 import {
-  GROUND, MARKS, ask, claimEscape, forceExit, postTable, setEscapeVerifier, wait,
+  GROUND,
+  MARKS,
+  ask,
+  claimEscape,
+  forceExit,
+  postTable,
+  setEscapeVerifier,
+  wait,
 } from './exits.ts'
 
 test('the way out', async () => {
@@ -23,13 +38,21 @@ test('the way out', async () => {
   await register(world, alice, keyOf(1), keyOf(2)[0])
   await submit(world, await createBatch(world, { shape, requestCount: 1n }))
   await say('a forced exit', forceExit(world, alice, 16n))
-  await say('a standard batch that serves it', submit(world, await createBatch(world,
-    { shape, requestCount: 1n, forcedPayments: [1000n] })))
+  await say(
+    'a standard batch that serves it',
+    submit(world, await createBatch(world, { shape, requestCount: 1n, forcedPayments: [1000n] })),
+  )
   await wait(TERMS.sweepEpoch)
   await postTable(world)
   await wait(TERMS.flagDelay)
-  await say('a standard batch that fixes the state of a sweep', submit(world, await createBatch(world, { shape })))
-  await say('the sweep of 128 accounts', send(alice, cloister, 'submitSweep', 1n, 0n, 0n, keyOf(9)[0], PROOF))
+  await say(
+    'a standard batch that fixes the state of a sweep',
+    submit(world, await createBatch(world, { shape })),
+  )
+  await say(
+    'the sweep of 128 accounts',
+    send(alice, cloister, 'submitSweep', 1n, 0n, 0n, keyOf(9)[0], PROOF),
+  )
   await postTable(world)
   await wait(TERMS.batchDelay)
   await say('a freeze', send(alice, cloister, 'freeze', GROUND.noBatch, 0n))

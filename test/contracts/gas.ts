@@ -2,7 +2,15 @@
 import type { ethers } from 'ethers'
 import { SHAPES, type Shape } from '../../circuits/params.ts'
 import {
-  type SHAPE_IDS, type World, createBatch, createWorld, now, send, setTime, submit, wordOf,
+  type SHAPE_IDS,
+  type World,
+  createBatch,
+  createWorld,
+  now,
+  send,
+  setTime,
+  submit,
+  wordOf,
 } from './l1.ts'
 
 export type ShapeName = keyof typeof SHAPE_IDS
@@ -27,8 +35,11 @@ export async function gasWorld(name: ShapeName): Promise<{ world: World; shape: 
 export type Payment = { readonly token: bigint; readonly amount: bigint; readonly to: string }
 
 export function payments(world: World, count: number): readonly Payment[] {
-  return Array.from({ length: count }, (_, i) =>
-    ({ token: 1n, amount: 1000n, to: world.members[5 + i]! }))
+  return Array.from({ length: count }, (_, i) => ({
+    token: 1n,
+    amount: 1000n,
+    to: world.members[5 + i]!,
+  }))
 }
 
 export async function measure(call: Promise<ethers.TransactionReceipt>): Promise<number> {

@@ -7,34 +7,53 @@ import { ethers } from 'ethers'
 import { PROJECT_ROOT } from '../../prover/artifacts.ts'
 import { projectSources } from '../../prover/solidity.ts'
 import {
-  TERMS, configuration, createWorld, deploy, deployCloister, mustRefuse, provider, send,
+  TERMS,
+  configuration,
+  createWorld,
+  deploy,
+  deployCloister,
+  mustRefuse,
+  provider,
+  send,
 } from './l1.ts'
 
 type Variable = { label: string; slot: string; offset: number; type: string }
 type Output = {
-  contracts: Record<string, Record<string, {
-    storageLayout: { storage: Variable[]; types: Record<string, { numberOfBytes: string }> }
-    abi: { type: string; name?: string }[]
-    evm: { methodIdentifiers: Record<string, string>; deployedBytecode: { object: string } }
-  }>>
+  contracts: Record<
+    string,
+    Record<
+      string,
+      {
+        storageLayout: { storage: Variable[]; types: Record<string, { numberOfBytes: string }> }
+        abi: { type: string; name?: string }[]
+        evm: { methodIdentifiers: Record<string, string>; deployedBytecode: { object: string } }
+      }
+    >
+  >
 }
 
 function compiled(): Output {
   const solc = createRequire(import.meta.url)('solc') as {
     compile: (input: string, callbacks: object) => string
   }
-  const sources = Object.fromEntries(Object.entries(projectSources())
-    .map(([path, content]) => [path, { content }]))
+  const sources = Object.fromEntries(
+    Object.entries(projectSources()).map(([path, content]) => [path, { content }]),
+  )
   const settings = {
-    optimizer: { enabled: true, runs: 1000 }, evmVersion: 'cancun',
-    outputSelection: { '*': { '*': ['storageLayout', 'abi', 'evm.methodIdentifiers',
-      'evm.deployedBytecode.object'] } },
+    optimizer: { enabled: true, runs: 1000 },
+    evmVersion: 'cancun',
+    outputSelection: {
+      '*': {
+        '*': ['storageLayout', 'abi', 'evm.methodIdentifiers', 'evm.deployedBytecode.object'],
+      },
+    },
   }
   const read = (path: string) => ({
     contents: readFileSync(join(PROJECT_ROOT, 'node_modules', path), 'utf8'),
   })
-  return JSON.parse(solc.compile(JSON.stringify({ language: 'Solidity', sources, settings }),
-    { import: read })) as Output
+  return JSON.parse(
+    solc.compile(JSON.stringify({ language: 'Solidity', sources, settings }), { import: read }),
+  ) as Output
 }
 
 const { contracts } = compiled()
@@ -43,18 +62,22 @@ const core = half('Cloister')
 const extension = half('CloisterExtension')
 
 test('both halves lay out their storage alike', () => {
-  const layoutOf = ({ storageLayout }: typeof core) => storageLayout.storage.map((each) => {
-    // Struct types carry the ids of the compiler's syntax tree, which say nothing.
-    const type = each.type.replaceAll(/\)\d+/g, ')')
-    const { numberOfBytes } = storageLayout.types[each.type]!
-    return `${each.slot}+${each.offset} ${each.label} ${type} ${numberOfBytes}`
-  })
+  const layoutOf = ({ storageLayout }: typeof core) =>
+    storageLayout.storage.map((each) => {
+      // Struct types carry the ids of the compiler's syntax tree, which say nothing.
+      const type = each.type.replaceAll(/\)\d+/g, ')')
+      const { numberOfBytes } = storageLayout.types[each.type]!
+      return `${each.slot}+${each.offset} ${each.label} ${type} ${numberOfBytes}`
+    })
   const shared = layoutOf(extension)
   expect(layoutOf(core).slice(0, shared.length)).toEqual(shared)
   expect(shared.length).toBeGreaterThan(30)
   // What Cloister has beyond are the two name fields of EIP-712, which the extension never reads.
-  expect(layoutOf(core).slice(shared.length).map((line) => line.split(' ')[1]))
-    .toEqual(['_nameFallback', '_versionFallback'])
+  expect(
+    layoutOf(core)
+      .slice(shared.length)
+      .map((line) => line.split(' ')[1]),
+  ).toEqual(['_nameFallback', '_versionFallback'])
 })
 
 test('both halves fit the limit of the chain', () => {
@@ -65,12 +88,21 @@ test('both halves fit the limit of the chain', () => {
 
 test('no selector of the extension is hidden behind one of Cloister, but for what both inherit', () => {
   const shared = Object.keys(extension.evm.methodIdentifiers)
-    .filter((signature) => signature in core.evm.methodIdentifiers).sort()
+    .filter((signature) => signature in core.evm.methodIdentifiers)
+    .sort()
   expect(shared).toEqual([
-    'ADMIN()', 'DEFAULT_ADMIN_ROLE()', 'GUARDIAN()', 'OPERATOR()', 'ORACLE()',
+    'ADMIN()',
+    'DEFAULT_ADMIN_ROLE()',
+    'GUARDIAN()',
+    'OPERATOR()',
+    'ORACLE()',
     'getRoleAdmin(bytes32)',
-    'grantRole(bytes32,address)', 'hasRole(bytes32,address)', 'refundDelay()',
-    'renounceRole(bytes32,address)', 'revokeRole(bytes32,address)', 'supportsInterface(bytes4)',
+    'grantRole(bytes32,address)',
+    'hasRole(bytes32,address)',
+    'refundDelay()',
+    'renounceRole(bytes32,address)',
+    'revokeRole(bytes32,address)',
+    'supportsInterface(bytes4)',
     'termsHash()',
   ])
   const selectors = (contract: typeof core) => Object.entries(contract.evm.methodIdentifiers)
@@ -89,29 +121,46 @@ test('ICloister is the house: every function and event of it is in one of the ha
 
 test('an extension with other terms is refused', async () => {
   const other = await deploy('CloisterExtension', { ...TERMS, forcePrice: 7n })
-  await expect(deploy('Cloister', await configuration(), await other.getAddress()))
-    .rejects.toThrow('ExtensionMustAgree')
+  await expect(deploy('Cloister', await configuration(), await other.getAddress())).rejects.toThrow(
+    'ExtensionMustAgree',
+  )
   const cloister = await deployCloister(await configuration())
-  expect(Object.values((await cloister.getFunction('terms')()).toObject()))
-    .toEqual(Object.values(TERMS))
+  expect(Object.values((await cloister.getFunction('terms')()).toObject())).toEqual(
+    Object.values(TERMS),
+  )
 })
 
-test('the extension alone has no roles and no money; unknown calls and plain ETH are refused',
-  async () => {
+test('the extension alone has no roles and no money; unknown calls and plain ETH are refused', async () => {
   const { cloister, address, admin, oracle, members } = await createWorld()
-  const alone = new ethers.Contract(await cloister.getFunction('extension')(),
-    cloister.interface, provider)
+  const alone = new ethers.Contract(
+    await cloister.getFunction('extension')(),
+    cloister.interface,
+    provider,
+  )
   for (const from of [admin, oracle]) {
     await mustRefuse('AccessControlUnauthorizedAccount', from, alone, 'setFee', 1n)
-    await mustRefuse('AccessControlUnauthorizedAccount', from, alone, 'postTable', 1n, 1n,
-      ethers.ZeroHash, '0x', true)
+    await mustRefuse(
+      'AccessControlUnauthorizedAccount',
+      from,
+      alone,
+      'postTable',
+      1n,
+      1n,
+      ethers.ZeroHash,
+      '0x',
+      true,
+    )
   }
   const unknown = { from: members[0]!, to: address, data: '0x12345678' }
   await expect(provider.send('eth_call', [unknown, 'latest'])).rejects.toThrow()
-  await expect(provider.send('eth_sendTransaction', [{ from: members[0]!, to: address,
-    value: '0x1' }])).rejects.toThrow()
+  await expect(
+    provider.send('eth_sendTransaction', [{ from: members[0]!, to: address, value: '0x1' }]),
+  ).rejects.toThrow()
   const setFee = cloister.interface.encodeFunctionData('setFee', [1n])
-  await expect(provider.send('eth_sendTransaction', [{ from: admin, to: address, data: setFee,
-    value: '0x1' }])).rejects.toThrow()
+  await expect(
+    provider.send('eth_sendTransaction', [
+      { from: admin, to: address, data: setFee, value: '0x1' },
+    ]),
+  ).rejects.toThrow()
   await send(admin, cloister, 'setFee', 1n)
 })

@@ -6,10 +6,30 @@
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import {
-  PROOF, TERMS, type World, batchArguments, createBatch, createWorld, deploy, now, provider, register,
-  send, sendPaid, setTime, submit,
+  PROOF,
+  TERMS,
+  type World,
+  batchArguments,
+  createBatch,
+  createWorld,
+  deploy,
+  now,
+  provider,
+  register,
+  send,
+  sendPaid,
+  setTime,
+  submit,
 } from './l1.ts'
-import { GROUND, ask, marksOf, paymentsTree, proofOf, setEscapeVerifier, standard } from './exits.ts'
+import {
+  GROUND,
+  ask,
+  marksOf,
+  paymentsTree,
+  proofOf,
+  setEscapeVerifier,
+  standard,
+} from './exits.ts'
 import { keyOf } from './points.ts'
 import { createRandom, isAccepted } from './random.ts'
 
@@ -23,12 +43,38 @@ const MARK: Readonly<Record<string, bigint>> = { 1: 1n, 2: 3n }
 const TOKENS = [1n, 2n] as const
 const OWNERS = 4
 /** Long enough that tables and sweeps are never late in a life. */
-const LONG = { ...TERMS, tableLife: 300n * DAY, tableDelay: 360n * DAY, lateSweepDelay: 360n * DAY,
-  sweepDelay: 361n * DAY }
+const LONG = {
+  ...TERMS,
+  tableLife: 300n * DAY,
+  tableDelay: 360n * DAY,
+  lateSweepDelay: 360n * DAY,
+  sweepDelay: 361n * DAY,
+}
 
-type Deposit = { id: bigint; token: bigint; amount: bigint; owner: string; refundAt: bigint; isOpen: boolean }
-type Paid = { token: bigint; amount: bigint; to: string; batch: bigint; slot: number; proof: string[]; isClaimed: boolean }
-type Money = { balances: bigint; owed: bigint; unconsumed: bigint; escaped: bigint; donated: bigint }
+type Deposit = {
+  id: bigint
+  token: bigint
+  amount: bigint
+  owner: string
+  refundAt: bigint
+  isOpen: boolean
+}
+type Paid = {
+  token: bigint
+  amount: bigint
+  to: string
+  batch: bigint
+  slot: number
+  proof: string[]
+  isClaimed: boolean
+}
+type Money = {
+  balances: bigint
+  owed: bigint
+  unconsumed: bigint
+  escaped: bigint
+  donated: bigint
+}
 type Claim = { amount: bigint; paid: Set<bigint>; worth: bigint }
 
 class Life {
@@ -70,9 +116,18 @@ class Life {
       await send(owner, second, 'approve', address, ethers.MaxUint256)
       await register(world, owner, keyOf(i), 5n)
     }
-    for (let i = 0; i < 2; i++) await submit(world, await createBatch(world, { shape: standard, requestCount: 2n }))
-    await send(world.oracle, cloister, 'postTable', 5n, 6n, ethers.ZeroHash,
-      marksOf([[2n, 1n, MARK[2]!]]), true)
+    for (let i = 0; i < 2; i++)
+      await submit(world, await createBatch(world, { shape: standard, requestCount: 2n }))
+    await send(
+      world.oracle,
+      cloister,
+      'postTable',
+      5n,
+      6n,
+      ethers.ZeroHash,
+      marksOf([[2n, 1n, MARK[2]!]]),
+      true,
+    )
     expect(await dollar.getFunction('balanceOf')(address)).toBe(0n)
     return new Life(world, second, createRandom(seed))
   }
@@ -107,7 +162,14 @@ class Life {
     const accepted = await this.call(owner, 'deposit', token, amount, 1n + BigInt(this.random(1e9)))
     expect(accepted).toBe(!this.isFrozen)
     if (!accepted) return false
-    this.deposits.push({ id: BigInt(this.deposits.length + 1), token, amount, owner, refundAt: 0n, isOpen: true })
+    this.deposits.push({
+      id: BigInt(this.deposits.length + 1),
+      token,
+      amount,
+      owner,
+      refundAt: 0n,
+      isOpen: true,
+    })
     this.of(token).unconsumed += amount
     return true
   }
@@ -122,7 +184,9 @@ class Life {
   }
 
   async refund(): Promise<boolean> {
-    const open = this.deposits.filter(({ isOpen, refundAt }) => isOpen && (refundAt > 0n || this.isFrozen))
+    const open = this.deposits.filter(
+      ({ isOpen, refundAt }) => isOpen && (refundAt > 0n || this.isFrozen),
+    )
     const deposit = this.random(3) === 0 ? this.pick(this.deposits) : this.pick(open)
     if (!deposit) return false
     const time = await now()
@@ -145,12 +209,21 @@ class Life {
     const key = `${account}/${token}`
     const time = await now()
     const last = this.forcedAt.get(key)
-    if (last !== undefined && time < last + TERMS.unwindDelay && time + 60n > last + TERMS.unwindDelay) return false
-    const expected = !this.isFrozen && from === this.world.members[i]
-      && !this.waiting.some((each) => each.account === account)
-      && (last === undefined || time >= last + TERMS.unwindDelay)
+    if (
+      last !== undefined &&
+      time < last + TERMS.unwindDelay &&
+      time + 60n > last + TERMS.unwindDelay
+    )
+      return false
+    const expected =
+      !this.isFrozen &&
+      from === this.world.members[i] &&
+      !this.waiting.some((each) => each.account === account) &&
+      (last === undefined || time >= last + TERMS.unwindDelay)
     const to = ethers.getAddress(this.world.members[5 + this.random(3)]!)
-    const accepted = await isAccepted(sendPaid(from, 10n ** 17n, this.world.cloister, 'forceExit', account, token, to))
+    const accepted = await isAccepted(
+      sendPaid(from, 10n ** 17n, this.world.cloister, 'forceExit', account, token, to),
+    )
     expect(accepted, `force ${key}`).toBe(expected)
     if (!accepted) return false
     this.waiting.push({ account, token, to })
@@ -187,8 +260,14 @@ class Life {
       return { token, amount, to: ethers.getAddress(this.world.members[5 + this.random(3)]!) }
     })
     const number: bigint = (await ask(this.world, 'batchNumber')) + 1n
-    const batch = await createBatch(this.world, { shape: standard, newRoot: number, withdrawals, forcedPayments,
-      depositIds: credited.map(({ id }) => id), requestCount: BigInt(served.length) })
+    const batch = await createBatch(this.world, {
+      shape: standard,
+      newRoot: number,
+      withdrawals,
+      forcedPayments,
+      depositIds: credited.map(({ id }) => id),
+      requestCount: BigInt(served.length),
+    })
     const accepted = await this.call(this.world.operator, 'submitBatch', ...batchArguments(batch))
     expect(accepted).toBe(expected)
     if (!accepted) return false
@@ -198,12 +277,21 @@ class Life {
       this.of(deposit.token).balances += deposit.amount
     }
     this.waiting.splice(0, served.length)
-    const all = [...withdrawals, ...served.map(({ token, to }, i) => ({ token, to, amount: forcedPayments[i]! }))]
+    const all = [
+      ...withdrawals,
+      ...served.map(({ token, to }, i) => ({ token, to, amount: forcedPayments[i]! })),
+    ]
     const tree = paymentsTree(this.world, number, all)
     for (const [slot, payment] of all.entries()) {
       this.of(payment.token).balances -= payment.amount
       this.of(payment.token).owed += payment.amount
-      this.payments.push({ ...payment, batch: number, slot, proof: proofOf(tree, slot), isClaimed: false })
+      this.payments.push({
+        ...payment,
+        batch: number,
+        slot,
+        proof: proofOf(tree, slot),
+        isClaimed: false,
+      })
     }
     return true
   }
@@ -214,7 +302,16 @@ class Life {
     if (!payment) return false
     const { batch, slot, token, to, proof } = payment
     const amount = payment.amount + (this.random(8) === 0 ? 1n : 0n)
-    const accepted = await this.call(this.world.members[8]!, 'claim', batch, slot, token, amount, to, proof)
+    const accepted = await this.call(
+      this.world.members[8]!,
+      'claim',
+      batch,
+      slot,
+      token,
+      amount,
+      to,
+      proof,
+    )
     expect(accepted).toBe(!payment.isClaimed && amount === payment.amount)
     if (!accepted) return false
     payment.isClaimed = true
@@ -224,7 +321,13 @@ class Life {
 
   async donate(): Promise<boolean> {
     const token = this.token()
-    await send(this.world.members[0]!, token === 1n ? this.world.dollar : this.second, 'transfer', this.world.address, 13n)
+    await send(
+      this.world.members[0]!,
+      token === 1n ? this.world.dollar : this.second,
+      'transfer',
+      this.world.address,
+      13n,
+    )
     this.of(token).donated += 13n
     return true
   }
@@ -237,7 +340,8 @@ class Life {
   /** Sometimes with a ground, sometimes without. */
   async freeze(): Promise<boolean> {
     const { time } = await ask(this.world, 'batches', await ask(this.world, 'batchNumber'))
-    if (this.random(3) === 0) await setTime(time > await now() ? time : (await now()) + LONG.batchDelay + 1n)
+    if (this.random(3) === 0)
+      await setTime(time > (await now()) ? time : (await now()) + LONG.batchDelay + 1n)
     const idle = (await now()) - (time as bigint)
     if (idle > LONG.batchDelay - 60n && idle <= LONG.batchDelay) return false
     const accepted = await this.call(this.world.members[7]!, 'freeze', GROUND.noBatch, 0n)
@@ -255,7 +359,14 @@ class Life {
     if (time < this.endsAt && time > this.endsAt - 60n) return false
     const isLate = time >= this.endsAt
     const equity = BigInt(this.random(6_000))
-    const accepted = await this.call(this.world.members[i]!, 'escapeClaim', 1n, account, equity, PROOF)
+    const accepted = await this.call(
+      this.world.members[i]!,
+      'escapeClaim',
+      1n,
+      account,
+      equity,
+      PROOF,
+    )
     expect(accepted).toBe(this.isFrozen && !this.claims.has(account) && (!isLate || this.isValued))
     if (!accepted) return false
     const room = this.denominator() - this.inWindow - this.late
@@ -267,7 +378,11 @@ class Life {
   }
 
   async valuePot(): Promise<boolean> {
-    const accepted = await this.call(this.world.members[7]!, 'valuePot', marksOf([[2n, 1n, MARK[2]!]]))
+    const accepted = await this.call(
+      this.world.members[7]!,
+      'valuePot',
+      marksOf([[2n, 1n, MARK[2]!]]),
+    )
     expect(accepted).toBe(this.isFrozen && !this.isValued)
     if (accepted) this.isValued = true
     return accepted
@@ -279,7 +394,13 @@ class Life {
     const token = this.token()
     const time = await now()
     if (time < this.endsAt && time > this.endsAt - 60n) return false
-    const accepted = await this.call(this.world.members[i]!, 'escapePay', BigInt(16 + i), token, this.world.members[8]!)
+    const accepted = await this.call(
+      this.world.members[i]!,
+      'escapePay',
+      BigInt(16 + i),
+      token,
+      this.world.members[8]!,
+    )
     const isOver = this.isFrozen && time >= this.endsAt && this.isValued
     expect(accepted).toBe(isOver && claim !== undefined && !claim.paid.has(token))
     if (!accepted) return false
@@ -305,23 +426,52 @@ class Life {
     for (const token of TOKENS) {
       const { vault, owed, unconsumed, unit } = await ask(this.world, 'tokens', token)
       const m = this.of(token)
-      expect({ vault, owed, unconsumed }, where).toEqual({ vault: m.balances + m.owed + m.unconsumed,
-        owed: m.owed, unconsumed: m.unconsumed })
+      expect({ vault, owed, unconsumed }, where).toEqual({
+        vault: m.balances + m.owed + m.unconsumed,
+        owed: m.owed,
+        unconsumed: m.unconsumed,
+      })
       expect(m.balances, where).toBeGreaterThanOrEqual(0n)
-      const held: bigint = await (token === 1n ? this.world.dollar : this.second)
-        .getFunction('balanceOf')(this.world.address)
+      const held: bigint = await (token === 1n ? this.world.dollar : this.second).getFunction(
+        'balanceOf',
+      )(this.world.address)
       expect(held, where).toBe((vault as bigint) * (unit as bigint) + m.donated)
       if (this.isFrozen) expect(await ask(this.world, 'pot', token), where).toBe(this.pot(token))
     }
     expect(await provider.getBalance(this.world.address), where).toBe(0n)
-    expect((await ask(this.world, 'forcedExitQueue')).pending, where).toBe(BigInt(this.waiting.length))
+    expect((await ask(this.world, 'forcedExitQueue')).pending, where).toBe(
+      BigInt(this.waiting.length),
+    )
   }
 }
 
-const BEFORE = [['deposit', 8], ['batch', 8], ['claim', 6], ['force', 6], ['requestRefund', 2], ['refund', 3],
-  ['donate', 1], ['wait', 3], ['escapeClaim', 1], ['valuePot', 1], ['escapePay', 1]] as const
-const AFTER = [['escapeClaim', 8], ['escapePay', 12], ['refund', 5], ['claim', 6], ['endWindow', 3], ['valuePot', 2],
-  ['batch', 1], ['deposit', 1], ['force', 1], ['freeze', 1], ['donate', 1], ['wait', 1]] as const
+const BEFORE = [
+  ['deposit', 8],
+  ['batch', 8],
+  ['claim', 6],
+  ['force', 6],
+  ['requestRefund', 2],
+  ['refund', 3],
+  ['donate', 1],
+  ['wait', 3],
+  ['escapeClaim', 1],
+  ['valuePot', 1],
+  ['escapePay', 1],
+] as const
+const AFTER = [
+  ['escapeClaim', 8],
+  ['escapePay', 12],
+  ['refund', 5],
+  ['claim', 6],
+  ['endWindow', 3],
+  ['valuePot', 2],
+  ['batch', 1],
+  ['deposit', 1],
+  ['force', 1],
+  ['freeze', 1],
+  ['donate', 1],
+  ['wait', 1],
+] as const
 type Step = (typeof BEFORE)[number][0] | (typeof AFTER)[number][0]
 
 test(`seed ${SEED}, ${LIVES} lives: nothing is paid twice, and nothing more than is there`, async () => {
@@ -341,8 +491,17 @@ test(`seed ${SEED}, ${LIVES} lives: nothing is paid twice, and nothing more than
     while (!life.isFrozen) await run('freeze', 'freezing')
     for (let i = 0; i < CALLS_AFTER; i++) await run(life.pick(after)!, `after ${i}`)
   }
-  for (const name of ['deposit', 'batch', 'claim', 'force', 'refund', 'freeze', 'escapeClaim', 'escapePay',
-    'valuePot']) {
+  for (const name of [
+    'deposit',
+    'batch',
+    'claim',
+    'force',
+    'refund',
+    'freeze',
+    'escapeClaim',
+    'escapePay',
+    'valuePot',
+  ]) {
     expect(Math.min(...(seen[name] ?? [0, 0])), `${name} ${seen[name]}`).toBeGreaterThan(0)
   }
 }, 900_000)

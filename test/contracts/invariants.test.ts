@@ -7,8 +7,17 @@ import { ethers } from 'ethers'
 import { MerkleTree } from 'merkletreejs'
 import { SHAPES } from '../../circuits/params.ts'
 import {
-  LOT_CAP, REFUND_DELAY, TERMS, type World, batchArguments, createBatch, createWorld, deploy, now, send,
-    setTime,
+  LOT_CAP,
+  REFUND_DELAY,
+  TERMS,
+  type World,
+  batchArguments,
+  createBatch,
+  createWorld,
+  deploy,
+  now,
+  send,
+  setTime,
 } from './l1.ts'
 import { createRandom, isAccepted } from './random.ts'
 
@@ -36,8 +45,13 @@ type Totals = { balances: bigint; owed: bigint; unconsumed: bigint; donated: big
 
 test(`seed ${SEED}, ${CALL_COUNT} calls: vault = balances + owed + unconsumed`, async () => {
   const day = 86_400n
-  const world = await createWorld('ExpectingVerifier', { ...TERMS, tableLife: 300n * day,
-    tableDelay: 360n * day, lateSweepDelay: 360n * day, sweepDelay: 361n * day })
+  const world = await createWorld('ExpectingVerifier', {
+    ...TERMS,
+    tableLife: 300n * day,
+    tableDelay: 360n * day,
+    lateSweepDelay: 360n * day,
+    sweepDelay: 361n * day,
+  })
   const { cloister, admin, members, dollar, address } = world
   const people = members.slice(0, 4)
   const second = await deploy('VoidToken')
@@ -64,12 +78,19 @@ test(`seed ${SEED}, ${CALL_COUNT} calls: vault = balances + owed + unconsumed`, 
     const token = BigInt(1 + random(2))
     const amount = BigInt(random(20) === 0 ? 0 : random(3_000))
     const expected = amount > 0n && held(of(token)) + amount <= caps[String(token)]!
-    const accepted = await isAccepted(send(owner, cloister, 'deposit', token, amount,
-      1n + BigInt(random(1e9))))
+    const accepted = await isAccepted(
+      send(owner, cloister, 'deposit', token, amount, 1n + BigInt(random(1e9))),
+    )
     expect(accepted).toBe(expected)
     if (!accepted) return false
-    deposits.push({ id: BigInt(deposits.length + 1), token, amount, owner, refundAt: 0n,
-      isOpen: true })
+    deposits.push({
+      id: BigInt(deposits.length + 1),
+      token,
+      amount,
+      owner,
+      refundAt: 0n,
+      isOpen: true,
+    })
     of(token).unconsumed += amount
     return true
   }
@@ -121,10 +142,14 @@ test(`seed ${SEED}, ${CALL_COUNT} calls: vault = balances + owed + unconsumed`, 
     }
     const number: bigint = (await cloister.getFunction('batchNumber')()) + 1n
     const batch = await createBatch(world, {
-      shape, withdrawals, depositIds: credited.map(({ id }) => id), newRoot: number,
+      shape,
+      withdrawals,
+      depositIds: credited.map(({ id }) => id),
+      newRoot: number,
     })
-    const accepted = await isAccepted(send(world.operator, cloister, 'submitBatch',
-      ...batchArguments(batch)))
+    const accepted = await isAccepted(
+      send(world.operator, cloister, 'submitBatch', ...batchArguments(batch)),
+    )
     expect(accepted).toBe(expected)
     if (!accepted) return false
     for (const deposit of credited) {
@@ -145,8 +170,9 @@ test(`seed ${SEED}, ${CALL_COUNT} calls: vault = balances + owed + unconsumed`, 
     if (!payment) return false
     const { batch, slot, token, to, proof } = payment
     const amount = payment.amount + (random(8) === 0 ? 1n : 0n)
-    const accepted = await isAccepted(send(pick(people)!, cloister, 'claim', batch, slot, token,
-      amount, to, proof))
+    const accepted = await isAccepted(
+      send(pick(people)!, cloister, 'claim', batch, slot, token, amount, to, proof),
+    )
     expect(accepted).toBe(!payment.isClaimed && amount === payment.amount)
     if (!accepted) return false
     payment.isClaimed = true
@@ -164,9 +190,17 @@ test(`seed ${SEED}, ${CALL_COUNT} calls: vault = balances + owed + unconsumed`, 
     return true
   }
   const steps = { doDeposit, doBatch, doClaim, doRequest, doRefund, doDonation, doWait }
-  const weighted = ([['doDeposit', 8], ['doBatch', 6], ['doClaim', 9], ['doRequest', 3],
-    ['doRefund', 4], ['doDonation', 1], ['doWait', 2]] as const)
-    .flatMap(([name, weight]) => Array<keyof typeof steps>(weight).fill(name))
+  const weighted = (
+    [
+      ['doDeposit', 8],
+      ['doBatch', 6],
+      ['doClaim', 9],
+      ['doRequest', 3],
+      ['doRefund', 4],
+      ['doDonation', 1],
+      ['doWait', 2],
+    ] as const
+  ).flatMap(([name, weight]) => Array<keyof typeof steps>(weight).fill(name))
 
   for (let i = 0; i < CALL_COUNT; i++) {
     const name = pick(weighted)!
@@ -176,8 +210,11 @@ test(`seed ${SEED}, ${CALL_COUNT} calls: vault = balances + owed + unconsumed`, 
     for (const token of [1n, 2n]) {
       const { vault, owed, unconsumed, unit } = await cloister.getFunction('tokens')(token)
       const model = of(token)
-      expect({ vault, owed, unconsumed }, `call ${i}, ${name}`).toEqual({ vault: held(model),
-        owed: model.owed, unconsumed: model.unconsumed })
+      expect({ vault, owed, unconsumed }, `call ${i}, ${name}`).toEqual({
+        vault: held(model),
+        owed: model.owed,
+        unconsumed: model.unconsumed,
+      })
       const balance: bigint = await contracts[String(token)]!.getFunction('balanceOf')(address)
       const accounted = (vault as bigint) * (unit as bigint)
       expect(balance, `call ${i}, ${name}`).toBe(accounted + model.donated)
@@ -190,17 +227,29 @@ test(`seed ${SEED}, ${CALL_COUNT} calls: vault = balances + owed + unconsumed`, 
 }, 300_000)
 
 function keepPayments(
-  world: World, batch: bigint, withdrawals: readonly Payment[], payments: Paid[],
+  world: World,
+  batch: bigint,
+  withdrawals: readonly Payment[],
+  payments: Paid[],
 ): void {
-  const leaves = withdrawals.map(({ token, amount, to }, slot) => ethers.keccak256(ethers.keccak256(
-    ethers.AbiCoder.defaultAbiCoder().encode(
-      ['address', 'uint256', 'uint256', 'uint256', 'uint256', 'address'],
-      [world.address, batch, slot, token, amount, to],
+  const leaves = withdrawals.map(({ token, amount, to }, slot) =>
+    ethers.keccak256(
+      ethers.keccak256(
+        ethers.AbiCoder.defaultAbiCoder().encode(
+          ['address', 'uint256', 'uint256', 'uint256', 'uint256', 'address'],
+          [world.address, batch, slot, token, amount, to],
+        ),
+      ),
     ),
-  )))
+  )
   const tree = new MerkleTree(leaves, ethers.keccak256, { sortPairs: true })
   for (const [slot, withdrawal] of withdrawals.entries()) {
-    payments.push({ batch, slot, ...withdrawal, proof: tree.getHexProof(leaves[slot]!),
-      isClaimed: false })
+    payments.push({
+      batch,
+      slot,
+      ...withdrawal,
+      proof: tree.getHexProof(leaves[slot]!),
+      isClaimed: false,
+    })
   }
 }

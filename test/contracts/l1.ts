@@ -8,7 +8,12 @@ import { ethers } from 'ethers'
 import { expect } from 'vitest'
 import { FIELD_MODULUS, SHAPES, type Shape } from '../../circuits/params.ts'
 import {
-  ACCOUNT_WORDS, DEPOSIT_WORDS, REQUEST_WORDS, WITHDRAWAL_WORDS, evaluateWords, headerWords,
+  ACCOUNT_WORDS,
+  DEPOSIT_WORDS,
+  REQUEST_WORDS,
+  WITHDRAWAL_WORDS,
+  evaluateWords,
+  headerWords,
   type HeaderWord,
 } from '../../circuits/words.ts'
 import { mergedAbi } from '../../sequencer/solidity.ts'
@@ -20,15 +25,26 @@ const hre = createRequire(import.meta.url)('hardhat')
 await compileOnce()
 
 // No cache: a view that is asked twice in a quarter of a second must not answer from the past.
-export const provider = new ethers.BrowserProvider(hre.network.provider, undefined,
-  { cacheTimeout: -1 })
+export const provider = new ethers.BrowserProvider(hre.network.provider, undefined, {
+  cacheTimeout: -1,
+})
 export const REFUND_DELAY = 100_000n
 const DAY = 86_400n
 export const TERMS = {
-  refundDelay: REFUND_DELAY, forceDelay: 3n * DAY, fullDelay: 2n * DAY, unwindDelay: 5n * DAY,
-  batchDelay: 6n * DAY, tableDelay: 7n * DAY, sweepDelay: 40n * DAY, tableLife: 4n * DAY,
-  lateSweepDelay: 30n * DAY, sweepEpoch: DAY, flagDelay: 3_600n, callDelay: DAY,
-  claimsWindow: 10n * DAY, forcePrice: 10n ** 15n,
+  refundDelay: REFUND_DELAY,
+  forceDelay: 3n * DAY,
+  fullDelay: 2n * DAY,
+  unwindDelay: 5n * DAY,
+  batchDelay: 6n * DAY,
+  tableDelay: 7n * DAY,
+  sweepDelay: 40n * DAY,
+  tableLife: 4n * DAY,
+  lateSweepDelay: 30n * DAY,
+  sweepEpoch: DAY,
+  flagDelay: 3_600n,
+  callDelay: DAY,
+  claimsWindow: 10n * DAY,
+  forcePrice: 10n ** 15n,
 } as const
 export const FEE = 2_500n
 export const DOLLAR_UNIT = 100n
@@ -37,16 +53,23 @@ export const SETTLEMENT_ROOT = 777n
 export const GENESIS_ROOT = 4242n
 export const KEY_HASH = ethers.id('a verifying key')
 export const SHAPE_IDS = {
-  mini: 1n, small: 2n, sparse: 3n, standard: 4n, large: 5n, entry: 6n,
+  mini: 1n,
+  small: 2n,
+  sparse: 3n,
+  standard: 4n,
+  large: 5n,
+  entry: 6n,
 } as const
 /** Points of both groups, so that a verifier that does its pairing work finds valid input. */
 export const PROOF: readonly bigint[] = [
-  1n, 2n,
+  1n,
+  2n,
   11559732032986387107991004021392285783925812861821192530917403151452391805634n,
   10857046999023057135944570762232829481370756359578518086990519993285655852781n,
   4082367875863433681332203403145435568316851327593401208105741076214120093531n,
   8495653923123431417604973247489272438418190587263600148770280649306958101930n,
-  1n, 2n,
+  1n,
+  2n,
 ]
 
 /** Test files run side by side, and only one may write the artifacts. */
@@ -75,12 +98,20 @@ export async function deploy(name: string, ...args: unknown[]): Promise<ethers.C
 }
 
 export async function deployCompiled(
-  { abi, bytecode }: { readonly abi: unknown; readonly bytecode: string }, ...args: unknown[]
+  { abi, bytecode }: { readonly abi: unknown; readonly bytecode: string },
+  ...args: unknown[]
 ): Promise<ethers.Contract> {
   const [from] = (await provider.send('eth_accounts', [])) as string[]
-  const request = await new ethers.ContractFactory(abi as ethers.InterfaceAbi, bytecode).getDeployTransaction(...args)
+  const request = await new ethers.ContractFactory(
+    abi as ethers.InterfaceAbi,
+    bytecode,
+  ).getDeployTransaction(...args)
   const receipt = await sendRaw(from as string, { data: request.data })
-  return new ethers.Contract(receipt.contractAddress as string, abi as ethers.InterfaceAbi, provider)
+  return new ethers.Contract(
+    receipt.contractAddress as string,
+    abi as ethers.InterfaceAbi,
+    provider,
+  )
 }
 
 async function sendRaw(from: string, request: object): Promise<ethers.TransactionReceipt> {
@@ -93,7 +124,10 @@ async function sendRaw(from: string, request: object): Promise<ethers.Transactio
 
 /** Sends a call and returns its receipt; throws when it is refused. */
 export async function send(
-  from: string, contract: ethers.Contract, name: string, ...args: unknown[]
+  from: string,
+  contract: ethers.Contract,
+  name: string,
+  ...args: unknown[]
 ): Promise<ethers.TransactionReceipt> {
   const data = contract.interface.encodeFunctionData(name, args)
   return sendRaw(from, { to: await contract.getAddress(), data })
@@ -101,7 +135,11 @@ export async function send(
 
 /** The same with ETH. */
 export async function sendPaid(
-  from: string, wei: bigint, contract: ethers.Contract, name: string, ...args: unknown[]
+  from: string,
+  wei: bigint,
+  contract: ethers.Contract,
+  name: string,
+  ...args: unknown[]
 ): Promise<ethers.TransactionReceipt> {
   const data = contract.interface.encodeFunctionData(name, args)
   return sendRaw(from, { to: await contract.getAddress(), data, value: `0x${wei.toString(16)}` })
@@ -109,14 +147,22 @@ export async function sendPaid(
 
 /** The call must be refused with the named custom error; returns the error's arguments. */
 export async function mustRefuse(
-  error: string, from: string, contract: ethers.Contract, name: string, ...args: unknown[]
+  error: string,
+  from: string,
+  contract: ethers.Contract,
+  name: string,
+  ...args: unknown[]
 ): Promise<ethers.Result> {
   return mustRefusePaid(error, from, 0n, contract, name, ...args)
 }
 
 /** The same with ETH. */
 export async function mustRefusePaid(
-  error: string, from: string, wei: bigint, contract: ethers.Contract, name: string,
+  error: string,
+  from: string,
+  wei: bigint,
+  contract: ethers.Contract,
+  name: string,
   ...args: unknown[]
 ): Promise<ethers.Result> {
   const data = contract.interface.encodeFunctionData(name, args)
@@ -159,10 +205,20 @@ export type World = {
 export async function configuration(overrides: object = {}): Promise<object> {
   const [admin, operator, oracle] = (await provider.send('eth_accounts', [])) as string[]
   return {
-    admin, operator, oracle, guardian: admin, changeDelay: 0n, letAnybodyForgeProofs: false,
-    genesisRoot: GENESIS_ROOT, feeAccountLeaf: 1n,
-    feeAccountViewKeyHash: 2n, feeAccountMeta: 3n, settlementRoot: SETTLEMENT_ROOT, fee: FEE,
-    terms: TERMS, ...overrides,
+    admin,
+    operator,
+    oracle,
+    guardian: admin,
+    changeDelay: 0n,
+    letAnybodyForgeProofs: false,
+    genesisRoot: GENESIS_ROOT,
+    feeAccountLeaf: 1n,
+    feeAccountViewKeyHash: 2n,
+    feeAccountMeta: 3n,
+    settlementRoot: SETTLEMENT_ROOT,
+    fee: FEE,
+    terms: TERMS,
+    ...overrides,
   }
 }
 
@@ -171,18 +227,23 @@ export async function deployCloister(settings: object): Promise<ethers.Contract>
   const extension = await deploy('CloisterExtension', (settings as { terms: object }).terms)
   const core = await deploy('Cloister', settings, await extension.getAddress())
   const [{ abi }, { abi: rest }] = await Promise.all([
-    hre.artifacts.readArtifact('Cloister'), hre.artifacts.readArtifact('CloisterExtension'),
+    hre.artifacts.readArtifact('Cloister'),
+    hre.artifacts.readArtifact('CloisterExtension'),
   ])
   return new ethers.Contract(await core.getAddress(), mergedAbi(abi, rest) as never, provider)
 }
 
 /** The contract with cash listed, all shapes added, one table posted, and rich members. */
 export async function createWorld(
-  verifierName = 'ExpectingVerifier', terms: object = TERMS, isConfirmed = true,
+  verifierName = 'ExpectingVerifier',
+  terms: object = TERMS,
+  isConfirmed = true,
   overrides: object = {},
 ): Promise<World> {
-  const [admin, operator, oracle, ...members] = (await provider.send('eth_accounts',
-    [])) as string[]
+  const [admin, operator, oracle, ...members] = (await provider.send(
+    'eth_accounts',
+    [],
+  )) as string[]
   const cloister = await deployCloister(await configuration({ terms, ...overrides }))
   const address = await cloister.getAddress()
   const dollar = await deploy('TestDollar')
@@ -191,18 +252,35 @@ export async function createWorld(
   for (const shape of SHAPES) {
     const id = SHAPE_IDS[shape.name as keyof typeof SHAPE_IDS]
     await send(
-      admin!, cloister, 'addShape', id, shape.members, shape.deposits, shape.withdrawals,
-      shape.requests, await verifier.getAddress(), KEY_HASH, true, shape.name,
+      admin!,
+      cloister,
+      'addShape',
+      id,
+      shape.members,
+      shape.deposits,
+      shape.withdrawals,
+      shape.requests,
+      await verifier.getAddress(),
+      KEY_HASH,
+      true,
+      shape.name,
     )
   }
-  await send(oracle!, cloister, 'postTable', 900n, 901n, ethers.id('worlds'), '0x1234',
-    isConfirmed)
+  await send(oracle!, cloister, 'postTable', 900n, 901n, ethers.id('worlds'), '0x1234', isConfirmed)
   for (const member of members.slice(0, 4)) {
     await send(member, dollar, 'mint', member, 1n << 62n)
     await send(member, dollar, 'approve', address, ethers.MaxUint256)
   }
-  return { cloister, dollar, verifier, address, admin: admin!, operator: operator!,
-    oracle: oracle!, members }
+  return {
+    cloister,
+    dollar,
+    verifier,
+    address,
+    admin: admin!,
+    operator: operator!,
+    oracle: oracle!,
+    members,
+  }
 }
 
 export async function now(): Promise<bigint> {
@@ -216,23 +294,33 @@ export async function setTime(time: bigint): Promise<void> {
 }
 
 export async function countersign(
-  world: World, l1Owner: string, key: readonly [bigint, bigint], viewKeyHash: bigint,
-    signer = world.operator,
+  world: World,
+  l1Owner: string,
+  key: readonly [bigint, bigint],
+  viewKeyHash: bigint,
+  signer = world.operator,
 ): Promise<string> {
   const nonce = await world.cloister.getFunction('registrationNonce')(l1Owner)
   return (await provider.getSigner(signer)).signTypedData(
     { name: 'Cloister', version: '1', chainId: 31337, verifyingContract: world.address },
-    { Registration: [
-      { name: 'l1Owner', type: 'address' }, { name: 'ownerX', type: 'uint256' },
-      { name: 'ownerY', type: 'uint256' }, { name: 'viewKeyHash', type: 'uint256' },
-      { name: 'nonce', type: 'uint256' },
-    ] },
+    {
+      Registration: [
+        { name: 'l1Owner', type: 'address' },
+        { name: 'ownerX', type: 'uint256' },
+        { name: 'ownerY', type: 'uint256' },
+        { name: 'viewKeyHash', type: 'uint256' },
+        { name: 'nonce', type: 'uint256' },
+      ],
+    },
     { l1Owner, ownerX: key[0], ownerY: key[1], viewKeyHash, nonce },
   )
 }
 
 export async function register(
-  world: World, l1Owner: string, key: readonly [bigint, bigint], viewKeyHash: bigint,
+  world: World,
+  l1Owner: string,
+  key: readonly [bigint, bigint],
+  viewKeyHash: bigint,
 ): Promise<ethers.TransactionReceipt> {
   const signature = await countersign(world, l1Owner, key, viewKeyHash)
   return send(l1Owner, world.cloister, 'register', key[0], key[1], viewKeyHash, signature)
@@ -260,13 +348,22 @@ export function wordOf(name: string): bigint {
 export async function createBatch(world: World, overrides: Partial<Batch> = {}): Promise<Batch> {
   const shape = overrides.shape ?? SHAPES.find(({ name }) => name === 'mini')!
   const accountWords = Array.from({ length: shape.members + 1 }, (_, i) => [
-    i === 0 ? 0n : BigInt(1000 * i), ...Array.from({ length: 9 }, (_, j) =>
-      wordOf(`account ${i} ${j}`)),
+    i === 0 ? 0n : BigInt(1000 * i),
+    ...Array.from({ length: 9 }, (_, j) => wordOf(`account ${i} ${j}`)),
   ]).flat()
   return {
-    shape, time: await now(), newRoot: wordOf('a new root'), requestCount: 0n,
-    tableNumber: await world.cloister.getFunction('tableNumber')(), batchNonce: wordOf('a nonce'),
-    depositIds: [], withdrawals: [], forcedPayments: [], accountWords, commitment: wordOf('a commitment'), ...overrides,
+    shape,
+    time: await now(),
+    newRoot: wordOf('a new root'),
+    requestCount: 0n,
+    tableNumber: await world.cloister.getFunction('tableNumber')(),
+    batchNonce: wordOf('a nonce'),
+    depositIds: [],
+    withdrawals: [],
+    forcedPayments: [],
+    accountWords,
+    commitment: wordOf('a commitment'),
+    ...overrides,
   }
 }
 
@@ -274,8 +371,13 @@ export function batchArguments(batch: Batch): readonly unknown[] {
   const { shape, time, newRoot, tableNumber, batchNonce, requestCount } = batch
   const shapeId = SHAPE_IDS[shape.name as keyof typeof SHAPE_IDS]
   return [
-    { shapeId, time, newRoot, tableNumber, batchNonce, requestCount }, batch.depositIds,
-    batch.withdrawals, batch.forcedPayments, batch.accountWords, batch.commitment, PROOF,
+    { shapeId, time, newRoot, tableNumber, batchNonce, requestCount },
+    batch.depositIds,
+    batch.withdrawals,
+    batch.forcedPayments,
+    batch.accountWords,
+    batch.commitment,
+    PROOF,
   ]
 }
 
@@ -291,8 +393,10 @@ export async function wordsOf(world: World, batch: Batch): Promise<readonly bigi
   const tableRoot: bigint = table.root
   const confirmed: bigint = await ask('confirmedTableNumber')
   const { tableLife } = await ask('terms')
-  const isServing = table.isConfirmed && confirmed === await ask('tableNumber')
-    && (await now()) <= table.time + tableLife
+  const isServing =
+    table.isConfirmed &&
+    confirmed === (await ask('tableNumber')) &&
+    (await now()) <= table.time + tableLife
   const requestWords: bigint[] = []
   let registrations = 0n
   let forced = 0
@@ -312,22 +416,33 @@ export async function wordsOf(world: World, batch: Batch): Promise<readonly bigi
   }
   const accountCount: bigint = await ask('accountCount')
   const header: Record<HeaderWord, bigint> = {
-    domain: await ask('domain'), batchNumber: number + 1n, time: batch.time,
+    domain: await ask('domain'),
+    batchNumber: number + 1n,
+    time: batch.time,
     mode: isServing ? await ask('mode') : 1n,
-    oldRoot: await ask('roots', number), newRoot: batch.newRoot, tableNumber: batch.tableNumber,
-    tableRoot, confirmedTableRoot: table.isConfirmed ? tableRoot : (await ask('tables', confirmed)).root,
+    oldRoot: await ask('roots', number),
+    newRoot: batch.newRoot,
+    tableNumber: batch.tableNumber,
+    tableRoot,
+    confirmedTableRoot: table.isConfirmed ? tableRoot : (await ask('tables', confirmed)).root,
     settlementRoot: await ask('settlementRoot'),
-    fee: await ask('fee'), accountCountBefore: accountCount,
-    accountCountAfter: accountCount + registrations, batchNonce: batch.batchNonce,
-    reserved0: 0n, reserved1: 0n,
+    fee: await ask('fee'),
+    accountCountBefore: accountCount,
+    accountCountAfter: accountCount + registrations,
+    batchNonce: batch.batchNonce,
+    reserved0: 0n,
+    reserved1: 0n,
   }
   const depositWords: bigint[] = []
   for (const id of batch.depositIds) {
     const { commitment, token, amount } = await ask('deposits', id)
     depositWords.push(id, commitment, token, amount)
   }
-  const withdrawalWords = batch.withdrawals.flatMap(({ token, amount, to }) =>
-    [token, amount, BigInt(to)])
+  const withdrawalWords = batch.withdrawals.flatMap(({ token, amount, to }) => [
+    token,
+    amount,
+    BigInt(to),
+  ])
   const { deposits, requests, withdrawals, members } = batch.shape
   expect(batch.accountWords.length).toBe((members + 1) * ACCOUNT_WORDS)
   return [
@@ -345,10 +460,17 @@ function padded(words: readonly bigint[], count: number): readonly bigint[] {
 
 /** The statement (C, x, y) that L1 must put to the verifier. */
 export async function statementOf(
-  world: World, batch: Batch, words: readonly bigint[],
+  world: World,
+  batch: Batch,
+  words: readonly bigint[],
 ): Promise<readonly [bigint, bigint, bigint]> {
-  const prefix = [BigInt(ethers.id('cloister.v1')), 31337n, BigInt(world.address),
-    BigInt(KEY_HASH), batch.commitment]
+  const prefix = [
+    BigInt(ethers.id('cloister.v1')),
+    31337n,
+    BigInt(world.address),
+    BigInt(KEY_HASH),
+    batch.commitment,
+  ]
   const preimage = ethers.concat([...prefix, ...words].map((word) => ethers.toBeHex(word, 32)))
   const x = BigInt(ethers.keccak256(preimage)) % FIELD_MODULUS
   return [batch.commitment, x, evaluateWords(words, x)]

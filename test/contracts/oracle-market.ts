@@ -11,10 +11,22 @@ export const ETH = 136_590_000n
 export function marketDocument(time: number, btc = BTC, eth = ETH): MarketDocument {
   const { scanRange, vol, liquidity, rate } = marketAt(2)
   const state = (id: number, name: 'BTC' | 'ETH', spot: bigint) => ({
-    id, name, spot: decimalOfMicro(spot), vol: String(vol[name]),
-    scanRange: scanRange[name].toFixed(6).replace(/0+$/, ''), liquidity: String(liquidity[name]),
-    volGrid: [], carry: [], discount: [],
+    id,
+    name,
+    spot: decimalOfMicro(spot),
+    vol: String(vol[name]),
+    scanRange: scanRange[name].toFixed(6).replace(/0+$/, ''),
+    liquidity: String(liquidity[name]),
+    volGrid: [],
+    carry: [],
+    discount: [],
   })
-  return { version: 2, time, rate: String(rate), underlyings: [state(1, 'BTC', btc),
-    state(2, 'ETH', eth)], perpetuals: [], halted: [] }
+  return {
+    version: 2,
+    time,
+    rate: String(rate),
+    underlyings: [state(1, 'BTC', btc), state(2, 'ETH', eth)],
+    perpetuals: [],
+    halted: [],
+  }
 }

@@ -4,11 +4,23 @@ import { SigningKey } from 'ethers'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
 import { documentHash } from '../../oracle/signer/canonical.ts'
 import {
-  computeTable, expiryOf, instrumentsBytes, STANDARD_WORLDS, worldsBytes, type InstrumentSpec,
+  computeTable,
+  expiryOf,
+  instrumentsBytes,
+  STANDARD_WORLDS,
+  worldsBytes,
+  type InstrumentSpec,
 } from '../../oracle/signer/engine.ts'
 import {
-  addressOfKey, confirmationDigest, encodeMarks, reportOf, signDigest, tableDigest, type Domain,
-  type SettlementReport, type TableReport,
+  addressOfKey,
+  confirmationDigest,
+  encodeMarks,
+  reportOf,
+  signDigest,
+  tableDigest,
+  type Domain,
+  type SettlementReport,
+  type TableReport,
 } from '../../oracle/signer/report.ts'
 import { settlementDigest, vetoDigest } from '../../oracle/signer/report.ts'
 import { specificationHash } from '../../oracle/registry.ts'
@@ -18,25 +30,34 @@ import { configuration, deploy, deployCloister, now, provider, send, setTime } f
 
 export const CHAIN = 31337n
 export const TIMING = {
-  maxAge: 120n, confirmWindow: 3600n, agreementDelay: 60n, settlementWindow: 1800n,
+  maxAge: 120n,
+  confirmWindow: 3600n,
+  agreementDelay: 60n,
+  settlementWindow: 1800n,
   challengeDelay: 7200n,
 }
 export const BAND = {
-  band: 500n, jumpBand: 5000n, feedBand: 300n, feedMaxAge: 3600n, feed: ethers.ZeroAddress,
+  band: 500n,
+  jumpBand: 5000n,
+  feedBand: 300n,
+  feedMaxAge: 3600n,
+  feed: ethers.ZeroAddress,
 }
 export { BTC, ETH, marketDocument }
 /** The instruments of the recorded day, as far from their expiry as they were then. */
 const SHIFT = Number(await now()) - marketAt(2).time
 const ALIVE: readonly InstrumentSpec[] = DATED.map((spec) =>
-  'expiry' in spec ? { ...spec, expiry: spec.expiry + SHIFT } : spec)
+  'expiry' in spec ? { ...spec, expiry: spec.expiry + SHIFT } : spec,
+)
 export const LISTED = ALIVE.filter((spec) => spec.kind !== 'cash')
 export const WORLDS = worldsBytes(STANDARD_SET)
 export const SPECS = instrumentsBytes(ALIVE)
 
 /** Five keys in ascending order of address, and a sixth that is nobody's. */
-export const KEYS: readonly SigningKey[] = Array.from({ length: 5 }, (_, i) =>
-  new SigningKey(ethers.id(`signer ${i}`))).sort((a, b) =>
-  BigInt(addressOfKey(a)) < BigInt(addressOfKey(b)) ? -1 : 1)
+export const KEYS: readonly SigningKey[] = Array.from(
+  { length: 5 },
+  (_, i) => new SigningKey(ethers.id(`signer ${i}`)),
+).sort((a, b) => (BigInt(addressOfKey(a)) < BigInt(addressOfKey(b)) ? -1 : 1))
 export const STRANGER = new SigningKey(ethers.id('a stranger'))
 
 export type OracleWorld = {
@@ -58,11 +79,10 @@ export type OracleWorldOptions = {
 
 export async function createOracleWorld(options: OracleWorldOptions = {}): Promise<OracleWorld> {
   const [admin, , , anyone] = (await provider.send('eth_accounts', [])) as string[]
-  const overrides = options.settlementRoot === undefined
-    ? {} : { settlementRoot: options.settlementRoot }
+  const overrides =
+    options.settlementRoot === undefined ? {} : { settlementRoot: options.settlementRoot }
   const cloister = await deployCloister(await configuration(overrides))
-  const house = options.isFlagged === true
-    ? await deploy('FlaggedHouse') : cloister
+  const house = options.isFlagged === true ? await deploy('FlaggedHouse') : cloister
   const oracle = await deploy('TableOracle', await house.getAddress(), admin)
   const contract = await oracle.getAddress()
   if (options.isFlagged !== true) {
@@ -78,17 +98,35 @@ export async function createOracleWorld(options: OracleWorldOptions = {}): Promi
   await configure('setWorlds', WORLDS)
   const listed = options.listed ?? LISTED
   const expiry = options.expiryOf ?? ((spec: InstrumentSpec) => BigInt(expiryOf(spec)))
-  await configure('list', listed.flatMap((spec) => spec.kind === 'cash' ? []
-    : [{ id: spec.id, expiry: expiry(spec), specification: specificationHash(spec) }]),
-    instrumentsBytes([INSTRUMENTS[0]!, ...listed]))
-  return { oracle, house, cloister, domain: { chainId: CHAIN, contract }, admin: admin!,
-    anyone: anyone! }
+  await configure(
+    'list',
+    listed.flatMap((spec) =>
+      spec.kind === 'cash'
+        ? []
+        : [{ id: spec.id, expiry: expiry(spec), specification: specificationHash(spec) }],
+    ),
+    instrumentsBytes([INSTRUMENTS[0]!, ...listed]),
+  )
+  return {
+    oracle,
+    house,
+    cloister,
+    domain: { chainId: CHAIN, contract },
+    admin: admin!,
+    anyone: anyone!,
+  }
 }
 
 /** A report that the contract takes, of this block's time unless told otherwise. */
 export async function createReport(
-  world: OracleWorld, given: { btc?: bigint; eth?: bigint; time?: bigint; number?: bigint;
-    listed?: readonly InstrumentSpec[] } = {},
+  world: OracleWorld,
+  given: {
+    btc?: bigint
+    eth?: bigint
+    time?: bigint
+    number?: bigint
+    listed?: readonly InstrumentSpec[]
+  } = {},
 ): Promise<TableReport> {
   const time = given.time ?? (await now())
   const number = given.number ?? (await world.house.getFunction('tableNumber')()) + 1n
@@ -100,27 +138,36 @@ export async function createReport(
 }
 
 export function signaturesOf(
-  digest: string, keys: readonly SigningKey[] = KEYS.slice(0, 3),
+  digest: string,
+  keys: readonly SigningKey[] = KEYS.slice(0, 3),
 ): readonly string[] {
   return keys.map((key) => signDigest(key, digest))
 }
 export function signReport(
-  world: OracleWorld, report: TableReport, keys?: readonly SigningKey[],
+  world: OracleWorld,
+  report: TableReport,
+  keys?: readonly SigningKey[],
 ): readonly string[] {
   return signaturesOf(tableDigest(world.domain, report), keys)
 }
 export function signConfirmation(
-  world: OracleWorld, report: TableReport, keys: readonly SigningKey[] = KEYS.slice(0, 4),
+  world: OracleWorld,
+  report: TableReport,
+  keys: readonly SigningKey[] = KEYS.slice(0, 4),
 ): readonly string[] {
   return signaturesOf(confirmationDigest(world.domain, tableDigest(world.domain, report)), keys)
 }
 export function signSettlement(
-  world: OracleWorld, report: SettlementReport, keys?: readonly SigningKey[],
+  world: OracleWorld,
+  report: SettlementReport,
+  keys?: readonly SigningKey[],
 ): readonly string[] {
   return signaturesOf(settlementDigest(world.domain, report), keys)
 }
 export function signVeto(
-  world: OracleWorld, report: SettlementReport, keys: readonly SigningKey[] = KEYS.slice(0, 4),
+  world: OracleWorld,
+  report: SettlementReport,
+  keys: readonly SigningKey[] = KEYS.slice(0, 4),
 ): readonly string[] {
   return signaturesOf(vetoDigest(world.domain, settlementDigest(world.domain, report)), keys)
 }
@@ -133,8 +180,7 @@ export function post(world: OracleWorld, report: TableReport, keys?: readonly Si
 export async function confirmFirst(world: OracleWorld, given = {}): Promise<TableReport> {
   const report = await createReport(world, given)
   await post(world, report)
-  await send(world.anyone, world.oracle, 'confirm', report.number,
-    signConfirmation(world, report))
+  await send(world.anyone, world.oracle, 'confirm', report.number, signConfirmation(world, report))
   return report
 }
 
@@ -155,8 +201,13 @@ export async function countedTables(world: OracleWorld): Promise<readonly bigint
 
 /** Rows of marks that no engine made. */
 export function marksOf(rows: readonly (readonly [number, number, bigint])[]): string {
-  return `0x${rows.map(([id, status, mark]) =>
-    id.toString(16).padStart(8, '0') + status.toString(16).padStart(2, '0') +
-    BigInt.asUintN(64, mark).toString(16).padStart(16, '0')).join('')}`
+  return `0x${rows
+    .map(
+      ([id, status, mark]) =>
+        id.toString(16).padStart(8, '0') +
+        status.toString(16).padStart(2, '0') +
+        BigInt.asUintN(64, mark).toString(16).padStart(16, '0'),
+    )
+    .join('')}`
 }
 export { documentHash, encodeMarks }

@@ -13,8 +13,11 @@ export function createRandom(seed: number): (bound: number) => number {
 
 /** False if the contract refused; any other error is thrown on. */
 export async function isAccepted(call: Promise<unknown>): Promise<boolean> {
-  return call.then(() => true, (error: Error) => {
-    if (/custom error|reverted/.test(error.message)) return false
-    throw error
-  })
+  return call.then(
+    () => true,
+    (error: Error) => {
+      if (/custom error|reverted/.test(error.message)) return false
+      throw error
+    },
+  )
 }

@@ -1,18 +1,40 @@
 /** A token that calls back during every payment finds every door that moves money closed. */
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
-import { PROOF, TERMS, createBatch, deploy, provider, send, setTime, submit, type World } from './l1.ts'
 import {
-  MARKS, ask, freezeForNoBatch, memberWorld, postTable, setEscapeVerifier, standard,
+  PROOF,
+  TERMS,
+  createBatch,
+  deploy,
+  provider,
+  send,
+  setTime,
+  submit,
+  type World,
+} from './l1.ts'
+import {
+  MARKS,
+  ask,
+  freezeForNoBatch,
+  memberWorld,
+  postTable,
+  setEscapeVerifier,
+  standard,
 } from './exits.ts'
 
 const CLOSED = ethers.id('ReentrancyGuardReentrantCall()').slice(0, 10)
 
 /** The token owns account 16, so that only the guard stands in its way. */
-async function hostileWorld(): Promise<{ world: World; token: ethers.Contract; at: string;
+async function hostileWorld(): Promise<{
+  world: World
+  token: ethers.Contract
+  at: string
   act: (name: string, ...args: unknown[]) => Promise<unknown>
-  tryAll: (calls: readonly (readonly [string, ...unknown[]])[], outer: () => Promise<unknown>)
-    => Promise<void> }> {
+  tryAll: (
+    calls: readonly (readonly [string, ...unknown[]])[],
+    outer: () => Promise<unknown>,
+  ) => Promise<void>
+}> {
   const world = await memberWorld(2, 500n)
   const { cloister, members, address, admin } = world
   const [alice] = members as [string]
@@ -20,14 +42,23 @@ async function hostileWorld(): Promise<{ world: World; token: ethers.Contract; a
   const at = await token.getAddress()
   await send(admin, cloister, 'addToken', 2n, at, 1n, 100_000n)
   await provider.send('hardhat_setBalance', [at, '0xde0b6b3a7640000'])
-  const data = (name: string, args: readonly unknown[]) => cloister.interface.encodeFunctionData(name, args)
-  const act = (name: string, ...args: unknown[]) => send(alice, token, 'act', address, data(name, args))
+  const data = (name: string, args: readonly unknown[]) =>
+    cloister.interface.encodeFunctionData(name, args)
+  const act = (name: string, ...args: unknown[]) =>
+    send(alice, token, 'act', address, data(name, args))
   await send(alice, cloister, 'offerL1Owner', 16n, at)
   await act('acceptL1Owner', 16n)
   await send(alice, token, 'mint', at, 10_000n)
-  await send(alice, token, 'act', at, token.interface.encodeFunctionData('approve', [address, 10_000n]))
+  await send(
+    alice,
+    token,
+    'act',
+    at,
+    token.interface.encodeFunctionData('approve', [address, 10_000n]),
+  )
   const tryAll = async (
-    calls: readonly (readonly [string, ...unknown[]])[], outer: () => Promise<unknown>,
+    calls: readonly (readonly [string, ...unknown[]])[],
+    outer: () => Promise<unknown>,
   ) => {
     for (const [name, ...args] of calls) {
       const snapshot = await provider.send('evm_snapshot', [])
@@ -49,8 +80,14 @@ test('during a deposit, a refund, a claim: deposit, refund, claim, forced exit',
   await tryAll([deposit, force], () => act('deposit', 2n, 20n, 1n))
   await act('deposit', 2n, 30n, 1n)
   await act('requestRefund', 3n)
-  await submit(world, await createBatch(world, { shape: standard, depositIds: [2n],
-    withdrawals: [{ token: 2n, amount: 4n, to: at }] }))
+  await submit(
+    world,
+    await createBatch(world, {
+      shape: standard,
+      depositIds: [2n],
+      withdrawals: [{ token: 2n, amount: 4n, to: at }],
+    }),
+  )
   const claim = ['claim', await ask(world, 'batchNumber'), 0n, 2n, 4n, at, []] as const
   await setTime((await ask(world, 'deposits', 3n)).refundRequestedAt + TERMS.refundDelay)
   await tryAll([['takeRefund', 3n], deposit, force, claim], () => act('takeRefund', 3n))
@@ -64,8 +101,14 @@ test('during a share of the pot: the same share, another one, a refund, a claim'
   await send(world.admin, verifier, 'acceptAll')
   await act('deposit', 2n, 100n, 1n)
   await act('deposit', 2n, 30n, 1n)
-  await submit(world, await createBatch(world, { shape: standard, depositIds: [2n],
-    withdrawals: [{ token: 2n, amount: 10n, to: at }] }))
+  await submit(
+    world,
+    await createBatch(world, {
+      shape: standard,
+      depositIds: [2n],
+      withdrawals: [{ token: 2n, amount: 10n, to: at }],
+    }),
+  )
   const claim = ['claim', await ask(world, 'batchNumber'), 0n, 2n, 10n, at, []] as const
   await postTable(world)
   await freezeForNoBatch(world)

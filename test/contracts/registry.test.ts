@@ -2,12 +2,23 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import { GENERATOR, IDENTITY, SUBGROUP_ORDER, addPoints, keyOf, multiplyPoint } from './points.ts'
-import { countersign, createBatch, createWorld, mustRefuse, provider, register, send,
-  submit } from './l1.ts'
+import {
+  countersign,
+  createBatch,
+  createWorld,
+  mustRefuse,
+  provider,
+  register,
+  send,
+  submit,
+} from './l1.ts'
 
 test('a registration takes the next index and stands in the queue as it was signed', async () => {
   const world = await createWorld()
-  const { cloister, members: [alice, bob] } = world as typeof world & { members: string[] }
+  const {
+    cloister,
+    members: [alice, bob],
+  } = world as typeof world & { members: string[] }
   await register(world, alice!, keyOf(1), 11n)
   await register(world, bob!, keyOf(2), 12n)
   expect(await cloister.getFunction('nextAccount')()).toBe(18n)
@@ -24,8 +35,16 @@ test('only what an operator countersigned for this owner is registered, and once
   const key = keyOf(3)
   const signature = await countersign(world, alice, key, 5n)
   const refuse = (from: string, x: bigint, viewKeyHash: bigint, signed: string) =>
-    mustRefuse('RegistrationMustBeCountersigned', from, cloister, 'register', x, key[1],
-      viewKeyHash, signed)
+    mustRefuse(
+      'RegistrationMustBeCountersigned',
+      from,
+      cloister,
+      'register',
+      x,
+      key[1],
+      viewKeyHash,
+      signed,
+    )
   await refuse(bob, key[0], 5n, signature)
   await refuse(alice, FIELD_MODULUS - key[0], 5n, signature)
   await refuse(alice, key[0], 6n, signature)
@@ -47,8 +66,15 @@ test('a key is a point of the curve whose eightfold is not the identity', async 
   await refuse('KeyMustBeOnCurve', [0n, 0n])
   await refuse('WordMustBeBelowModulus', [good[0] + FIELD_MODULUS, good[1]])
   await refuse('WordMustBeBelowModulus', [good[0], good[1] + FIELD_MODULUS])
-  await mustRefuse('WordMustBeBelowModulus', alice, cloister, 'register', ...good, FIELD_MODULUS,
-    '0x')
+  await mustRefuse(
+    'WordMustBeBelowModulus',
+    alice,
+    cloister,
+    'register',
+    ...good,
+    FIELD_MODULUS,
+    '0x',
+  )
   // All eight points of small order, the identity and (0, -1) among them.
   const torsion = multiplyPoint(GENERATOR, SUBGROUP_ORDER)
   let point = IDENTITY
@@ -73,13 +99,23 @@ test('the last index is given once, and no index after it', async () => {
   }
   expect(slot).toBeGreaterThan(-1)
   const last = (1n << 18n) - 1n
-  await provider.send('hardhat_setStorageAt', [address, ethers.toQuantity(slot),
-    ethers.toBeHex(last, 32)])
+  await provider.send('hardhat_setStorageAt', [
+    address,
+    ethers.toQuantity(slot),
+    ethers.toBeHex(last, 32),
+  ])
   await register(world, members[0]!, keyOf(1), 5n)
   expect((await cloister.getFunction('account')(last)).l1Owner).toBe(ethers.getAddress(members[0]!))
   const signature = await countersign(world, members[0]!, keyOf(1), 5n)
-  await mustRefuse('AccountMustBeAvailable', members[0]!, cloister, 'register', ...keyOf(1), 5n,
-    signature)
+  await mustRefuse(
+    'AccountMustBeAvailable',
+    members[0]!,
+    cloister,
+    'register',
+    ...keyOf(1),
+    5n,
+    signature,
+  )
 })
 
 test('only the L1 owner rotates, one rotation at a time', async () => {
@@ -94,7 +130,12 @@ test('only the L1 owner rotates, one rotation at a time', async () => {
   await mustRefuse('KeyMustBeInSubgroup', alice, cloister, 'rotate', 16n, ...IDENTITY)
   await mustRefuse('KeyMustBeOnCurve', alice, cloister, 'rotate', 16n, 1n, 1n)
   await send(alice, cloister, 'rotate', 16n, ...keyOf(2))
-  expect([...(await cloister.getFunction('request')(1n))].toSpliced(2, 1)).toEqual([2n, 16n, ...keyOf(2), 0n])
+  expect([...(await cloister.getFunction('request')(1n))].toSpliced(2, 1)).toEqual([
+    2n,
+    16n,
+    ...keyOf(2),
+    0n,
+  ])
   await mustRefuse('RotationMustNotBePending', alice, cloister, 'rotate', 16n, ...keyOf(3))
   await submit(world, await createBatch(world, { requestCount: 1n }))
   await mustRefuse('RotationMustNotBePending', alice, cloister, 'rotate', 16n, ...keyOf(3))

@@ -1,7 +1,15 @@
 /** A house and its oracle whose only admin is the lock, with one party for each role. */
 import { ethers } from 'ethers'
 import {
-  createWorld, deploy, mustRefuse, now, provider, send, setTime, TERMS, type World,
+  createWorld,
+  deploy,
+  mustRefuse,
+  now,
+  provider,
+  send,
+  setTime,
+  TERMS,
+  type World,
 } from './l1.ts'
 import { BAND, KEYS, TIMING } from './oracle-world.ts'
 import { addressOfKey } from '../../oracle/signer/report.ts'
@@ -21,14 +29,19 @@ export type SealedWorld = World & {
   readonly stranger: string
 }
 
-const [, , , alice, , , , , , guardian, lister, stranger] =
-  (await provider.send('eth_accounts', [])) as string[]
+const [, , , alice, , , , , , guardian, lister, stranger] = (await provider.send(
+  'eth_accounts',
+  [],
+)) as string[]
 export const GUARDIAN = guardian!
 
 /** Configured by its founder, and not sealed yet. */
 export async function createUnsealed(overrides: object = {}): Promise<SealedWorld> {
-  const world = await createWorld('ExpectingVerifier', TERMS, true,
-    { guardian, changeDelay: DELAY, ...overrides })
+  const world = await createWorld('ExpectingVerifier', TERMS, true, {
+    guardian,
+    changeDelay: DELAY,
+    ...overrides,
+  })
   const { admin, cloister, address } = world
   const tableOracle = await deploy('TableOracle', address, admin)
   await send(admin, tableOracle, 'setSigners', KEYS.map(addressOfKey), 3n, 4n)
@@ -40,8 +53,15 @@ export async function createUnsealed(overrides: object = {}): Promise<SealedWorl
   await send(admin, tableOracle, 'revokeRole', await asked(tableOracle, 'LISTER'), admin)
   const at = await cloister.getFunction('lock')()
   const { interface: known } = await deploy('ChangeLock', 0n, 0n, admin, admin)
-  return { ...world, lock: new ethers.Contract(at, known, provider), tableOracle, founder: admin,
-    guardian: guardian!, lister: lister!, stranger: stranger! }
+  return {
+    ...world,
+    lock: new ethers.Contract(at, known, provider),
+    tableOracle,
+    founder: admin,
+    guardian: guardian!,
+    lister: lister!,
+    stranger: stranger!,
+  }
 }
 
 export async function createSealed(overrides: object = {}): Promise<SealedWorld> {
@@ -74,8 +94,13 @@ export async function carryOut(world: SealedWorld, change: Change) {
 }
 
 export async function mustNotCarryOut(world: SealedWorld, change: Change) {
-  return mustRefuse('TimelockUnexpectedOperationState', world.stranger, world.lock, 'execute',
-    ...(await payloadOf(change)))
+  return mustRefuse(
+    'TimelockUnexpectedOperationState',
+    world.stranger,
+    world.lock,
+    'execute',
+    ...(await payloadOf(change)),
+  )
 }
 
 /** The clock of the next call: `seconds` after the latest block. */

@@ -18,12 +18,26 @@ beforeEach(async () => {
 const idsOf = (count: number) => Array.from({ length: count }, () => BigInt(next++))
 const settle = (count: number) => {
   const ids = idsOf(count)
-  return send(oracle, cloister, 'postSettlement', ids, ids.map(() => 1n), 7n)
+  return send(
+    oracle,
+    cloister,
+    'postSettlement',
+    ids,
+    ids.map(() => 1n),
+    7n,
+  )
 }
 const refuse = (count: number) => {
   const ids = Array.from({ length: count }, (_, i) => 100_000n + BigInt(i))
-  return mustRefuse('SettlementMustHaveRoom', oracle, cloister, 'postSettlement', ids,
-    ids.map(() => 1n), 7n)
+  return mustRefuse(
+    'SettlementMustHaveRoom',
+    oracle,
+    cloister,
+    'postSettlement',
+    ids,
+    ids.map(() => 1n),
+    7n,
+  )
 }
 const room = async () => Number(await cloister.getFunction('settlementRoom')())
 const confirm = (count: number) => send(operator, cloister, 'confirmConverted', BigInt(count))

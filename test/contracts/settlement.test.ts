@@ -9,12 +9,35 @@ test('tables are numbered and carry their marks in an event', async () => {
   const event = cloister.interface.parseLog(receipt.logs[0]!)!
   expect([...event.args]).toEqual([2n, 5n, 6n, ethers.id('w'), await now(), '0xabcd'])
   expect(await cloister.getFunction('tableNumber')()).toBe(2n)
-  expect([...(await cloister.getFunction('tables')(2n))]).toEqual([5n, await now(), true,
-    ethers.keccak256('0xabcd'), SETTLEMENT_ROOT])
-  await mustRefuse('WordMustBeBelowModulus', oracle, cloister, 'postTable', FIELD_MODULUS, 6n,
-    ethers.ZeroHash, '0x', true)
-  await mustRefuse('WordMustBeBelowModulus', oracle, cloister, 'postTable', 5n, FIELD_MODULUS,
-    ethers.ZeroHash, '0x', true)
+  expect([...(await cloister.getFunction('tables')(2n))]).toEqual([
+    5n,
+    await now(),
+    true,
+    ethers.keccak256('0xabcd'),
+    SETTLEMENT_ROOT,
+  ])
+  await mustRefuse(
+    'WordMustBeBelowModulus',
+    oracle,
+    cloister,
+    'postTable',
+    FIELD_MODULUS,
+    6n,
+    ethers.ZeroHash,
+    '0x',
+    true,
+  )
+  await mustRefuse(
+    'WordMustBeBelowModulus',
+    oracle,
+    cloister,
+    'postTable',
+    5n,
+    FIELD_MODULUS,
+    ethers.ZeroHash,
+    '0x',
+    true,
+  )
 })
 
 test('a settlement value is set once and never changed', async () => {
@@ -23,8 +46,14 @@ test('a settlement value is set once and never changed', async () => {
     mustRefuse(error, oracle, cloister, 'postSettlement', ids, values, root)
   expect(await cloister.getFunction('settlementRoot')()).toBe(SETTLEMENT_ROOT)
   const bound = 1n << 48n
-  await send(oracle, cloister, 'postSettlement', [1024n, 2000n, (1n << 28n) - 1n],
-    [0n, 1n - bound, bound - 1n], 8n)
+  await send(
+    oracle,
+    cloister,
+    'postSettlement',
+    [1024n, 2000n, (1n << 28n) - 1n],
+    [0n, 1n - bound, bound - 1n],
+    8n,
+  )
   expect(await cloister.getFunction('settlementRoot')()).toBe(8n)
   expect([...(await cloister.getFunction('settlement')(1024n))]).toEqual([true, 0n])
   expect([...(await cloister.getFunction('settlement')(2000n))]).toEqual([true, 1n - bound])

@@ -23,14 +23,25 @@ type Contract = {
 const solc = createRequire(import.meta.url)('solc') as {
   compile: (input: string, callbacks: object) => string
 }
-const { contracts } = JSON.parse(solc.compile(JSON.stringify({
-  language: 'Solidity',
-  sources: Object.fromEntries(Object.entries(projectSources())
-    .map(([path, content]) => [path, { content }])),
-  settings: { evmVersion: 'cancun', outputSelection: { '*': { '*': ['storageLayout', 'abi'] } } },
-}), { import: (path: string) => ({
-  contents: readFileSync(join(PROJECT_ROOT, 'node_modules', path), 'utf8'),
-}) })) as { contracts: Record<string, Record<string, Contract>> }
+const { contracts } = JSON.parse(
+  solc.compile(
+    JSON.stringify({
+      language: 'Solidity',
+      sources: Object.fromEntries(
+        Object.entries(projectSources()).map(([path, content]) => [path, { content }]),
+      ),
+      settings: {
+        evmVersion: 'cancun',
+        outputSelection: { '*': { '*': ['storageLayout', 'abi'] } },
+      },
+    }),
+    {
+      import: (path: string) => ({
+        contents: readFileSync(join(PROJECT_ROOT, 'node_modules', path), 'utf8'),
+      }),
+    },
+  ),
+) as { contracts: Record<string, Record<string, Contract>> }
 const contractOf = (name: string): Contract => contracts[`contracts/${name}.sol`]![name]!
 
 /** Types carry ids of the compiler's syntax tree, which say nothing. */
@@ -41,16 +52,21 @@ function layoutOf({ storageLayout: { storage, types } }: Contract): string {
     const { numberOfBytes } = types![type]!
     return `${indent}${slot.padStart(2)} +${String(offset).padStart(2)}  ${label}: ${plain(type)} (${numberOfBytes} bytes)`
   }
-  const structs = Object.entries(types ?? {}).filter(([, { members }]) => members !== undefined)
+  const structs = Object.entries(types ?? {})
+    .filter(([, { members }]) => members !== undefined)
     .map(([type, { members }]) =>
-      [plain(type), ...members!.map((member) => line(member, '  '))].join('\n')).sort()
+      [plain(type), ...members!.map((member) => line(member, '  '))].join('\n'),
+    )
+    .sort()
   return [...storage.map((slot) => line(slot)), '', ...structs].join('\n')
 }
 
 const HINT = 'if this change is meant: npx vitest run test/contracts/snapshots.test.ts -u'
 
 test.each(NAMES)('the storage of %s lies as committed', async (name) => {
-  await expect(layoutOf(contractOf(name)), HINT).toMatchFileSnapshot(`__snapshots__/${name}.storage.txt`)
+  await expect(layoutOf(contractOf(name)), HINT).toMatchFileSnapshot(
+    `__snapshots__/${name}.storage.txt`,
+  )
 })
 
 test.each(NAMES)('the ABI of %s is as committed', async (name) => {

@@ -5,8 +5,19 @@ import { FIELD_MODULUS } from '../../circuits/params.ts'
 import { SWEEP_WORDS } from '../../circuits/sweep.ts'
 import { evaluateWords } from '../../circuits/words.ts'
 import {
-  KEY_HASH, PROOF, TERMS, type World, createBatch, deploy, mustRefuse, now, provider, register, send,
-  setTime, submit,
+  KEY_HASH,
+  PROOF,
+  TERMS,
+  type World,
+  createBatch,
+  deploy,
+  mustRefuse,
+  now,
+  provider,
+  register,
+  send,
+  setTime,
+  submit,
 } from './l1.ts'
 import { ask, memberWorld, postTable, standard, wait } from './exits.ts'
 import { keyOf } from './points.ts'
@@ -14,20 +25,45 @@ import { keyOf } from './points.ts'
 const EIGHT = 1n
 const SIXTEEN = 2n
 
-async function sweepWorld(isAccepting = true): Promise<{ world: World; verifier: ethers.Contract }> {
+async function sweepWorld(
+  isAccepting = true,
+): Promise<{ world: World; verifier: ethers.Contract }> {
   const world = await memberWorld(5)
   const verifier = await deploy('ExpectingVerifier')
   if (isAccepting) await send(world.admin, verifier, 'acceptAll')
   const at = await verifier.getAddress()
-  for (const [id, accounts] of [[EIGHT, 8n], [SIXTEEN, 16n]] as const) {
-    await send(world.admin, world.cloister, 'addSweepShape', id, accounts, at, KEY_HASH, true, `${id}`)
+  for (const [id, accounts] of [
+    [EIGHT, 8n],
+    [SIXTEEN, 16n],
+  ] as const) {
+    await send(
+      world.admin,
+      world.cloister,
+      'addSweepShape',
+      id,
+      accounts,
+      at,
+      KEY_HASH,
+      true,
+      `${id}`,
+    )
   }
   return { world, verifier }
 }
 const prove = (world: World, shape = EIGHT, flagged = 0n, shortfall = 0n) =>
   send(world.members[9]!, world.cloister, 'submitSweep', shape, flagged, shortfall, 4n, PROOF)
 const refuse = (world: World, error: string, shape = EIGHT, flagged = 0n, shortfall = 0n, c = 4n) =>
-  mustRefuse(error, world.members[9]!, world.cloister, 'submitSweep', shape, flagged, shortfall, c, PROOF)
+  mustRefuse(
+    error,
+    world.members[9]!,
+    world.cloister,
+    'submitSweep',
+    shape,
+    flagged,
+    shortfall,
+    c,
+    PROOF,
+  )
 
 test('the first confirmed table of an epoch begins a sweep; an indicative one does not', async () => {
   const { world } = await sweepWorld()
@@ -83,11 +119,24 @@ test('L1 puts the words itself: root, table, register, place, time', async () =>
   const { table, time } = await ask(world, 'sweep')
   await setTime(time)
   for (const first of [0n, 8n]) {
-    const words: Record<(typeof SWEEP_WORDS)[number], bigint> = { root: 4_321n,
-      tableRoot: (await ask(world, 'tables', table)).root, settlementRoot: 314n, first, time,
-      callDelay: TERMS.callDelay, flagged: 2n, shortfall: 99n }
+    const words: Record<(typeof SWEEP_WORDS)[number], bigint> = {
+      root: 4_321n,
+      tableRoot: (await ask(world, 'tables', table)).root,
+      settlementRoot: 314n,
+      first,
+      time,
+      callDelay: TERMS.callDelay,
+      flagged: 2n,
+      shortfall: 99n,
+    }
     const list = SWEEP_WORDS.map((name) => words[name])
-    const prefix = [BigInt(ethers.id('cloister.v1')), 31337n, BigInt(world.address), BigInt(KEY_HASH), 4n]
+    const prefix = [
+      BigInt(ethers.id('cloister.v1')),
+      31337n,
+      BigInt(world.address),
+      BigInt(KEY_HASH),
+      4n,
+    ]
     const preimage = ethers.concat([...prefix, ...list].map((word) => ethers.toBeHex(word, 32)))
     const x = BigInt(ethers.keccak256(preimage)) % FIELD_MODULUS
     await refuse(world, 'ProofMustVerify', EIGHT, 2n, 99n)
@@ -96,8 +145,13 @@ test('L1 puts the words itself: root, table, register, place, time', async () =>
     await refuse(world, 'ProofMustVerify', EIGHT, 2n, 98n)
     await refuse(world, 'ProofMustVerify', EIGHT, 2n, 99n, 5n)
     const receipt = await prove(world, EIGHT, 2n, 99n)
-    expect([...cloister.interface.parseLog(receipt.logs.at(-1)!)!.args])
-      .toEqual([table, first, first + 8n, 2n, 99n])
+    expect([...cloister.interface.parseLog(receipt.logs.at(-1)!)!.args]).toEqual([
+      table,
+      first,
+      first + 8n,
+      2n,
+      99n,
+    ])
   }
 })
 
@@ -117,8 +171,13 @@ test('chunks follow each other to the last account, and then the sweep is comple
   const before = await ask(world, 'serviceTime')
   const receipt = await prove(world, SIXTEEN, 2n, 5n)
   const event = cloister.interface.parseLog(receipt.logs.at(-1)!)!
-  expect([event.name, ...event.args]).toEqual(['SweepCompleted', 1n, await ask(world, 'batchNumber'),
-    3n, 15n])
+  expect([event.name, ...event.args]).toEqual([
+    'SweepCompleted',
+    1n,
+    await ask(world, 'batchNumber'),
+    3n,
+    15n,
+  ])
   const { table, sweptAt } = await ask(world, 'sweep')
   expect(table).toBe(0n)
   expect(sweptAt).toBeLessThan(before)

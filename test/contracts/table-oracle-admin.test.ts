@@ -5,7 +5,16 @@ import { TABLE_ROW_COUNT } from '../../circuits/params.ts'
 import { addressOfKey, decodeMarks, type TableReport } from '../../oracle/signer/report.ts'
 import { mustRefuse, now, provider, send, setTime } from './l1.ts'
 import {
-  BAND, confirmFirst, createOracleWorld, createReport, KEYS, marksOf, post, signReport, TIMING, wait,
+  BAND,
+  confirmFirst,
+  createOracleWorld,
+  createReport,
+  KEYS,
+  marksOf,
+  post,
+  signReport,
+  TIMING,
+  wait,
 } from './oracle-world.ts'
 
 const world = await createOracleWorld()
@@ -20,10 +29,14 @@ beforeEach(async () => {
 const refuse = (error: string, name: string, ...args: unknown[]) =>
   mustRefuse(error, admin, oracle, name, ...args)
 
-test('every setter is the admin\'s', async () => {
+test("every setter is the admin's", async () => {
   const calls: [string, unknown[]][] = [
-    ['setSigners', [addresses, 3n, 4n]], ['setTiming', [TIMING]], ['addUnderlying', ['SOL', BAND]],
-    ['setBand', [1n, BAND]], ['retireUnderlying', [1n]], ['setWorlds', ['0x7b7d']],
+    ['setSigners', [addresses, 3n, 4n]],
+    ['setTiming', [TIMING]],
+    ['addUnderlying', ['SOL', BAND]],
+    ['setBand', [1n, BAND]],
+    ['retireUnderlying', [1n]],
+    ['setWorlds', ['0x7b7d']],
     ['list', [[], '0x7b7d']],
   ]
   for (const [name, args] of calls) {
@@ -40,22 +53,33 @@ describe('signers', () => {
     await refuse('SignersMustAscend', 'setSigners', [ethers.ZeroAddress, a, b], 2n, 3n)
   })
   test.each([
-    [2n, 4n], [3n, 3n], [3n, 2n], [3n, 6n], [5n, 6n], [0n, 4n], [0n, 0n],
+    [2n, 4n],
+    [3n, 3n],
+    [3n, 2n],
+    [3n, 6n],
+    [5n, 6n],
+    [0n, 4n],
+    [0n, 0n],
   ])('quorums %s and %s of five are refused', async (quorum, large) => {
     await refuse('QuorumMustBeMajority', 'setSigners', addresses, quorum, large)
   })
-  test.each([[3n, 4n], [3n, 5n], [4n, 5n]])('quorums %s and %s of five are taken',
-    async (quorum, large) => {
-      await send(admin, oracle, 'setSigners', addresses, quorum, large)
-      expect([...(await oracle.getFunction('quorums')())]).toEqual([5n, quorum, large])
-    })
+  test.each([
+    [3n, 4n],
+    [3n, 5n],
+    [4n, 5n],
+  ])('quorums %s and %s of five are taken', async (quorum, large) => {
+    await send(admin, oracle, 'setSigners', addresses, quorum, large)
+    expect([...(await oracle.getFunction('quorums')())]).toEqual([5n, quorum, large])
+  })
   test('half of them are no quorum', async () => {
     await refuse('QuorumMustBeMajority', 'setSigners', addresses.slice(0, 4), 2n, 3n)
     await send(admin, oracle, 'setSigners', addresses.slice(0, 4), 3n, 4n)
   })
   test('none at all, and more than 63, are refused', async () => {
     await refuse('QuorumMustBeMajority', 'setSigners', [], 0n, 0n)
-    const many = Array.from({ length: 64 }, (_, i) => ethers.zeroPadValue(ethers.toBeHex(i + 1), 20))
+    const many = Array.from({ length: 64 }, (_, i) =>
+      ethers.zeroPadValue(ethers.toBeHex(i + 1), 20),
+    )
     await refuse('QuorumMustBeMajority', 'setSigners', many, 33n, 34n)
     await send(admin, oracle, 'setSigners', many.slice(0, 63), 32n, 33n)
   })
@@ -104,14 +128,20 @@ describe('listings', () => {
   const of = (id: bigint, expiry = 0n) => ({ id, expiry, specification })
   const list = (id: bigint, expiry = 0n) => ['list', [of(id, expiry)], document] as const
   const asked = (name: string, ...args: unknown[]) => oracle.getFunction(name)(...args)
-  const propose = (added: readonly object[], bytes = document) => send(admin, oracle, 'list', added, bytes)
+  const propose = (added: readonly object[], bytes = document) =>
+    send(admin, oracle, 'list', added, bytes)
   /** A report with a row of each of these besides those that are listed from the start. */
   const reportWith = async (ids: readonly bigint[], bytes = document): Promise<TableReport> => {
     const report = await createReport(world)
-    const rows = [...decodeMarks(report.marks).map(({ id, status, mark }) => [id, status, mark] as const),
-      ...ids.map((id) => [Number(id), 1, 0n] as const)]
-    return { ...report, instrumentsHash: ethers.keccak256(bytes),
-      marks: marksOf(rows.sort(([a], [b]) => a - b)) }
+    const rows = [
+      ...decodeMarks(report.marks).map(({ id, status, mark }) => [id, status, mark] as const),
+      ...ids.map((id) => [Number(id), 1, 0n] as const),
+    ]
+    return {
+      ...report,
+      instrumentsHash: ethers.keccak256(bytes),
+      marks: marksOf(rows.sort(([a], [b]) => a - b)),
+    }
   }
   const adopt = async (ids: readonly bigint[], bytes = document) => {
     await wait(1n)
@@ -152,13 +182,19 @@ describe('listings', () => {
     expect(await asked('nextInstrument')).toBe(first + 7n)
   })
   test('bind a specification to the id, whatever documents come later', async () => {
-    await refuse('ListingMustHaveSpecification', 'list',
-      [{ ...of(5000n, 9n), specification: ethers.ZeroHash }], document)
+    await refuse(
+      'ListingMustHaveSpecification',
+      'list',
+      [{ ...of(5000n, 9n), specification: ethers.ZeroHash }],
+      document,
+    )
     await propose([of(5000n, 9n)])
     expect(await asked('specificationOf', 5000n)).toBe(ethers.ZeroHash)
     await adopt([5000n])
-    expect([await asked('specificationOf', 5000n), await asked('expiryOf', 5000n)])
-      .toEqual([specification, 9n])
+    expect([await asked('specificationOf', 5000n), await asked('expiryOf', 5000n)]).toEqual([
+      specification,
+      9n,
+    ])
     await propose([], '0x7b7b7d7d')
     await adopt([5000n], '0x7b7b7d7d')
     expect(await asked('specificationOf', 5000n)).toBe(specification)
@@ -172,18 +208,25 @@ describe('listings', () => {
     const { logs } = await propose([])
     const named = (found: typeof logs) => found.map((log) => oracle.interface.parseLog(log)?.name)
     expect(named(logs)).toEqual(['InstrumentsProposed'])
-    expect([await asked('instrumentsHash'), await asked('proposedHash')])
-      .toEqual([before, ethers.keccak256(document)])
+    expect([await asked('instrumentsHash'), await asked('proposedHash')]).toEqual([
+      before,
+      ethers.keccak256(document),
+    ])
     expect(named((await adopt([])).logs)).toContain('InstrumentsSet')
-    expect([await asked('instrumentsHash'), await asked('proposedHash')])
-      .toEqual([ethers.keccak256(document), ethers.ZeroHash])
+    expect([await asked('instrumentsHash'), await asked('proposedHash')]).toEqual([
+      ethers.keccak256(document),
+      ethers.ZeroHash,
+    ])
     // Reports over it need nobody's word any more: it must not bring in anything else.
     await refuse('DocumentMustBeNew', ...list(5000n))
   })
   test('hold up no table: reports over the document before are taken, whatever is proposed', async () => {
     await confirmFirst(world)
     for (const bytes of ['0x00', '0x01', '0x02']) {
-      await propose(Array.from({ length: 64 }, (_, i) => of(6000n + BigInt(i))), bytes)
+      await propose(
+        Array.from({ length: 64 }, (_, i) => of(6000n + BigInt(i))),
+        bytes,
+      )
       await wait(1n)
       await post(world, await createReport(world))
       await wait(HOUR)
@@ -194,7 +237,10 @@ describe('listings', () => {
     const report = await createReport(world)
     const refused = async (error: string, given: TableReport) =>
       mustRefuse(error, anyone, oracle, 'post', given, signReport(world, given))
-    await refused('InstrumentsMustBeCurrent', { ...report, instrumentsHash: ethers.keccak256('0x01') })
+    await refused('InstrumentsMustBeCurrent', {
+      ...report,
+      instrumentsHash: ethers.keccak256('0x01'),
+    })
     await refused('InstrumentsMustBeCurrent', { ...report, instrumentsHash: ethers.ZeroHash })
     await refused('MarksMustBeComplete', { ...report, instrumentsHash: ethers.keccak256('0x02') })
     const { marks } = await reportWith([6000n])
@@ -203,8 +249,14 @@ describe('listings', () => {
   })
   test('nothing proposed is nothing: a report over no document lists nothing', async () => {
     const report = { ...(await createReport(world)), instrumentsHash: ethers.ZeroHash }
-    await mustRefuse('InstrumentsMustBeCurrent', anyone, oracle, 'post', report,
-      signReport(world, report))
+    await mustRefuse(
+      'InstrumentsMustBeCurrent',
+      anyone,
+      oracle,
+      'post',
+      report,
+      signReport(world, report),
+    )
   })
   test('change under no document that a quorum may have signed over already', async () => {
     await propose([of(5000n, 9n)])
@@ -231,7 +283,10 @@ describe('listings', () => {
       const fresh = Array.from({ length: count }, (_, i) => 8000n + BigInt(ids.length + i))
       ids.push(...fresh)
       const bytes = ethers.toBeHex(count + ids.length, 32)
-      await propose(fresh.map((id) => of(id, (1n << 64n) - 1n)), bytes)
+      await propose(
+        fresh.map((id) => of(id, (1n << 64n) - 1n)),
+        bytes,
+      )
       gas = (await adopt(ids, bytes)).gasUsed
     }
     expect(await asked('listedCount')).toBe(256n)
@@ -239,12 +294,18 @@ describe('listings', () => {
     expect(gas).toBeLessThan(6_000_000n)
     expect(gas).toBeGreaterThan(3_000_000n)
   })
-  test('need the quorum\'s signatures to be adopted', async () => {
+  test("need the quorum's signatures to be adopted", async () => {
     await propose([of(5000n)])
     await wait(1n)
     const report = await reportWith([5000n])
-    await mustRefuse('QuorumMustSign', anyone, oracle, 'post', report,
-      signReport(world, report, KEYS.slice(0, 2)))
+    await mustRefuse(
+      'QuorumMustSign',
+      anyone,
+      oracle,
+      'post',
+      report,
+      signReport(world, report, KEYS.slice(0, 2)),
+    )
     expect(await asked('isListed', 5000n)).toBe(false)
   })
   test('stand for an hour before another takes their place, and then take it whole', async () => {

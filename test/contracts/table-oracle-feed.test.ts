@@ -3,8 +3,17 @@ import { ethers } from 'ethers'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { deploy, mustRefuse, now, provider, send } from './l1.ts'
 import {
-  BAND, BTC, confirmFirst, countedTables, createOracleWorld, createReport, post, signConfirmation,
-  signReport, TIMING, wait,
+  BAND,
+  BTC,
+  confirmFirst,
+  countedTables,
+  createOracleWorld,
+  createReport,
+  post,
+  signConfirmation,
+  signReport,
+  TIMING,
+  wait,
 } from './oracle-world.ts'
 
 const MANNER = { answer: 0, revert: 1, short: 2, empty: 3, burn: 4, bomb: 5, slow: 6 } as const
@@ -22,8 +31,11 @@ beforeEach(async () => {
 })
 
 const setBand = (change: object) =>
-  send(world.admin, world.oracle, 'setBand', 1n,
-    { ...BAND, feed: feed.target as string, ...change })
+  send(world.admin, world.oracle, 'setBand', 1n, {
+    ...BAND,
+    feed: feed.target as string,
+    ...change,
+  })
 const isConfirmedWith = async (btc = BTC): Promise<boolean> => {
   await post(world, await createReport(world, { btc }))
   return (await world.oracle.getFunction('latest')())[2]
@@ -32,7 +44,10 @@ const isConfirmedWith = async (btc = BTC): Promise<boolean> => {
 describe('a sound feed', () => {
   test('near the price: confirmed', async () => expect(await isConfirmedWith()).toBe(true))
 
-  test.each([[300n, true], [301n, false]])('%s basis points off: %s', async (points, expected) => {
+  test.each([
+    [300n, true],
+    [301n, false],
+  ])('%s basis points off: %s', async (points, expected) => {
     // The report is off by that much from a feed that stays, and well within its own band.
     const off = (FEED_BTC * 10_000n) / (10_000n + points)
     await send(world.admin, feed, 'set', points === 300n ? off + 100n : off - 100n, await now())
@@ -40,8 +55,12 @@ describe('a sound feed', () => {
   })
 
   test.each([
-    [0, BTC / 1_000_000n, true], [6, BTC, true], [7, BTC * 10n, true], [18, BTC * 10n ** 12n, true],
-    [18, BTC, false], [6, BTC * 100n, false],
+    [0, BTC / 1_000_000n, true],
+    [6, BTC, true],
+    [7, BTC * 10n, true],
+    [18, BTC * 10n ** 12n, true],
+    [18, BTC, false],
+    [6, BTC * 100n, false],
   ])('of %i decimals answering %s: %s', async (decimals, answer, expected) => {
     await send(world.admin, feed, 'setDecimals', decimals)
     await send(world.admin, feed, 'set', answer, await now())
@@ -108,8 +127,13 @@ describe('a broken feed: posted, not confirmed', () => {
     await send(world.admin, feed, 'setManner', MANNER.revert)
     const report = await createReport(world)
     await post(world, report)
-    await send(world.anyone, world.oracle, 'confirm', report.number,
-      signConfirmation(world, report))
+    await send(
+      world.anyone,
+      world.oracle,
+      'confirm',
+      report.number,
+      signConfirmation(world, report),
+    )
     expect((await world.oracle.getFunction('latest')())[2]).toBe(true)
   })
 
@@ -130,18 +154,23 @@ describe('a broken feed: posted, not confirmed', () => {
 test('no amount of gas makes a sound feed look broken, however slow it is', async () => {
   await send(world.admin, feed, 'setManner', MANNER.slow)
   const report = await createReport(world)
-  const data = world.oracle.interface.encodeFunctionData('post',
-    [report, signReport(world, report)])
+  const data = world.oracle.interface.encodeFunctionData('post', [
+    report,
+    signReport(world, report),
+  ])
   const tryWith = async (gas: bigint) => {
     const point = (await provider.send('evm_snapshot', [])) as string
     let outcome: 'confirmed' | 'indicative' | 'refused' = 'refused'
     try {
-      const hash = await provider.send('eth_sendTransaction', [{ from: world.anyone,
-        to: world.domain.contract, data, gas: ethers.toQuantity(gas) }])
+      const hash = await provider.send('eth_sendTransaction', [
+        { from: world.anyone, to: world.domain.contract, data, gas: ethers.toQuantity(gas) },
+      ])
       const receipt = await provider.getTransactionReceipt(hash)
       const isConfirmed = (await world.oracle.getFunction('latest')())[2]
       if (receipt?.status === 1) outcome = isConfirmed ? 'confirmed' : 'indicative'
-    } catch { /* refused */ }
+    } catch {
+      /* refused */
+    }
     await provider.send('evm_revert', [point])
     return outcome
   }
@@ -153,8 +182,11 @@ test('no amount of gas makes a sound feed look broken, however slow it is', asyn
 describe('a feed is configured', () => {
   test('with a band, an age, and decimals that it has', async () => {
     const refuse = (error: string, change: object) =>
-      mustRefuse(error, world.admin, world.oracle, 'setBand', 1n,
-        { ...BAND, feed: feed.target, ...change })
+      mustRefuse(error, world.admin, world.oracle, 'setBand', 1n, {
+        ...BAND,
+        feed: feed.target,
+        ...change,
+      })
     await refuse('BandMustBeInRange', { feedBand: 0n })
     await refuse('BandMustBeInRange', { feedMaxAge: 0n })
     await send(world.admin, feed, 'setDecimals', 19)

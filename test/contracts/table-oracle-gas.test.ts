@@ -6,16 +6,37 @@ import type { TableReport } from '../../oracle/signer/report.ts'
 import { deploy, now, send } from './l1.ts'
 import { measure, thousands } from './gas.ts'
 import {
-  BAND, BTC, confirmFirst, createOracleWorld, createReport, ETH, LISTED, post, signConfirmation,
-  signReport, WORLDS, wait, documentHash,
+  BAND,
+  BTC,
+  confirmFirst,
+  createOracleWorld,
+  createReport,
+  ETH,
+  LISTED,
+  post,
+  signConfirmation,
+  signReport,
+  WORLDS,
+  wait,
+  documentHash,
 } from './oracle-world.ts'
 import { instrumentsBytes } from '../../oracle/signer/engine.ts'
 
 /** Options of the recorded day under new ids and strikes, until there are 50 rows. */
 const option = LISTED.find((spec) => spec.kind === 'call')!
-const FIFTY: readonly InstrumentSpec[] = [...LISTED, ...Array.from({ length: 50 - LISTED.length },
-  (_, i) => ({ ...option, id: 1100 + i, name: `${option.name}-${i}`,
-    strike: BigInt(4000 + 100 * i) * 1_000_000n }) as InstrumentSpec)]
+const FIFTY: readonly InstrumentSpec[] = [
+  ...LISTED,
+  ...Array.from(
+    { length: 50 - LISTED.length },
+    (_, i) =>
+      ({
+        ...option,
+        id: 1100 + i,
+        name: `${option.name}-${i}`,
+        strike: BigInt(4000 + 100 * i) * 1_000_000n,
+      }) as InstrumentSpec,
+  ),
+]
 
 const sentences: string[] = []
 /** `npm run test:long` prints what docs/oracle.md quotes. */
@@ -23,7 +44,11 @@ const print = (text: string): void => {
   if (process.env['CLOISTER_LONG'] !== undefined) console.log(text)
 }
 /** Signatures, addresses and times change a figure by some tens: it is bounded from both sides. */
-async function say(what: string, call: Parameters<typeof measure>[0], bound: number): Promise<void> {
+async function say(
+  what: string,
+  call: Parameters<typeof measure>[0],
+  bound: number,
+): Promise<void> {
   const gas = await measure(call)
   sentences.push(`${what} costs ${thousands(gas)} gas`)
   expect(gas, what).toBeLessThanOrEqual(bound)
@@ -52,15 +77,19 @@ test('gas and bytes of tables with 50 instruments', async () => {
   await refresh()
   const jump = await make({ btc: BTC * 2n })
   await say('an indicative one', post(world, jump), 240_000)
-  await say('its confirmation by four', send(world.anyone, world.oracle, 'confirm', jump.number,
-    signConfirmation(world, jump)), 112_000)
+  await say(
+    'its confirmation by four',
+    send(world.anyone, world.oracle, 'confirm', jump.number, signConfirmation(world, jump)),
+    112_000,
+  )
   expect(documentHash(WORLDS)).toBe(first.worldsHash)
-  const data = world.oracle.interface.encodeFunctionData('post',
-    [first, signReport(world, first)])
-  sentences.push(`it carries ${bytes(first.market)} bytes of market, ${bytes(first.marks)} of marks, ` +
-    `${bytes(data)} of calldata`,
+  const data = world.oracle.interface.encodeFunctionData('post', [first, signReport(world, first)])
+  sentences.push(
+    `it carries ${bytes(first.market)} bytes of market, ${bytes(first.marks)} of marks, ` +
+      `${bytes(data)} of calldata`,
     `world set ${bytes(WORLDS)} bytes, 50 specifications ${bytes(instrumentsBytes(FIFTY))} bytes, ` +
-    'each published once')
+      'each published once',
+  )
   print(sentences.join('\n'))
 })
 
@@ -68,14 +97,18 @@ test('the same before the house of today, its event of marks included', async ()
   const world = await createOracleWorld({ listed: FIFTY })
   await confirmFirst(world, { listed: FIFTY })
   await wait(60n)
-  await say('a confirmed table of 50 instruments in the house itself',
-    post(world, await createReport(world, { listed: FIFTY })), 330_000)
+  await say(
+    'a confirmed table of 50 instruments in the house itself',
+    post(world, await createReport(world, { listed: FIFTY })),
+    330_000,
+  )
   print(sentences.at(-1) ?? '')
 })
 
 test('the contracts fit the size that L1 allows', async () => {
-  const hre = createRequire(import.meta.url)('hardhat') as
-    { artifacts: { readArtifact: (name: string) => Promise<{ deployedBytecode: string }> } }
+  const hre = createRequire(import.meta.url)('hardhat') as {
+    artifacts: { readArtifact: (name: string) => Promise<{ deployedBytecode: string }> }
+  }
   for (const name of ['TableOracle']) {
     const { deployedBytecode } = await hre.artifacts.readArtifact(name)
     print(`${name}: ${bytes(deployedBytecode)} bytes`)

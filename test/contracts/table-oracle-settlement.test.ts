@@ -5,14 +5,28 @@ import { emptyRoot } from '../../circuits/tree.ts'
 import { FIELD_MODULUS, SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import {
-  addressOfKey, settlementDigest, signDigest, type SettlementReport,
+  addressOfKey,
+  settlementDigest,
+  signDigest,
+  type SettlementReport,
 } from '../../oracle/signer/report.ts'
 import { registerRoot, settlementReportOf } from '../../oracle/signer/settlement.ts'
 import { confirmationDigest } from '../../oracle/signer/report.ts'
 import { mustRefuse, now, provider, send } from './l1.ts'
 import {
-  confirmFirst, countedTables, createOracleWorld, createReport, KEYS, LISTED, post, signReport, signSettlement,
-  signVeto, TIMING, wait, type OracleWorld,
+  confirmFirst,
+  countedTables,
+  createOracleWorld,
+  createReport,
+  KEYS,
+  LISTED,
+  post,
+  signReport,
+  signSettlement,
+  signVeto,
+  TIMING,
+  wait,
+  type OracleWorld,
 } from './oracle-world.ts'
 
 const EMPTY = emptyRoot(SETTLEMENT_DEPTH)
@@ -38,9 +52,19 @@ beforeEach(async () => {
 
 function reportFor(price = '5385.87', serial = 1n): SettlementReport {
   return settlementReportOf(INSTRUMENTS, {
-    serial, ids: EXPIRED, settled: [], window: [Number(EXPIRY) - WINDOW, Number(EXPIRY)],
-    document: { version: 1, windowStart: MARKET_EXPIRY - WINDOW, windowEnd: MARKET_EXPIRY,
-      underlyings: [{ id: 1, name: 'BTC', price }, { id: 2, name: 'ETH', price: '127.28' }] },
+    serial,
+    ids: EXPIRED,
+    settled: [],
+    window: [Number(EXPIRY) - WINDOW, Number(EXPIRY)],
+    document: {
+      version: 1,
+      windowStart: MARKET_EXPIRY - WINDOW,
+      windowEnd: MARKET_EXPIRY,
+      underlyings: [
+        { id: 1, name: 'BTC', price },
+        { id: 2, name: 'ETH', price: '127.28' },
+      ],
+    },
   })
 }
 const report = reportFor()
@@ -53,38 +77,40 @@ const refuseSigned = (error: string, change: Partial<SettlementReport>) => {
   return refuse(error, 'settle', given, signSettlement(world, given))
 }
 const signLarge = (given: SettlementReport, keys = KEYS.slice(0, 4)) =>
-  keys.map((key) => signDigest(key,
-    confirmationDigest(world.domain, settlementDigest(world.domain, given))))
+  keys.map((key) =>
+    signDigest(key, confirmationDigest(world.domain, settlementDigest(world.domain, given))),
+  )
 const valueOf = async (id: number) => [...(await cloister.getFunction('settlement')(id))]
 const dueTime = async () => (await oracle.getFunction('pendingSettlement')())[1] as bigint
 
 test('the contract hashes what the signers hash', async () => {
-  expect(await oracle.getFunction('settlementDigestOf')(report))
-    .toBe(settlementDigest(world.domain, report))
+  expect(await oracle.getFunction('settlementDigestOf')(report)).toBe(
+    settlementDigest(world.domain, report),
+  )
 })
 
-test('a change of signers, times or documents does not touch what is pending; the new signers may strike it',
-  async () => {
-    await settle()
-    const dueAt = await dueTime()
-    const fresh = Array.from({ length: 5 }, (_, i) => new SigningKey(id(`fresh ${i}`)))
-      .sort((a, b) => (BigInt(addressOfKey(a)) < BigInt(addressOfKey(b)) ? -1 : 1))
-    const change = (name: string, ...args: unknown[]) => send(admin, oracle, name, ...args)
-    await change('setSigners', fresh.map(addressOfKey), 3n, 4n)
-    await change('setTiming', { ...TIMING, challengeDelay: 1n, settlementWindow: 1n })
-    await change('setWorlds', '0x7b7d')
-    await change('list', [], '0x7b7d')
-    expect(await dueTime()).toBe(dueAt)
-    await refuse('SettlementMustBeDue', 'finaliseSettlement', report)
-    // Who was a signer once strikes nothing any more.
-    await refuse('SignerMustBeAuthorised', 'vetoSettlement', 1n, signVeto(world, report))
-    const snapshot = await provider.send('evm_snapshot', [])
-    await send(anyone, oracle, 'vetoSettlement', 1n, signVeto(world, report, fresh.slice(0, 4)))
-    await provider.send('evm_revert', [snapshot])
-    await wait(dueAt - (await now()))
-    await send(anyone, oracle, 'finaliseSettlement', report)
-    expect(await valueOf(1024)).toEqual([true, 53_858_700n])
-  })
+test('a change of signers, times or documents does not touch what is pending; the new signers may strike it', async () => {
+  await settle()
+  const dueAt = await dueTime()
+  const fresh = Array.from({ length: 5 }, (_, i) => new SigningKey(id(`fresh ${i}`))).sort(
+    (a, b) => (BigInt(addressOfKey(a)) < BigInt(addressOfKey(b)) ? -1 : 1),
+  )
+  const change = (name: string, ...args: unknown[]) => send(admin, oracle, name, ...args)
+  await change('setSigners', fresh.map(addressOfKey), 3n, 4n)
+  await change('setTiming', { ...TIMING, challengeDelay: 1n, settlementWindow: 1n })
+  await change('setWorlds', '0x7b7d')
+  await change('list', [], '0x7b7d')
+  expect(await dueTime()).toBe(dueAt)
+  await refuse('SettlementMustBeDue', 'finaliseSettlement', report)
+  // Who was a signer once strikes nothing any more.
+  await refuse('SignerMustBeAuthorised', 'vetoSettlement', 1n, signVeto(world, report))
+  const snapshot = await provider.send('evm_snapshot', [])
+  await send(anyone, oracle, 'vetoSettlement', 1n, signVeto(world, report, fresh.slice(0, 4)))
+  await provider.send('evm_revert', [snapshot])
+  await wait(dueAt - (await now()))
+  await send(anyone, oracle, 'finaliseSettlement', report)
+  expect(await valueOf(1024)).toEqual([true, 53_858_700n])
+})
 
 test('after its delay the values are in the register, and their rows leave the table', async () => {
   await settle()
@@ -93,8 +119,12 @@ test('after its delay the values are in the register, and their rows leave the t
   await send(anyone, oracle, 'finaliseSettlement', report)
   expect(await valueOf(1024)).toEqual([true, 53_858_700n])
   expect(await valueOf(1029)).toEqual([true, 16_141_300n])
-  expect(await cloister.getFunction('settlementRoot')())
-    .toBe(registerRoot([{ id: 1024, value: 53_858_700n }, { id: 1029, value: 16_141_300n }]))
+  expect(await cloister.getFunction('settlementRoot')()).toBe(
+    registerRoot([
+      { id: 1024, value: 53_858_700n },
+      { id: 1029, value: 16_141_300n },
+    ]),
+  )
   const kept = LISTED.filter(({ id }) => !EXPIRED.includes(id))
   const full = await createReport(world)
   const before = (await countedTables(world)).length
@@ -138,8 +168,14 @@ describe('before it is final', () => {
     await refuse('QuorumMustSign', 'vetoSettlement', 1n, [])
     const role = await oracle.getFunction('GUARDIAN')()
     await send(admin, oracle, 'grantRole', role, guardian)
-    await mustRefuse('QuorumMustSign', guardian!, oracle, 'replaceSettlement',
-      reportFor('1', 2n), [])
+    await mustRefuse(
+      'QuorumMustSign',
+      guardian!,
+      oracle,
+      'replaceSettlement',
+      reportFor('1', 2n),
+      [],
+    )
     await mustRefuse('AccessControlUnauthorizedAccount', guardian!, oracle, 'setWorlds', '0x01')
     await send(guardian!, oracle, 'vetoSettlement', 1n, [])
     expect((await oracle.getFunction('pendingSettlement')())[2]).toBe(false)
@@ -169,8 +205,12 @@ describe('before it is final', () => {
     await wait(TIMING.challengeDelay / 2n)
     const better = reportFor('5400', 2n)
     await refuse('QuorumMustSign', 'replaceSettlement', better, signLarge(better, KEYS.slice(0, 3)))
-    await refuse('SignerMustBeAuthorised', 'replaceSettlement', better,
-      signSettlement(world, better, KEYS.slice(0, 4)))
+    await refuse(
+      'SignerMustBeAuthorised',
+      'replaceSettlement',
+      better,
+      signSettlement(world, better, KEYS.slice(0, 4)),
+    )
     await send(anyone, oracle, 'replaceSettlement', better, signLarge(better))
     await wait(TIMING.challengeDelay / 2n + 10n)
     await refuse('SettlementMustBeDue', 'finaliseSettlement', better)
@@ -192,8 +232,14 @@ describe('once due', () => {
     await refuse('SettlementMustBePending', 'finaliseSettlement', report)
     const again = { ...other, previousRoot: report.newRoot }
     await refuse('SettlementMustBeListed', 'settle', again, signSettlement(world, again))
-    await mustRefuse('ListingMustBeNew', admin, oracle, 'list',
-      [{ id: 1024n, expiry: 9n, specification: id('another') }], '0x7b7d')
+    await mustRefuse(
+      'ListingMustBeNew',
+      admin,
+      oracle,
+      'list',
+      [{ id: 1024n, expiry: 9n, specification: id('another') }],
+      '0x7b7d',
+    )
   })
 })
 
@@ -231,11 +277,15 @@ describe('what is not proposed', () => {
     await refuseSigned('WindowMustMatch', { windowStart: report.windowStart + 1n })
     await refuseSigned('WindowMustMatch', { windowStart: report.windowStart - 1n })
     await refuseSigned('WindowMustMatch', { windowStart: report.windowEnd })
-    await refuseSigned('ExpiryMustMatch',
-      { windowStart: report.windowStart - 1n, windowEnd: report.windowEnd - 1n })
+    await refuseSigned('ExpiryMustMatch', {
+      windowStart: report.windowStart - 1n,
+      windowEnd: report.windowEnd - 1n,
+    })
     const later = (await now()) + 1000n
-    await refuseSigned('ExpiryMustHavePassed',
-      { windowStart: later - TIMING.settlementWindow, windowEnd: later })
+    await refuseSigned('ExpiryMustHavePassed', {
+      windowStart: later - TIMING.settlementWindow,
+      windowEnd: later,
+    })
     await refuseSigned('DocumentMustBeInRange', { data: '0x' })
   })
   /** What is proposed and then refused by the house would be pending for good. */
@@ -243,7 +293,14 @@ describe('what is not proposed', () => {
     await send(admin, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), admin)
     const fill = (count: number) => {
       const ids = Array.from({ length: count }, (_, i) => BigInt(9000 + i))
-      return send(admin, cloister, 'postSettlement', ids, ids.map(() => 1n), EMPTY)
+      return send(
+        admin,
+        cloister,
+        'postSettlement',
+        ids,
+        ids.map(() => 1n),
+        EMPTY,
+      )
     }
     const snapshot = await provider.send('evm_snapshot', [])
     await fill(127)

@@ -5,8 +5,22 @@ import { signDigest, tableDigest, type TableReport } from '../../oracle/signer/r
 import { decodeHouseMarks, decodeMarks } from '../../oracle/signer/report.ts'
 import { mustRefuse, now, provider, send } from './l1.ts'
 import {
-  BAND, BTC, confirmFirst, countedTables, createOracleWorld, createReport, ETH, KEYS, marksOf, post,
-  signConfirmation, signReport, STRANGER, TIMING, wait, type OracleWorld,
+  BAND,
+  BTC,
+  confirmFirst,
+  countedTables,
+  createOracleWorld,
+  createReport,
+  ETH,
+  KEYS,
+  marksOf,
+  post,
+  signConfirmation,
+  signReport,
+  STRANGER,
+  TIMING,
+  wait,
+  type OracleWorld,
 } from './oracle-world.ts'
 
 let world: OracleWorld
@@ -36,14 +50,16 @@ const priceOf = async (id: number) => {
 }
 
 const tablePostedIn = (receipt: ethers.TransactionReceipt) =>
-  receipt.logs.map((log) => world.cloister.interface.parseLog(log))
+  receipt.logs
+    .map((log) => world.cloister.interface.parseLog(log))
     .find((event) => event?.name === 'TablePosted')!
 
 describe('a table', () => {
   test('the contract hashes what the signers hash', async () => {
     const report = await createReport(world)
-    expect(await world.oracle.getFunction('digestOf')(report))
-      .toBe(tableDigest(world.domain, report))
+    expect(await world.oracle.getFunction('digestOf')(report)).toBe(
+      tableDigest(world.domain, report),
+    )
   })
 
   test('within the band is confirmed by three of five, and the house has its root', async () => {
@@ -52,8 +68,9 @@ describe('a table', () => {
     expect(await latest()).toEqual({ number: 2n, time: report.time, isConfirmed: true })
     expect(await countedTables(world)).toEqual([first.tableRoot, report.tableRoot])
     expect(await priceOf(1)).toEqual({ confirmed: BTC + BTC / 50n, candidate: 0n })
-    const event = world.oracle.interface.parseLog(receipt.logs.find((log) =>
-      log.address === world.domain.contract)!)!
+    const event = world.oracle.interface.parseLog(
+      receipt.logs.find((log) => log.address === world.domain.contract)!,
+    )!
     expect(event.name).toBe('Reported')
     expect(event.args['market']).toBe(report.market)
     expect(event.args['isConfirmed']).toBe(true)
@@ -65,12 +82,14 @@ describe('a table', () => {
 
   test('marks below zero stay below zero in the house', async () => {
     const report = await createReport(world)
-    const marks = decodeMarks(report.marks).map(({ id, status, mark }, i) =>
-      [id, status, i % 2 === 0 ? -mark - 1n : mark] as const)
+    const marks = decodeMarks(report.marks).map(
+      ({ id, status, mark }, i) => [id, status, i % 2 === 0 ? -mark - 1n : mark] as const,
+    )
     const receipt = await post(world, { ...report, marks: marksOf(marks) })
     const inHouse = tablePostedIn(receipt)
-    expect(decodeHouseMarks(inHouse.args['marks']).map(({ id, status, mark }) => [id, status, mark]))
-      .toEqual(marks)
+    expect(
+      decodeHouseMarks(inHouse.args['marks']).map(({ id, status, mark }) => [id, status, mark]),
+    ).toEqual(marks)
   })
 
   test('by any three, and by all five', async () => {
@@ -122,20 +141,31 @@ describe('signatures', () => {
     const [a, b, c] = signReport(world, report) as [string, string, string]
     const { r, s, v } = ethers.Signature.from(c)
     const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
-    const mirror = ethers.concat([r, ethers.toBeHex(order - BigInt(s), 32), v === 27 ? '0x1c' : '0x1b'])
+    const mirror = ethers.concat([
+      r,
+      ethers.toBeHex(order - BigInt(s), 32),
+      v === 27 ? '0x1c' : '0x1b',
+    ])
     await refuse('SignatureMustBeValid', report, [a, b, mirror])
     await refuse('SignatureMustBeValid', report, [a, b, ethers.Signature.from(c).compactSerialized])
-    await refuse('SignatureMustBeValid', report, [a, b, ethers.concat([r, s, v === 27 ? '0x00' : '0x01'])])
+    await refuse('SignatureMustBeValid', report, [
+      a,
+      b,
+      ethers.concat([r, s, v === 27 ? '0x00' : '0x01']),
+    ])
     await refuse('SignatureMustBeValid', report, [a, b, '0x'])
     await refuse('SignatureMustBeValid', report, [a, b, `0x${'00'.repeat(65)}`])
   })
-  test('for another chain, contract or number are somebody else\'s', async () => {
+  test("for another chain, contract or number are somebody else's", async () => {
     const report = await createReport(world)
     const sign = (domain: typeof world.domain, other = report) =>
       KEYS.slice(0, 3).map((key) => signDigest(key, tableDigest(domain, other)))
     await refuse('SignerMustBeAuthorised', report, sign({ ...world.domain, chainId: 1n }))
-    await refuse('SignerMustBeAuthorised', report,
-      sign({ ...world.domain, contract: ethers.getAddress(`0x${'11'.repeat(20)}`) }))
+    await refuse(
+      'SignerMustBeAuthorised',
+      report,
+      sign({ ...world.domain, contract: ethers.getAddress(`0x${'11'.repeat(20)}`) }),
+    )
     await refuse('SignerMustBeAuthorised', report, sign(world.domain, { ...report, number: 3n }))
   })
   test('cover every field: a change of any one voids them', async () => {
@@ -143,9 +173,17 @@ describe('signatures', () => {
     const signatures = signReport(world, report)
     const references = report.references.map((one) => ({ ...one, price: one.price + 1n }))
     const changed: Partial<TableReport>[] = [
-      { time: report.time - 1n }, { tableRoot: report.tableRoot + 1n }, { references },
-      { marksRoot: report.marksRoot + 1n }, { worldsRoot: report.worldsRoot + 1n }, { market: `${report.market}20` },
-      { marks: marksOf(decodeMarks(report.marks).map(({ id, mark }, i) => [id, i === 0 ? 2 : 1, mark])) },
+      { time: report.time - 1n },
+      { tableRoot: report.tableRoot + 1n },
+      { references },
+      { marksRoot: report.marksRoot + 1n },
+      { worldsRoot: report.worldsRoot + 1n },
+      { market: `${report.market}20` },
+      {
+        marks: marksOf(
+          decodeMarks(report.marks).map(({ id, mark }, i) => [id, i === 0 ? 2 : 1, mark]),
+        ),
+      },
     ]
     for (const change of changed) {
       await refuse('SignerMustBeAuthorised', { ...report, ...change }, signatures)
@@ -159,9 +197,18 @@ describe('signatures', () => {
   })
   test('of signers who left count nothing', async () => {
     const keys = [KEYS[0]!, KEYS[1]!, STRANGER].sort((a, b) =>
-      BigInt(ethers.computeAddress(a.publicKey)) < BigInt(ethers.computeAddress(b.publicKey)) ? -1 : 1)
-    await send(world.admin, world.oracle, 'setSigners',
-      keys.map((key) => ethers.computeAddress(key.publicKey)), 2n, 3n)
+      BigInt(ethers.computeAddress(a.publicKey)) < BigInt(ethers.computeAddress(b.publicKey))
+        ? -1
+        : 1,
+    )
+    await send(
+      world.admin,
+      world.oracle,
+      'setSigners',
+      keys.map((key) => ethers.computeAddress(key.publicKey)),
+      2n,
+      3n,
+    )
     const report = await createReport(world)
     await refuse('SignerMustBeAuthorised', report, signReport(world, report, KEYS.slice(2, 4)))
     await post(world, report, KEYS.slice(0, 2))
@@ -181,8 +228,10 @@ describe('time and number', () => {
     const block = await now()
     // eth_call runs in a block of its own, whose time is at most a second later.
     await refuseSigned('TimeMustNotBeAhead', await createReport(world, { time: block + 30n }))
-    await refuseSigned('TimeMustBeFresh',
-      await createReport(world, { time: block - TIMING.maxAge - 1n }))
+    await refuseSigned(
+      'TimeMustBeFresh',
+      await createReport(world, { time: block - TIMING.maxAge - 1n }),
+    )
     await post(world, await createReport(world, { time: block - TIMING.maxAge + 5n }))
   })
 })
@@ -197,8 +246,10 @@ describe('marks', () => {
   test('a missing row is refused, wherever it is missing', async () => {
     await refuseSigned('MarksMustBeComplete', await changed((rows) => rows.slice(1)))
     await refuseSigned('MarksMustBeComplete', await changed((rows) => rows.slice(0, -1)))
-    await refuseSigned('MarksMustBeComplete',
-      await changed((rows) => rows.filter((_, i) => i !== 7)))
+    await refuseSigned(
+      'MarksMustBeComplete',
+      await changed((rows) => rows.filter((_, i) => i !== 7)),
+    )
     await refuseSigned('MarksMustBeRows', await changed(() => []))
   })
   test('a row more, twice, out of order, of cash or of id 0 is refused', async () => {
@@ -209,13 +260,18 @@ describe('marks', () => {
     await refuseSigned('MarksMustBeListed', await changed((rows) => [[1, 1, 5n], ...rows]))
   })
   test('a row that is listed is not replaced by one that is not', async () => {
-    await refuseSigned('MarksMustBeListed',
-      await changed((rows) => [...rows.slice(0, -1), [1038, 1, 5n]]))
+    await refuseSigned(
+      'MarksMustBeListed',
+      await changed((rows) => [...rows.slice(0, -1), [1038, 1, 5n]]),
+    )
   })
   test('statuses are live and expired, marks are below 2^48 both ways', async () => {
     const bound = 1n << 48n
-    const last = (row: readonly [number, bigint]) => (rows: (readonly [number, number, bigint])[]) =>
-      [...rows.slice(0, -1), [1037, ...row]]
+    const last =
+      (row: readonly [number, bigint]) => (rows: (readonly [number, number, bigint])[]) => [
+        ...rows.slice(0, -1),
+        [1037, ...row],
+      ]
     for (const status of [0, 3, 255]) {
       await refuseSigned('MarkStatusMustBeKnown', await changed(last([status, 5n])))
     }
@@ -232,30 +288,50 @@ describe('marks', () => {
 })
 
 describe('reference prices', () => {
-  const withReferences = async (references: TableReport['references']) =>
-    ({ ...(await createReport(world)), references })
+  const withReferences = async (references: TableReport['references']) => ({
+    ...(await createReport(world)),
+    references,
+  })
   test('zero is no price', async () => {
-    await refuseSigned('PriceMustNotBeZero',
-      await withReferences([{ underlying: 1, price: 0n }, { underlying: 2, price: ETH }]))
-    await refuseSigned('PriceMustNotBeZero',
-      await withReferences([{ underlying: 1, price: BTC }, { underlying: 2, price: 0n }]))
+    await refuseSigned(
+      'PriceMustNotBeZero',
+      await withReferences([
+        { underlying: 1, price: 0n },
+        { underlying: 2, price: ETH },
+      ]),
+    )
+    await refuseSigned(
+      'PriceMustNotBeZero',
+      await withReferences([
+        { underlying: 1, price: BTC },
+        { underlying: 2, price: 0n },
+      ]),
+    )
   })
   test('a price that cannot be said is missing, and a missing one is refused', async () => {
     await refuseSigned('ReferencesMustBeComplete', await withReferences([]))
-    await refuseSigned('ReferencesMustBeComplete',
-      await withReferences([{ underlying: 1, price: BTC }]))
-    await refuseSigned('ReferencesMustBeComplete',
-      await withReferences([{ underlying: 2, price: ETH }]))
+    await refuseSigned(
+      'ReferencesMustBeComplete',
+      await withReferences([{ underlying: 1, price: BTC }]),
+    )
+    await refuseSigned(
+      'ReferencesMustBeComplete',
+      await withReferences([{ underlying: 2, price: ETH }]),
+    )
   })
   test('twice, out of order, or of an unknown underlying is refused', async () => {
-    const [a, b] = [{ underlying: 1, price: BTC }, { underlying: 2, price: ETH }]
+    const [a, b] = [
+      { underlying: 1, price: BTC },
+      { underlying: 2, price: ETH },
+    ]
     await refuseSigned('ReferencesMustAscend', await withReferences([a, a, b]))
     await refuseSigned('ReferencesMustAscend', await withReferences([b, a]))
     await refuseSigned('ReferencesMustAscend', await withReferences([{ ...a, underlying: 0 }, b]))
-    await refuseSigned('UnderlyingMustBeKnown',
-      await withReferences([a, { ...b, underlying: 3 }]))
-    await refuseSigned('UnderlyingMustBeKnown',
-      await withReferences([a, { ...b, underlying: 257 }]))
+    await refuseSigned('UnderlyingMustBeKnown', await withReferences([a, { ...b, underlying: 3 }]))
+    await refuseSigned(
+      'UnderlyingMustBeKnown',
+      await withReferences([a, { ...b, underlying: 257 }]),
+    )
   })
 })
 
@@ -263,8 +339,10 @@ describe('documents', () => {
   test('only the current world set and specifications count', async () => {
     const report = await createReport(world)
     await refuseSigned('WorldsMustBeCurrent', { ...report, worldsHash: ethers.id('others') })
-    await refuseSigned('InstrumentsMustBeCurrent',
-      { ...report, instrumentsHash: ethers.id('others') })
+    await refuseSigned('InstrumentsMustBeCurrent', {
+      ...report,
+      instrumentsHash: ethers.id('others'),
+    })
     await refuseSigned('DocumentMustBeInRange', { ...report, market: '0x' })
   })
 })
@@ -281,8 +359,9 @@ describe('the band', () => {
     const before = await countedTables(world)
     await post(world, await createReport(world, { btc }))
     expect((await latest()).isConfirmed).toBe(isConfirmed)
-    expect(await priceOf(1)).toEqual(isConfirmed
-      ? { confirmed: btc, candidate: 0n } : { confirmed: BTC, candidate: btc })
+    expect(await priceOf(1)).toEqual(
+      isConfirmed ? { confirmed: btc, candidate: 0n } : { confirmed: BTC, candidate: btc },
+    )
     expect(await countedTables(world)).toHaveLength(before.length + (isConfirmed ? 1 : 0))
   })
 
@@ -314,13 +393,17 @@ describe('agreement of the next', () => {
     await wait(TIMING.agreementDelay)
     const next = await createReport(world, { btc: fall + fall / 50n })
     await post(world, next)
-    expect(await countedTables(world))
-      .toEqual([first.tableRoot, indicative.tableRoot, next.tableRoot])
+    expect(await countedTables(world)).toEqual([
+      first.tableRoot,
+      indicative.tableRoot,
+      next.tableRoot,
+    ])
     expect(await priceOf(1)).toEqual({ confirmed: fall + fall / 50n, candidate: 0n })
   })
   test('is of the whole report: one price back, the other still away, is no agreement', async () => {
     for (const [then, later] of [
-      [{ btc: fall, eth: ETH * 2n }, { btc: fall }], [{ btc: fall, eth: ETH * 2n }, { eth: ETH * 2n }],
+      [{ btc: fall, eth: ETH * 2n }, { btc: fall }],
+      [{ btc: fall, eth: ETH * 2n }, { eth: ETH * 2n }],
     ]) {
       await wait(1n)
       await post(world, await createReport(world, then))
@@ -334,8 +417,10 @@ describe('agreement of the next', () => {
     const indicative = await createReport(world, { btc: fall })
     await post(world, indicative)
     await wait(TIMING.agreementDelay)
-    await post(world, await createReport(world,
-      { btc: fall, time: indicative.time + TIMING.agreementDelay - 1n }))
+    await post(
+      world,
+      await createReport(world, { btc: fall, time: indicative.time + TIMING.agreementDelay - 1n }),
+    )
     expect(await countedTables(world)).toEqual([first.tableRoot])
   })
   test('a next that is off by one micro more than the band does not agree', async () => {
@@ -354,7 +439,10 @@ describe('agreement of the next', () => {
   })
   test('the jump band holds to its edge', async () => {
     const half = BTC / 2n
-    for (const [btc, isConfirmed] of [[half - 1n, false], [half, true]] as const) {
+    for (const [btc, isConfirmed] of [
+      [half - 1n, false],
+      [half, true],
+    ] as const) {
       const point = (await provider.send('evm_snapshot', [])) as string
       await post(world, await createReport(world, { btc }))
       await wait(TIMING.agreementDelay)
@@ -413,15 +501,22 @@ describe('lying signers', () => {
     const lied = await lie()
     await refuse('QuorumMustSign', lied, signReport(world, lied, KEYS.slice(0, 2)))
     await refuse('SignerMustBeAuthorised', lied, [
-      ...signReport(world, lied, KEYS.slice(0, 2)), ...signReport(world, honest, [KEYS[2]!]),
+      ...signReport(world, lied, KEYS.slice(0, 2)),
+      ...signReport(world, honest, [KEYS[2]!]),
     ])
     expect(await countedTables(world)).toEqual([first.tableRoot])
   })
   test('three move nothing beyond the jump band, and two honest ones cannot be outvoted there', async () => {
     const lied = await lie()
     await post(world, lied)
-    await mustRefuse('QuorumMustSign', world.anyone, world.oracle, 'confirm', lied.number,
-      signConfirmation(world, lied, KEYS.slice(0, 3)))
+    await mustRefuse(
+      'QuorumMustSign',
+      world.anyone,
+      world.oracle,
+      'confirm',
+      lied.number,
+      signConfirmation(world, lied, KEYS.slice(0, 3)),
+    )
     expect(await countedTables(world)).toEqual([first.tableRoot])
   })
 })
@@ -464,17 +559,34 @@ describe('a house that knows the flag', () => {
     const report = await createReport(other)
     await post(other, report)
     await send(other.anyone, other.house, 'postTable', 5n, 6n, ethers.ZeroHash, '0x', true)
-    await mustRefuse('ReportMustBeLatest', other.anyone, other.oracle, 'confirm', 1n,
-      signConfirmation(other, report))
+    await mustRefuse(
+      'ReportMustBeLatest',
+      other.anyone,
+      other.oracle,
+      'confirm',
+      1n,
+      signConfirmation(other, report),
+    )
     // Nor does the word on this report confirm what another posted.
-    await mustRefuse('ReportMustBeLatest', other.anyone, other.oracle, 'confirm', 2n,
-      signConfirmation(other, report))
+    await mustRefuse(
+      'ReportMustBeLatest',
+      other.anyone,
+      other.oracle,
+      'confirm',
+      2n,
+      signConfirmation(other, report),
+    )
     await wait(1n)
-    await mustRefuse('NumberMustBeNext', other.anyone, other.oracle, 'post',
-      ...await (async () => {
+    await mustRefuse(
+      'NumberMustBeNext',
+      other.anyone,
+      other.oracle,
+      'post',
+      ...(await (async () => {
         const late = await createReport(other, { number: 2n })
         return [late, signReport(other, late)] as const
-      })())
+      })()),
+    )
   })
 
   test('gets indicative tables, flagged, and their confirmation', async () => {

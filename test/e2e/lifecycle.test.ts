@@ -34,17 +34,20 @@ afterAll(async () => {
 
 describe('the house of a recorded day', () => {
   it('takes tables from the oracle alone: the admin that deployed it cannot post', async () => {
-    const abi = ['function ORACLE() view returns (bytes32)',
+    const abi = [
+      'function ORACLE() view returns (bytes32)',
       'function hasRole(bytes32, address) view returns (bool)',
-      'event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)']
+      'event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender)',
+    ]
     const house = new Contract(world.contract, abi, provider)
     const role = await house.getFunction('ORACLE')()
     const granted = await house.queryFilter(house.filters['RoleGranted']!(role))
     expect(granted.length).toBe(2)
     for (const event of granted) {
       const { account } = (event as unknown as { args: { account: string } }).args
-      expect(await house.getFunction('hasRole')(role, account))
-        .toBe(account === world.oracleContract)
+      expect(await house.getFunction('hasRole')(role, account)).toBe(
+        account === world.oracleContract,
+      )
     }
   })
 
@@ -58,8 +61,11 @@ describe('the house of a recorded day', () => {
     }
     await world.house.runBatch()
     expect(world.house.mode).toBe('normal')
-    const [a, b, c] = world.members as [typeof world.members[0], typeof world.members[0],
-      typeof world.members[0]]
+    const [a, b, c] = world.members as [
+      (typeof world.members)[0],
+      (typeof world.members)[0],
+      (typeof world.members)[0],
+    ]
     await world.trade(a, b, PUT, 100n, 2n * DOLLAR)
     await world.trade(c, a, FUTURE, 40n, 76n * DOLLAR)
     await world.trade(b, c, LIVE, 10n, 76n * DOLLAR)
@@ -69,20 +75,23 @@ describe('the house of a recorded day', () => {
 
   it('signs no perpetual whose document names no funding', async () => {
     const [a, b] = world.members
-    await expect(world.trade(a!, b!, PERPETUAL_ID, 1n, 76_703_900n))
-      .rejects.toThrow('FundingMustBeNamed')
+    await expect(world.trade(a!, b!, PERPETUAL_ID, 1n, 76_703_900n)).rejects.toThrow(
+      'FundingMustBeNamed',
+    )
   }, 60_000)
 
   it('settles what expires at the average of its window, after the challenge delay', async () => {
     const before = Number((await provider.getBlock('latest'))!.timestamp)
     const settled = await world.oracle.settle()
     expect(settled.values).toEqual([
-      { id: FUTURE, value: String(FUTURE_VALUE) }, { id: PUT, value: String(PUT_VALUE) },
+      { id: FUTURE, value: String(FUTURE_VALUE) },
+      { id: PUT, value: String(PUT_VALUE) },
     ])
     expect(world.notes.filter((line) => line.includes('challenge delay'))).toHaveLength(1)
     // The window is 1,800 s, the delay 7,200 s: neither was skipped.
-    expect(Number((await provider.getBlock('latest'))!.timestamp) - before)
-      .toBeGreaterThanOrEqual(9000)
+    expect(Number((await provider.getBlock('latest'))!.timestamp) - before).toBeGreaterThanOrEqual(
+      9000,
+    )
     const verified = await verifySettlement(provider, world.oracleContract, 1n)
     expect(verified.holds).toBe(true)
     const table = await verifyTable({ provider, contract: world.oracleContract })
@@ -95,7 +104,9 @@ describe('the house of a recorded day', () => {
   it('trades what has settled no more, by the name of the rule', async () => {
     const [a, b] = world.members
     await world.house.watch()
-    await expect(world.trade(a!, b!, PUT, 1n, DOLLAR)).rejects.toThrow('SettledBalanceMustBeConverted')
+    await expect(world.trade(a!, b!, PUT, 1n, DOLLAR)).rejects.toThrow(
+      'SettledBalanceMustBeConverted',
+    )
   }, 60_000)
 
   it('pays the winner on L1: signed before the batch that converts, claimed after it', async () => {
@@ -114,8 +125,11 @@ describe('the house of a recorded day', () => {
     for (const i of [0, 1, 2]) for (const id of [PUT, FUTURE]) expect(lotsOf(i, id)).toBe(0n)
     const flows = [100n * PUT_VALUE - 40n * FUTURE_VALUE, -100n * PUT_VALUE, 40n * FUTURE_VALUE]
     const fee = 100n
-    expect([0, 1, 2].map((i) => cashOf(i) - cash[i]!))
-      .toEqual([flows[0]! - proceeds - fee, flows[1]!, flows[2]!])
+    expect([0, 1, 2].map((i) => cashOf(i) - cash[i]!)).toEqual([
+      flows[0]! - proceeds - fee,
+      flows[1]!,
+      flows[2]!,
+    ])
     expect(sum()).toBe(all - proceeds - fee)
     // What had not expired is held as before.
     expect([lotsOf(1, LIVE), lotsOf(2, LIVE)]).toEqual([10n, -10n])
@@ -123,14 +137,17 @@ describe('the house of a recorded day', () => {
     const rebuilt = await rebuild(world.rpcUrl, world.contract)
     expect(rebuilt.faults).toEqual([])
     expect(rebuilt.tree.root).toBe(report!.root)
-    expect([...rebuilt.settlements]).toEqual([[FUTURE, FUTURE_VALUE], [PUT, PUT_VALUE]])
+    expect([...rebuilt.settlements]).toEqual([
+      [FUTURE, FUTURE_VALUE],
+      [PUT, PUT_VALUE],
+    ])
     const before = await winner!.door.tokenBalance()
     await winner!.door.claim([...rebuilt.withdrawals.values()], 0)
     expect((await winner!.door.tokenBalance()) - before).toBe(proceeds)
     await expect(winner!.door.claim([...rebuilt.withdrawals.values()], 0)).rejects.toThrow()
   }, 300_000)
 
-  it('tells L1 what is converted, under the operator\'s key, beside its batches', async () => {
+  it("tells L1 what is converted, under the operator's key, beside its batches", async () => {
     const { house } = world
     const l1 = house.l1 as SequencerL1
     expect(convertedCount(house.ledger.accounts.values(), house.core.settlements)).toBe(2)

@@ -4,7 +4,13 @@ import { FIELD_MODULUS } from '../../circuits/params.ts'
 import { randomField } from '../law/house.ts'
 import { mustRefuse, send } from '../contracts/l1.ts'
 import {
-  argumentsOf, COORDINATE_MODULUS, negated, OTHER_KEY, OTHER_SIZES, ProvenHouse, rerandomised,
+  argumentsOf,
+  COORDINATE_MODULUS,
+  negated,
+  OTHER_KEY,
+  OTHER_SIZES,
+  ProvenHouse,
+  rerandomised,
   type Submission,
 } from './proven.ts'
 
@@ -21,15 +27,21 @@ beforeAll(async () => {
 
 function refused(error: string, change: Partial<Submission>, base = first) {
   const { operator, cloister } = proven.world
-  return mustRefuse(error, operator, cloister, 'submitBatch',
-    ...argumentsOf({ ...base, ...change }))
+  return mustRefuse(
+    error,
+    operator,
+    cloister,
+    'submitBatch',
+    ...argumentsOf({ ...base, ...change }),
+  )
 }
 
 /** Whether L1 would take it, without taking it. */
 async function isAccepted(submission: Submission): Promise<boolean> {
   const { operator, cloister } = proven.world
-  await cloister.getFunction('submitBatch').staticCall(...argumentsOf(submission),
-    { from: operator })
+  await cloister
+    .getFunction('submitBatch')
+    .staticCall(...argumentsOf(submission), { from: operator })
   return true
 }
 
@@ -38,7 +50,7 @@ function replaced<T>(list: readonly T[], at: number, change: (old: T) => T): rea
   return list.map((old, i) => (i === at ? change(old) : old))
 }
 function swapped<T>(list: readonly T[], i: number, j: number): readonly T[] {
-  return list.map((old, at) => (list[at === i ? j : at === j ? i : at] ?? old))
+  return list.map((old, at) => list[at === i ? j : at === j ? i : at] ?? old)
 }
 
 test('a proof holds for its own words only', async () => {
@@ -46,8 +58,14 @@ test('a proof holds for its own words only', async () => {
   // Two words of one ciphertext, a leaf of another account, two whole accounts.
   await refused('ProofMustVerify', { accountWords: swapped(accountWords, 12, 13) })
   await refused('ProofMustVerify', { accountWords: swapped(accountWords, 11, 21) })
-  await refused('ProofMustVerify', { accountWords: [...accountWords.slice(0, 10),
-    ...accountWords.slice(20, 30), ...accountWords.slice(10, 20), ...accountWords.slice(30)] })
+  await refused('ProofMustVerify', {
+    accountWords: [
+      ...accountWords.slice(0, 10),
+      ...accountWords.slice(20, 30),
+      ...accountWords.slice(10, 20),
+      ...accountWords.slice(30),
+    ],
+  })
   await refused('ProofMustVerify', { newRoot: first.newRoot + 1n })
   await refused('ProofMustVerify', { batchNonce: randomField() })
   await refused('ProofMustVerify', { depositIds: first.depositIds.slice(1) })
@@ -57,8 +75,9 @@ test('a proof holds for its own words only', async () => {
 test('a word has one form only', async () => {
   const raised = (word: bigint): bigint => word + FIELD_MODULUS
   for (const at of [0, 1, 19, first.accountWords.length - 1]) {
-    await refused('WordMustBeBelowModulus',
-      { accountWords: replaced(first.accountWords, at, raised) })
+    await refused('WordMustBeBelowModulus', {
+      accountWords: replaced(first.accountWords, at, raised),
+    })
   }
   await refused('WordMustBeBelowModulus', { newRoot: raised(first.newRoot) })
   await refused('WordMustBeBelowModulus', { batchNonce: raised(first.batchNonce) })
@@ -80,13 +99,18 @@ test('a proof holds for its own shape only', async () => {
 test('a proof holds for its own contract only', async () => {
   const { twin, world } = proven
   for (const view of ['accountCount', 'batchNumber', 'tableNumber', 'served', 'depositCount']) {
-    expect(await twin.cloister.getFunction(view)()).toBe(
-      await world.cloister.getFunction(view)())
+    expect(await twin.cloister.getFunction(view)()).toBe(await world.cloister.getFunction(view)())
   }
   expect(await twin.cloister.getFunction('roots')(0n)).toBe(
-    await world.cloister.getFunction('roots')(0n))
-  await mustRefuse('ProofMustVerify', twin.operator, twin.cloister, 'submitBatch',
-    ...argumentsOf(first))
+    await world.cloister.getFunction('roots')(0n),
+  )
+  await mustRefuse(
+    'ProofMustVerify',
+    twin.operator,
+    twin.cloister,
+    'submitBatch',
+    ...argumentsOf(first),
+  )
 })
 
 test('what is not a proof is refused', async () => {
@@ -96,14 +120,21 @@ test('what is not a proof is refused', async () => {
   }
   // A coordinate, too, has one form only.
   for (const at of [0, 1, 6]) {
-    await refused('ProofMustVerify',
-      { proof: replaced(first.proof, at, (old) => old + COORDINATE_MODULUS) })
+    await refused('ProofMustVerify', {
+      proof: replaced(first.proof, at, (old) => old + COORDINATE_MODULUS),
+    })
   }
   // A point of the curve in the wrong place.
-  await refused('ProofMustVerify', { proof: replaced(replaced(first.proof, 6,
-    () => first.proof[0] as bigint), 7, () => first.proof[1] as bigint) })
-  await refused('ProofMustVerify', { proof: replaced(first.proof, 7,
-    (old) => COORDINATE_MODULUS - old) })
+  await refused('ProofMustVerify', {
+    proof: replaced(
+      replaced(first.proof, 6, () => first.proof[0] as bigint),
+      7,
+      () => first.proof[1] as bigint,
+    ),
+  })
+  await refused('ProofMustVerify', {
+    proof: replaced(first.proof, 7, (old) => COORDINATE_MODULUS - old),
+  })
 })
 
 test('a proof made over proves the same statement, no other', async () => {
@@ -127,24 +158,28 @@ test('the proof of a registration and deposit batch is accepted, once', async ()
   expect(await ask('unconsumedDeposits', 1n)).toBe(0n)
 
   // Its requests and deposits are spent; without them it is another statement.
-  expect([...await refused('RequestsMustBeQueued', {})]).toEqual([2n, 0n])
+  expect([...(await refused('RequestsMustBeQueued', {}))]).toEqual([2n, 0n])
   await refused('DepositMustBeOpen', { requestCount: 0n })
   await refused('ProofMustVerify', { requestCount: 0n, depositIds: [] })
 })
 
-test('a batch that needs nothing of L1 cannot be replayed either', async () => {
-  const { world, house } = proven
-  const [buyer, seller] = proven.members
-  if (buyer === undefined || seller === undefined) throw new Error('two members have joined')
-  house.time = first.time
-  house.trade(buyer, seller, [{ instrument: 1024, quantity: 5n, price: 50_100_000n }])
-  const second = await proven.prove()
-  expect([second.requestCount, second.depositIds]).toEqual([0n, []])
+test(
+  'a batch that needs nothing of L1 cannot be replayed either',
+  async () => {
+    const { world, house } = proven
+    const [buyer, seller] = proven.members
+    if (buyer === undefined || seller === undefined) throw new Error('two members have joined')
+    house.time = first.time
+    house.trade(buyer, seller, [{ instrument: 1024, quantity: 5n, price: 50_100_000n }])
+    const second = await proven.prove()
+    expect([second.requestCount, second.depositIds]).toEqual([0n, []])
 
-  // Whoever makes the proof over gains nothing: the batch is the same one, and settles once.
-  const madeOver = { ...second, proof: rerandomised(second.proof, randomField()) }
-  await send(world.operator, world.cloister, 'submitBatch', ...argumentsOf(madeOver))
-  expect(await world.cloister.getFunction('batchNumber')()).toBe(2n)
-  expect(await world.cloister.getFunction('roots')(2n)).toBe(house.tree.root)
-  for (const replay of [second, madeOver]) await refused('ProofMustVerify', {}, replay)
-}, COLD)
+    // Whoever makes the proof over gains nothing: the batch is the same one, and settles once.
+    const madeOver = { ...second, proof: rerandomised(second.proof, randomField()) }
+    await send(world.operator, world.cloister, 'submitBatch', ...argumentsOf(madeOver))
+    expect(await world.cloister.getFunction('batchNumber')()).toBe(2n)
+    expect(await world.cloister.getFunction('roots')(2n)).toBe(house.tree.root)
+    for (const replay of [second, madeOver]) await refused('ProofMustVerify', {}, replay)
+  },
+  COLD,
+)

@@ -16,7 +16,13 @@ import { compileVerifiers, deploy as deployHouse, termsOf } from '../../sequence
 import { contractsOf } from '../../sequencer/solidity.ts'
 import { proofWords } from '../../prover/proof-words.ts'
 import {
-  configuration, deployCloister, now, provider, register, send, type World,
+  configuration,
+  deployCloister,
+  now,
+  provider,
+  register,
+  send,
+  type World,
 } from '../contracts/l1.ts'
 import { House, type Member } from '../law/house.ts'
 
@@ -44,8 +50,15 @@ export type Submission = {
 
 export function argumentsOf(s: Submission): readonly unknown[] {
   const { shapeId, time, newRoot, tableNumber, batchNonce, requestCount } = s
-  return [{ shapeId, time, newRoot, tableNumber, batchNonce, requestCount }, s.depositIds, [], [],
-    s.accountWords, s.commitment, s.proof]
+  return [
+    { shapeId, time, newRoot, tableNumber, batchNonce, requestCount },
+    s.depositIds,
+    [],
+    [],
+    s.accountWords,
+    s.commitment,
+    s.proof,
+  ]
 }
 
 /** A house off chain, its contract, and a second contract that differs in its address alone. */
@@ -59,8 +72,13 @@ export class ProvenHouse {
   private credits: readonly Credit[]
 
   private constructor(
-    house: House, world: World, twin: World, key: ShapeKey, members: readonly Member[],
-    requests: readonly L1Request[], credits: readonly Credit[],
+    house: House,
+    world: World,
+    twin: World,
+    key: ShapeKey,
+    members: readonly Member[],
+    requests: readonly L1Request[],
+    credits: readonly Credit[],
   ) {
     this.house = house
     this.world = world
@@ -75,11 +93,20 @@ export class ProvenHouse {
   static async open(): Promise<ProvenHouse> {
     const key = await developmentKeyOf(shapeNamed('mini'), (what) => console.log(what))
     const verifiers = await compileVerifiers([key])
-    const [admin, operator, oracle, ...owners] =
-      (await provider.send('eth_accounts', [])) as [string, string, string, ...string[]]
+    const [admin, operator, oracle, ...owners] = (await provider.send('eth_accounts', [])) as [
+      string,
+      string,
+      string,
+      ...string[],
+    ]
     const deployment = await deployHouse({
-      admin: await provider.getSigner(admin), operator, oracle, verifiers,
-      feeAccountViewKey: FEE_VIEW_KEY, fee: FEE, refundDelaySeconds: REFUND_DELAY,
+      admin: await provider.getSigner(admin),
+      operator,
+      oracle,
+      verifiers,
+      feeAccountViewKey: FEE_VIEW_KEY,
+      fee: FEE,
+      refundDelaySeconds: REFUND_DELAY,
     })
     const abi = contractsOf()['Cloister']?.abi as ethers.InterfaceAbi
     const tokenAbi = contractsOf()['TestDollar']?.abi as ethers.InterfaceAbi
@@ -87,8 +114,16 @@ export class ProvenHouse {
     const dollar = new Contract(deployment.token, tokenAbi, provider)
     const { verifier: address } = await cloister.getFunction('shapes')(1n)
     const verifier = new Contract(address as string, [], provider)
-    const world: World = { cloister, dollar, verifier, address: deployment.contract, admin,
-      operator, oracle, members: owners }
+    const world: World = {
+      cloister,
+      dollar,
+      verifier,
+      address: deployment.contract,
+      admin,
+      operator,
+      oracle,
+      members: owners,
+    }
 
     const house = new House()
     house.fee = FEE
@@ -97,39 +132,83 @@ export class ProvenHouse {
     const twin = await twinOf(world, house, key)
     const keyHash = `0x${key.keyHash}`
     const { members, deposits, withdrawals, requests } = key.shape
-    await send(admin, cloister, 'addShape', OTHER_KEY, members, deposits, withdrawals, requests,
-      address, ethers.id('another key'), true, 'another key')
-    await send(admin, cloister, 'addShape', OTHER_SIZES, members + 1, deposits, withdrawals,
-      requests, address, keyHash, true, 'other sizes')
+    await send(
+      admin,
+      cloister,
+      'addShape',
+      OTHER_KEY,
+      members,
+      deposits,
+      withdrawals,
+      requests,
+      address,
+      ethers.id('another key'),
+      true,
+      'another key',
+    )
+    await send(
+      admin,
+      cloister,
+      'addShape',
+      OTHER_SIZES,
+      members + 1,
+      deposits,
+      withdrawals,
+      requests,
+      address,
+      keyHash,
+      true,
+      'other sizes',
+    )
 
     const joined = [house.join(), house.join()]
     const credits = joined.map(({ member }) => house.credit(member, 1, FUNDS))
     for (const side of [world, twin]) await prepare(side, house, joined, credits)
-    return new ProvenHouse(house, world, twin, key, joined.map(({ member }) => member),
-      joined.map(({ request }) => request), credits)
+    return new ProvenHouse(
+      house,
+      world,
+      twin,
+      key,
+      joined.map(({ member }) => member),
+      joined.map(({ request }) => request),
+      credits,
+    )
   }
 
   /** Executes what waits and proves it; the house off chain takes it over. */
   async prove(): Promise<Submission> {
     const { house, key, world } = this
     house.time = await now()
-    const domain = await world.cloister.getFunction('domain')() as bigint
+    const domain = (await world.cloister.getFunction('domain')()) as bigint
     const base = house.plan({ requests: this.requests, credits: this.credits })
     const plan = { ...base, context: { ...base.context, domain } }
     const outcome = house.execute(plan)
     if (!outcome.ok) throw new Error(`${outcome.rejection.rule}: ${outcome.rejection.detail}`)
     const built = house.build(key.shape, outcome.trace)
-    const scope = { chainId: CHAIN_ID, contract: BigInt(world.address),
-      keyHash: BigInt(`0x${key.keyHash}`) }
+    const scope = {
+      chainId: CHAIN_ID,
+      contract: BigInt(world.address),
+      keyHash: BigInt(`0x${key.keyHash}`),
+    }
     const { x, y } = statementOf(scope, built.commitment, built.words)
-    const { proof } = await proveInChild({ zkeyPath: key.zkeyPath, wasmPath: key.wasmPath,
-      input: built.finish(x, y) as CircuitInput, singleThread: false })
+    const { proof } = await proveInChild({
+      zkeyPath: key.zkeyPath,
+      wasmPath: key.wasmPath,
+      input: built.finish(x, y) as CircuitInput,
+      singleThread: false,
+    })
     const first = wordLayout(key.shape).find(({ name }) => name === 'accounts')?.first
     const submission: Submission = {
-      shapeId: 1n, time: house.time, newRoot: built.newRoot, tableNumber: 1n,
-      batchNonce: plan.context.batchNonce, requestCount: BigInt(plan.requests.length),
-      depositIds: plan.credits.map(({ id }) => id), accountWords: built.words.slice(first),
-      commitment: built.commitment, proof: proofWords(proof),
+      shapeId: 1n,
+      time: house.time,
+      newRoot: built.newRoot,
+      tableNumber: 1n,
+      batchNonce: plan.context.batchNonce,
+      requestCount: BigInt(plan.requests.length),
+      depositIds: plan.credits.map(({ id }) => id),
+      accountWords: built.words.slice(first),
+      commitment: built.commitment,
+      proof: proofWords(proof),
     }
     house.accept(outcome.trace)
     this.requests = []
@@ -142,27 +221,64 @@ export class ProvenHouse {
 async function twinOf(world: World, house: House, key: ShapeKey): Promise<World> {
   const feeAccount = house.accounts.get(0)
   if (feeAccount === undefined) throw new Error('proven: the house has no fee account')
-  const cloister = await deployCloister(await configuration({
-    genesisRoot: house.tree.root, feeAccountLeaf: leafHash(feeAccount),
-    feeAccountViewKeyHash: feeAccount.viewKeyHash, feeAccountMeta: feeAccount.meta,
-    settlementRoot: emptyRoot(SETTLEMENT_DEPTH), fee: FEE, terms: termsOf(REFUND_DELAY),
-  }))
+  const cloister = await deployCloister(
+    await configuration({
+      genesisRoot: house.tree.root,
+      feeAccountLeaf: leafHash(feeAccount),
+      feeAccountViewKeyHash: feeAccount.viewKeyHash,
+      feeAccountMeta: feeAccount.meta,
+      settlementRoot: emptyRoot(SETTLEMENT_DEPTH),
+      fee: FEE,
+      terms: termsOf(REFUND_DELAY),
+    }),
+  )
   const { members, deposits, withdrawals, requests } = key.shape
-  await send(world.admin, cloister, 'addToken', 1n, await world.dollar.getAddress(), 1n,
-    (1n << 55n) - 1n)
-  await send(world.admin, cloister, 'addShape', 1n, members, deposits, withdrawals, requests,
-    await world.verifier.getAddress(), `0x${key.keyHash}`, true, key.shape.name)
+  await send(
+    world.admin,
+    cloister,
+    'addToken',
+    1n,
+    await world.dollar.getAddress(),
+    1n,
+    (1n << 55n) - 1n,
+  )
+  await send(
+    world.admin,
+    cloister,
+    'addShape',
+    1n,
+    members,
+    deposits,
+    withdrawals,
+    requests,
+    await world.verifier.getAddress(),
+    `0x${key.keyHash}`,
+    true,
+    key.shape.name,
+  )
   return { ...world, cloister, address: await cloister.getAddress() }
 }
 
 type Joined = { readonly member: Member }
 
 async function prepare(
-  world: World, house: House, joined: readonly Joined[], credits: readonly Credit[],
+  world: World,
+  house: House,
+  joined: readonly Joined[],
+  credits: readonly Credit[],
 ): Promise<void> {
   const { cloister, dollar, address, oracle } = world
   const table = tableOf(house.rows)
-  await send(oracle, cloister, 'postTable', table.root, table.marksRoot, ethers.id('worlds'), '0x', true)
+  await send(
+    oracle,
+    cloister,
+    'postTable',
+    table.root,
+    table.marksRoot,
+    ethers.id('worlds'),
+    '0x',
+    true,
+  )
   for (const [i, { member }] of joined.entries()) {
     const owner = world.members[i] as string
     const { x, y } = eighthOf(member.key)
@@ -184,10 +300,19 @@ export function negated(proof: readonly bigint[]): readonly bigint[] {
 /** A / r and B * r: a proof of the same statement that no one can tell from a fresh one. */
 export function rerandomised(proof: readonly bigint[], r: bigint): readonly bigint[] {
   const [ax, ay, bx1, bx0, by1, by0, cx, cy] = proof as readonly [
-    bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint]
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+  ]
   const a = bn254.G1.Point.fromAffine({ x: ax, y: ay }).multiply(bn254_Fr.inv(r)).toAffine()
   const b = bn254.G2.Point.fromAffine({ x: { c0: bx0, c1: bx1 }, y: { c0: by0, c1: by1 } })
-    .multiply(r).toAffine()
+    .multiply(r)
+    .toAffine()
   return [a.x, a.y, b.x.c1, b.x.c0, b.y.c1, b.y.c0, cx, cy]
 }
 

@@ -34,8 +34,12 @@ beforeAll(async () => {
   story.house.withdraw(ann.member, 1, WITHDRAWN, BigInt(ann.wallet.address))
   await story.batch()
   // The mark moves after the last batch: equity is at the last confirmed table, not at that of the batch.
-  await story.post([row(2, 1_000_000n), row(1024, MARK), row(1025, 2_000_000n),
-    row(1026, -500_000n)])
+  await story.post([
+    row(2, 1_000_000n),
+    row(1024, MARK),
+    row(1025, 2_000_000n),
+    row(1026, -500_000n),
+  ])
 }, COLD)
 afterAll(() => story?.stop())
 
@@ -46,7 +50,11 @@ describe('a dead sequencer', () => {
     expect(status['missingClaimShapes']).toEqual(['escape-settled'])
     expect((status['deposits'] as unknown[]).length).toBe(2)
     const asked = await story.cli(cid, 'exit', 'refund', `${small}`)
-    expect([asked.code, asked.json['deposits'], asked.json['sent']]).toEqual([0, [`${small}`], true])
+    expect([asked.code, asked.json['deposits'], asked.json['sent']]).toEqual([
+      0,
+      [`${small}`],
+      true,
+    ])
     const again = await story.cli(cid, 'exit', 'refund', `${small}`)
     expect([again.code, again.json['deposits'], again.json['sent']]).toEqual([0, [], false])
     for (const other of ['1', '99', 'x'])
@@ -57,7 +65,11 @@ describe('a dead sequencer', () => {
   it('is no ground before its time, and the command says how long until then', async () => {
     const { code, json } = await story.cli(ann, 'exit', 'freeze')
     expect(code).toBe(1)
-    const grounds = json['grounds'] as { name: string; holds: boolean; secondsLeft: string | null }[]
+    const grounds = json['grounds'] as {
+      name: string
+      holds: boolean
+      secondsLeft: string | null
+    }[]
     const noBatch = grounds.find(({ name }) => name === 'noBatch')
     const left = BigInt(noBatch?.secondsLeft ?? 0)
     expect(left > 6n * DAY && left <= 7n * DAY + 1n).toBe(true)
@@ -76,21 +88,28 @@ describe('a dead sequencer', () => {
     expect([frozen.code, frozen.json['ground']]).toEqual([0, 'noBatch'])
   })
 
-  it('keeps nobody from claiming what its leaf is worth, on a clean directory', async () => {
-    const long = ANN_PAID - WITHDRAWN - LOTS * PRICE - 2n * FEE + LOTS * MARK
-    const short = BEN_PAID + LOTS * PRICE - FEE - LOTS * MARK
-    for (const [person, equity] of [[ann, long], [ben, short]] as const) {
-      const { code, json } = await story.cli(person, 'exit', 'escape')
-      expect([code, json['equity'], json['shape']]).toEqual([0, `${equity}`, 'escape'])
-    }
-    // Registered, with a deposit that no batch has credited: worth nothing in the tree.
-    const empty = await story.cli(cid, 'exit', 'escape')
-    expect([empty.code, empty.json['equity'], empty.json['sent']]).toEqual([0, '0', false])
-    const twice = await story.cli(ann, 'exit', 'escape')
-    expect([twice.code, twice.json['message']]).toEqual([2, expect.stringContaining('already')])
-  }, COLD)
+  it(
+    'keeps nobody from claiming what its leaf is worth, on a clean directory',
+    async () => {
+      const long = ANN_PAID - WITHDRAWN - LOTS * PRICE - 2n * FEE + LOTS * MARK
+      const short = BEN_PAID + LOTS * PRICE - FEE - LOTS * MARK
+      for (const [person, equity] of [
+        [ann, long],
+        [ben, short],
+      ] as const) {
+        const { code, json } = await story.cli(person, 'exit', 'escape')
+        expect([code, json['equity'], json['shape']]).toEqual([0, `${equity}`, 'escape'])
+      }
+      // Registered, with a deposit that no batch has credited: worth nothing in the tree.
+      const empty = await story.cli(cid, 'exit', 'escape')
+      expect([empty.code, empty.json['equity'], empty.json['sent']]).toEqual([0, '0', false])
+      const twice = await story.cli(ann, 'exit', 'escape')
+      expect([twice.code, twice.json['message']]).toEqual([2, expect.stringContaining('already')])
+    },
+    COLD,
+  )
 
-  it('takes no claim of another seed, and no key but the owner\'s', async () => {
+  it("takes no claim of another seed, and no key but the owner's", async () => {
     const thief: Person = { ...ben, seed: ann.seed, name: 'ANN' }
     const { code, json } = await story.cli(thief, 'exit', 'claim')
     expect([code, json['message']]).toEqual([2, expect.stringContaining('the L1 owner is')])
@@ -118,9 +137,9 @@ describe('a dead sequencer', () => {
     for (const person of [ben, ann]) expect((await story.cli(person, 'exit', 'claim')).code).toBe(0)
     const left = ANN_PAID + BEN_PAID - 3n * FEE
     expect((await story.holds(ann.wallet.address)) + (await story.holds(ben.wallet.address))).toBe(
-      left)
-    expect(await story.holds(ben.wallet.address)).toBe(
-      BEN_PAID + LOTS * PRICE - FEE - LOTS * MARK)
+      left,
+    )
+    expect(await story.holds(ben.wallet.address)).toBe(BEN_PAID + LOTS * PRICE - FEE - LOTS * MARK)
     // What nobody can claim are the fees, which belong to the house.
     expect(await story.ask('vault', 1)).toBe(3n * FEE)
     for (const person of [ann, ben, cid])

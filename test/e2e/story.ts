@@ -6,7 +6,14 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Contract, Interface, JsonRpcProvider, NonceManager, Wallet, type InterfaceAbi } from 'ethers'
+import {
+  Contract,
+  Interface,
+  JsonRpcProvider,
+  NonceManager,
+  Wallet,
+  type InterfaceAbi,
+} from 'ethers'
 import { expect } from 'vitest'
 import { depositCommitment, leafHash, viewKeyHash, type Account } from '../../circuits/account.ts'
 import type { BatchPlan, BatchTrace, Credit, L1Request } from '../../circuits/batch.ts'
@@ -194,7 +201,12 @@ export class Story {
     this.house.viewKeys.set(member.index, keys.viewKey)
     const key = eighthOf(keys.signing)
     const hash = viewKeyHash(keys.viewKey)
-    const registration = { l1Owner: wallet.address, ownerX: key.x, ownerY: key.y, viewKeyHash: hash }
+    const registration = {
+      l1Owner: wallet.address,
+      ownerX: key.x,
+      ownerY: key.y,
+      viewKeyHash: hash,
+    }
     const signature = await this.operator.countersign(registration)
     await this.as(wallet, 'register', key.x, key.y, hash, signature)
     this.requests.push({ ...request, key, viewKeyHash: hash } as L1Request)
@@ -220,8 +232,15 @@ export class Story {
     this.table = tableOf(rows)
     this.tables.set(this.table.root, this.table)
     const { root, marksRoot } = this.table
-    await sent(this.cloister, 'postTable', root, marksRoot, `0x${'00'.repeat(32)}`,
-      marksData(this.table), true)
+    await sent(
+      this.cloister,
+      'postTable',
+      root,
+      marksRoot,
+      `0x${'00'.repeat(32)}`,
+      marksData(this.table),
+      true,
+    )
   }
 
   /** Final values of what has expired, and a table without its rows; nothing is converted yet. */
@@ -243,23 +262,37 @@ export class Story {
     if (!outcome.ok) throw new Error(`${outcome.rejection.rule}: ${outcome.rejection.detail}`)
     const { trace } = outcome
     const tableNumber = await this.ask<bigint>('tableNumber')
-    const view = { tableNumber, confirmedTableRoot: this.table.root,
-      accountCountBefore: house.accountCount }
+    const view = {
+      tableNumber,
+      confirmedTableRoot: this.table.root,
+      accountCountBefore: house.accountCount,
+    }
     const built = buildBatch(key.shape, trace, house.tree, view, randomField())
-    const scope = { chainId: CHAIN_ID, contract: BigInt(contract),
-      keyHash: BigInt(`0x${key.keyHash}`) }
+    const scope = {
+      chainId: CHAIN_ID,
+      contract: BigInt(contract),
+      keyHash: BigInt(`0x${key.keyHash}`),
+    }
     const { x, y } = statementOf(scope, built.commitment, built.words)
     const proof = await proofOf(key, built.finish(x, y) as CircuitInput)
     const first = wordLayout(key.shape).find(({ name }) => name === 'accounts')?.first
     const submission: Submission = {
       shapeId: deployment.shapeIds.get('mini') as bigint,
-      time: house.time, newRoot: built.newRoot, tableNumber,
-      batchNonce: plan.context.batchNonce, requestCount: plan.requests.length,
-      depositIds: plan.credits.map(({ id }) => id), withdrawals: trace.payouts,
-      forcedPayments: plan.requests.flatMap((request) => request.kind === 'forcedExit'
-        ? [trace.members.find(({ index }) => index === request.account)?.forced?.amount ?? 0n]
-        : []),
-      accountWords: built.words.slice(first), commitment: built.commitment, proof,
+      time: house.time,
+      newRoot: built.newRoot,
+      tableNumber,
+      batchNonce: plan.context.batchNonce,
+      requestCount: plan.requests.length,
+      depositIds: plan.credits.map(({ id }) => id),
+      withdrawals: trace.payouts,
+      forcedPayments: plan.requests.flatMap((request) =>
+        request.kind === 'forcedExit'
+          ? [trace.members.find(({ index }) => index === request.account)?.forced?.amount ?? 0n]
+          : [],
+      ),
+      accountWords: built.words.slice(first),
+      commitment: built.commitment,
+      proof,
     }
     return { submission, trace, requests: plan.requests }
   }
@@ -277,11 +310,19 @@ export class Story {
 
   /** A forced exit as the operator would have to serve it. */
   async queued(serial: bigint): Promise<L1Request> {
-    const { account, x, y } = await this.ask<{ account: bigint; x: bigint; y: bigint }>('request',
-      serial)
+    const { account, x, y } = await this.ask<{ account: bigint; x: bigint; y: bigint }>(
+      'request',
+      serial,
+    )
     const { lots: freeVault } = await this.operator.freeVault(Number(x))
-    return { kind: 'forcedExit', serial, account: Number(account), token: Number(x), to: y,
-      freeVault }
+    return {
+      kind: 'forcedExit',
+      serial,
+      account: Number(account),
+      token: Number(x),
+      to: y,
+      freeVault,
+    }
   }
 
   async sweep(): Promise<SweepReport> {
@@ -293,10 +334,16 @@ export class Story {
     const log: string[] = []
     const { house, history, deployment } = this
     const swept: SweptHouse = {
-      core: { ledger: { accounts: house.accounts, history },
-        rest: () => ({ settled: house.settled }) },
-      options: { rpcUrl: this.url, deployment, log: (line) => log.push(line),
-        tableByRoot: (root) => this.tables.get(root) },
+      core: {
+        ledger: { accounts: house.accounts, history },
+        rest: () => ({ settled: house.settled }),
+      },
+      options: {
+        rpcUrl: this.url,
+        deployment,
+        log: (line) => log.push(line),
+        tableByRoot: (root) => this.tables.get(root),
+      },
     }
     const keys = this.exits.map(({ key }) => key)
     const payer = Wallet.createRandom()
@@ -324,12 +371,20 @@ export class Story {
     const { time } = await this.ask<{ time: bigint }>('sweep')
     const { callDelay } = await this.ask<{ callDelay: bigint }>('terms')
     const said: string[] = []
-    const state = { accounts, table: this.table, settlements: settlementsOf(this.house.settled),
-      time, callDelay }
+    const state = {
+      accounts,
+      table: this.table,
+      settlements: settlementsOf(this.house.settled),
+      time,
+      callDelay,
+    }
     const shape = SWEEP_SHAPES.find(({ name }) => name === 'sweep-mini') as SweepShape
     const key = this.exits.find((exit) => exit.key.name === shape.name)?.key as CircuitKey
-    const scope = { chainId: CHAIN_ID, contract: BigInt(this.deployment.contract),
-      keyHash: BigInt(`0x${key.keyHash}`) }
+    const scope = {
+      chainId: CHAIN_ID,
+      contract: BigInt(this.deployment.contract),
+      keyHash: BigInt(`0x${key.keyHash}`),
+    }
     for (const first of [0, 8, 16]) {
       // The chunks before are proven in the true state, so that the last differs in the account alone.
       const honest = { ...state, tree: this.house.tree, accounts: this.house.accounts }
@@ -347,12 +402,18 @@ export class Story {
 
   private sweeper(accounts: ReadonlyMap<number, Account>): Sweeper {
     return new Sweeper({
-      l1: this.operator, chainId: CHAIN_ID, contract: this.deployment.contract,
-      keys: this.exits.filter(({ key }) => key.name === 'sweep-mini').map(({ key }) => (
-        { id: this.deployment.exits?.sweep.get(key.name) as bigint, key })),
-      accounts: () => accounts, history: this.history,
-      tableByRoot: (root) => this.tables.get(root), settled: () => this.house.settled,
-      prove: proofOf, log: () => {},
+      l1: this.operator,
+      chainId: CHAIN_ID,
+      contract: this.deployment.contract,
+      keys: this.exits
+        .filter(({ key }) => key.name === 'sweep-mini')
+        .map(({ key }) => ({ id: this.deployment.exits?.sweep.get(key.name) as bigint, key })),
+      accounts: () => accounts,
+      history: this.history,
+      tableByRoot: (root) => this.tables.get(root),
+      settled: () => this.house.settled,
+      prove: proofOf,
+      log: () => {},
     })
   }
 
@@ -416,8 +477,13 @@ export class Story {
   async keep(): Promise<Kept> {
     const snapshot = (await this.provider.send('evm_snapshot', [])) as string
     const deposits = new Map(this.people.map((person) => [person, person.deposits]))
-    return { house: keptOf(this.house), requests: [...this.requests], snapshot, table: this.table,
-      deposits }
+    return {
+      house: keptOf(this.house),
+      requests: [...this.requests],
+      snapshot,
+      table: this.table,
+      deposits,
+    }
   }
 
   /** Chain and house go back; keys and directories stay. */
@@ -433,8 +499,9 @@ export class Story {
     }
     house.viewKeys.clear()
     for (const [index, key] of viewKeys) house.viewKeys.set(index, key)
-    house.members.forEach((member, i) => Object.assign(member, members[i],
-      { pending: [...(members[i]?.pending ?? [])] }))
+    house.members.forEach((member, i) =>
+      Object.assign(member, members[i], { pending: [...(members[i]?.pending ?? [])] }),
+    )
     Object.assign(house, { ...rest, rows: [...rest.rows] })
     this.history = new StateHistory()
     this.requests = [...kept.requests]
@@ -453,8 +520,11 @@ export class Story {
 
 async function deployed(admin: NonceManager, compiled: CompiledContract): Promise<Contract> {
   const { ContractFactory } = await import('ethers')
-  const made = await new ContractFactory(compiled.abi as InterfaceAbi, compiled.bytecode,
-    admin).deploy()
+  const made = await new ContractFactory(
+    compiled.abi as InterfaceAbi,
+    compiled.bytecode,
+    admin,
+  ).deploy()
   await made.waitForDeployment()
   return new Contract(await made.getAddress(), compiled.abi as InterfaceAbi, admin)
 }
@@ -464,7 +534,9 @@ export async function sent(
   name: string,
   ...args: readonly unknown[]
 ): Promise<void> {
-  const transaction = (await contract.getFunction(name)(...args)) as { wait: () => Promise<unknown> }
+  const transaction = (await contract.getFunction(name)(...args)) as {
+    wait: () => Promise<unknown>
+  }
   await transaction.wait()
 }
 

@@ -18,14 +18,25 @@ const told: string[] = []
 /** The command as ANN or BEN types it; batches run meanwhile, as in a house that stays. */
 async function as(name: string, ...argv: readonly string[]) {
   const [group, verb, ...more] = argv
-  const ran = await cloister(group!, ...(verb === undefined ? [] : [verb]), ...more,
-    '--house', world.url, '--dir', join(folder, name), '--json', '--timeout', '60')
+  const ran = await cloister(
+    group!,
+    ...(verb === undefined ? [] : [verb]),
+    ...more,
+    '--house',
+    world.url,
+    '--dir',
+    join(folder, name),
+    '--json',
+    '--timeout',
+    '60',
+  )
   told.push(ran.err)
   return { code: ran.code, answer: JSON.parse(ran.out || ran.err) as Record<string, unknown> }
 }
 const cashOf = (account: number) => world.house.ledger.accounts.get(account)!.cash
-const lotsOf = (account: number) => world.house.ledger.accounts.get(account)!.balances
-  .find(({ id }) => id === PERPETUAL_ID)?.quantity ?? 0n
+const lotsOf = (account: number) =>
+  world.house.ledger.accounts.get(account)!.balances.find(({ id }) => id === PERPETUAL_ID)
+    ?.quantity ?? 0n
 const tables = () => readFundingTables(world.rpcUrl, world.contract)
 const idOf = (answer: Record<string, unknown>) => answer['id'] as string
 const propose = (...legs: readonly string[]) =>
@@ -63,12 +74,24 @@ describe('cloister trade, with a perpetual', () => {
     expect(funding).toBeGreaterThan(0n)
     const before = [cashOf(numbers.ANN), cashOf(numbers.BEN)]
     const asked = await as('ANN', 'risk', 'account', 'ANN', '--trade', 'BTC-PERP:3@76.71')
-    expect(asked, JSON.stringify(asked)).toMatchObject({ code: 0, answer: {
-      table: { number: `${table.number}`, reduceOnly: null }, whatIf: { refusedBy: null } } })
+    expect(asked, JSON.stringify(asked)).toMatchObject({
+      code: 0,
+      answer: {
+        table: { number: `${table.number}`, reduceOnly: null },
+        whatIf: { refusedBy: null },
+      },
+    })
     const { code, answer } = await propose('BTC-PERP:3@76.71')
     expect(code, JSON.stringify(answer)).toBe(0)
-    const listed = await cloister('trade', 'list', 'BEN', '--house', world.url, '--dir',
-      join(folder, 'BEN'))
+    const listed = await cloister(
+      'trade',
+      'list',
+      'BEN',
+      '--house',
+      world.url,
+      '--dir',
+      join(folder, 'BEN'),
+    )
     expect(listed.out).toContain(`BTC-PERP quoted $76.71 less funding $0.0`)
     expect(listed.out).toContain(`of table ${table.number}`)
     expect((await affirm(idOf(answer))).code).toBe(0)
@@ -77,22 +100,27 @@ describe('cloister trade, with a perpetual', () => {
     expect(signed[0]!.answer['trades']).toMatchObject([{ state: 'accepted', rule: null }])
     await world.house.runBatch()
     const paid = 3n * (76_710_000n - funding)
-    expect([cashOf(numbers.ANN) - before[0]!, cashOf(numbers.BEN) - before[1]!])
-      .toEqual([-paid - 100n, paid - 100n])
+    expect([cashOf(numbers.ANN) - before[0]!, cashOf(numbers.BEN) - before[1]!]).toEqual([
+      -paid - 100n,
+      paid - 100n,
+    ])
     expect([lotsOf(numbers.ANN), lotsOf(numbers.BEN)]).toEqual([3n, -3n])
     // What was said beforehand is what the account is worth now, world by world, to the micro-dollar.
     const now = await as('ANN', 'risk', 'account', 'ANN')
     const worth = now.answer['worth'] as readonly { microDollars: string }[]
-    expect((asked.answer['whatIf'] as { difference: string[] }).difference)
-      .toEqual(worth.map(({ microDollars }) => microDollars))
+    expect((asked.answer['whatIf'] as { difference: string[] }).difference).toEqual(
+      worth.map(({ microDollars }) => microDollars),
+    )
     // Both keep the same document, whose hash they signed.
     const kept = ['ANN', 'BEN'].map((name) => {
       const at = join(folder, name, 'documents')
       return readFileSync(join(at, readdirSync(at)[0]!), 'utf8')
     })
     expect(kept[0]).toBe(kept[1])
-    expect(JSON.parse(kept[0]!)).toMatchObject({ table: table.number, perpetuals: [
-      { instrument: PERPETUAL_ID, price: '76710000', funding: `${funding}` }] })
+    expect(JSON.parse(kept[0]!)).toMatchObject({
+      table: table.number,
+      perpetuals: [{ instrument: PERPETUAL_ID, price: '76710000', funding: `${funding}` }],
+    })
   }, 120_000)
 
   it('settles it together with a leg that has no funding', async () => {
@@ -118,12 +146,19 @@ describe('cloister trade, with a perpetual', () => {
     await world.house.runBatch()
     const table = (await tables()).tables.at(-1)!
     const funding = table.funding.get(PERPETUAL_ID)!
-    const documentAt = (named: bigint) => JSON.stringify({ words: 'as on the telephone',
-      table: table.number, perpetuals: [
-        { instrument: PERPETUAL_ID, price: '76600000', funding: `${named}` }] })
+    const documentAt = (named: bigint) =>
+      JSON.stringify({
+        words: 'as on the telephone',
+        table: table.number,
+        perpetuals: [{ instrument: PERPETUAL_ID, price: '76600000', funding: `${named}` }],
+      })
     const offer = async (name: string, document: string, price: bigint) => {
-      const made = await other!.propose(name, numbers.BEN,
-        [{ instrument: PERPETUAL_ID, quantity: 1n, price }], document)
+      const made = await other!.propose(
+        name,
+        numbers.BEN,
+        [{ instrument: PERPETUAL_ID, quantity: 1n, price }],
+        document,
+      )
       if (isRefused(made)) throw new Error(made.detail)
       const file = join(folder, `${name}.json`)
       writeFileSync(file, document)
@@ -132,15 +167,23 @@ describe('cloister trade, with a perpetual', () => {
     const good = await offer('good', documentAt(funding), 76_600_000n - funding)
     const bad = await offer('bad', documentAt(funding + 1n), 76_599_999n - funding)
     expect(await affirm(good.id)).toMatchObject({ code: 1, answer: { rule: 'FundingMustBeNamed' } })
-    expect(await affirm(good.id, '--document', bad.file))
-      .toMatchObject({ code: 1, answer: { rule: 'DocumentMustMatchPayload' } })
-    expect(await affirm(bad.id, '--document', bad.file))
-      .toMatchObject({ code: 1, answer: { rule: 'FundingMustMatchTable' } })
-    expect(await affirm(good.id, '--document', join(folder, 'none.json'))).toMatchObject({ code: 2 })
+    expect(await affirm(good.id, '--document', bad.file)).toMatchObject({
+      code: 1,
+      answer: { rule: 'DocumentMustMatchPayload' },
+    })
+    expect(await affirm(bad.id, '--document', bad.file)).toMatchObject({
+      code: 1,
+      answer: { rule: 'FundingMustMatchTable' },
+    })
+    expect(await affirm(good.id, '--document', join(folder, 'none.json'))).toMatchObject({
+      code: 2,
+    })
     expect((await affirm(good.id, '--document', good.file)).code).toBe(0)
     const ticket = (await other!.api.tickets()).find(({ id }) => id === good.id)!
     const [mine, theirs] = await Promise.all([
-      other!.settleTicket(ticket, documentAt(funding)), as('BEN', 'trade', 'sign', 'BEN')])
+      other!.settleTicket(ticket, documentAt(funding)),
+      as('BEN', 'trade', 'sign', 'BEN'),
+    ])
     expect([mine.state, theirs.code]).toEqual(['accepted', 0])
     expect(BigInt(ticket.payload)).toBe(documentHash(documentAt(funding)))
   }, 120_000)
@@ -151,8 +194,10 @@ describe('cloister trade, with a perpetual', () => {
     expect((await affirm(idOf(answer))).code).toBe(0)
     // It charges funding: whoever holds the perpetual at it has paid, not who buys it behind it.
     await world.oracle.table(2)
-    expect(await affirm(idOf(slow)))
-      .toMatchObject({ code: 1, answer: { rule: 'TableMustBeCurrent' } })
+    expect(await affirm(idOf(slow))).toMatchObject({
+      code: 1,
+      answer: { rule: 'TableMustBeCurrent' },
+    })
     await world.house.runBatch()
     const [ann, ben] = await bothSign()
     expect([ann!.code, ben!.code]).toEqual([1, 1])

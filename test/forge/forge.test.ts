@@ -11,15 +11,26 @@ const isLong = process.env['CLOISTER_LONG'] === '1'
 /** Three invariants, each with runs of 250 calls. */
 const RUNS = isLong ? 1_400 : 8
 
-test.skipIf(!existsSync(FORGE))(`forge: ${RUNS * 750} random calls keep the invariants`, async () => {
-  const { stdout } = await promisify(execFile)(FORGE,
-    ['test', '--root', '.', '--use', join(PROJECT_ROOT, 'test/forge/solc.mjs')], {
-      cwd: PROJECT_ROOT, maxBuffer: 1 << 26,
-      env: { ...process.env, FOUNDRY_CONFIG: join(PROJECT_ROOT, 'test/forge/foundry.toml'),
-        FOUNDRY_INVARIANT_RUNS: String(RUNS) },
-    }).catch((error: { stdout?: string; stderr?: string }) => {
+test.skipIf(!existsSync(FORGE))(
+  `forge: ${RUNS * 750} random calls keep the invariants`,
+  async () => {
+    const { stdout } = await promisify(execFile)(
+      FORGE,
+      ['test', '--root', '.', '--use', join(PROJECT_ROOT, 'test/forge/solc.mjs')],
+      {
+        cwd: PROJECT_ROOT,
+        maxBuffer: 1 << 26,
+        env: {
+          ...process.env,
+          FOUNDRY_CONFIG: join(PROJECT_ROOT, 'test/forge/foundry.toml'),
+          FOUNDRY_INVARIANT_RUNS: String(RUNS),
+        },
+      },
+    ).catch((error: { stdout?: string; stderr?: string }) => {
       throw new Error(`forge: ${error.stdout ?? ''}${error.stderr ?? ''}`)
     })
-  expect(stdout).toMatch(/4 tests passed, 0 failed/)
-  expect(stdout).toContain(`runs: ${RUNS}, calls: ${RUNS * 250}`)
-}, 3_600_000)
+    expect(stdout).toMatch(/4 tests passed, 0 failed/)
+    expect(stdout).toContain(`runs: ${RUNS}, calls: ${RUNS * 250}`)
+  },
+  3_600_000,
+)

@@ -1,7 +1,12 @@
 /** The compiled circuit as a test sees it: witness or the name of the rule that refused it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { shapeNamed, circuitOfShape, PROJECT_ROOT, type CircuitFiles } from '../../prover/artifacts.ts'
+import {
+  shapeNamed,
+  circuitOfShape,
+  PROJECT_ROOT,
+  type CircuitFiles,
+} from '../../prover/artifacts.ts'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import type { WitnessInput, WitnessValue } from '../../circuits/witness.ts'
 
@@ -30,13 +35,22 @@ export class WitnessRefused extends Error {
   readonly frames: readonly Frame[]
   constructor(text: string) {
     super(text)
-    this.frames = [...text.matchAll(/Error in template (\w+?)_\d+ line: (\d+)/g)]
-      .map(([, template, line]) => ({ template: template as string, line: Number(line) }))
+    this.frames = [...text.matchAll(/Error in template (\w+?)_\d+ line: (\d+)/g)].map(
+      ([, template, line]) => ({ template: template as string, line: Number(line) }),
+    )
   }
 }
 
-const ERRORS = ['', 'Signal not found', 'Too many signals set', 'Signal already set', 'Assert failed',
-  'Not enough memory', 'Input signal array access exceeds the size', 'Out of bounds array access']
+const ERRORS = [
+  '',
+  'Signal not found',
+  'Too many signals set',
+  'Signal already set',
+  'Assert failed',
+  'Not enough memory',
+  'Input signal array access exceeds the size',
+  'Out of bounds array access',
+]
 
 /** FNV-1a of a signal's name in two halves: the key under which the wasm knows it. */
 function signalKey(name: string): readonly [number, number] {
@@ -69,15 +83,20 @@ export class Circuit {
     const get = (): Calculator => this.calculator as Calculator
     const message = (): string => {
       let text = ''
-      for (let c = get().getMessageChar(); c !== 0; c = get().getMessageChar()) text += String.fromCharCode(c)
+      for (let c = get().getMessageChar(); c !== 0; c = get().getMessageChar())
+        text += String.fromCharCode(c)
       return text
     }
     const runtime = {
       exceptionHandler: (code: number): void => {
         throw new WitnessRefused(`${ERRORS[code] ?? 'unknown error'}\n${this.messages}`)
       },
-      printErrorMessage: (): void => { this.messages += `${message()}\n` },
-      writeBufferMessage: (): void => { message() },
+      printErrorMessage: (): void => {
+        this.messages += `${message()}\n`
+      },
+      writeBufferMessage: (): void => {
+        message()
+      },
       showSharedRWMemory: (): void => {},
     }
     const made = new WebAssembly.Instance(this.module, { runtime })
@@ -96,7 +115,8 @@ export class Circuit {
       this.keys.set(name, [msb, lsb])
       const flat = flatten(value)
       const size = wasm.getInputSignalSize(msb, lsb)
-      if (size !== flat.length) throw new Error(`${name}: ${flat.length} values for ${size} signals`)
+      if (size !== flat.length)
+        throw new Error(`${name}: ${flat.length} values for ${size} signals`)
       flat.forEach((v, i) => {
         let rest = ((v % FIELD_MODULUS) + FIELD_MODULUS) % FIELD_MODULUS
         for (let w = 0; w < words; w++) {
@@ -119,7 +139,8 @@ export class Circuit {
       return Array.from({ length: wasm.getWitnessSize() }, (_, i) => {
         wasm.getWitness(i)
         let value = 0n
-        for (let w = words - 1; w >= 0; w--) value = (value << 32n) + BigInt(wasm.readSharedRWMemory(w) >>> 0)
+        for (let w = words - 1; w >= 0; w--)
+          value = (value << 32n) + BigInt(wasm.readSharedRWMemory(w) >>> 0)
         return value
       })
     } catch (error) {
@@ -182,7 +203,12 @@ export function ruleOf(refused: WitnessRefused): string {
     const lines = lawTemplates().get(template)?.lines
     if (lines === undefined) continue
     let at = line - 1
-    while (at > 0 && headingAt(lines, at) === undefined && !(lines[at] as string).startsWith('template ')) at--
+    while (
+      at > 0 &&
+      headingAt(lines, at) === undefined &&
+      !(lines[at] as string).startsWith('template ')
+    )
+      at--
     const found: string[] = []
     for (; headingAt(lines, at) !== undefined; at--) found.unshift(headingAt(lines, at) as string)
     if (found.length > 0) return found.join('/')
@@ -194,8 +220,9 @@ const loaded = new Map<string, Promise<Circuit>>()
 
 /** The circuit of a shape, compiled at most once and loaded once per process. */
 export function circuitNamed(name: string): Promise<Circuit> {
-  const known = loaded.get(name) ?? circuitOfShape(shapeNamed(name), (what) => console.log(what))
-    .then((files) => {
+  const known =
+    loaded.get(name) ??
+    circuitOfShape(shapeNamed(name), (what) => console.log(what)).then((files) => {
       if (!existsSync(files.wasmPath)) throw new Error(`${files.wasmPath} is missing`)
       return new Circuit(files)
     })

@@ -15,23 +15,44 @@ import { WIDE_SLOTS, WIDE_WORLDS, wideCost } from '../bench/wide.ts'
 
 /** Templates alone, at the smallest they come in, and the file whose main component each is. */
 const TEMPLATES = {
-  'Page': 'page', 'PageTerms': 'page-terms', 'Member': 'member', 'MemberTerms': 'member-terms',
-  'Balances': 'balances', 'Leaf': 'leaf', 'Veil': 'veil', 'Solvency': 'solvency',
-  'FeeAccount': 'fee-account', 'AssertSignature': 'signature', 'InstalledKey': 'installed-key',
-  'Row': 'row', 'RowNode': 'row-node', 'RowTerms': 'row-terms', 'RescueTerms(1)': 'rescue-terms',
+  Page: 'page',
+  PageTerms: 'page-terms',
+  Member: 'member',
+  MemberTerms: 'member-terms',
+  Balances: 'balances',
+  Leaf: 'leaf',
+  Veil: 'veil',
+  Solvency: 'solvency',
+  FeeAccount: 'fee-account',
+  AssertSignature: 'signature',
+  InstalledKey: 'installed-key',
+  Row: 'row',
+  RowNode: 'row-node',
+  RowTerms: 'row-terms',
+  'RescueTerms(1)': 'rescue-terms',
   'UpdatePath(1)': 'update-path',
-  'TableRoot': 'table-root', 'ForcedExit(1, 1, 1)': 'forced-exit', 'Reduction(1)': 'reduction',
-  'ReductionTerms': 'reduction-terms',
-  'Call(1)': 'call', 'Release(1)': 'release',
-  'Deposit(1)': 'deposit', 'Withdrawal(1)': 'withdrawal', 'WithdrawalTerms': 'withdrawal-terms',
-  'Request(1)': 'request', 'Rotation(1)': 'rotation', 'HashTagged(1)': 'hash1',
-  'HashTagged(3)': 'hash3', 'HashTagged(16)': 'hash16',
+  TableRoot: 'table-root',
+  'ForcedExit(1, 1, 1)': 'forced-exit',
+  'Reduction(1)': 'reduction',
+  ReductionTerms: 'reduction-terms',
+  'Call(1)': 'call',
+  'Release(1)': 'release',
+  'Deposit(1)': 'deposit',
+  'Withdrawal(1)': 'withdrawal',
+  WithdrawalTerms: 'withdrawal-terms',
+  'Request(1)': 'request',
+  'Rotation(1)': 'rotation',
+  'HashTagged(1)': 'hash1',
+  'HashTagged(3)': 'hash3',
+  'HashTagged(16)': 'hash16',
 } as const
 const ALWAYS: readonly string[] = ['mini', 'small']
 /** Sweeps in the shapes of a house. */
 const SWEEPS: readonly string[] = ['sweep-small', 'sweep-wide']
-const LONG: readonly string[] =
-  [...SHAPES.map(({ name }) => name).filter((n) => !ALWAYS.includes(n)), ...SWEEPS]
+const LONG: readonly string[] = [
+  ...SHAPES.map(({ name }) => name).filter((n) => !ALWAYS.includes(n)),
+  ...SWEEPS,
+]
 
 type ShapeCost = { readonly constraints: number; readonly r1csSha256: string }
 type Costs = {
@@ -44,7 +65,7 @@ const isUpdate = process.env['UPDATE_COSTS'] === '1'
 const isLong = process.env['CLOISTER_LONG'] === '1'
 const REFRESH = 'if this is meant: UPDATE_COSTS=1 npx vitest run test/law/costs.test.ts'
 const FIRST: Costs = { templates: {}, shapes: {} }
-const known = existsSync(FILE) ? JSON.parse(readFileSync(FILE, 'utf8')) as Costs : FIRST
+const known = existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Costs) : FIRST
 /** Filled as the tests go, and written by the last of them. */
 const measured: Costs = { templates: {}, shapes: {} }
 
@@ -72,38 +93,51 @@ test('each template has the constraints it is known to have', { timeout: 900_000
   if (!isUpdate) expect(measured.templates, REFRESH).toEqual(known.templates)
 })
 
-test.each(ALWAYS)('the %s shape has its constraints and its fingerprint', { timeout: 900_000 },
+test.each(ALWAYS)(
+  'the %s shape has its constraints and its fingerprint',
+  { timeout: 900_000 },
   async (name) => {
     measured.shapes[name] = await shapeCost(name)
     if (!isUpdate) expect(measured.shapes[name], REFRESH).toEqual(known.shapes[name])
-  })
+  },
+)
 
-test.runIf(isLong).each(LONG)('the %s shape has its constraints and its fingerprint',
-  { timeout: 3_600_000 }, async (name) => {
+test.runIf(isLong).each(LONG)(
+  'the %s shape has its constraints and its fingerprint',
+  { timeout: 3_600_000 },
+  async (name) => {
     measured.shapes[name] = await shapeCost(name)
     const refresh = `${REFRESH}, with CLOISTER_LONG=1`
     if (!isUpdate) expect(measured.shapes[name], refresh).toEqual(known.shapes[name])
-  })
+  },
+)
 
 test.runIf(isUpdate)('costs.json is written', () => {
   // Figures that were not measured now stay only if the law is the one that they were measured on.
-  const isSameLaw = ALWAYS.every((name) =>
-    known.shapes[name]?.r1csSha256 === measured.shapes[name]?.r1csSha256)
+  const isSameLaw = ALWAYS.every(
+    (name) => known.shapes[name]?.r1csSha256 === measured.shapes[name]?.r1csSha256,
+  )
   const all = isSameLaw ? { ...known.shapes, ...measured.shapes } : measured.shapes
-  const shapes = Object.fromEntries([...ALWAYS, ...LONG].flatMap((name) => {
-    const cost = all[name]
-    return cost === undefined ? [] : [[name, cost]]
-  }))
+  const shapes = Object.fromEntries(
+    [...ALWAYS, ...LONG].flatMap((name) => {
+      const cost = all[name]
+      return cost === undefined ? [] : [[name, cost]]
+    }),
+  )
   writeFileSync(FILE, `${JSON.stringify({ templates: measured.templates, shapes }, null, 2)}\n`)
 })
 
-test.runIf(isLong)('the law holds at twice the balances and worlds', { timeout: 1_800_000 },
+test.runIf(isLong)(
+  'the law holds at twice the balances and worlds',
+  { timeout: 1_800_000 },
   async () => {
     const wide = await wideCost()
-    console.log(`mini at ${WIDE_SLOTS} balances, ${WIDE_WORLDS} worlds: `
-      + `${wide.constraints} constraints`)
+    console.log(
+      `mini at ${WIDE_SLOTS} balances, ${WIDE_WORLDS} worlds: ` + `${wide.constraints} constraints`,
+    )
     expect(wide.refusal).toBeNull()
-  })
+  },
+)
 
 test('every shape of a house has a committed cost, its sweeps included', () => {
   expect(Object.keys(known.shapes).sort()).toEqual([...ALWAYS, ...LONG].sort())

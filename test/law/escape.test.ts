@@ -2,7 +2,11 @@
 import { expect, test } from 'vitest'
 import type { Account, Balance } from '../../circuits/account.ts'
 import {
-  ESCAPE_SHAPES, escapeClaim, escapeInput, worthAtMarks, type EscapeStatement,
+  ESCAPE_SHAPES,
+  escapeClaim,
+  escapeInput,
+  worthAtMarks,
+  type EscapeStatement,
 } from '../../circuits/escape.ts'
 import { FIELD_MODULUS, QUANTITY_OFFSET, ROW_STATUS } from '../../circuits/params.ts'
 import { hash } from '../../circuits/poseidon.ts'
@@ -13,8 +17,13 @@ import { accountOf, compiledCircuit, stateOf } from './states.ts'
 
 const small = await compiledCircuit('escape')
 const INDEX = 4_711
-const rows: readonly Row[] = [row(2, 1_000_000n), row(1024, 50_000_000n), row(1025, 2_000_000n),
-  row(1026, -500_000n), { ...row(1027, 3_000_000n), status: 'expired' }]
+const rows: readonly Row[] = [
+  row(2, 1_000_000n),
+  row(1024, 50_000_000n),
+  row(1025, 2_000_000n),
+  row(1026, -500_000n),
+  { ...row(1027, 3_000_000n), status: 'expired' },
+]
 const settled = [settledRow(5_000, 123_456n), settledRow(5_001, -7n)]
 
 /** The claim of an account that stands at INDEX, with everything that goes into it. */
@@ -28,13 +37,32 @@ function claimOf(account: Account, table: readonly Row[] = rows) {
 const cases: readonly [string, Account, bigint][] = [
   ['an account untouched since its registration', accountOf(0n), 0n],
   ['cash only', accountOf(123_456_789n), 123_456_789n],
-  ['open positions', accountOf(-900_000n, [{ id: 1024, quantity: 3n }, { id: 1025, quantity: -7n }]),
-    -900_000n + 150_000_000n - 14_000_000n],
-  ['negative cash, covered by a token', accountOf(-5_000_000n, [{ id: 2, quantity: 6n }]), 1_000_000n],
-  ['an expired instrument that has no settlement value yet', accountOf(1n, [{ id: 1027, quantity: 2n }]),
-    6_000_001n],
-  ['a settled instrument, not converted', accountOf(10n, [{ id: 1024, quantity: 1n },
-    { id: 5_000, quantity: -3n }]), 10n + 50_000_000n - 370_368n],
+  [
+    'open positions',
+    accountOf(-900_000n, [
+      { id: 1024, quantity: 3n },
+      { id: 1025, quantity: -7n },
+    ]),
+    -900_000n + 150_000_000n - 14_000_000n,
+  ],
+  [
+    'negative cash, covered by a token',
+    accountOf(-5_000_000n, [{ id: 2, quantity: 6n }]),
+    1_000_000n,
+  ],
+  [
+    'an expired instrument that has no settlement value yet',
+    accountOf(1n, [{ id: 1027, quantity: 2n }]),
+    6_000_001n,
+  ],
+  [
+    'a settled instrument, not converted',
+    accountOf(10n, [
+      { id: 1024, quantity: 1n },
+      { id: 5_000, quantity: -3n },
+    ]),
+    10n + 50_000_000n - 370_368n,
+  ],
   ['an insolvent account', accountOf(-1n), 0n],
   ['an account deep in debt', accountOf(5n, [{ id: 1024, quantity: -1_000_000n }]), 0n],
   ['worth exactly nothing', accountOf(-50_000_000n, [{ id: 1024, quantity: 1n }]), 0n],
@@ -65,15 +93,21 @@ test('the largest worth that marks and balances allow, and the lowest', () => {
 test('an account of another tree, or of an instrument without a value, has no claim', () => {
   const account = accountOf(5n, [{ id: 1024, quantity: 1n }])
   const state = stateOf({ [INDEX]: account }, rows, settled)
-  expect(escapeClaim(INDEX + 1, account, state)).toMatchObject({ ok: false,
-    rejection: { rule: 'LeafMustBeInTree' } })
-  expect(escapeClaim(INDEX, { ...account, cash: 6n }, state)).toMatchObject({ ok: false,
-    rejection: { rule: 'LeafMustBeInTree' } })
+  expect(escapeClaim(INDEX + 1, account, state)).toMatchObject({
+    ok: false,
+    rejection: { rule: 'LeafMustBeInTree' },
+  })
+  expect(escapeClaim(INDEX, { ...account, cash: 6n }, state)).toMatchObject({
+    ok: false,
+    rejection: { rule: 'LeafMustBeInTree' },
+  })
   const unknown = accountOf(5n, [{ id: 9_999, quantity: 1n }])
   const other = stateOf({ [INDEX]: unknown }, rows, settled)
   expect(worthAtMarks(unknown, other)).toEqual({ missing: 9_999 })
-  expect(escapeClaim(INDEX, unknown, other)).toMatchObject({ ok: false,
-    rejection: { rule: 'MarkMustBeInTable' } })
+  expect(escapeClaim(INDEX, unknown, other)).toMatchObject({
+    ok: false,
+    rejection: { rule: 'MarkMustBeInTable' },
+  })
 })
 
 /** No batch could touch it; L1 lets it come to that only where the operator says what is not true. */
@@ -81,7 +115,10 @@ test('what settled in seven windows of the register is claimed from each', async
   const large = await compiledCircuit('escape-settled')
   const places = [0, 64, 128, 192, 256, 320, 399]
   const register = Array.from({ length: 400 }, (_, i) => settledRow(7_000 + i, BigInt(1 + i)))
-  const account = accountOf(-50n, places.map((place) => ({ id: 7_000 + place, quantity: 3n })))
+  const account = accountOf(
+    -50n,
+    places.map((place) => ({ id: 7_000 + place, quantity: 3n })),
+  )
   const claim = escapeClaim(INDEX, account, stateOf({ [INDEX]: account }, rows, register))
   if (!claim.ok) throw new Error(claim.rejection.detail)
   const values = places.reduce((sum, place) => sum + BigInt(1 + place), 0n)
@@ -92,17 +129,19 @@ test('what settled in seven windows of the register is claimed from each', async
 test('holdings over seventeen nodes, all but one settled, take the large shape', async () => {
   const large = await compiledCircuit('escape-settled')
   const spread = Array.from({ length: 130 }, (_, i) => row(2_000 + i, BigInt(1 + i)))
-  const scattered = Array.from({ length: 17 }, (_, i) => ({ id: 2_000 + 8 * i,
-    quantity: 1n }))
+  const scattered = Array.from({ length: 17 }, (_, i) => ({ id: 2_000 + 8 * i, quantity: 1n }))
   const first = claimOf(accountOf(9n, scattered), spread)
   expect(first.shape.name).toBe('escape-settled')
-  expect(first.statement.equity).toBe(9n
-    + scattered.reduce((sum, { id }) => sum + BigInt(id - 2_000 + 1), 0n))
+  expect(first.statement.equity).toBe(
+    9n + scattered.reduce((sum, { id }) => sum + BigInt(id - 2_000 + 1), 0n),
+  )
   expect(large.failedRule(first.input)).toBeNull()
 
   const register = Array.from({ length: 70 }, (_, i) => settledRow(7_000 + i, BigInt(i)))
-  const held = [...Array.from({ length: 16 }, (_, i) => ({ id: 7_000 + 4 * i, quantity: 2n })),
-    { id: 7_069, quantity: -1n }]
+  const held = [
+    ...Array.from({ length: 16 }, (_, i) => ({ id: 7_000 + 4 * i, quantity: 2n })),
+    { id: 7_069, quantity: -1n },
+  ]
   const account = accountOf(1n, held)
   const state = stateOf({ [INDEX]: account }, rows, register)
   const claim = escapeClaim(INDEX, account, state)
@@ -112,16 +151,28 @@ test('holdings over seventeen nodes, all but one settled, take the large shape',
   const settledValue = (claim.input['settledValue'] as bigint[]).with(3, 1_000n)
   const value = (claim.input['value'] as bigint[]).with(3, 1_000n)
   const gain = 2n * (1_000n - 12n)
-  expect(large.failedRule({ ...claim.input, settledValue, value,
-    equity: claim.statement.equity + gain })).toBe('SettledValueMustBeInRegister')
+  expect(
+    large.failedRule({
+      ...claim.input,
+      settledValue,
+      value,
+      equity: claim.statement.equity + gain,
+    }),
+  ).toBe('SettledValueMustBeInRegister')
 })
 
-const normal = claimOf(accountOf(10n, [{ id: 1024, quantity: 1n }, { id: 1025, quantity: -2n },
-  { id: 5_000, quantity: 3n }]))
+const normal = claimOf(
+  accountOf(10n, [
+    { id: 1024, quantity: 1n },
+    { id: 1025, quantity: -2n },
+    { id: 5_000, quantity: 3n },
+  ]),
+)
 const at = (name: string, i: number): bigint => (normal.input[name] as bigint[])[i] as bigint
 const change = (over: Record<string, WitnessValue>): WitnessInput => ({ ...normal.input, ...over })
 const put = (name: string, i: number, value: WitnessValue) => ({
-  [name]: (normal.input[name] as WitnessValue[]).with(i, value) })
+  [name]: (normal.input[name] as WitnessValue[]).with(i, value),
+})
 const { equity } = normal.statement
 
 test('a leaf of another account, of another state or with other balances', () => {
@@ -153,8 +204,11 @@ test('a better mark, a mark of another instrument, a mark that is left out', () 
   refused(put('bit', 0, [1n, 0n, 1n]))
   const choice = normal.input['choice'] as bigint[][]
   // Unread, its value is free.
-  refused({ ...put('value', 1, 0n), ...put('choice', 1, choice[2] as bigint[]),
-    equity: equity + 4_000_000n })
+  refused({
+    ...put('value', 1, 0n),
+    ...put('choice', 1, choice[2] as bigint[]),
+    equity: equity + 4_000_000n,
+  })
   refused({ ...put('status', 0, BigInt(ROW_STATUS.expired)) })
   // A node that is not of the table, with a leaf made up for it.
   const fake = hash('MARK', [1024n, 60_000_000n, 1n])
@@ -172,8 +226,9 @@ test('a settlement value that is not in the register, or of another instrument',
   const choice = [1n, ...Array<bigint>(16).fill(0n)]
   refused({ settledChoice: [choice] })
   // A choice that counts once there and once back, so that no entry is used.
-  refused({ settledChoice: [(normal.input['settledChoice'] as bigint[][])[0]!.with(1,
-    FIELD_MODULUS - 1n)] })
+  refused({
+    settledChoice: [(normal.input['settledChoice'] as bigint[][])[0]!.with(1, FIELD_MODULUS - 1n)],
+  })
 })
 
 test('an equity that is not the sum, is negative, or hides a sign', () => {
@@ -197,11 +252,15 @@ test('random books: the circuit accepts what TypeScript says, and nothing one un
     drawn = hash('SALT', [drawn])
     return drawn % bound
   }
-  const table = Array.from({ length: 60 }, (_, i) => row(1_100 + 3 * i, random(1n << 40n) - (1n << 39n)))
+  const table = Array.from({ length: 60 }, (_, i) =>
+    row(1_100 + 3 * i, random(1n << 40n) - (1n << 39n)),
+  )
   for (let round = 0; round < 12; round++) {
     const held = table.filter(() => random(9n) === 0n).slice(0, 8)
-    const account = accountOf(random(1n << 50n) - (1n << 49n), held.map(({ id }) => ({ id,
-      quantity: 2n * random(1n << 30n) - (1n << 30n) + 1n })))
+    const account = accountOf(
+      random(1n << 50n) - (1n << 49n),
+      held.map(({ id }) => ({ id, quantity: 2n * random(1n << 30n) - (1n << 30n) + 1n })),
+    )
     const { statement, state, shape } = claimOf(account, table)
     expect(shape).toBe(ESCAPE_SHAPES[0])
     const worth = worthAtMarks(account, state) as bigint

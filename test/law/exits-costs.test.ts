@@ -24,5 +24,5 @@ test('an account more in a sweep takes at most 4,200', async () => {
 
 test.runIf(isLong)('all in, an account of the large sweep takes at most 4,500', async () => {
   const shape = SWEEP_SHAPES.find(({ name }) => name === 'sweep')!
-  expect(await constraintsOf('sweep') / accountsOf(shape)).toBeLessThanOrEqual(4_500)
+  expect((await constraintsOf('sweep')) / accountsOf(shape)).toBeLessThanOrEqual(4_500)
 })

@@ -14,9 +14,11 @@ export function runHalf(half: number): void {
     const started = Date.now()
     while (history.tally.batches < BATCHES) history.step()
     const { batches, wrong, forged, steps, rules } = history.tally
-    console.log(`CLOISTER_SEED=${SEED} half ${half}: ${batches} batches, ${wrong} wrong steps refused by TypeScript, `
-      + `${forged} of them by the circuit too, ${((Date.now() - started) / 1000).toFixed(0)} s\n`
-      + `${JSON.stringify(Object.fromEntries(steps))}\n${JSON.stringify(Object.fromEntries(rules))}`)
+    console.log(
+      `CLOISTER_SEED=${SEED} half ${half}: ${batches} batches, ${wrong} wrong steps refused by TypeScript, ` +
+        `${forged} of them by the circuit too, ${((Date.now() - started) / 1000).toFixed(0)} s\n` +
+        `${JSON.stringify(Object.fromEntries(steps))}\n${JSON.stringify(Object.fromEntries(rules))}`,
+    )
     expect(batches).toBe(BATCHES)
     expect(wrong).toBeGreaterThan(BATCHES / 2)
   }, 900_000)

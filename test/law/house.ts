@@ -1,6 +1,14 @@
 /** A clearing house in memory for tests of the law: members with keys, journals and a state tree. */
 import { createHash, randomBytes } from 'node:crypto'
-import { depositCommitment, leafHash, ownerKeyHash, rotationPayload, viewKeyHash, type Account, feeAccountOf } from '../../circuits/account.ts'
+import {
+  depositCommitment,
+  leafHash,
+  ownerKeyHash,
+  rotationPayload,
+  viewKeyHash,
+  type Account,
+  feeAccountOf,
+} from '../../circuits/account.ts'
 import {
   executeBatch,
   type BatchPlan,

@@ -33,8 +33,11 @@ export function readSystem(files: CircuitFiles): System {
         const key = bytes.toString('latin1', at + 4, at + 36)
         let value = known.get(key)
         if (value === undefined) {
-          value = bytes.readBigUInt64LE(at + 4) + (bytes.readBigUInt64LE(at + 12) << 64n)
-            + (bytes.readBigUInt64LE(at + 20) << 128n) + (bytes.readBigUInt64LE(at + 28) << 192n)
+          value =
+            bytes.readBigUInt64LE(at + 4) +
+            (bytes.readBigUInt64LE(at + 12) << 64n) +
+            (bytes.readBigUInt64LE(at + 20) << 128n) +
+            (bytes.readBigUInt64LE(at + 28) << 192n)
           known.set(key, value)
         }
         coefficients.push(value)
@@ -42,9 +45,17 @@ export function readSystem(files: CircuitFiles): System {
       }
       return { wires, coefficients }
     }
-    const constraints = Array.from({ length: layout.nConstraints }, () => ({ a: sum(), b: sum(), c: sum() }))
-    return { constraints, wireCount: layout.nVars, outputCount: layout.nOutputs,
-      inputCount: layout.nPublicInputs + layout.nPrivateInputs }
+    const constraints = Array.from({ length: layout.nConstraints }, () => ({
+      a: sum(),
+      b: sum(),
+      c: sum(),
+    }))
+    return {
+      constraints,
+      wireCount: layout.nVars,
+      outputCount: layout.nOutputs,
+      inputCount: layout.nPublicInputs + layout.nPrivateInputs,
+    }
   } finally {
     closeSync(file)
   }

@@ -12,7 +12,12 @@ export const MINI = SHAPES.find((shape) => shape.name === 'mini') as Shape
 export const FUNDS = 10_000_000_000n
 export const ONE_FUTURE: readonly Entry[] = [{ instrument: 1024, quantity: 5n, price: 50_100_000n }]
 
-export type Scene = { readonly house: House; readonly a: Member; readonly b: Member; readonly c: Member }
+export type Scene = {
+  readonly house: House
+  readonly a: Member
+  readonly b: Member
+  readonly c: Member
+}
 
 /** Applies a plan that is fair. */
 export function settle(house: House, plan: BatchPlan): void {
@@ -25,10 +30,21 @@ export function settle(house: House, plan: BatchPlan): void {
 export function funded(): Scene {
   const house = new House()
   const [a, b] = [house.join(), house.join()]
-  settle(house, house.plan({ requests: [a.request, b.request],
-    credits: [house.credit(a.member, 1, FUNDS), house.credit(b.member, 1, FUNDS)] }))
+  settle(
+    house,
+    house.plan({
+      requests: [a.request, b.request],
+      credits: [house.credit(a.member, 1, FUNDS), house.credit(b.member, 1, FUNDS)],
+    }),
+  )
   const c = house.join()
-  settle(house, house.plan({ requests: [c.request], credits: [house.credit(c.member, 1, FUNDS), house.credit(a.member, 2, 1000n)] }))
+  settle(
+    house,
+    house.plan({
+      requests: [c.request],
+      credits: [house.credit(c.member, 1, FUNDS), house.credit(a.member, 2, 1000n)],
+    }),
+  )
   return { house, a: a.member, b: b.member, c: c.member }
 }
 
@@ -53,15 +69,18 @@ export function sunk(): Scene {
   const scene = traded()
   const { house } = scene
   house.rows = house.rows.map((row) =>
-    row.id === 1024 ? { ...row, values: row.values.map((v) => v - 2_180_000_000n) } : row)
+    row.id === 1024 ? { ...row, values: row.values.map((v) => v - 2_180_000_000n) } : row,
+  )
   return scene
 }
 
 export function registrationDraft(): Draft {
   const house = new House()
   const [a, b] = [house.join(), house.join()]
-  const plan = house.plan({ requests: [a.request, b.request],
-    credits: [house.credit(a.member, 1, FUNDS), house.credit(b.member, 1, FUNDS)] })
+  const plan = house.plan({
+    requests: [a.request, b.request],
+    credits: [house.credit(a.member, 1, FUNDS), house.credit(b.member, 1, FUNDS)],
+  })
   return forgedDraft(MINI, house, plan)
 }
 export function tradeDraft(over: Partial<Page> = {}, forgery: Forgery = {}): Draft {
@@ -90,9 +109,15 @@ export function latestStamp(house: House): bigint {
 }
 
 /** A batch with the account of slot `slot` replaced in state and in what is published of it. */
-export function afterDraft(scene: Scene, change: (account: Account, index: number) => Account, parts: Partial<BatchPlan> = {}): Draft {
+export function afterDraft(
+  scene: Scene,
+  change: (account: Account, index: number) => Account,
+  parts: Partial<BatchPlan> = {},
+): Draft {
   const { house, a, b } = scene
-  return forgedDraft(MINI, house, house.plan({ cover: [a.index, b.index], ...parts }), { after: change })
+  return forgedDraft(MINI, house, house.plan({ cover: [a.index, b.index], ...parts }), {
+    after: change,
+  })
 }
 
 /** Slot of an account among the members of a draft. */

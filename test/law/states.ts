@@ -1,7 +1,13 @@
 /** States of a house made by hand: accounts at indices, a table and a register, for claims and sweeps. */
 import { activeMeta, leafHash, type Account, type Balance } from '../../circuits/account.ts'
 import { TREE_DEPTH } from '../../circuits/params.ts'
-import { settlementsOf, tableOf, type Row, type Settlements, type Table } from '../../circuits/table.ts'
+import {
+  settlementsOf,
+  tableOf,
+  type Row,
+  type Settlements,
+  type Table,
+} from '../../circuits/table.ts'
 import { Tree } from '../../circuits/tree.ts'
 import { circuitOf, PROJECT_ROOT } from '../../prover/artifacts.ts'
 import { Circuit } from './circuit.ts'
@@ -9,10 +15,20 @@ import { Circuit } from './circuit.ts'
 export const TIME = 1_584_000_000n
 
 export function accountOf(
-  cash: bigint, balances: readonly Balance[] = [], over: Partial<Account> = {},
+  cash: bigint,
+  balances: readonly Balance[] = [],
+  over: Partial<Account> = {},
 ): Account {
-  return { ownerKeyHash: 11n, viewKeyHash: 12n, head: 13n, meta: activeMeta(TIME - 1_000n), cash,
-    balances, salt: 14n + cash % 97n + 200n, ...over }
+  return {
+    ownerKeyHash: 11n,
+    viewKeyHash: 12n,
+    head: 13n,
+    meta: activeMeta(TIME - 1_000n),
+    cash,
+    balances,
+    salt: 14n + (cash % 97n) + 200n,
+    ...over,
+  }
 }
 
 export type HandMade = {
@@ -23,14 +39,21 @@ export type HandMade = {
 }
 
 export function stateOf(
-  accounts: Readonly<Record<number, Account>>, rows: readonly Row[], settled: readonly Row[] = [],
+  accounts: Readonly<Record<number, Account>>,
+  rows: readonly Row[],
+  settled: readonly Row[] = [],
 ): HandMade {
   const tree = new Tree(TREE_DEPTH)
-  const entries = Object.entries(accounts).map(([index, account]) =>
-    [Number(index), account] as const)
+  const entries = Object.entries(accounts).map(
+    ([index, account]) => [Number(index), account] as const,
+  )
   for (const [index, account] of entries) tree.set(index, leafHash(account))
-  return { tree, accounts: new Map(entries), table: tableOf(rows),
-    settlements: settlementsOf(settled) }
+  return {
+    tree,
+    accounts: new Map(entries),
+    table: tableOf(rows),
+    settlements: settlementsOf(settled),
+  }
 }
 
 /** A compiled shape of claims or sweeps. */

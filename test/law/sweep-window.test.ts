@@ -14,8 +14,14 @@ import { funded, settle, type Scene } from './scenes.ts'
 
 const mini = SWEEP_SHAPES.find(({ name }) => name === 'sweep-mini') as SweepShape
 const sweptAt = ({ house }: Scene, table: Table, shape = mini): string => {
-  const outcome = sweepChunk(shape, 16, { tree: house.tree, accounts: house.accounts, table,
-    settlements: settlementsOf(house.settled), time: house.time + 3600n, callDelay: 86_400n })
+  const outcome = sweepChunk(shape, 16, {
+    tree: house.tree,
+    accounts: house.accounts,
+    table,
+    settlements: settlementsOf(house.settled),
+    time: house.time + 3600n,
+    callDelay: 86_400n,
+  })
   return outcome.ok ? 'swept' : outcome.rule
 }
 const ruleOf = ({ house }: Scene, plan: BatchPlan): string => {
@@ -28,16 +34,33 @@ const marked = (rows: readonly Row[], marks: ReadonlyMap<number, bigint>): Row[]
 test('a spread that is solvent now and was not at the table of the sweep can neither be called nor swept', () => {
   const scene = funded()
   const { house, a, b } = scene
-  house.rows = marked(house.rows, new Map([[1024, 50_000_000n], [1025, 50_500_000n]]))
+  house.rows = marked(
+    house.rows,
+    new Map([
+      [1024, 50_000_000n],
+      [1025, 50_500_000n],
+    ]),
+  )
   const sweepTable = tableOf(house.rows)
   // A later table: the two are worth the same, so that the spread asks for its add-ons alone.
-  house.rows = marked(house.rows, new Map([[1024, 50_250_000n], [1025, 50_250_000n]]))
+  house.rows = marked(
+    house.rows,
+    new Map([
+      [1024, 50_250_000n],
+      [1025, 50_250_000n],
+    ]),
+  )
   house.time += 600n
-  const entries = [{ instrument: 1024, quantity: 30_000n, price: 50_250_000n }, { instrument: 1025, quantity: -30_000n, price: 50_250_000n }]
+  const entries = [
+    { instrument: 1024, quantity: 30_000n, price: 50_250_000n },
+    { instrument: 1025, quantity: -30_000n, price: 50_250_000n },
+  ]
   house.trade(a, b, entries)
   settle(house, house.plan())
   a.pending.length = b.pending.length = 0
-  expect(ruleOf(scene, house.plan({ flags: new Map([[a.index, 'call']]) }))).toBe('CallMustBeProven')
+  expect(ruleOf(scene, house.plan({ flags: new Map([[a.index, 'call']]) }))).toBe(
+    'CallMustBeProven',
+  )
   expect(sweptAt(scene, tableOf(house.rows))).toBe('swept')
   expect(sweptAt(scene, sweepTable)).toBe('MaintenanceMustHold')
 })
@@ -55,7 +78,11 @@ test('one lot of what was listed after the table of the sweep stops it', () => {
 test('who is called at the table of the sweep and released at a later one stops it', () => {
   const scene = funded()
   const { house, a } = scene
-  const account: Account = { ...(house.accounts.get(a.index) as Account), cash: -30_000_000n, balances: [{ id: 1024, quantity: 1n }] }
+  const account: Account = {
+    ...(house.accounts.get(a.index) as Account),
+    cash: -30_000_000n,
+    balances: [{ id: 1024, quantity: 1n }],
+  }
   house.accounts.set(a.index, account)
   house.tree.set(a.index, leafHash(account))
   const sweepTable = tableOf(house.rows)
@@ -80,7 +107,11 @@ test('some shape of the house sweeps eight accounts that hold as many instrument
     house.tree.set(16 + i, leafHash(account))
   }
   const fits = HOUSE_SWEEP_SHAPES.filter((shape) => {
-    try { return sweptAt(scene, tableOf(house.rows), shape) === 'swept' } catch { return false }
+    try {
+      return sweptAt(scene, tableOf(house.rows), shape) === 'swept'
+    } catch {
+      return false
+    }
   })
   expect(fits.map(({ name }) => name)).toEqual(['sweep-wide'])
 })

@@ -12,22 +12,33 @@ import { specificationHash } from '../../oracle/registry.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import { provider, send } from '../contracts/l1.ts'
 import {
-  confirmFirst, createOracleWorld, createReport, LISTED, post, wait,
+  confirmFirst,
+  createOracleWorld,
+  createReport,
+  LISTED,
+  post,
+  wait,
 } from '../contracts/oracle-world.ts'
 
 const [first, ...others] = [...LISTED].reverse()
 const OLD = [...others].reverse()
 const NEW = instrumentsBytes([INSTRUMENTS[0]!, ...LISTED])
 const [OLD_HASH, NEW_HASH] = [instrumentsBytes([INSTRUMENTS[0]!, ...OLD]), NEW].map((bytes) =>
-  ethers.keccak256(bytes))
+  ethers.keccak256(bytes),
+)
 const world = await createOracleWorld({ listed: OLD })
 const history = async () => readHistory(provider, await world.oracle.getAddress())
 
 /** Signers that say which document they have; the last answers nothing of use. */
 const servers: Server[] = []
 let say: readonly string[] = []
-const peers = async () => Promise.all(servers.map(async (server, i) => ({
-  url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, address: `${i}` })))
+const peers = async () =>
+  Promise.all(
+    servers.map(async (server, i) => ({
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      address: `${i}`,
+    })),
+  )
 beforeAll(async () => {
   for (let i = 0; i < 5; i++) {
     const server = createServer((_, response) => {
@@ -45,8 +56,19 @@ test('what is proposed counts for nothing, until a quorum has it configured', as
   expect(before.proposed).toBeNull()
   expect(await historyForReport(before, await peers(), 3)).toBe(before)
   if (first === undefined) throw new Error('nothing is listed')
-  await send(world.admin, world.oracle, 'list', [{ id: first.id, expiry: BigInt(expiryOf(first)),
-    specification: specificationHash(first as never) }], NEW)
+  await send(
+    world.admin,
+    world.oracle,
+    'list',
+    [
+      {
+        id: first.id,
+        expiry: BigInt(expiryOf(first)),
+        specification: specificationHash(first as never),
+      },
+    ],
+    NEW,
+  )
   const proposed = await history()
   expect(proposed.listed).toEqual(before.listed)
   expect(proposed.instruments).toBe(before.instruments)
@@ -64,7 +86,13 @@ test('what is proposed counts for nothing, until a quorum has it configured', as
   const next = await historyForReport(proposed, await peers(), 3)
   expect([next.instruments, next.proposed]).toEqual([NEW, null])
   expect(next.expiries.get(first.id)).toBe(BigInt(expiryOf(first)))
-  expect(unboundIn(next, readInstruments(NEW).filter(({ id }) => id === first.id), true)).toEqual([])
+  expect(
+    unboundIn(
+      next,
+      readInstruments(NEW).filter(({ id }) => id === first.id),
+      true,
+    ),
+  ).toEqual([])
 
   // The first report over it makes it so, and is itself of all that it lists.
   await wait(1n)

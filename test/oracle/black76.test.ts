@@ -109,7 +109,12 @@ describe('black76', () => {
 
   test('the extremes are the intrinsic value or its limit, never NaN', () => {
     const base: Black76Input = {
-      side: 'call', forward: 120, strike: 100, vol: 0.8, years: 1, rate: 0,
+      side: 'call',
+      forward: 120,
+      strike: 100,
+      vol: 0.8,
+      years: 1,
+      rate: 0,
     }
     expect(black76({ ...base, years: 0 })).toBe(20)
     expect(black76({ ...base, vol: 0 })).toBe(20)
@@ -126,7 +131,12 @@ describe('black76', () => {
 
   test('bad inputs crash', () => {
     const base: Black76Input = {
-      side: 'put', forward: 100, strike: 100, vol: 0.8, years: 1, rate: 0,
+      side: 'put',
+      forward: 100,
+      strike: 100,
+      vol: 0.8,
+      years: 1,
+      rate: 0,
     }
     for (const bad of [NaN, 0, -1, Infinity]) {
       expect(() => black76({ ...base, forward: bad })).toThrow(/forward/)

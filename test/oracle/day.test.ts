@@ -6,7 +6,13 @@ import { parseDayTrades } from '../../client/day/csv.ts'
 import type { DayTrade } from '../../client/day/csv.ts'
 import { SLOT_COUNT, TOKEN_UPPER_BOUND } from '../../circuits/params.ts'
 import {
-  EXPIRY_13MAR20, INSTRUMENTS, marketAt, marketAtExpiry, PERPETUAL_ID, perpetualQuoteAt, ROUND_STEPS,
+  EXPIRY_13MAR20,
+  INSTRUMENTS,
+  marketAt,
+  marketAtExpiry,
+  PERPETUAL_ID,
+  perpetualQuoteAt,
+  ROUND_STEPS,
   STEP_COUNT,
 } from '../../oracle/day-2020-03-12.ts'
 import { buildTable } from '../../oracle/table.ts'
@@ -92,7 +98,10 @@ function accountsByRound(): readonly ReadonlyMap<string, Account>[] {
   return ROUND_STEPS.map((_, i) => {
     accounts = new Map(accounts)
     for (const trade of trades.filter(({ round }) => round === i + 1)) {
-      for (const [name, sign] of [[trade.buyer, 1n], [trade.seller, -1n]] as const) {
+      for (const [name, sign] of [
+        [trade.buyer, 1n],
+        [trade.seller, -1n],
+      ] as const) {
         accounts.set(name, after(accounts.get(name) as Account, trade, sign))
       }
     }

@@ -3,7 +3,11 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { tableOf, worthOf } from '../../circuits/table.ts'
 import {
-  INSTRUMENTS, marketAt, PERPETUAL_ID, perpetualOf, perpetualQuoteAt,
+  INSTRUMENTS,
+  marketAt,
+  PERPETUAL_ID,
+  perpetualOf,
+  perpetualQuoteAt,
 } from '../../oracle/day-2020-03-12.ts'
 import { cumulativeFunding, FUNDING_TERMS, fundingOf } from '../../oracle/funding.ts'
 import { rowsOf } from '../../oracle/liquidation.ts'
@@ -18,23 +22,39 @@ const over = (premium: bigint, seconds = interval) =>
 
 describe('the clamp', () => {
   test.each([
-    [0n, 0n], [tick, tick], [CAP - tick, CAP - tick], [CAP, CAP], [CAP + tick, CAP], [CAP * 20n, CAP],
+    [0n, 0n],
+    [tick, tick],
+    [CAP - tick, CAP - tick],
+    [CAP, CAP],
+    [CAP + tick, CAP],
+    [CAP * 20n, CAP],
   ])('a premium of %s costs %s an interval, and the opposite its opposite', (premium, funding) => {
     expect(over(premium)).toBe(funding)
     expect(over(-premium)).toBe(-funding)
   })
 
   test.each([
-    [0n, 0n], [1n, 2_000n], [interval / 2n, CAP / 2n], [interval, CAP], [interval + 1n, CAP],
+    [0n, 0n],
+    [1n, 2_000n],
+    [interval / 2n, CAP / 2n],
+    [interval, CAP],
+    [interval + 1n, CAP],
     [interval * 100n, CAP],
-  ])('%s seconds at the cap cost %s: a late table no more than one interval', (seconds, funding) => {
-    expect(over(2n * CAP, seconds)).toBe(funding)
-    expect(over(-2n * CAP, seconds)).toBe(-funding)
-  })
+  ])(
+    '%s seconds at the cap cost %s: a late table no more than one interval',
+    (seconds, funding) => {
+      expect(over(2n * CAP, seconds)).toBe(funding)
+      expect(over(-2n * CAP, seconds)).toBe(-funding)
+    },
+  )
 
   test('rounds towards zero to whole ticks: less than a tick is nothing, either way', () => {
-    expect([over(tick - 1n), over(1n - tick), over(tick), over(2n * tick - 1n)])
-      .toEqual([0n, 0n, tick, tick])
+    expect([over(tick - 1n), over(1n - tick), over(tick), over(2n * tick - 1n)]).toEqual([
+      0n,
+      0n,
+      tick,
+      tick,
+    ])
   })
 
   test('refuses what is no price, and time that goes back', () => {
@@ -52,15 +72,21 @@ describe('the clamp', () => {
 
   test('never passes the cap, whatever the prices', () => {
     const amount = fc.bigInt({ min: 1n, max: 10n ** 13n })
-    fc.assert(fc.property(amount, amount, fc.bigInt({ min: 0n, max: 10n ** 6n }),
-      (price, index, seconds) => {
-        const funding = fundingOf({ price, index, seconds }, FUNDING_TERMS)
-        const size = funding < 0n ? -funding : funding
-        expect(size * 10_000n).toBeLessThanOrEqual(index * 75n)
-        expect(funding % tick).toBe(0n)
-        // Never against the side of the premium.
-        expect(funding * (price - index)).toBeGreaterThanOrEqual(0n)
-      }))
+    fc.assert(
+      fc.property(
+        amount,
+        amount,
+        fc.bigInt({ min: 0n, max: 10n ** 6n }),
+        (price, index, seconds) => {
+          const funding = fundingOf({ price, index, seconds }, FUNDING_TERMS)
+          const size = funding < 0n ? -funding : funding
+          expect(size * 10_000n).toBeLessThanOrEqual(index * 75n)
+          expect(funding % tick).toBe(0n)
+          // Never against the side of the premium.
+          expect(funding * (price - index)).toBeGreaterThanOrEqual(0n)
+        },
+      ),
+    )
   })
 })
 
@@ -103,8 +129,7 @@ describe('the recorded day', () => {
       expect([long, short, long + short]).toEqual([-q * dF, q * dF, 0n])
     }
     // No other row moved.
-    for (const [id, row] of before)
-      if (id !== PERPETUAL_ID) expect(after.get(id)).toEqual(row)
+    for (const [id, row] of before) if (id !== PERPETUAL_ID) expect(after.get(id)).toEqual(row)
   })
 
   test('trading at price less funding is trading at the mark: nobody pays what was before', () => {

@@ -8,7 +8,12 @@ import { black76 } from '../../oracle/black76.ts'
 import { marketAt } from '../../oracle/day-2020-03-12.ts'
 import { gapCharge } from '../../oracle/gap.ts'
 import { greeksPerLot } from '../../oracle/greeks.ts'
-import { addPayoff, checkInstrument, valuePerLot, type ExposedSpec } from '../../oracle/instruments.ts'
+import {
+  addPayoff,
+  checkInstrument,
+  valuePerLot,
+  type ExposedSpec,
+} from '../../oracle/instruments.ts'
 import { liquidationDistance, rowsOf } from '../../oracle/liquidation.ts'
 import { marginOf, whatIf } from '../../oracle/margin.ts'
 import type { View } from '../../oracle/market.ts'
@@ -16,21 +21,34 @@ import { DATED_TERMS, type Payoff } from '../../oracle/payoffs/payoff.ts'
 import type { Dated, Exposure, Struck } from '../../oracle/payoffs/terms.ts'
 import { list, specOf, type Terms } from '../../oracle/registry.ts'
 import {
-  computeTable, expiryOf, instrumentsBytes, readInstruments, settlementValue, underlyingOf,
+  computeTable,
+  expiryOf,
+  instrumentsBytes,
+  readInstruments,
+  settlementValue,
+  underlyingOf,
 } from '../../oracle/signer/engine.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
 import { marketDocument } from '../contracts/oracle-market.ts'
 
 // ------------------------------------------------------------------- what the file would hold
 
-type CappedCallSpec = Exposure & Dated & Struck & { readonly kind: 'capped-call'; readonly cap: bigint }
+type CappedCallSpec = Exposure &
+  Dated &
+  Struck & { readonly kind: 'capped-call'; readonly cap: bigint }
 
 /** Dollars per unit: a call less the call at the cap. */
 function cappedCallValue(spec: CappedCallSpec, view: View): number {
   const [low, high] = [spec.strike, spec.cap].map((micro) => {
     const strike = Number(micro) / 1e6
-    return black76({ side: 'call', forward: view.forward(spec.expiry), strike,
-      vol: view.vol(strike, spec.expiry), years: view.years(spec.expiry), rate: view.rate(spec.expiry) })
+    return black76({
+      side: 'call',
+      forward: view.forward(spec.expiry),
+      strike,
+      vol: view.vol(strike, spec.expiry),
+      years: view.years(spec.expiry),
+      rate: view.rate(spec.expiry),
+    })
   })
   return low! - high!
 }
@@ -47,13 +65,23 @@ addPayoff(cappedCall)
 const market = marketAt(2)
 const expiry = Date.UTC(2020, 2, 27, 8) / 1000
 const terms = {
-  kind: 'capped-call', name: 'BTC-27MAR20-6000-7000-CC', underlying: 'BTC', lot: '0.01', expiry,
+  kind: 'capped-call',
+  name: 'BTC-27MAR20-6000-7000-CC',
+  underlying: 'BTC',
+  lot: '0.01',
+  expiry,
   settlement: { source: 'an index', windowSeconds: 1800 },
-  strike: 6_000_000_000n, cap: 7_000_000_000n,
+  strike: 6_000_000_000n,
+  cap: 7_000_000_000n,
 }
 const spec = { ...terms, id: 1024 } as unknown as ExposedSpec
 const legs = [6000, 7000].map((strike, i) => ({
-  kind: 'call' as const, id: 1025 + i, name: `C${strike}`, underlying: 'BTC', lot: '0.01', expiry,
+  kind: 'call' as const,
+  id: 1025 + i,
+  name: `C${strike}`,
+  underlying: 'BTC',
+  lot: '0.01',
+  expiry,
   strike: BigInt(strike) * 1_000_000n,
 }))
 
@@ -93,10 +121,15 @@ describe('a capped call', () => {
     expect(margin.excess).toBeGreaterThanOrEqual(-20n * rows[0]!.addOn)
     expect(margin.initial).toBeGreaterThan(0n)
     const mark = rows[0]!.values[0]!
-    expect(whatIf(account, [{ instrument: spec.id, quantity: -500n, price: mark }], 0n, rowOf).refusedBy)
-      .toBe('AccountMustBeSolvent')
+    expect(
+      whatIf(account, [{ instrument: spec.id, quantity: -500n, price: mark }], 0n, rowOf).refusedBy,
+    ).toBe('AccountMustBeSolvent')
     const thin = { ...account, cash: account.cash - margin.excess }
-    const distance = liquidationDistance(thin, { market, instruments: [spec], worlds: WORLDS }, 'BTC')
+    const distance = liquidationDistance(
+      thin,
+      { market, instruments: [spec], worlds: WORLDS },
+      'BTC',
+    )
     expect(distance.up).toBeGreaterThan(0)
     expect(distance.down).toBeNull()
   })
@@ -107,8 +140,13 @@ describe('a capped call', () => {
     expect(tableOf(table.rows).root).toBe(table.root)
     expect([expiryOf(spec), underlyingOf(spec)]).toEqual([expiry, 'BTC'])
     const paid = (dollars: bigint) => settlementValue(spec, dollars * 1_000_000n, expiry)
-    expect([5999n, 6000n, 6500n, 7000n, 90_000n].map(paid))
-      .toEqual([0n, 0n, 5_000_000n, 10_000_000n, 10_000_000n])
+    expect([5999n, 6000n, 6500n, 7000n, 90_000n].map(paid)).toEqual([
+      0n,
+      0n,
+      5_000_000n,
+      10_000_000n,
+      10_000_000n,
+    ])
   })
   test('is one meaning of its word for good, and shares no term with all others', () => {
     expect(() => addPayoff(cappedCall)).toThrow(/is taken/)

@@ -18,7 +18,9 @@ async function answer({ id, method, params }: Call): Promise<object> {
 export async function startRpc(): Promise<RpcNode> {
   const server = createServer((request, response) => {
     let text = ''
-    request.on('data', (part: Buffer) => { text += part.toString() })
+    request.on('data', (part: Buffer) => {
+      text += part.toString()
+    })
     request.on('end', () => {
       void (async () => {
         const body = JSON.parse(text) as Call | Call[]
@@ -28,9 +30,14 @@ export async function startRpc(): Promise<RpcNode> {
       })()
     })
   })
-  await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done) })
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done)
+  })
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () => { server.closeAllConnections(); server.close() },
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
   }
 }

@@ -10,15 +10,16 @@ import { tendSettlement } from '../../oracle/collector/settle.ts'
 import { instrumentsBytes, type InstrumentSpec } from '../../oracle/signer/engine.ts'
 import { settlementDigest, signDigest } from '../../oracle/signer/report.ts'
 import {
-  FALLBACK_SECONDS, settlementBytes, settlementReportOf, type FallbackDocument,
+  FALLBACK_SECONDS,
+  settlementBytes,
+  settlementReportOf,
+  type FallbackDocument,
 } from '../../oracle/signer/settlement.ts'
 import { readHistory, referenceTableIn } from '../../oracle/verify/chain.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import { DATED } from '../contracts/oracle-market.ts'
-import {
-  KEYS, TIMING, wait, WORLDS, type OracleWorld,
-} from '../contracts/oracle-world.ts'
+import { KEYS, TIMING, wait, WORLDS, type OracleWorld } from '../contracts/oracle-world.ts'
 import { CALM, startFive, startLiar, startSigner, type Node, type Prices } from './signers.ts'
 
 const [GOOD, HOUR, OTHER, ETHER] = [1029, 1028, 1027, 1026]
@@ -33,9 +34,16 @@ const put = { kind: 'put', underlying: 'BTC', lot: '0.01', strike: 7_000_000_000
 /** All of one expiry: one as it should be, one with another window, one with another source, one on ETH. */
 const SPECS: readonly InstrumentSpec[] = [
   ...DATED.filter(({ id }) => ![ETHER, OTHER, HOUR, GOOD].includes(id)).map((spec) =>
-    'expiry' in spec ? { ...spec, expiry: Number(EXPIRY) + 40_000_000 } : spec),
-  dated(ETHER, { ...put, name: 'E', underlying: 'ETH', lot: '0.1', strike: 200_000_000n,
-    settlement: { source: INDEX, windowSeconds: WINDOW } }),
+    'expiry' in spec ? { ...spec, expiry: Number(EXPIRY) + 40_000_000 } : spec,
+  ),
+  dated(ETHER, {
+    ...put,
+    name: 'E',
+    underlying: 'ETH',
+    lot: '0.1',
+    strike: 200_000_000n,
+    settlement: { source: INDEX, windowSeconds: WINDOW },
+  }),
   dated(OTHER, { ...put, name: 'O', settlement: { source: 'my friend', windowSeconds: WINDOW } }),
   dated(HOUR, { ...put, name: 'H', settlement: { source: INDEX, windowSeconds: 3600 } }),
   dated(GOOD, { ...put, name: 'G', settlement: { source: INDEX, windowSeconds: WINDOW } }),
@@ -70,12 +78,24 @@ async function watch(seers: readonly number[], ofEther = seers): Promise<void> {
 }
 const tend = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, peers }, WINDOW)
 const settle = (i: number, ids: readonly number[], proposal: string | null = null) =>
-  ask(nodes[i]!, '/settlement', { serial: 1n, ids, settled: [], window, proposal,
-    isConfirmation: false })
+  ask(nodes[i]!, '/settlement', {
+    serial: 1n,
+    ids,
+    settled: [],
+    window,
+    proposal,
+    isConfirmation: false,
+  })
 const fallback = async (change: Partial<FallbackDocument> = {}): Promise<string> => {
   const table = referenceTableIn(await readHistory(provider, options.contract), window[1])!
-  return settlementBytes({ version: 2, windowStart: window[0], windowEnd: window[1],
-    table: table.number, underlyings: [{ id: 1, name: 'BTC', price: '6067.01' }], ...change })
+  return settlementBytes({
+    version: 2,
+    windowStart: window[0],
+    windowEnd: window[1],
+    table: table.number,
+    underlyings: [{ id: 1, name: 'BTC', price: '6067.01' }],
+    ...change,
+  })
 }
 const afterGrace = () => goTo(EXPIRY + BigInt(FALLBACK_SECONDS) + 10n)
 const idsOf = async (peers?: readonly Peer[]) => {
@@ -102,7 +122,9 @@ beforeAll(async () => {
   await confirmTable(options, report)
   start = (await provider.send('evm_snapshot', [])) as string
 }, 300_000)
-afterAll(async () => { for (const node of nodes) await node.close() })
+afterAll(async () => {
+  for (const node of nodes) await node.close()
+})
 beforeEach(async () => {
   await provider.send('evm_revert', [start])
   start = (await provider.send('evm_snapshot', [])) as string
@@ -111,8 +133,8 @@ afterEach(async () => {
   for (const close of toClose.splice(0)) await close()
   // What was seen in another test must not be known in the next.
   for (const { signer } of nodes) {
-    (signer.log as unknown as { samples: Map<string, unknown> }).samples.clear();
-    (signer as unknown as { looks: Map<number, unknown> }).looks.clear()
+    ;(signer.log as unknown as { samples: Map<string, unknown> }).samples.clear()
+    ;(signer as unknown as { looks: Map<number, unknown> }).looks.clear()
   }
 })
 
@@ -125,13 +147,17 @@ describe('what was listed decides', () => {
     await expect(settle(0, [OTHER])).rejects.toThrow('SourceMustMatch: O settles by my friend')
     await expect(settle(0, [OTHER, GOOD])).rejects.toThrow('SourceMustMatch')
     const wide = { serial: 1n, ids: [GOOD], settled: [], proposal: null, isConfirmation: false }
-    await expect(ask(nodes[0]!, '/settlement', { ...wide, window: [window[0] + 900, window[1]] }))
-      .rejects.toThrow('WindowMustMatch')
+    await expect(
+      ask(nodes[0]!, '/settlement', { ...wide, window: [window[0] + 900, window[1]] }),
+    ).rejects.toThrow('WindowMustMatch')
   })
   test('a signer whose sources are no index settles nothing that names one', async () => {
     const bare = await startSigner(world.domain, KEYS[0]!, () => clock, documents, {
-      config: { ...nodes[0]!.config, underlyings:
-        nodes[0]!.config.underlyings.map((one) => ({ ...one, index: null })) } })
+      config: {
+        ...nodes[0]!.config,
+        underlyings: nodes[0]!.config.underlyings.map((one) => ({ ...one, index: null })),
+      },
+    })
     toClose.push(bare.close)
     for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 1n]) {
       await goTo(at)
@@ -139,8 +165,16 @@ describe('what was listed decides', () => {
       await bare.signer.observe(clock)
     }
     await goTo(EXPIRY + 10n)
-    await expect(ask(bare, '/settlement', { serial: 1n, ids: [GOOD], settled: [], window,
-      proposal: null, isConfirmation: false })).rejects.toThrow('SourceMustMatch')
+    await expect(
+      ask(bare, '/settlement', {
+        serial: 1n,
+        ids: [GOOD],
+        settled: [],
+        window,
+        proposal: null,
+        isConfirmation: false,
+      }),
+    ).rejects.toThrow('SourceMustMatch')
   })
   test('a listing with other terms spoils the settlement of nothing else', async () => {
     await watch([0, 1, 2, 3, 4])
@@ -149,25 +183,44 @@ describe('what was listed decides', () => {
     await finalise()
     await expect(tend()).rejects.toThrow(NoQuorum)
   })
-  test.each([1, 2])('%i signers that sign any value: what three honest ones derive is posted',
+  test.each([1, 2])(
+    '%i signers that sign any value: what three honest ones derive is posted',
     async (count) => {
       await watch([0, 1, 2, 3, 4])
       await goTo(EXPIRY + 10n)
-      const liars = await Promise.all(KEYS.slice(0, count).map((key) => startLiar(key, (path, body) => {
-        const document = { version: 1 as const, windowStart: window[0], windowEnd: window[1],
-          underlyings: [{ id: 1, name: 'BTC', price: '1' }, { id: 2, name: 'ETH', price: '1' }] }
-        if (path.startsWith('/averages')) return { signer: '', document }
-        const { ids } = body as { ids: number[] }
-        const report = settlementReportOf(SPECS, { serial: 1n, ids, settled: [], document, window })
-        const digest = settlementDigest(world.domain, report)
-        return { signer: '', report, digest, signature: signDigest(key, digest) }
-      })))
+      const liars = await Promise.all(
+        KEYS.slice(0, count).map((key) =>
+          startLiar(key, (path, body) => {
+            const document = {
+              version: 1 as const,
+              windowStart: window[0],
+              windowEnd: window[1],
+              underlyings: [
+                { id: 1, name: 'BTC', price: '1' },
+                { id: 2, name: 'ETH', price: '1' },
+              ],
+            }
+            if (path.startsWith('/averages')) return { signer: '', document }
+            const { ids } = body as { ids: number[] }
+            const report = settlementReportOf(SPECS, {
+              serial: 1n,
+              ids,
+              settled: [],
+              document,
+              window,
+            })
+            const digest = settlementDigest(world.domain, report)
+            return { signer: '', report, digest, signature: signDigest(key, digest) }
+          }),
+        ),
+      )
       toClose.push(...liars.map(({ close }) => close))
       const tended = await tend([...liars, ...nodes.slice(count)])
       if (tended.did !== 'proposed') throw new Error(tended.did)
       // (7000 - 6400) * 0.01, and (200 - 136.59) * 0.1.
       expect(tended.report.values).toEqual([6_341_000n, 6_000_000n])
-    })
+    },
+  )
 })
 
 describe('a window that no quorum saw', () => {
@@ -210,28 +263,47 @@ describe('a window that no quorum saw', () => {
       found.push(...(await idsOf()))
       await finalise()
     }
-    expect(found).toEqual([ETHER, GOOD, ...[HOUR, OTHER].sort((a, b) => found.indexOf(a) - found.indexOf(b))])
+    expect(found).toEqual([
+      ETHER,
+      GOOD,
+      ...[HOUR, OTHER].sort((a, b) => found.indexOf(a) - found.indexOf(b)),
+    ])
     expect((await tend()).did).toBe('nothing')
   })
-  test.each([1, 2])('is not one that three saw: %i liars and the collector cannot choose it', async (count) => {
-    await watch([2, 3, 4])
-    await afterGrace()
-    const proposal = await fallback()
-    for (const i of [2, 3, 4])
-      await expect(settle(i, [GOOD], proposal)).rejects.toThrow('FallbackMustBeNeeded')
-    // Also not together with what has no average.
-    await expect(settle(2, [HOUR, GOOD], proposal)).rejects.toThrow('FallbackMustBeNeeded')
-    const said = (await settle(0, [GOOD], proposal)) as { report: object; signature: string }
-    const keys = KEYS.slice(0, count)
-    const report = settlementReportOf(SPECS, { serial: 1n, ids: [GOOD], settled: [], window,
-      document: JSON.parse(Buffer.from(proposal.slice(2), 'hex').toString()) as FallbackDocument })
-    const digest = settlementDigest(world.domain, report)
-    expect(signDigest(KEYS[0]!, digest)).toBe(said.signature)
-    await expect(send(world.anyone, world.oracle, 'settle', report,
-      keys.map((key: SigningKey) => signDigest(key, digest)))).rejects.toThrow('QuorumMustSign')
-    // And the proper value is still to be had.
-    expect(await idsOf()).toEqual([ETHER, GOOD])
-  })
+  test.each([1, 2])(
+    'is not one that three saw: %i liars and the collector cannot choose it',
+    async (count) => {
+      await watch([2, 3, 4])
+      await afterGrace()
+      const proposal = await fallback()
+      for (const i of [2, 3, 4])
+        await expect(settle(i, [GOOD], proposal)).rejects.toThrow('FallbackMustBeNeeded')
+      // Also not together with what has no average.
+      await expect(settle(2, [HOUR, GOOD], proposal)).rejects.toThrow('FallbackMustBeNeeded')
+      const said = (await settle(0, [GOOD], proposal)) as { report: object; signature: string }
+      const keys = KEYS.slice(0, count)
+      const report = settlementReportOf(SPECS, {
+        serial: 1n,
+        ids: [GOOD],
+        settled: [],
+        window,
+        document: JSON.parse(Buffer.from(proposal.slice(2), 'hex').toString()) as FallbackDocument,
+      })
+      const digest = settlementDigest(world.domain, report)
+      expect(signDigest(KEYS[0]!, digest)).toBe(said.signature)
+      await expect(
+        send(
+          world.anyone,
+          world.oracle,
+          'settle',
+          report,
+          keys.map((key: SigningKey) => signDigest(key, digest)),
+        ),
+      ).rejects.toThrow('QuorumMustSign')
+      // And the proper value is still to be had.
+      expect(await idsOf()).toEqual([ETHER, GOOD])
+    },
+  )
 })
 
 test('a settlement that the register holds up for as long as it can is still one that a quorum saw', async () => {
@@ -262,11 +334,19 @@ describe('a fallback is signed', () => {
   test('at that table alone, not at a price or table that somebody prefers', async () => {
     const price = (text: string) => ({ underlyings: [{ id: 1, name: 'BTC', price: text }] })
     await afterGrace()
-    for (const change of [price('6067.02'), price('7000'), { table: 2 }, { table: 0 },
-      { windowStart: window[0] - 1 }, { underlyings: [{ id: 1, name: 'ETH', price: '6067.01' }] },
-      { underlyings: [{ id: 9, name: 'BTC', price: '6067.01' }] }])
-      await expect(settle(0, [GOOD], await fallback(change)), JSON.stringify(change))
-        .rejects.toThrow('FallbackMustMatchTable')
+    for (const change of [
+      price('6067.02'),
+      price('7000'),
+      { table: 2 },
+      { table: 0 },
+      { windowStart: window[0] - 1 },
+      { underlyings: [{ id: 1, name: 'ETH', price: '6067.01' }] },
+      { underlyings: [{ id: 9, name: 'BTC', price: '6067.01' }] },
+    ])
+      await expect(
+        settle(0, [GOOD], await fallback(change)),
+        JSON.stringify(change),
+      ).rejects.toThrow('FallbackMustMatchTable')
   })
   test('at a table from before the expiry: what is confirmed after it changes nothing', async () => {
     await goTo(EXPIRY + 60n, { ...CALM, BTC: '6100' })
@@ -280,21 +360,41 @@ describe('a fallback is signed', () => {
     const blind = await startSigner(world.domain, KEYS[0]!, () => clock, documents)
     toClose.push(blind.close)
     await afterGrace()
-    await expect(ask(blind, '/settlement', { serial: 1n, ids: [GOOD], settled: [], window,
-      proposal: await fallback(), isConfirmation: false })).rejects.toThrow('FallbackMustHaveTable')
+    await expect(
+      ask(blind, '/settlement', {
+        serial: 1n,
+        ids: [GOOD],
+        settled: [],
+        window,
+        proposal: await fallback(),
+        isConfirmation: false,
+      }),
+    ).rejects.toThrow('FallbackMustHaveTable')
   })
   test('and verify finds one that a quorum of liars signed: too early, or at another price', async () => {
     const sign = async (change: Partial<FallbackDocument>) => {
       const document = JSON.parse(Buffer.from((await fallback(change)).slice(2), 'hex').toString())
-      const report = settlementReportOf(SPECS,
-        { serial: 1n, ids: [GOOD], settled: [], document: document as FallbackDocument, window })
+      const report = settlementReportOf(SPECS, {
+        serial: 1n,
+        ids: [GOOD],
+        settled: [],
+        document: document as FallbackDocument,
+        window,
+      })
       const digest = settlementDigest(world.domain, report)
-      await send(world.anyone, world.oracle, 'settle', report,
-        KEYS.slice(0, 3).map((key) => signDigest(key, digest)))
+      await send(
+        world.anyone,
+        world.oracle,
+        'settle',
+        report,
+        KEYS.slice(0, 3).map((key) => signDigest(key, digest)),
+      )
       const { checks } = await verifySettlement(provider, options.contract, 1n)
       return checks.filter(({ holds }) => !holds).map(({ what }) => what)
     }
-    expect(await sign({ underlyings: [{ id: 1, name: 'BTC', price: '5000' }] }))
-      .toEqual(['price of underlying 1', '86400 s before the fallback'])
+    expect(await sign({ underlyings: [{ id: 1, name: 'BTC', price: '5000' }] })).toEqual([
+      'price of underlying 1',
+      '86400 s before the fallback',
+    ])
   })
 })

@@ -9,19 +9,38 @@ import {
   type CollectorOptions,
 } from '../../oracle/collector/rounds.ts'
 import { tendSettlement } from '../../oracle/collector/settle.ts'
-import { computeTable, instrumentsBytes, readMarket, marketBytes, STANDARD_WORLDS }
-  from '../../oracle/signer/engine.ts'
 import {
-  reportOf, settlementDigest, signDigest, signerOf, tableDigest, type TableReport,
+  computeTable,
+  instrumentsBytes,
+  readMarket,
+  marketBytes,
+  STANDARD_WORLDS,
+} from '../../oracle/signer/engine.ts'
+import {
+  reportOf,
+  settlementDigest,
+  signDigest,
+  signerOf,
+  tableDigest,
+  type TableReport,
 } from '../../oracle/signer/report.ts'
 import {
-  readSettlement, registerRoot, settlementBytes, settlementReportOf, type SettlementDocument,
+  readSettlement,
+  registerRoot,
+  settlementBytes,
+  settlementReportOf,
+  type SettlementDocument,
 } from '../../oracle/signer/settlement.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { DATED, marketDocument } from '../contracts/oracle-market.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import {
-  countedTables, KEYS, TIMING, wait, WORLDS, type OracleWorld,
+  countedTables,
+  KEYS,
+  TIMING,
+  wait,
+  WORLDS,
+  type OracleWorld,
 } from '../contracts/oracle-world.ts'
 import { CALM, LIMITS, startFive, startLiar, type Node, type Prices } from './signers.ts'
 
@@ -30,8 +49,9 @@ const EXPIRY = (await now()) + 20_000n
 /** It expires before any signer looked, so nobody can average its window. */
 const UNSEEN = 1028
 const later = (id: number) => (id === SHORT ? 0 : id === UNSEEN ? -5_000 : 40_000_000)
-const SPECS = DATED.map((spec) => 'expiry' in spec
-  ? { ...spec, expiry: Number(EXPIRY) + later(spec.id) } : spec)
+const SPECS = DATED.map((spec) =>
+  'expiry' in spec ? { ...spec, expiry: Number(EXPIRY) + later(spec.id) } : spec,
+)
 const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
 const LIST = SPECS.filter(({ kind }) => kind !== 'cash')
 
@@ -58,9 +78,18 @@ async function withFirst(
   lie: (path: string, said: Record<string, unknown>) => unknown,
 ): Promise<readonly Peer[]> {
   const made = await startLiar(KEYS[0]!, async (path, body) => {
-    const said: unknown = await (await fetch(`${nodes[0]!.url}${path}`, body === null ? {} : {
-      method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' },
-    })).json()
+    const said: unknown = await (
+      await fetch(
+        `${nodes[0]!.url}${path}`,
+        body === null
+          ? {}
+          : {
+              method: 'POST',
+              body: JSON.stringify(body),
+              headers: { 'content-type': 'application/json' },
+            },
+      )
+    ).json()
     return lie(path, said as Record<string, unknown>)
   })
   toClose.push(made.close)
@@ -75,7 +104,9 @@ beforeAll(async () => {
   await confirmTable(options, report)
   await pass(60n)
 })
-afterAll(async () => { for (const node of nodes) await node.close() })
+afterAll(async () => {
+  for (const node of nodes) await node.close()
+})
 beforeEach(async () => {
   start = (await provider.send('evm_snapshot', [])) as string
   await pass(60n)
@@ -88,24 +119,34 @@ afterEach(async () => {
 })
 
 describe('the first signer of the list', () => {
-  test.each([-7, 7, 1_000_000_000])('says a time %i s off: the others\' table stands', async (off) => {
-    const peers = await withFirst((path, said) => path.startsWith('/observation')
-      ? { ...said, market: { ...(said['market'] as object), time: clock + off } } : said)
-    const { report } = await postTable({ ...options, peers })
-    expect(report.tableRoot).toBe(rootOf())
-    expect((await counted()).at(-1)).toBe(rootOf())
-  })
-  test.each([0, 8])('signs with another recovery byte (%i): its word does not spoil the call', async (more) => {
-    const peers = await withFirst((path, said) => {
-      const signature = String(said['signature'])
-      const last = Number(`0x${signature.slice(-2)}`) - 27 + (more === 0 ? 0 : 27 + more)
-      return path === '/report'
-        ? { ...said, signature: signature.slice(0, -2) + last.toString(16).padStart(2, '0') } : said
-    })
-    const { report, answers } = await postTable({ ...options, peers })
-    expect(answers.map((one) => 'digest' in one)).toEqual([false, true, true, true, true])
-    expect(report.tableRoot).toBe(rootOf())
-  })
+  test.each([-7, 7, 1_000_000_000])(
+    "says a time %i s off: the others' table stands",
+    async (off) => {
+      const peers = await withFirst((path, said) =>
+        path.startsWith('/observation')
+          ? { ...said, market: { ...(said['market'] as object), time: clock + off } }
+          : said,
+      )
+      const { report } = await postTable({ ...options, peers })
+      expect(report.tableRoot).toBe(rootOf())
+      expect((await counted()).at(-1)).toBe(rootOf())
+    },
+  )
+  test.each([0, 8])(
+    'signs with another recovery byte (%i): its word does not spoil the call',
+    async (more) => {
+      const peers = await withFirst((path, said) => {
+        const signature = String(said['signature'])
+        const last = Number(`0x${signature.slice(-2)}`) - 27 + (more === 0 ? 0 : 27 + more)
+        return path === '/report'
+          ? { ...said, signature: signature.slice(0, -2) + last.toString(16).padStart(2, '0') }
+          : said
+      })
+      const { report, answers } = await postTable({ ...options, peers })
+      expect(answers.map((one) => 'digest' in one)).toEqual([false, true, true, true, true])
+      expect(report.tableRoot).toBe(rootOf())
+    },
+  )
   test('the contract takes no other recovery byte either', () => {
     const digest = `0x${'ab'.repeat(32)}`
     const good = signDigest(KEYS[0]!, digest)
@@ -126,7 +167,14 @@ describe('the first signer of the list', () => {
 describe('what a round has signed', () => {
   const gathered = async () => {
     const { domain, quorum, next: number, time, history } = await readState(options)
-    return gatherTable(nodes, { domain, quorum, number, time, rows: history.listed, limits: LIMITS })
+    return gatherTable(nodes, {
+      domain,
+      quorum,
+      number,
+      time,
+      rows: history.listed,
+      limits: LIMITS,
+    })
   }
   const post = (report: TableReport, signatures: readonly string[]) =>
     send(world.anyone, world.oracle, 'post', report, signatures)
@@ -136,15 +184,17 @@ describe('what a round has signed', () => {
     expect(signatures).toHaveLength(5)
     const before = await counted()
     await expect(post(report, [...signatures].reverse())).rejects.toThrow('SignersMustBeDistinct')
-    await expect(post(report, [signatures[0]!, signatures[0]!, signatures[1]!]))
-      .rejects.toThrow('SignersMustBeDistinct')
+    await expect(post(report, [signatures[0]!, signatures[0]!, signatures[1]!])).rejects.toThrow(
+      'SignersMustBeDistinct',
+    )
     await expect(post(report, signatures.slice(0, 2))).rejects.toThrow('Quorum')
     expect(await counted()).toEqual(before)
     await post(report, signatures.slice(2))
     expect(await counted()).toEqual([...before, report.tableRoot])
     await expect(post(report, signatures)).rejects.toThrow('NumberMustBeNext')
-    await expect(send(world.anyone, world.oracle, 'confirm', report.number, signatures))
-      .rejects.toThrow('ReportMustBeIndicative')
+    await expect(
+      send(world.anyone, world.oracle, 'confirm', report.number, signatures),
+    ).rejects.toThrow('ReportMustBeIndicative')
   })
   test('and was held back is neither posted after a later one nor when it is old', async () => {
     const early = await gathered()
@@ -154,8 +204,9 @@ describe('what a round has signed', () => {
     await expect(post(early.report, early.signatures)).rejects.toThrow('NumberMustBeNext')
     // Under the next number the signatures are of another report.
     const number = late.report.number + 1n
-    await expect(post({ ...early.report, number }, early.signatures))
-      .rejects.toThrow(/TimeMustAdvance|SignerMustBeAuthorised/)
+    await expect(post({ ...early.report, number }, early.signatures)).rejects.toThrow(
+      /TimeMustAdvance|SignerMustBeAuthorised/,
+    )
     await pass(30n)
     const old = await gathered()
     await pass(TIMING.maxAge + 10n)
@@ -167,8 +218,9 @@ describe('what a round has signed', () => {
     await look({ ...CALM, BTC: '4100' })
     const { report, signatures } = await gathered()
     await post(report, signatures)
-    await expect(send(world.anyone, world.oracle, 'confirm', report.number, signatures))
-      .rejects.toThrow('SignerMustBeAuthorised')
+    await expect(
+      send(world.anyone, world.oracle, 'confirm', report.number, signatures),
+    ).rejects.toThrow('SignerMustBeAuthorised')
     const before = await counted()
     await pass(30n)
     // A signer that replays what the first round had is left out of the second.
@@ -183,7 +235,11 @@ describe('what a round has signed', () => {
     const other = tableDigest({ ...world.domain, contract: world.anyone }, report)
     expect(signerOf(other, signatures[0]!)).not.toBe(nodes[0]!.address)
     const again = reportOf(computeTable(readMarket(report.market), LIST, STANDARD_WORLDS), {
-      number: report.number, time: report.time, ...documents, market: readMarket(report.market) })
+      number: report.number,
+      time: report.time,
+      ...documents,
+      market: readMarket(report.market),
+    })
     expect(tableDigest(world.domain, again)).toBe(tableDigest(world.domain, report))
   })
 })
@@ -226,7 +282,13 @@ describe('a true fall, while two signers deny the large quorum', () => {
 describe('a settlement', () => {
   const swapped = (document: SettlementDocument): SettlementDocument => {
     const [btc, eth] = document.underlyings
-    return { ...document, underlyings: [{ ...btc!, name: eth!.name }, { ...eth!, name: btc!.name }] }
+    return {
+      ...document,
+      underlyings: [
+        { ...btc!, name: eth!.name },
+        { ...eth!, name: btc!.name },
+      ],
+    }
   }
   const windowStart = EXPIRY - TIMING.settlementWindow
   const window = [Number(windowStart), Number(EXPIRY)] as const
@@ -242,31 +304,55 @@ describe('a settlement', () => {
     const own = await nodes[0]!.signer.averages(...window)
     const proposal = settlementBytes(swapped(own))
     // As collector.
-    await expect(nodes[1]!.signer.settlement(1n, [SHORT], [], window, proposal))
-      .rejects.toThrow('NamesMustMatch')
-    await expect(nodes[1]!.signer.settlementConfirmation(1n, [SHORT], [], window, proposal))
-      .rejects.toThrow('NamesMustMatch')
+    await expect(nodes[1]!.signer.settlement(1n, [SHORT], [], window, proposal)).rejects.toThrow(
+      'NamesMustMatch',
+    )
+    await expect(
+      nodes[1]!.signer.settlementConfirmation(1n, [SHORT], [], window, proposal),
+    ).rejects.toThrow('NamesMustMatch')
     // Signed by three all the same.
-    const report = settlementReportOf(SPECS,
-      { serial: 1n, ids: [SHORT], settled: [], document: swapped(own), window })
+    const report = settlementReportOf(SPECS, {
+      serial: 1n,
+      ids: [SHORT],
+      settled: [],
+      document: swapped(own),
+      window,
+    })
     const digest = settlementDigest(world.domain, report)
-    await send(world.anyone, world.oracle, 'settle', report,
-      KEYS.slice(0, 3).map((key) => signDigest(key, digest)))
+    await send(
+      world.anyone,
+      world.oracle,
+      'settle',
+      report,
+      KEYS.slice(0, 3).map((key) => signDigest(key, digest)),
+    )
     const verified = await verifySettlement(provider, world.domain.contract, 1n)
     expect(verified.holds).toBe(false)
-    expect(verified.checks.filter(({ holds }) => !holds).map(({ what }) => what))
-      .toEqual(['name of underlying 1', 'name of underlying 2'])
+    expect(verified.checks.filter(({ holds }) => !holds).map(({ what }) => what)).toEqual([
+      'name of underlying 1',
+      'name of underlying 2',
+    ])
   })
   test.each([
     ['names swapped', swapped],
     ['another window', (one: SettlementDocument) => ({ ...one, windowStart: one.windowStart + 1 })],
-    ['one underlying left out', (one: SettlementDocument) =>
-      ({ ...one, underlyings: one.underlyings.slice(1) })],
-    ['ten times the price', (one: SettlementDocument) => ({ ...one,
-      underlyings: one.underlyings.map((each) => ({ ...each, price: '60670.1' })) })],
-  ])('with %s from the first signer: the others\' stands', async (_what, change) => {
-    const peers = await withFirst((path, said) => path.startsWith('/averages') && 'document' in said
-      ? { ...said, document: change(said['document'] as SettlementDocument) } : said)
+    [
+      'one underlying left out',
+      (one: SettlementDocument) => ({ ...one, underlyings: one.underlyings.slice(1) }),
+    ],
+    [
+      'ten times the price',
+      (one: SettlementDocument) => ({
+        ...one,
+        underlyings: one.underlyings.map((each) => ({ ...each, price: '60670.1' })),
+      }),
+    ],
+  ])("with %s from the first signer: the others' stands", async (_what, change) => {
+    const peers = await withFirst((path, said) =>
+      path.startsWith('/averages') && 'document' in said
+        ? { ...said, document: change(said['document'] as SettlementDocument) }
+        : said,
+    )
     const tended = await tendSettlement({ ...options, peers }, Number(TIMING.settlementWindow))
     if (tended.did !== 'proposed') throw new Error(tended.did)
     // What nobody saw does not hold up what everybody saw.
@@ -274,7 +360,9 @@ describe('a settlement', () => {
     // The put is at 7000, the lot 0.01, the price 6067.01.
     expect(tended.report.values).toEqual([9_329_900n])
     expect(tended.report.newRoot).toBe(registerRoot([{ id: SHORT, value: 9_329_900n }]))
-    expect(await verifySettlement(provider, world.domain.contract, 1n)).toMatchObject({ holds: true })
+    expect(await verifySettlement(provider, world.domain.contract, 1n)).toMatchObject({
+      holds: true,
+    })
   })
   test('waits while the register has no room, and takes what there is room for', async () => {
     const { cloister } = world
@@ -282,10 +370,17 @@ describe('a settlement', () => {
     await send(admin, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), admin)
     const root = await cloister.getFunction('settlementRoot')()
     const ids = Array.from({ length: 128 }, (_, i) => BigInt(9000 + i))
-    await send(admin, cloister, 'postSettlement', ids, ids.map(() => 1n), root)
+    await send(
+      admin,
+      cloister,
+      'postSettlement',
+      ids,
+      ids.map(() => 1n),
+      root,
+    )
     const tend = () => tendSettlement(options, Number(TIMING.settlementWindow))
     expect(await tend()).toEqual({ did: 'held', count: 2 })
-    const operator = (await provider.send('eth_accounts', []) as string[])[1]!
+    const operator = ((await provider.send('eth_accounts', [])) as string[])[1]!
     await send(operator, cloister, 'confirmConverted', 64n)
     expect((await tend()).did).toBe('proposed')
   })
@@ -300,17 +395,32 @@ describe('a settlement', () => {
   })
   test('takes the median of what a quorum knows under one name and in one window', () => {
     const made = (price: string, name = 'BTC', more: readonly string[] = [], end = 9) =>
-      readSettlement(settlementBytes({ version: 1, windowStart: 1, windowEnd: end, underlyings: [
-        { id: 1, name, price }, ...more.map((one) => ({ id: 2, name: 'ETH', price: one }))] }))
-    expect(medianSettlement([made('9', 'ETH'), made('7'), made('5'), made('6')], 3))
-      .toEqual(made('6'))
+      readSettlement(
+        settlementBytes({
+          version: 1,
+          windowStart: 1,
+          windowEnd: end,
+          underlyings: [
+            { id: 1, name, price },
+            ...more.map((one) => ({ id: 2, name: 'ETH', price: one })),
+          ],
+        }),
+      )
+    expect(medianSettlement([made('9', 'ETH'), made('7'), made('5'), made('6')], 3)).toEqual(
+      made('6'),
+    )
     expect(medianSettlement([made('9', 'ETH'), made('7'), made('5')], 3)).toBeNull()
     expect(medianSettlement([made('9', 'BTC', [], 8), made('7'), made('5')], 3)).toBeNull()
     // What two alone saw is left out; what three saw is not.
-    expect(medianSettlement([made('7', 'BTC', ['2']), made('5', 'BTC', ['2']), made('6')], 3))
-      .toEqual(made('6'))
-    expect(medianSettlement([made('7', 'BTC', ['2']), made('5', 'BTC', ['4']),
-      made('6', 'BTC', ['3'])], 3)).toEqual(made('6', 'BTC', ['3']))
+    expect(
+      medianSettlement([made('7', 'BTC', ['2']), made('5', 'BTC', ['2']), made('6')], 3),
+    ).toEqual(made('6'))
+    expect(
+      medianSettlement(
+        [made('7', 'BTC', ['2']), made('5', 'BTC', ['4']), made('6', 'BTC', ['3'])],
+        3,
+      ),
+    ).toEqual(made('6', 'BTC', ['3']))
   })
 })
 

@@ -5,18 +5,25 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { tableOf } from '../../circuits/table.ts'
 import { fundingOf, FUNDING_TERMS } from '../../oracle/funding.ts'
-import {
-  confirmTable, postTable, type CollectorOptions,
-} from '../../oracle/collector/rounds.ts'
+import { confirmTable, postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
 import { INSTRUMENTS, PERPETUAL_ID } from '../../oracle/day-2020-03-12.ts'
 import { withFunding, givenOf } from '../../oracle/signer/accrual.ts'
 import { configFrom } from '../../oracle/signer/config.ts'
 import {
-  computeTable, instrumentsBytes, marketBytes, readMarket, STANDARD_WORLDS, type MarketDocument,
+  computeTable,
+  instrumentsBytes,
+  marketBytes,
+  readMarket,
+  STANDARD_WORLDS,
+  type MarketDocument,
 } from '../../oracle/signer/engine.ts'
 import { KEEP_SECONDS } from '../../oracle/signer/look.ts'
 import {
-  decodeMarks, reportOf, signDigest, tableDigest, type TableReport,
+  decodeMarks,
+  reportOf,
+  signDigest,
+  tableDigest,
+  type TableReport,
 } from '../../oracle/signer/report.ts'
 import { sampleFile } from '../../oracle/signer/sample-file.ts'
 import { serveSigner } from '../../oracle/signer/server.ts'
@@ -51,18 +58,38 @@ async function sit(i: number, isForgetful = false): Promise<Seat> {
   const folder = old?.folder ?? mkdtempSync(join(tmpdir(), 'cloister-funding-'))
   const samples = join(folder, 'samples.jsonl')
   if (isForgetful) rmSync(samples, { force: true })
-  const sources = [1, 2, 3].map((n) =>
-    ({ kind: 'file', path: `PERP-${n}.json`, price: 'price', time: 'time' }))
-  const change = { clockSlack: 30, tolerance: 50,
-    perpetuals: { tolerance: 5, maxBasis: 500, markets: [{ id: PERPETUAL_ID, sources }] } }
+  const sources = [1, 2, 3].map((n) => ({
+    kind: 'file',
+    path: `PERP-${n}.json`,
+    price: 'price',
+    time: 'time',
+  }))
+  const change = {
+    clockSlack: 30,
+    tolerance: 50,
+    perpetuals: { tolerance: 5, maxBasis: 500, markets: [{ id: PERPETUAL_ID, sources }] },
+  }
   const given = configOf(world.domain, folder, change) as { policy: object }
   const policy = join(folder, 'policy.json')
   writeFileSync(policy, JSON.stringify({ ...given.policy, halted }))
   const config = configFrom({ ...given, policy }, folder)
-  const signer = new Signer({ config, documents, key: KEYS[i]!, clock: () => clock,
-    fundingBase: base, ...sampleFile(samples, KEEP_SECONDS) })
+  const signer = new Signer({
+    config,
+    documents,
+    key: KEYS[i]!,
+    clock: () => clock,
+    fundingBase: base,
+    ...sampleFile(samples, KEEP_SECONDS),
+  })
   const app = await serveSigner(signer, { port: 0 })
-  seats[i] = { signer, url: app.listeningOrigin, folder, close: async () => { await app.close() } }
+  seats[i] = {
+    signer,
+    url: app.listeningOrigin,
+    folder,
+    close: async () => {
+      await app.close()
+    },
+  }
   return seats[i]
 }
 
@@ -72,8 +99,10 @@ async function look(premium: number, eyes = seats, btc = 6067.01): Promise<void>
   for (const { folder } of seats) {
     writePrices(folder, { ...CALM, BTC: `${btc}` }, clock)
     for (const n of [1, 2, 3])
-      writeFileSync(join(folder, `PERP-${n}.json`),
-        JSON.stringify({ price: (btc * (1 + premium)).toFixed(6), time: clock }))
+      writeFileSync(
+        join(folder, `PERP-${n}.json`),
+        JSON.stringify({ price: (btc * (1 + premium)).toFixed(6), time: clock }),
+      )
   }
   for (const { signer } of eyes) await signer.observe(clock)
 }
@@ -100,16 +129,27 @@ const signers = (answers: Awaited<ReturnType<typeof round>>['answers']) =>
 const verify = (number: bigint) =>
   verifyTable({ provider, contract: world.domain.contract, number })
 /** What an interval at this average costs, in micro-dollars a unit. */
-const cost = (billionths: bigint) => fundingOf(
-  { price: SPOT + (SPOT * billionths) / 1_000_000_000n, index: SPOT, seconds: FUNDING_TERMS.interval },
-  FUNDING_TERMS)
+const cost = (billionths: bigint) =>
+  fundingOf(
+    {
+      price: SPOT + (SPOT * billionths) / 1_000_000_000n,
+      index: SPOT,
+      seconds: FUNDING_TERMS.interval,
+    },
+    FUNDING_TERMS,
+  )
 const micro = (text: string) => BigInt(Math.round(Number(text) * 1e6))
 
 beforeAll(async () => {
   world = await createOracleWorld({ listed: SPECS.slice(1) })
   for (const i of KEYS.keys()) await sit(i)
-  options = { provider, wallet: await provider.getSigner(world.anyone),
-    contract: world.domain.contract, peers: [], limits: { timeoutMs: 30_000, bytes: 100_000 } }
+  options = {
+    provider,
+    wallet: await provider.getSigner(world.anyone),
+    contract: world.domain.contract,
+    peers: [],
+    limits: { timeoutMs: 30_000, bytes: 100_000 },
+  }
   await look(0.001)
   const { report } = await round()
   expect(marketOf(report)).toMatchObject({ funding: '0', accrual: { base: 0, premium: null } })
@@ -117,7 +157,9 @@ beforeAll(async () => {
   await look(0.001)
   await confirmTable({ ...options, peers: peers() }, report)
 })
-afterAll(async () => { for (const { close } of seats) await close() })
+afterAll(async () => {
+  for (const { close } of seats) await close()
+})
 
 describe('an interval', () => {
   test('that nobody has seen from its beginning costs nothing', async () => {
@@ -142,8 +184,10 @@ describe('an interval', () => {
     await setTime((await now()) + 60n)
     await look(0.004)
     const { report: next } = await round()
-    expect(marketOf(next)).toMatchObject(
-      { funding: state.funding, accrual: { base: Number(report.number), premium: null } })
+    expect(marketOf(next)).toMatchObject({
+      funding: state.funding,
+      accrual: { base: Number(report.number), premium: null },
+    })
     // The mark is the quote less the funding, to the micro-dollar a lot.
     const { mark } = decodeMarks(next.marks).find(({ id }) => id === PERPETUAL_ID)!
     const quote = 6067.01 * (1 + Number(marketOf(next).basis))
@@ -251,29 +295,40 @@ describe('a second look', () => {
 describe('who lies about funding', () => {
   const proposalOf = async (change: (market: MarketDocument) => MarketDocument) => {
     const { market } = await seats[0]!.signer.observe(clock)
-    return seats[1]!.signer.report(999n, clock, [FUTURE.id, PERPETUAL_ID], marketBytes(change(market)))
+    return seats[1]!.signer.report(
+      999n,
+      clock,
+      [FUTURE.id, PERPETUAL_ID],
+      marketBytes(change(market)),
+    )
   }
-  const withState = (market: MarketDocument, state: object): MarketDocument =>
-    ({ ...market, perpetuals: [{ ...perpOf(market), ...state }] })
+  const withState = (market: MarketDocument, state: object): MarketDocument => ({
+    ...market,
+    perpetuals: [{ ...perpOf(market), ...state }],
+  })
 
   test('as collector: the premium within its tolerance, the funding that follows, or nothing', async () => {
     await wholeInterval([0.001, 0.001, 0.001, 0.001])
     const from = await base()
-    const said = async (shift: bigint, change: object = {}) => proposalOf((market) => {
-      const { accrual } = perpOf(market)
-      const premium = String((Math.round(Number(accrual!.premium) * 1e9) + Number(shift)) / 1e9)
-      const moved = { ...perpOf(market), accrual: { ...accrual!, premium } }
-      const state = withFunding(moved, givenOf(market, from, SPECS))
-      return withState(market, { ...state, ...change })
-    })
+    const said = async (shift: bigint, change: object = {}) =>
+      proposalOf((market) => {
+        const { accrual } = perpOf(market)
+        const premium = String((Math.round(Number(accrual!.premium) * 1e9) + Number(shift)) / 1e9)
+        const moved = { ...perpOf(market), accrual: { ...accrual!, premium } }
+        const state = withFunding(moved, givenOf(market, from, SPECS))
+        return withState(market, { ...state, ...change })
+      })
     // Five basis points are 500,000 billionths.
     await expect(said(500_001n)).rejects.toThrow('ProposalMustBeNear')
     await expect(said(-500_001n)).rejects.toThrow('ProposalMustBeNear')
     await expect(said(0n, { funding: '99' })).rejects.toThrow('FundingMustFollowPremium')
     await expect(said(0n, { basis: '0.04' })).rejects.toThrow('ProposalMustBeNear')
-    await expect(said(0n, { accrual: { base: 1, premium: '0.001' } })).rejects.toThrow('PolicyMustMatch')
-    await expect(said(0n, { accrual: { base: from!.number, premium: null } }))
-      .rejects.toThrow('PolicyMustMatch')
+    await expect(said(0n, { accrual: { base: 1, premium: '0.001' } })).rejects.toThrow(
+      'PolicyMustMatch',
+    )
+    await expect(said(0n, { accrual: { base: from!.number, premium: null } })).rejects.toThrow(
+      'PolicyMustMatch',
+    )
     await expect(said(0n, { accrual: null })).rejects.toThrow('PolicyMustMatch')
     await expect(said(0n, { id: 1025 })).rejects.toThrow('PolicyMustMatch')
     await expect(said(500_000n)).resolves.toMatchObject({ signer: seats[1]!.signer.address })
@@ -284,12 +339,18 @@ describe('who lies about funding', () => {
     const { report, answers } = await (async () => {
       for (const { folder } of seats.slice(0, 2))
         for (const n of [1, 2, 3])
-          writeFileSync(join(folder, `PERP-${n}.json`), JSON.stringify({ price: '9999', time: clock + 1 }))
+          writeFileSync(
+            join(folder, `PERP-${n}.json`),
+            JSON.stringify({ price: '9999', time: clock + 1 }),
+          )
       await setTime((await now()) + 1n)
       clock = Number(await now())
       for (const { folder } of seats.slice(2)) {
         for (const n of [1, 2, 3])
-          writeFileSync(join(folder, `PERP-${n}.json`), JSON.stringify({ price: '6073.077', time: clock }))
+          writeFileSync(
+            join(folder, `PERP-${n}.json`),
+            JSON.stringify({ price: '6073.077', time: clock }),
+          )
       }
       return round()
     })()
@@ -303,16 +364,30 @@ describe('who lies about funding', () => {
     const lied = withState(market, { funding: '1000' })
     const table = computeTable(lied, SPECS.slice(1), STANDARD_WORLDS)
     const { number } = (await base())!
-    const report = reportOf(table, { number: BigInt(number) + 1n, time: BigInt(clock), ...documents,
-      market: lied })
+    const report = reportOf(table, {
+      number: BigInt(number) + 1n,
+      time: BigInt(clock),
+      ...documents,
+      market: lied,
+    })
     const digest = tableDigest(world.domain, report)
-    await send(world.anyone, world.oracle, 'post', report,
-      KEYS.slice(0, 3).map((key) => signDigest(key, digest)))
+    await send(
+      world.anyone,
+      world.oracle,
+      'post',
+      report,
+      KEYS.slice(0, 3).map((key) => signDigest(key, digest)),
+    )
     const { holds, checks } = await verify(report.number)
     expect(holds).toBe(false)
     expect(checks.filter((one) => !one.holds)).toEqual([
-      { what: `funding of perpetual ${PERPETUAL_ID}`, posted: '1000', holds: false,
-        expected: perpOf(market).funding }])
+      {
+        what: `funding of perpetual ${PERPETUAL_ID}`,
+        posted: '1000',
+        holds: false,
+        expected: perpOf(market).funding,
+      },
+    ])
   })
 })
 
@@ -327,16 +402,21 @@ describe('a halted instrument', () => {
     for (const { folder } of seats) writePrices(folder, CALM, clock)
     const { report, isConfirmed, answers } = await round()
     expect([isConfirmed, signers(answers)]).toEqual([true, [true, true, true, true, true]])
-    expect(marketOf(report)).toMatchObject(
-      { basis: before.basis, funding: before.funding, accrual: { premium: null } })
+    expect(marketOf(report)).toMatchObject({
+      basis: before.basis,
+      funding: before.funding,
+      accrual: { premium: null },
+    })
     expect(decodeMarks(report.marks).map(({ status }) => status)).toEqual([1, 2])
     expect(await verify(report.number)).toMatchObject({ holds: true })
     // But for the word, the rows are those of a market without the halt.
     const market = readMarket(report.market)
-    const [open, shut] = [{ ...market, halted: [] }, market].map((one) =>
-      tableOf(computeTable(one, SPECS.slice(1), STANDARD_WORLDS).rows).rows)
-    expect(shut!.map(({ values, addOn }) => [values, addOn]))
-      .toEqual(open!.map(({ values, addOn }) => [values, addOn]))
+    const [open, shut] = [{ ...market, halted: [] }, market].map(
+      (one) => tableOf(computeTable(one, SPECS.slice(1), STANDARD_WORLDS).rows).rows,
+    )
+    expect(shut!.map(({ values, addOn }) => [values, addOn])).toEqual(
+      open!.map(({ values, addOn }) => [values, addOn]),
+    )
     expect(shut!.map(({ status }) => status)).toEqual(['live', 'expired'])
   })
 })

@@ -10,7 +10,12 @@ import { configFrom, marketTime, readKey } from '../../oracle/signer/config.ts'
 import { marketBytes, readMarket } from '../../oracle/signer/engine.ts'
 import { RECORDING, recordedConfig } from '../../oracle/signer/main.ts'
 import {
-  addressOfKey, confirmationDigest, signerOf, stringify, tableDigest, tableReportFrom,
+  addressOfKey,
+  confirmationDigest,
+  signerOf,
+  stringify,
+  tableDigest,
+  tableReportFrom,
 } from '../../oracle/signer/report.ts'
 import { serveSigner } from '../../oracle/signer/server.ts'
 import { Signer, type Memory } from '../../oracle/signer/signer.ts'
@@ -34,8 +39,7 @@ beforeEach(() => {
 })
 
 const proposalOf = (time = now, btc?: bigint) => marketBytes(marketDocument(time, btc))
-const body = (change: object = {}) =>
-  ({ number: '2', time: now, rows, proposal: null, ...change })
+const body = (change: object = {}) => ({ number: '2', time: now, rows, proposal: null, ...change })
 const refuse = (change: object, rule: string | RegExp) =>
   expect(ask(node, '/report', body(change))).rejects.toThrow(rule)
 
@@ -46,7 +50,9 @@ describe('a report', () => {
     expect(signerOf(tableDigest(domain, report), answer.signature)).toBe(node.address)
     expect(readMarket(report.market)).toEqual(marketDocument(now))
     expect(report.references).toEqual([
-      { underlying: 1, price: 6_067_010_000n }, { underlying: 2, price: 136_590_000n }])
+      { underlying: 1, price: 6_067_010_000n },
+      { underlying: 2, price: 136_590_000n },
+    ])
   })
   test('of a proposal is signed while it is near, to the edge of the tolerance', async () => {
     const edge = 6_067_010_000n + (6_067_010_000n * 50n) / 10_000n
@@ -90,8 +96,15 @@ describe('a report', () => {
       await refuse({}, 'SourcesMustSuffice')
     }
   })
-  test.each([[{ number: 2 }], [{ time: '5' }], [{ rows: 5 }], [{ rows: ['x'] }], [{ more: 1 }],
-    [{ proposal: 5 }], [{ number: '1'.repeat(100) }]])('%j is malformed', async (change) => {
+  test.each([
+    [{ number: 2 }],
+    [{ time: '5' }],
+    [{ rows: 5 }],
+    [{ rows: ['x'] }],
+    [{ more: 1 }],
+    [{ proposal: 5 }],
+    [{ number: '1'.repeat(100) }],
+  ])('%j is malformed', async (change) => {
     await expect(ask(node, '/report', body(change))).rejects.toThrow(/must/)
   })
 })
@@ -105,8 +118,10 @@ describe('a confirmation', () => {
     now += 59
     await expect(ask(node, '/confirmation', { report, time: now })).rejects.toThrow('MustWait')
     now += 1
-    const { digest, signature } = (await ask(node, '/confirmation', { report, time: now })) as
-      { digest: string; signature: string }
+    const { digest, signature } = (await ask(node, '/confirmation', { report, time: now })) as {
+      digest: string
+      signature: string
+    }
     expect(digest).toBe(tableDigest(domain, report))
     expect(signerOf(confirmationDigest(domain, digest), signature)).toBe(node.address)
     expect(signerOf(digest, signature)).not.toBe(node.address)
@@ -115,11 +130,14 @@ describe('a confirmation', () => {
     const report = await reportOf()
     now += 60
     const asked = (given: object) => ask(node, '/confirmation', { report: given, time: now })
-    await expect(asked({ ...report, tableRoot: report.tableRoot + 1n }))
-      .rejects.toThrow('TableMustFollowInputs')
+    await expect(asked({ ...report, tableRoot: report.tableRoot + 1n })).rejects.toThrow(
+      'TableMustFollowInputs',
+    )
     const references = report.references.map((one) => ({ ...one, price: one.price + 1n }))
     await expect(asked({ ...report, references })).rejects.toThrow('TableMustFollowInputs')
-    await expect(asked({ ...report, market: proposalOf(now - 61) })).rejects.toThrow('TimeMustBeNow')
+    await expect(asked({ ...report, market: proposalOf(now - 61) })).rejects.toThrow(
+      'TimeMustBeNow',
+    )
     now += 1
     node.see({ ...CALM, BTC: '6200' }, now)
     await expect(asked(report)).rejects.toThrow('ProposalMustBeNear')
@@ -127,29 +145,45 @@ describe('a confirmation', () => {
 })
 
 test('averages are of the past, and of what it has seen', async () => {
-  const averages = (start: number, end: number) =>
-    ask(node, `/averages/${start}/${end}`, undefined)
+  const averages = (start: number, end: number) => ask(node, `/averages/${start}/${end}`, undefined)
   await expect(averages(now - 10, now + 1)).rejects.toThrow('WindowMustBePast')
   await expect(averages(now, now)).rejects.toThrow('WindowMustBePast')
   await expect(averages(now - 9_000_000, now - 8_999_000)).rejects.toThrow('WindowMustBeCovered')
   await expect(averages(-1, now)).rejects.toThrow('whole number')
   await node.signer.observe(now)
   now += 100
-  expect(await averages(now - 50, now)).toMatchObject({ document: { underlyings: [
-    { id: 1, name: 'BTC', price: '6067.01' }, { id: 2, name: 'ETH', price: '136.59' }] } })
+  expect(await averages(now - 50, now)).toMatchObject({
+    document: {
+      underlyings: [
+        { id: 1, name: 'BTC', price: '6067.01' },
+        { id: 2, name: 'ETH', price: '136.59' },
+      ],
+    },
+  })
 })
 
 test('a register of years is not too long to be shown, anything else of its length is', async () => {
-  const settled = Array.from({ length: 20_000 }, (_, i) => ({ id: 1024 + i, value: '-281474976710655' }))
-  const given = { serial: '1', ids: [1029], window: [now, now + 1], proposal: null, settled,
-    isConfirmation: false }
+  const settled = Array.from({ length: 20_000 }, (_, i) => ({
+    id: 1024 + i,
+    value: '-281474976710655',
+  }))
+  const given = {
+    serial: '1',
+    ids: [1029],
+    window: [now, now + 1],
+    proposal: null,
+    settled,
+    isConfirmation: false,
+  }
   await expect(ask(node, '/settlement', given)).rejects.toThrow('WindowMustBePast')
   await expect(ask(node, '/report', body({ more: settled }))).rejects.toThrow(/too large/)
 })
 
 test('where others can ask, a token must be shown', async () => {
   await expect(serveSigner(node.signer, { port: 0, host: '0.0.0.0' })).rejects.toThrow(/token/)
-  await expect(serveSigner(node.signer, { port: 0, token: 'fifteen letters' })).rejects.toThrow(/16/)
+  await expect(serveSigner(node.signer, { port: 0, token: 'fifteen letters' })).rejects.toThrow(
+    /16/,
+  )
   const app = await serveSigner(node.signer, { port: 0, token: 'a long enough secret' })
   const peer = { url: app.listeningOrigin, address: node.address }
   try {
@@ -168,10 +202,17 @@ test('what it signed last survives a restart', async () => {
   const config = configFrom(configOf(domain, folder), folder)
   writePrices(folder, CALM, now)
   let memory: Memory = { time: '0', digest: '' }
-  const make = () => new Signer({
-    config, documents: { worlds: WORLDS, instruments: SPECS }, key: KEYS[0]!, clock: () => now,
-    memory, remember: (kept) => { memory = kept },
-  })
+  const make = () =>
+    new Signer({
+      config,
+      documents: { worlds: WORLDS, instruments: SPECS },
+      key: KEYS[0]!,
+      clock: () => now,
+      memory,
+      remember: (kept) => {
+        memory = kept
+      },
+    })
   const { digest } = await make().report(2n, now, rows)
   expect(memory).toEqual({ time: String(now), digest })
   expect((await make().report(2n, now, rows)).digest).toBe(digest)
@@ -206,16 +247,35 @@ describe('keys and configuration', () => {
     const policy = good['policy'] as { underlyings: object[] }
     const [first] = policy.underlyings
     const bad: [object, RegExp][] = [
-      [{ more: 1 }, /must have/], [{ minSources: 0 }, /at least 1/], [{ maxAge: 0 }, /at least 1/],
-      [{ minSources: 4 }, /at least 4 sources/], [{ policy: { ...policy, rate: 0.05 } }, /decimal/],
+      [{ more: 1 }, /must have/],
+      [{ minSources: 0 }, /at least 1/],
+      [{ maxAge: 0 }, /at least 1/],
+      [{ minSources: 4 }, /at least 4 sources/],
+      [{ policy: { ...policy, rate: 0.05 } }, /decimal/],
       [{ policy: { ...policy, underlyings: [first, first] } }, /each once/],
       [{ policy: null }, /policy must/],
-      [{ contract: '0x12' }, /address/], [{ underlyings: [eth, btc] }, /ascend/],
-      [{ underlyings: [{ ...btc, sources: [1, 1, 1].map(() => (btc!['sources'] as unknown[])[0]) }] },
-        /distinct/],
+      [{ contract: '0x12' }, /address/],
+      [{ underlyings: [eth, btc] }, /ascend/],
+      [
+        {
+          underlyings: [
+            { ...btc, sources: [1, 1, 1].map(() => (btc!['sources'] as unknown[])[0]) },
+          ],
+        },
+        /distinct/,
+      ],
       [{ underlyings: [{ ...btc, sources: [{ kind: 'gossip' }] }] }, /kind/],
-      [{ underlyings: [{ ...btc, sources: [{ kind: 'http', url: 'http://example.org', price: 'p',
-        time: null }] }] }, /https/],
+      [
+        {
+          underlyings: [
+            {
+              ...btc,
+              sources: [{ kind: 'http', url: 'http://example.org', price: 'p', time: null }],
+            },
+          ],
+        },
+        /https/,
+      ],
       [{ replay: { startedAt: 1, from: 1 } }, /replay/],
     ]
     for (const [change, error] of bad) {
@@ -223,12 +283,19 @@ describe('keys and configuration', () => {
     }
   })
   test('a policy may be a file, which is read again at each look', async () => {
-    const config = configFrom({ ...(configOf(domain, folder) as object), policy: 'policy.json' }, folder)
+    const config = configFrom(
+      { ...(configOf(domain, folder) as object), policy: 'policy.json' },
+      folder,
+    )
     const { policy } = configOf(domain, folder) as { policy: { underlyings: object[] } }
-    const put = (rate: string, underlyings = policy.underlyings) => writeFileSync(
-      join(folder, 'policy.json'), JSON.stringify({ ...policy, rate, underlyings }))
-    const signer = new Signer({ config, documents: { worlds: WORLDS, instruments: SPECS },
-      key: KEYS[0]!, clock: () => now })
+    const put = (rate: string, underlyings = policy.underlyings) =>
+      writeFileSync(join(folder, 'policy.json'), JSON.stringify({ ...policy, rate, underlyings }))
+    const signer = new Signer({
+      config,
+      documents: { worlds: WORLDS, instruments: SPECS },
+      key: KEYS[0]!,
+      clock: () => now,
+    })
     for (const rate of ['0.05', '0.06']) {
       now += 1
       writePrices(folder, CALM, now)
@@ -245,8 +312,12 @@ describe('keys and configuration', () => {
   test('the recorded default sees the recorded day', async () => {
     const config = configFrom(recordedConfig(31337, domain.contract, START), folder)
     expect(marketTime(config.replay, START + 120)).toBe(Date.UTC(2020, 2, 12, 12) / 1000)
-    const signer = new Signer({ config, documents: { worlds: WORLDS, instruments: SPECS },
-      key: KEYS[0]!, clock: () => START + 120 })
+    const signer = new Signer({
+      config,
+      documents: { worlds: WORLDS, instruments: SPECS },
+      key: KEYS[0]!,
+      clock: () => START + 120,
+    })
     const { market } = await signer.observe(START + 120)
     expect(market.underlyings.map(({ spot }) => spot)).toEqual(['6067.01', '136.59'])
     expect(RECORDING).toContain('recorded-2020-03')
@@ -256,13 +327,18 @@ describe('keys and configuration', () => {
 
 describe('the processes', () => {
   const run = (file: string, args: string[], env: Record<string, string> = {}) =>
-    spawnSync(process.execPath, ['--import', 'tsx', file, ...args],
-      { encoding: 'utf8', env: { ...process.env, ...env } })
-  test.each(['oracle/signer/main.ts', 'oracle/collector/main.ts'])('%s says how it is used', (file) => {
-    const { stdout, status } = run(file, ['--help'])
-    expect(status).toBe(0)
-    expect(stdout).toContain('Usage:')
-    expect(stdout).toContain('--key-file')
-    expect(run(file, ['--key', '0x00']).status).not.toBe(0)
-  })
+    spawnSync(process.execPath, ['--import', 'tsx', file, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    })
+  test.each(['oracle/signer/main.ts', 'oracle/collector/main.ts'])(
+    '%s says how it is used',
+    (file) => {
+      const { stdout, status } = run(file, ['--help'])
+      expect(status).toBe(0)
+      expect(stdout).toContain('Usage:')
+      expect(stdout).toContain('--key-file')
+      expect(run(file, ['--key', '0x00']).status).not.toBe(0)
+    },
+  )
 })

@@ -5,14 +5,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ethers } from 'ethers'
 import { afterAll, expect, test } from 'vitest'
-import {
-  configureOracle, DEFAULT_BAND, DEFAULT_TIMING,
-} from '../../oracle/collector/configure.ts'
+import { configureOracle, DEFAULT_BAND, DEFAULT_TIMING } from '../../oracle/collector/configure.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import { addressOfKey } from '../../oracle/signer/report.ts'
 import { STANDARD_SET } from '../../oracle/worlds.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
-import { configuration, deploy, deployCloister, now, provider, send, setTime } from '../contracts/l1.ts'
+import {
+  configuration,
+  deploy,
+  deployCloister,
+  now,
+  provider,
+  send,
+  setTime,
+} from '../contracts/l1.ts'
 import { KEYS } from '../contracts/oracle-world.ts'
 import { startRpc } from './rpc.ts'
 
@@ -25,12 +31,16 @@ afterAll(() => {
 })
 
 function start(file: string, args: readonly string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args],
-    { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   children.push(child)
   let out = ''
   let err = ''
-  child.stderr.on('data', (part: Buffer) => { err += part.toString() })
+  child.stderr.on('data', (part: Buffer) => {
+    err += part.toString()
+  })
   const firstLine = new Promise<string>((done, fail) => {
     child.stdout.on('data', (part: Buffer) => {
       out += part.toString()
@@ -39,8 +49,18 @@ function start(file: string, args: readonly string[], env: Record<string, string
     child.on('exit', () => fail(new Error(`${file} ended: ${err}`)))
   })
   const ended = new Promise<{ code: number | null; lines: Record<string, unknown>[]; err: string }>(
-    (done) => child.on('close', (code) => done({ code, err,
-      lines: out.split('\n').filter(Boolean).map((line) => JSON.parse(line) as never) })))
+    (done) =>
+      child.on('close', (code) =>
+        done({
+          code,
+          err,
+          lines: out
+            .split('\n')
+            .filter(Boolean)
+            .map((line) => JSON.parse(line) as never),
+        }),
+      ),
+  )
   firstLine.catch(() => {})
   return { firstLine, ended }
 }
@@ -53,36 +73,59 @@ test('three signers and a collector bring the table of a recorded hour to L1', a
   await send(admin!, cloister, 'grantRole', await cloister.getFunction('ORACLE')(), contract)
   const startedAt = Number(await now())
   await configureOracle(contract, await provider.getSigner(admin), {
-    signers: keys.map(addressOfKey).reverse(), quorum: 2, largeQuorum: 3, timing: DEFAULT_TIMING,
-    underlyings: [{ name: 'BTC', band: DEFAULT_BAND }, { name: 'ETH', band: DEFAULT_BAND }],
-    worlds: STANDARD_SET, instruments: INSTRUMENTS,
+    signers: keys.map(addressOfKey).reverse(),
+    quorum: 2,
+    largeQuorum: 3,
+    timing: DEFAULT_TIMING,
+    underlyings: [
+      { name: 'BTC', band: DEFAULT_BAND },
+      { name: 'ETH', band: DEFAULT_BAND },
+    ],
+    worlds: STANDARD_SET,
+    instruments: INSTRUMENTS,
     expiryOnL1: (time) => startedAt + Math.ceil((time - Date.UTC(2020, 2, 12, 4) / 1000) / 240),
   })
   const folder = mkdtempSync(join(tmpdir(), 'cloister-processes-'))
   const token = 'shown by the collector'
-  const signers = await Promise.all(keys.map(async (key, i) => {
-    const args = ['--recorded', contract, '--start', String(startedAt), '--port', '0',
-      '--memory', join(folder, `memory-${i}`),
-      // With a view of L1 the first ones look at what is listed before they sign.
-      ...(i < 2 ? ['--rpc', rpc.url] : [])]
-    const { firstLine } = start('oracle/signer/main.ts', args,
-      { CLOISTER_SIGNER_KEY: key.privateKey, CLOISTER_SIGNER_TOKEN: token })
-    const { signer, url } = JSON.parse(await firstLine) as { signer: string; url: string }
-    expect(signer).toBe(addressOfKey(key))
-    return { url, address: signer, token }
-  }))
+  const signers = await Promise.all(
+    keys.map(async (key, i) => {
+      const args = [
+        '--recorded',
+        contract,
+        '--start',
+        String(startedAt),
+        '--port',
+        '0',
+        '--memory',
+        join(folder, `memory-${i}`),
+        // With a view of L1 the first ones look at what is listed before they sign.
+        ...(i < 2 ? ['--rpc', rpc.url] : []),
+      ]
+      const { firstLine } = start('oracle/signer/main.ts', args, {
+        CLOISTER_SIGNER_KEY: key.privateKey,
+        CLOISTER_SIGNER_TOKEN: token,
+      })
+      const { signer, url } = JSON.parse(await firstLine) as { signer: string; url: string }
+      expect(signer).toBe(addressOfKey(key))
+      return { url, address: signer, token }
+    }),
+  )
   const file = join(folder, 'signers.json')
   writeFileSync(file, JSON.stringify(signers), { mode: 0o600 })
   const payer = ethers.Wallet.createRandom()
   await provider.send('hardhat_setBalance', [payer.address, '0xde0b6b3a7640000'])
   await provider.send('evm_mine', [])
-  const collect = () => start('oracle/collector/main.ts',
-    ['--rpc', rpc.url, '--contract', contract, '--signers', file, '--once'],
-    { CLOISTER_COLLECTOR_KEY: payer.privateKey }).ended
+  const collect = () =>
+    start(
+      'oracle/collector/main.ts',
+      ['--rpc', rpc.url, '--contract', contract, '--signers', file, '--once'],
+      { CLOISTER_COLLECTOR_KEY: payer.privateKey },
+    ).ended
   const first = await collect()
   expect(first.err).toBe('')
-  expect(first.lines).toMatchObject([{ event: 'posted', number: '1', isConfirmed: false,
-    answers: ['signed', 'signed', 'signed'] }])
+  expect(first.lines).toMatchObject([
+    { event: 'posted', number: '1', isConfirmed: false, answers: ['signed', 'signed', 'signed'] },
+  ])
   expect(first.code).toBe(3)
   const verified = await verifyTable({ provider, contract })
   expect(verified).toMatchObject({ holds: true, number: 1n, isConfirmed: false, rowCount: 16 })

@@ -16,10 +16,17 @@ import {
 import { tendSettlement } from '../../oracle/collector/settle.ts'
 import { DATED } from '../contracts/oracle-market.ts'
 import {
-  computeTable, instrumentsBytes, marketBytes, STANDARD_WORLDS,
+  computeTable,
+  instrumentsBytes,
+  marketBytes,
+  STANDARD_WORLDS,
 } from '../../oracle/signer/engine.ts'
 import {
-  reportOf, signDigest, tableDigest, type Domain, type TableReport,
+  reportOf,
+  signDigest,
+  tableDigest,
+  type Domain,
+  type TableReport,
 } from '../../oracle/signer/report.ts'
 import { registerRoot } from '../../oracle/signer/settlement.ts'
 import { readInputs } from '../../oracle/verify/inputs.ts'
@@ -28,7 +35,14 @@ import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { marketDocument } from '../contracts/oracle-market.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import {
-  BTC, countedTables, KEYS, LISTED, TIMING, wait, WORLDS, type OracleWorld,
+  BTC,
+  countedTables,
+  KEYS,
+  LISTED,
+  TIMING,
+  wait,
+  WORLDS,
+  type OracleWorld,
 } from '../contracts/oracle-world.ts'
 import { CALM, startFive, startLiar, type Node, type Prices } from './signers.ts'
 
@@ -42,8 +56,12 @@ const toClose: (() => unknown)[] = []
 const EXPIRY = (await now()) + 20_000n
 // One put expires on the clock of this chain, under a document that says so, too.
 const SPECS = DATED.map((spec) =>
-  spec.id === SHORT && 'expiry' in spec ? { ...spec, expiry: Number(EXPIRY) }
-    : 'expiry' in spec ? { ...spec, expiry: Number(EXPIRY) + 40_000_000 } : spec)
+  spec.id === SHORT && 'expiry' in spec
+    ? { ...spec, expiry: Number(EXPIRY) }
+    : 'expiry' in spec
+      ? { ...spec, expiry: Number(EXPIRY) + 40_000_000 }
+      : spec,
+)
 const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
 const LIST = SPECS.filter(({ kind }) => kind !== 'cash')
 
@@ -56,7 +74,9 @@ beforeAll(async () => {
   await confirmTable(options, report)
   await pass(60n)
 })
-afterAll(async () => { for (const node of nodes) await node.close() })
+afterAll(async () => {
+  for (const node of nodes) await node.close()
+})
 beforeEach(async () => {
   start = (await provider.send('evm_snapshot', [])) as string
   await pass(60n)
@@ -89,7 +109,8 @@ const roundWith = (peers: readonly Peer[], timeoutMs = 30_000) =>
 
 /** Signs whatever report it likes, well, with a key of the set. */
 async function liar(
-  key: SigningKey, lie: (report: TableReport) => TableReport,
+  key: SigningKey,
+  lie: (report: TableReport) => TableReport,
   observe: (clock: number) => unknown = (time) => ({ market: marketDocument(time) }),
 ): Promise<Peer> {
   const made = await startLiar(key, (path, body) => {
@@ -97,8 +118,12 @@ async function liar(
     const { number, time } = body as { number: string; time: number }
     const market = marketDocument(time)
     const table = computeTable(market, LIST, STANDARD_WORLDS)
-    const honest = reportOf(table,
-      { number: BigInt(number), time: BigInt(time), ...documents, market })
+    const honest = reportOf(table, {
+      number: BigInt(number),
+      time: BigInt(time),
+      ...documents,
+      market,
+    })
     const report = lie(honest)
     const digest = tableDigest(world.domain, report)
     return { signer: '', report, digest, signature: signDigest(key, digest) }
@@ -118,8 +143,11 @@ describe('honest signers', () => {
     const { report } = await postTable({ ...options, tables })
     const inputs = readInputs(join(tables, `${report.tableRoot}.json`))
     expect(tableOf(inputs.rows[0]!).root).toBe(report.tableRoot)
-    expect(await verifyTable({ provider, contract: world.domain.contract, inputs }))
-      .toMatchObject({ holds: true, differences: [], notes: [] })
+    expect(await verifyTable({ provider, contract: world.domain.contract, inputs })).toMatchObject({
+      holds: true,
+      differences: [],
+      notes: [],
+    })
   })
   test('who see slightly different prices sign the median', async () => {
     nodes.forEach((node, i) => node.see({ ...CALM, BTC: `60${65 + i}` }, clock))
@@ -137,7 +165,9 @@ describe('honest signers', () => {
     const hanging = await startLiar(KEYS[1]!, () => new Promise(() => {}))
     toClose.push(hanging.close)
     const before = (await counted()).length
-    await expect(roundWith([gone, hanging, gone, nodes[3]!, nodes[4]!], 4000)).rejects.toThrow(NoQuorum)
+    await expect(roundWith([gone, hanging, gone, nodes[3]!, nodes[4]!], 4000)).rejects.toThrow(
+      NoQuorum,
+    )
     expect(await counted()).toHaveLength(before)
     await roundWith([gone, hanging, nodes[2]!, nodes[3]!, nodes[4]!], 6000)
     expect((await counted()).at(-1)).toBe(rootOf())
@@ -146,9 +176,12 @@ describe('honest signers', () => {
 
 describe('one or two lying signers', () => {
   const withLiars = async (
-    lie: (report: TableReport) => TableReport, observe?: (time: number) => unknown,
+    lie: (report: TableReport) => TableReport,
+    observe?: (time: number) => unknown,
   ): Promise<readonly Peer[]> => [
-    await liar(KEYS[0]!, lie, observe), await liar(KEYS[1]!, lie, observe), ...nodes.slice(2),
+    await liar(KEYS[0]!, lie, observe),
+    await liar(KEYS[1]!, lie, observe),
+    ...nodes.slice(2),
   ]
   const honestRootStands = async (peers: readonly Peer[]) => {
     const { report } = await roundWith(peers)
@@ -158,38 +191,72 @@ describe('one or two lying signers', () => {
   test('sign another root for the same market', async () =>
     honestRootStands(await withLiars((report) => ({ ...report, tableRoot: 5n }))))
   test('sign ten times the price', async () =>
-    honestRootStands(await withLiars((report) => ({ ...report,
-      references: report.references.map((one) => ({ ...one, price: one.price * 10n })) }))))
+    honestRootStands(
+      await withLiars((report) => ({
+        ...report,
+        references: report.references.map((one) => ({ ...one, price: one.price * 10n })),
+      })),
+    ))
   test('see ten times the price: the median is between honest ones', async () =>
-    honestRootStands(await withLiars((report) => report,
-      (time) => ({ market: marketDocument(time, BTC * 10n) }))))
+    honestRootStands(
+      await withLiars(
+        (report) => report,
+        (time) => ({ market: marketDocument(time, BTC * 10n) }),
+      ),
+    ))
   test('see nothing, rubbish, zero, or a policy of their own', async () => {
     const market = marketDocument(0)
-    for (const seen of [{}, { market: null }, { market: { ...market, time: 0.5 } }, 'rubbish',
+    for (const seen of [
+      {},
+      { market: null },
+      { market: { ...market, time: 0.5 } },
+      'rubbish',
       { market: { ...market, rate: '9' } },
-      { market: { ...market, underlyings: market.underlyings.map((one) => ({ ...one, spot: '0' })) } },
-      { market: { ...market, underlyings: [] } }]) {
+      {
+        market: {
+          ...market,
+          underlyings: market.underlyings.map((one) => ({ ...one, spot: '0' })),
+        },
+      },
+      { market: { ...market, underlyings: [] } },
+    ]) {
       await pass(1n)
-      await honestRootStands(await withLiars((report) => report, () => seen))
+      await honestRootStands(
+        await withLiars(
+          (report) => report,
+          () => seen,
+        ),
+      )
     }
   })
   test('send what another signed, or a body without end', async () => {
-    const thief = await startLiar(KEYS[0]!, async (path, body) => (await fetch(
-      `${nodes[2]!.url}${path}`, body === null ? {} : { method: 'POST', body: JSON.stringify(body),
-        headers: { 'content-type': 'application/json' } })).text())
+    const thief = await startLiar(KEYS[0]!, async (path, body) =>
+      (
+        await fetch(
+          `${nodes[2]!.url}${path}`,
+          body === null
+            ? {}
+            : {
+                method: 'POST',
+                body: JSON.stringify(body),
+                headers: { 'content-type': 'application/json' },
+              },
+        )
+      ).text(),
+    )
     const bloated = await startLiar(KEYS[1]!, () => ' '.repeat(1_000_000))
     toClose.push(thief.close, bloated.close)
     await honestRootStands([thief, bloated, ...nodes.slice(2)])
   })
-  test('a stranger in the collector\'s list does not spoil the call', async () => {
+  test("a stranger in the collector's list does not spoil the call", async () => {
     const strange = await liar(new SigningKey(ethers.id('a stranger')), (report) => report)
     await honestRootStands([strange, ...nodes])
   })
 })
 
 describe('three lying signers are a quorum, and yet', () => {
-  const three = async (lie: (report: TableReport) => TableReport) => Promise.all(
-    KEYS.slice(0, 3).map((key) => liar(key, lie)))
+  const three = async (lie: (report: TableReport) => TableReport) =>
+    Promise.all(KEYS.slice(0, 3).map((key) => liar(key, lie)))
   /** What they all sign is posted without the collector's own checks. */
   const bring = async (lie: (report: TableReport) => TableReport) => {
     const { domain, next: number, time } = await readState(options)
@@ -197,13 +264,21 @@ describe('three lying signers are a quorum, and yet', () => {
     const table = computeTable(market, LIST, STANDARD_WORLDS)
     const report = lie(reportOf(table, { number, time: BigInt(time), ...documents, market }))
     const digest = tableDigest(domain as Domain, report)
-    return send(world.anyone, world.oracle, 'post', report,
-      KEYS.slice(0, 3).map((key) => signDigest(key, digest)))
+    return send(
+      world.anyone,
+      world.oracle,
+      'post',
+      report,
+      KEYS.slice(0, 3).map((key) => signDigest(key, digest)),
+    )
   }
   test('ten times the price moves nobody: it is indicative, and the next honest table counts', async () => {
     const before = await counted()
-    await bring((report) => ({ ...report, tableRoot: 5n,
-      references: report.references.map((one) => ({ ...one, price: one.price * 10n })) }))
+    await bring((report) => ({
+      ...report,
+      tableRoot: 5n,
+      references: report.references.map((one) => ({ ...one, price: one.price * 10n })),
+    }))
     expect(await counted()).toEqual(before)
     await pass(60n)
     await postTable(options)
@@ -212,13 +287,17 @@ describe('three lying signers are a quorum, and yet', () => {
   test('a missing row, a doubled row, a zero price: refused by name', async () => {
     const before = await counted()
     const refusal = (lie: (report: TableReport) => TableReport) => expect(bring(lie)).rejects
-    await refusal((report) => ({ ...report, marks: `0x${report.marks.slice(2 + 26)}` }))
-      .toThrow('MarksMustBeComplete')
-    await refusal((report) => ({ ...report,
-      marks: `${report.marks.slice(0, 28)}${report.marks.slice(2)}` })).toThrow('MarksMustAscend')
-    await refusal((report) => ({ ...report,
-      references: report.references.map((one) => ({ ...one, price: 0n })) }))
-      .toThrow('PriceMustNotBeZero')
+    await refusal((report) => ({ ...report, marks: `0x${report.marks.slice(2 + 26)}` })).toThrow(
+      'MarksMustBeComplete',
+    )
+    await refusal((report) => ({
+      ...report,
+      marks: `${report.marks.slice(0, 28)}${report.marks.slice(2)}`,
+    })).toThrow('MarksMustAscend')
+    await refusal((report) => ({
+      ...report,
+      references: report.references.map((one) => ({ ...one, price: 0n })),
+    })).toThrow('PriceMustNotBeZero')
     expect(await counted()).toEqual(before)
   })
   test('the collector brings no table that does not follow from its inputs', async () => {
@@ -230,10 +309,14 @@ describe('three lying signers are a quorum, and yet', () => {
     expect(await counted()).toEqual(before)
   })
   test('the collector takes no report but of the market it proposed', async () => {
-    const peers = await three((report) => ({ ...report, market: `${report.market.slice(0, -2)}20` }))
+    const peers = await three((report) => ({
+      ...report,
+      market: `${report.market.slice(0, -2)}20`,
+    }))
     const { domain, quorum, next: number, time, history } = await readState(options)
-    await expect(gatherTable(peers,
-      { domain, quorum, number, time, rows: history.listed })).rejects.toThrow('proposed one')
+    await expect(
+      gatherTable(peers, { domain, quorum, number, time, rows: history.listed }),
+    ).rejects.toThrow('proposed one')
   })
 })
 
@@ -266,7 +349,7 @@ describe('bad data that all signers see', () => {
 
 describe('a true fall of a third', () => {
   const fallen: Prices = { ...CALM, BTC: '4100' }
-  test('is indicative, then confirmed by the large quorum\'s second look', async () => {
+  test("is indicative, then confirmed by the large quorum's second look", async () => {
     const before = await counted()
     await look(fallen)
     const { report, isConfirmed } = await postTable(options)
@@ -288,7 +371,10 @@ describe('a true fall of a third', () => {
     expect(await counted()).toEqual([...before, first, rootOf({ ...fallen, BTC: '4150' })])
   })
   describe('after a restart of the collector, which has nothing but L1', () => {
-    const restarted = () => ({ ...options, tables: mkdtempSync(join(tmpdir(), 'cloister-tables-')) })
+    const restarted = () => ({
+      ...options,
+      tables: mkdtempSync(join(tmpdir(), 'cloister-tables-')),
+    })
     test('is offered for the second look, and is the very report', async () => {
       const before = await counted()
       await look(fallen)
@@ -319,12 +405,23 @@ describe('a true fall of a third', () => {
     test('is not offered if three liars signed what does not follow', async () => {
       await look(fallen)
       const { domain, quorum, next: number, time, history } = await readState(options)
-      const { report } = await gatherTable(nodes,
-        { domain, quorum, number, time, rows: history.listed, limits: options.limits! })
+      const { report } = await gatherTable(nodes, {
+        domain,
+        quorum,
+        number,
+        time,
+        rows: history.listed,
+        limits: options.limits!,
+      })
       const lie = { ...report, tableRoot: report.tableRoot + 1n }
       const digest = tableDigest(domain, lie)
-      await send(world.anyone, world.oracle, 'post', lie,
-        KEYS.slice(0, 3).map((key) => signDigest(key, digest)))
+      await send(
+        world.anyone,
+        world.oracle,
+        'post',
+        lie,
+        KEYS.slice(0, 3).map((key) => signDigest(key, digest)),
+      )
       await expect(openReport(options)).rejects.toThrow('must be what its inputs give')
     })
   })
@@ -362,8 +459,9 @@ describe('expiry', () => {
     expect(value).toBe(5_966_667n)
     const [isSet, posted] = await world.cloister.getFunction('settlement')(SHORT)
     expect([isSet, posted]).toEqual([true, value])
-    expect(await world.cloister.getFunction('settlementRoot')())
-      .toBe(registerRoot([{ id: SHORT, value }]))
+    expect(await world.cloister.getFunction('settlementRoot')()).toBe(
+      registerRoot([{ id: SHORT, value }]),
+    )
     expect((await tendSettlement(options, Number(TIMING.settlementWindow))).did).toBe('nothing')
     await pass(60n)
     const { report } = await postTable(options)

@@ -8,7 +8,11 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { priceFrom, Refusal } from '../../oracle/signer/observe.ts'
 import {
-  checkUrl, readSource, recordedAt, readRecording, type Sample,
+  checkUrl,
+  readSource,
+  recordedAt,
+  readRecording,
+  type Sample,
 } from '../../oracle/signer/sources.ts'
 import { RECORDING } from '../../oracle/signer/main.ts'
 import { SampleLog, timeWeighted } from '../../oracle/signer/window.ts'
@@ -22,14 +26,22 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     const ok = (body: string) => response.writeHead(200, { 'content-type': 'text/plain' }).end(body)
     switch (request.url) {
-      case '/good': return ok(`{"data":{"price":"6067.01","time":${NOW}}}`)
-      case '/number': return ok(`{"data":{"price":6067.01,"time":${NOW}}}`)
-      case '/tiny': return ok('{"data":{"price":1e-9,"time":1}}')
-      case '/huge-number': return ok('{"data":{"price":1e400,"time":1}}')
-      case '/html': return ok('<html>')
-      case '/500': return response.writeHead(500).end('{}')
-      case '/redirect': return response.writeHead(302, { location: '/good' }).end()
-      case '/slow': return undefined
+      case '/good':
+        return ok(`{"data":{"price":"6067.01","time":${NOW}}}`)
+      case '/number':
+        return ok(`{"data":{"price":6067.01,"time":${NOW}}}`)
+      case '/tiny':
+        return ok('{"data":{"price":1e-9,"time":1}}')
+      case '/huge-number':
+        return ok('{"data":{"price":1e400,"time":1}}')
+      case '/html':
+        return ok('<html>')
+      case '/500':
+        return response.writeHead(500).end('{}')
+      case '/redirect':
+        return response.writeHead(302, { location: '/good' }).end()
+      case '/slow':
+        return undefined
       case '/drip': {
         response.writeHead(200)
         const timer = setInterval(() => response.write(' '), 20)
@@ -39,10 +51,13 @@ beforeAll(async () => {
         response.writeHead(200)
         return response.write(' '.repeat(200_000))
       }
-      default: return response.writeHead(404).end()
+      default:
+        return response.writeHead(404).end()
     }
   })
-  await new Promise<void>((done) => { server.listen(0, '127.0.0.1', done) })
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done)
+  })
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
 afterAll(() => {
@@ -53,8 +68,10 @@ afterAll(() => {
 
 describe('an HTTP source', () => {
   const read = (path: string, price = 'data.price', time: string | null = 'data.time') =>
-    readSource({ kind: 'http', url: `${base}${path}`, price, time }, NOW,
-      { timeoutMs: 300, bytes: 65_536 })
+    readSource({ kind: 'http', url: `${base}${path}`, price, time }, NOW, {
+      timeoutMs: 300,
+      bytes: 65_536,
+    })
 
   test('is read by its path, as a string or a plain number', async () => {
     expect(await read('/good')).toEqual({ price: 6_067_010_000n, time: NOW })
@@ -62,21 +79,46 @@ describe('an HTTP source', () => {
     expect(await read('/good', 'data.price', null)).toEqual({ price: 6_067_010_000n, time: NOW })
   })
   test.each([
-    ['/tiny', /plain decimal/], ['/huge-number', /plain decimal/], ['/html', /JSON/],
-    ['/500', /answered 500/], ['/none', /answered 404/], ['/redirect', /./],
-    ['/slow', /timeout|aborted/], ['/drip', /timeout|aborted/], ['/endless', /at most 65536 bytes/],
+    ['/tiny', /plain decimal/],
+    ['/huge-number', /plain decimal/],
+    ['/html', /JSON/],
+    ['/500', /answered 500/],
+    ['/none', /answered 404/],
+    ['/redirect', /./],
+    ['/slow', /timeout|aborted/],
+    ['/drip', /timeout|aborted/],
+    ['/endless', /at most 65536 bytes/],
   ])('%s is no price', (path, error) => expect(read(path)).rejects.toThrow(error))
-  test('a path that is not there, also one of the language\'s own, is no price', async () => {
-    for (const path of ['data', 'data.none', 'price', 'constructor', 'data.__proto__', 'data.time.x']) {
+  test("a path that is not there, also one of the language's own, is no price", async () => {
+    for (const path of [
+      'data',
+      'data.none',
+      'price',
+      'constructor',
+      'data.__proto__',
+      'data.time.x',
+    ]) {
       await expect(read('/good', path), path).rejects.toThrow()
     }
   })
   test('comes over HTTPS, except on this machine', () => {
-    for (const good of ['https://example.org/p', 'http://127.0.0.1:1/', 'http://localhost/', 'http://[::1]/']) {
+    for (const good of [
+      'https://example.org/p',
+      'http://127.0.0.1:1/',
+      'http://localhost/',
+      'http://[::1]/',
+    ]) {
       expect(checkUrl(good).href).toContain('://')
     }
-    for (const bad of ['http://example.org/', 'ftp://example.org/', 'file:///etc/passwd',
-      'http://127.0.0.1.example.org/', 'x', '']) expect(() => checkUrl(bad), bad).toThrow(/https/)
+    for (const bad of [
+      'http://example.org/',
+      'ftp://example.org/',
+      'file:///etc/passwd',
+      'http://127.0.0.1.example.org/',
+      'x',
+      '',
+    ])
+      expect(() => checkUrl(bad), bad).toThrow(/https/)
   })
 })
 
@@ -87,8 +129,10 @@ describe('a file source', () => {
     return { kind: 'file', path, price: 'p', time: 't', timeUnit: 'iso' } as const
   }
   test('is read like an answer, with its own unit of time', async () => {
-    expect(await readSource(file('{"p":"1.5","t":"2020-03-12T08:00:00Z"}'), NOW))
-      .toEqual({ price: 1_500_000n, time: NOW })
+    expect(await readSource(file('{"p":"1.5","t":"2020-03-12T08:00:00Z"}'), NOW)).toEqual({
+      price: 1_500_000n,
+      time: NOW,
+    })
     const millis = { ...file(`{"p":"1.5","t":${NOW}999}`), timeUnit: 'milliseconds' } as const
     expect(await readSource(millis, NOW)).toEqual({ price: 1_500_000n, time: NOW })
   })
@@ -105,13 +149,19 @@ describe('the recorded day', () => {
   const noon = Date.UTC(2020, 2, 12, 12) / 1000
   test('says the close of the last candle that is over', async () => {
     expect(await readSource(source('BTC'), noon)).toEqual({ price: 6_067_010_000n, time: noon })
-    expect(await readSource(source('BTC'), noon - 1))
-      .toEqual({ price: 7_392_130_000n, time: noon - 14_400 })
-    expect(await readSource(source('ETH'), noon + 14_399))
-      .toEqual({ price: 136_590_000n, time: noon })
+    expect(await readSource(source('BTC'), noon - 1)).toEqual({
+      price: 7_392_130_000n,
+      time: noon - 14_400,
+    })
+    expect(await readSource(source('ETH'), noon + 14_399)).toEqual({
+      price: 136_590_000n,
+      time: noon,
+    })
   })
   test('knows nothing before its first, and its last for ever', async () => {
-    const recording = readRecording('{"description":"","start":1000,"interval":10,"series":{"A":["1","2"]}}')
+    const recording = readRecording(
+      '{"description":"","start":1000,"interval":10,"series":{"A":["1","2"]}}',
+    )
     expect(() => recordedAt(recording, 'A', 1009)).toThrow(/begin before/)
     expect(recordedAt(recording, 'A', 1010).price).toBe(1_000_000n)
     expect(recordedAt(recording, 'A', 9999)).toEqual({ price: 2_000_000n, time: 1020 })
@@ -125,8 +175,12 @@ describe('one price of several', () => {
   const at = (price: bigint, age = 0): Sample => ({ price, time: NOW - age })
   const from = (...samples: (Sample | Error)[]) => priceFrom(samples, NOW, policy, 'BTC')
   test('is the median of the fresh ones', () => {
-    expect(from(at(1000n), at(1002n), at(1001n)))
-      .toEqual({ price: 1001n, sources: 3, spread: 9, problems: [] })
+    expect(from(at(1000n), at(1002n), at(1001n))).toEqual({
+      price: 1001n,
+      sources: 3,
+      spread: 9,
+      problems: [],
+    })
     expect(from(at(1000n), at(1003n), at(1001n), at(1002n)).price).toBe(1001n)
   })
   test('fresh up to the limit, stale a second later, never from the future', () => {
@@ -149,10 +203,12 @@ describe('one price of several', () => {
   test('fewer than half of the sources can never move it beyond the honest ones', () => {
     const honest = fc.array(fc.bigInt({ min: 1000n, max: 1005n }), { minLength: 3, maxLength: 5 })
     const lies = fc.array(fc.bigInt({ min: 1n, max: 1n << 60n }), { maxLength: 2 })
-    fc.assert(fc.property(honest, lies, (good, bad) => {
-      const { price } = from(...[...bad, ...good].map((one) => at(one)))
-      expect(price >= 1000n - 10n && price <= 1005n + 10n).toBe(true)
-    }))
+    fc.assert(
+      fc.property(honest, lies, (good, bad) => {
+        const { price } = from(...[...bad, ...good].map((one) => at(one)))
+        expect(price >= 1000n - 10n && price <= 1005n + 10n).toBe(true)
+      }),
+    )
   })
 })
 
@@ -162,7 +218,9 @@ describe('a window', () => {
     expect(timeWeighted(log([0, 10n], [50, 20n]), 0, 100, 100)).toBe(15n)
     expect(timeWeighted(log([0, 10n], [75, 20n]), 0, 100, 100)).toBe(12n)
     // Before the start only the last counts; at and after the end none.
-    expect(timeWeighted(log([-90, 999n], [-10, 10n], [100, 999n], [150, 999n]), 0, 100, 110)).toBe(10n)
+    expect(timeWeighted(log([-90, 999n], [-10, 10n], [100, 999n], [150, 999n]), 0, 100, 110)).toBe(
+      10n,
+    )
     expect(timeWeighted(log([50, 20n], [0, 10n]), 0, 100, 100)).toBe(15n)
   })
   test('with a hole is none', () => {
@@ -176,17 +234,21 @@ describe('a window', () => {
     expect(() => timeWeighted(log([0, 10n]), 100, 100, 10)).toThrow(RangeError)
   })
   test('lies between the least and the most, and one price averages to itself', () => {
-    const samples = fc.array(fc.tuple(fc.integer({ min: 1, max: 99 }),
-      fc.bigInt({ min: 1n, max: 1n << 62n })), { maxLength: 20 })
-    fc.assert(fc.property(samples, fc.bigInt({ min: 1n, max: 1n << 62n }), (rest, first) => {
-      const all = log([0, first], ...rest)
-      const average = timeWeighted(all, 0, 100, 100)
-      const prices = all.map(({ price }) => price)
-      const least = prices.reduce((a, b) => (a < b ? a : b))
-      const most = prices.reduce((a, b) => (a > b ? a : b))
-      expect(average >= least && average <= most).toBe(true)
-      expect(timeWeighted(log([0, first]), 0, 100, 100)).toBe(first)
-    }))
+    const samples = fc.array(
+      fc.tuple(fc.integer({ min: 1, max: 99 }), fc.bigInt({ min: 1n, max: 1n << 62n })),
+      { maxLength: 20 },
+    )
+    fc.assert(
+      fc.property(samples, fc.bigInt({ min: 1n, max: 1n << 62n }), (rest, first) => {
+        const all = log([0, first], ...rest)
+        const average = timeWeighted(all, 0, 100, 100)
+        const prices = all.map(({ price }) => price)
+        const least = prices.reduce((a, b) => (a < b ? a : b))
+        const most = prices.reduce((a, b) => (a > b ? a : b))
+        expect(average >= least && average <= most).toBe(true)
+        expect(timeWeighted(log([0, first]), 0, 100, 100)).toBe(first)
+      }),
+    )
   })
   test('the log keeps the first word on a second and forgets what is old', () => {
     const kept = new SampleLog(100)

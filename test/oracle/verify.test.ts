@@ -8,19 +8,38 @@ import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { tableOf, type Row } from '../../circuits/table.ts'
 import { emptyRoot } from '../../circuits/tree.ts'
 import {
-  computeTable, instrumentsBytes, marketBytes, readMarket, STANDARD_WORLDS, worldsBytes,
+  computeTable,
+  instrumentsBytes,
+  marketBytes,
+  readMarket,
+  STANDARD_WORLDS,
+  worldsBytes,
 } from '../../oracle/signer/engine.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
 import {
-  decodeMarks, encodeMarks, stringify, type SettlementReport, type TableReport,
+  decodeMarks,
+  encodeMarks,
+  stringify,
+  type SettlementReport,
+  type TableReport,
 } from '../../oracle/signer/report.ts'
 import { settlementReportOf, type SettlementDocument } from '../../oracle/signer/settlement.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import { parseWorldSet, STANDARD_SET } from '../../oracle/worlds.ts'
 import { startRpc, type RpcNode } from './rpc.ts'
 import {
-  BTC, confirmFirst, createOracleWorld, createReport, LISTED, marksOf, post, signSettlement, SPECS,
-  wait, WORLDS, type OracleWorld,
+  BTC,
+  confirmFirst,
+  createOracleWorld,
+  createReport,
+  LISTED,
+  marksOf,
+  post,
+  signSettlement,
+  SPECS,
+  wait,
+  WORLDS,
+  type OracleWorld,
 } from '../contracts/oracle-world.ts'
 
 const world = await createOracleWorld()
@@ -54,8 +73,12 @@ type Answer = {
 }
 async function cloister(...args: string[]): Promise<{ code: number; out: string; json: Answer }> {
   let out = ''
-  const code = await main(['oracle', 'verify', ...args, '--json'],
-    { out: (text) => { out += text }, err: () => {} })
+  const code = await main(['oracle', 'verify', ...args, '--json'], {
+    out: (text) => {
+      out += text
+    },
+    err: () => {},
+  })
   return { code, out, json: JSON.parse(out) as Answer }
 }
 const verify = (...args: string[]) =>
@@ -74,8 +97,15 @@ describe('from L1 alone', () => {
   test('an honest table is what its inputs give: 0', async () => {
     const { code, json } = await verify()
     expect(code).toBe(0)
-    expect(json).toMatchObject({ ok: true, number: '1', confirmed: true, rows: 15, worlds: 15,
-      differences: [], notes: [] })
+    expect(json).toMatchObject({
+      ok: true,
+      number: '1',
+      confirmed: true,
+      rows: 15,
+      worlds: 15,
+      differences: [],
+      notes: [],
+    })
     expect(failing(json)).toEqual([])
   })
   test('before a house that knows the flag itself, with marks of the indicative one, too', async () => {
@@ -84,8 +114,16 @@ describe('from L1 alone', () => {
     await confirmFirst(other)
     await wait(1n)
     const jump = await createReport(other, { btc: BTC * 10n })
-    await post(other, { ...jump, marks: marksOf(decodeMarks(jump.marks)
-      .map(({ id, status, mark }) => [id, status, id === 1033 ? 1n : mark])) })
+    await post(other, {
+      ...jump,
+      marks: marksOf(
+        decodeMarks(jump.marks).map(({ id, status, mark }) => [
+          id,
+          status,
+          id === 1033 ? 1n : mark,
+        ]),
+      ),
+    })
     expect((await cloister('--rpc', rpc, '--contract', at, '--number', '1')).code).toBe(0)
     const { code, json } = await cloister('--rpc', rpc, '--contract', at)
     expect(code).toBe(1)
@@ -94,8 +132,15 @@ describe('from L1 alone', () => {
   test('in words, with its number', async () => {
     await post(world, await createReport(world))
     let text = ''
-    const code = await main(['oracle', 'verify', '--rpc', rpc, '--contract', world.domain.contract,
-      '--number', '2'], { out: (part) => { text += part }, err: () => {} })
+    const code = await main(
+      ['oracle', 'verify', '--rpc', rpc, '--contract', world.domain.contract, '--number', '2'],
+      {
+        out: (part) => {
+          text += part
+        },
+        err: () => {},
+      },
+    )
     expect(code).toBe(0)
     expect(text).toContain('Table 2 of')
     expect(text).toContain('The table is what its inputs give.')
@@ -115,17 +160,36 @@ describe('from L1 alone', () => {
     expect((await verify('--number', '1')).code).toBe(0)
   })
   test('a mark that is off by one micro is named with both numbers', async () => {
-    const report = await lie((given) => ({ ...given, marks: marksOf(decodeMarks(given.marks)
-      .map(({ id, status, mark }) => [id, status, id === 1033 ? mark + 1n : mark])) }))
+    const report = await lie((given) => ({
+      ...given,
+      marks: marksOf(
+        decodeMarks(given.marks).map(({ id, status, mark }) => [
+          id,
+          status,
+          id === 1033 ? mark + 1n : mark,
+        ]),
+      ),
+    }))
     const { code, json } = await verify()
     expect(code).toBe(1)
     const mark = rowsOf(report).find(({ id }) => id === 1033)!.values[0]!
-    expect(json.differences).toEqual([{ row: 1033, name: 'BTC-27MAR20-6000-C', world: '0',
-      expected: String(mark), posted: String(mark + 1n) }])
+    expect(json.differences).toEqual([
+      {
+        row: 1033,
+        name: 'BTC-27MAR20-6000-C',
+        world: '0',
+        expected: String(mark),
+        posted: String(mark + 1n),
+      },
+    ])
   })
   test('a status, a marks root, a worlds root, a reference price that are not those of the inputs', async () => {
-    await lie((given) => ({ ...given, marks: marksOf(decodeMarks(given.marks)
-      .map(({ id, mark }) => [id, id === 1024 ? 2 : 1, mark])) }))
+    await lie((given) => ({
+      ...given,
+      marks: marksOf(
+        decodeMarks(given.marks).map(({ id, mark }) => [id, id === 1024 ? 2 : 1, mark]),
+      ),
+    }))
     expect((await verify()).json.differences).toMatchObject([{ row: 1024, world: 'status' }])
     await wait(1n)
     await lie((given) => ({ ...given, marksRoot: 5n }))
@@ -135,14 +199,24 @@ describe('from L1 alone', () => {
     const { code, json } = await verify()
     expect([code, failing(json)]).toEqual([1, ['worlds root']])
     await wait(1n)
-    await lie((given) => ({ ...given,
-      references: given.references.map((one) => ({ ...one, price: one.price + 1n })) }))
-    expect(failing((await verify()).json))
-      .toEqual(['reference price of underlying 1', 'reference price of underlying 2'])
+    await lie((given) => ({
+      ...given,
+      references: given.references.map((one) => ({ ...one, price: one.price + 1n })),
+    }))
+    expect(failing((await verify()).json)).toEqual([
+      'reference price of underlying 1',
+      'reference price of underlying 2',
+    ])
   })
   test('a market that makes no table, or no document, is a fault of the poster: 1', async () => {
-    const bad = { version: 2, time: 5, rate: '0.05', underlyings: [], perpetuals: [],
-      halted: [] } as const
+    const bad = {
+      version: 2,
+      time: 5,
+      rate: '0.05',
+      underlyings: [],
+      perpetuals: [],
+      halted: [],
+    } as const
     for (const market of ['0x7b7d', '0x00', marketBytes(bad)]) {
       await lie((given) => ({ ...given, market }))
       const { code, json } = await verify()
@@ -152,18 +226,25 @@ describe('from L1 alone', () => {
     }
   })
   test('a document that says something else of a listed id is named, whoever signs under it', async () => {
-    const changed = LISTED.map((spec) => spec.id === 1031 && 'strike' in spec
-      ? { ...spec, strike: spec.strike * 2n } : spec)
+    const changed = LISTED.map((spec) =>
+      spec.id === 1031 && 'strike' in spec ? { ...spec, strike: spec.strike * 2n } : spec,
+    )
     const document = instrumentsBytes([INSTRUMENTS[0]!, ...changed])
     await send(world.admin, world.oracle, 'list', [], document)
     const report = await createReport(world, { listed: changed })
     await post(world, report)
     const { code, json } = await verify()
-    expect([code, failing(json)]).toEqual([1, ['instruments bound to another specification or expiry']])
+    expect([code, failing(json)]).toEqual([
+      1,
+      ['instruments bound to another specification or expiry'],
+    ])
     expect(json.checks.find(({ holds }) => !holds)).toMatchObject({ posted: '1031' })
   })
-  test('another world set is computed under its own, not under today\'s', async () => {
-    const { worlds: [mark, up, down, ...others], ...set } = JSON.parse(STANDARD_SET.document)
+  test("another world set is computed under its own, not under today's", async () => {
+    const {
+      worlds: [mark, up, down, ...others],
+      ...set
+    } = JSON.parse(STANDARD_SET.document)
     const turned = worldsBytes(parseWorldSet({ ...set, worlds: [mark, down, up, ...others] }))
     await send(world.admin, world.oracle, 'setWorlds', turned)
     expect((await verify()).code).toBe(0)
@@ -203,21 +284,44 @@ describe('with inputs', () => {
     expect(json.differences.length).toBeGreaterThan(0)
   })
   test('the rows of the poster name row, world, expected and posted', async () => {
-    const rows = rowsOf(await createReport(world)).map((row) => row.id !== 1026 ? row : { ...row,
-      addOn: row.addOn + 7n, values: row.values.map((v, s) => (s === 7 ? v + 1000n : v)) })
+    const rows = rowsOf(await createReport(world)).map((row) =>
+      row.id !== 1026
+        ? row
+        : {
+            ...row,
+            addOn: row.addOn + 7n,
+            values: row.values.map((v, s) => (s === 7 ? v + 1000n : v)),
+          },
+    )
     const table = tableOf(rows)
-    await lie((given) => ({ ...given, tableRoot: table.root, marksRoot: table.marksRoot,
-      worldsRoot: table.worlds.root, marks: encodeMarks(rows) }))
+    await lie((given) => ({
+      ...given,
+      tableRoot: table.root,
+      marksRoot: table.marksRoot,
+      worldsRoot: table.worlds.root,
+      marks: encodeMarks(rows),
+    }))
     const file = join(folder, 'rows.json')
     writeFileSync(file, stringify(rows))
     const { code, json } = await verify('--inputs', file)
     expect(code).toBe(1)
     const changed = rows.find(({ id }) => id === 1026)!
     expect(json.differences).toEqual([
-      { row: 1026, name: 'BTC-26JUN20', world: '7', expected: String(changed.values[7]! - 1000n),
-        posted: String(changed.values[7]) },
-      { row: 1026, name: 'BTC-26JUN20', world: 'add-on', expected: String(changed.addOn - 7n),
-        posted: String(changed.addOn) }])
+      {
+        row: 1026,
+        name: 'BTC-26JUN20',
+        world: '7',
+        expected: String(changed.values[7]! - 1000n),
+        posted: String(changed.values[7]),
+      },
+      {
+        row: 1026,
+        name: 'BTC-26JUN20',
+        world: 'add-on',
+        expected: String(changed.addOn - 7n),
+        posted: String(changed.addOn),
+      },
+    ])
     // Rows of another table say nothing about this one.
     const other = await verify('--number', '1', '--inputs', file)
     expect(other.json.notes.join()).toContain('do not hash')
@@ -227,10 +331,20 @@ describe('with inputs', () => {
 describe('a settlement', () => {
   const EXPIRED = LISTED.find(({ id }) => id === 1024)! as { id: number; expiry: number }
   const window = [EXPIRED.expiry - 1800, EXPIRED.expiry] as const
-  const document = (price: string): SettlementDocument => ({ version: 1, windowStart: window[0],
-    windowEnd: window[1], underlyings: [{ id: 1, name: 'BTC', price }] })
-  const make = () => settlementReportOf(LISTED, { serial: 1n, ids: [1024], settled: [],
-    document: document('6067.01'), window })
+  const document = (price: string): SettlementDocument => ({
+    version: 1,
+    windowStart: window[0],
+    windowEnd: window[1],
+    underlyings: [{ id: 1, name: 'BTC', price }],
+  })
+  const make = () =>
+    settlementReportOf(LISTED, {
+      serial: 1n,
+      ids: [1024],
+      settled: [],
+      document: document('6067.01'),
+      window,
+    })
   const propose = async (change: Partial<SettlementReport> = {}) => {
     const report = { ...make(), ...change }
     await wait(BigInt(EXPIRED.expiry + 10) - (await now()))
@@ -241,8 +355,8 @@ describe('a settlement', () => {
   beforeEach(async () => {
     settling = await createOracleWorld({ settlementRoot: emptyRoot(SETTLEMENT_DEPTH) })
   })
-  const verifyIt = () => cloister('--rpc', rpc, '--contract', settling.domain.contract,
-    '--settlement', '1')
+  const verifyIt = () =>
+    cloister('--rpc', rpc, '--contract', settling.domain.contract, '--settlement', '1')
 
   test('that follows from its averages is said to: 0, near the tables of its window', async () => {
     await wait(BigInt(window[0] - 60) - (await now()))
@@ -260,7 +374,8 @@ describe('a settlement', () => {
   })
   test('of other values, another root, or no averages is said to be: 1', async () => {
     const broken: [Partial<SettlementReport>, string[]][] = [
-      [{ values: [1n] }, ['value of 1024']], [{ newRoot: 5n }, ['register after']],
+      [{ values: [1n] }, ['value of 1024']],
+      [{ newRoot: 5n }, ['register after']],
       [{ data: '0x7b7d' }, ['averages on L1 make values']],
     ]
     const point = (await provider.send('evm_snapshot', [])) as string
@@ -291,8 +406,11 @@ describe('what cannot be read: 2', () => {
     expect(json.message).toContain(message)
   })
   test.each([
-    [['--contract', '0x12'], 'address'], [['--contract', `0x${'11'.repeat(20)}`], 'contract at'],
-    [['--number', '9'], 'table 9'], [['--number', '0'], '--number'], [['--number', 'x'], '--number'],
+    [['--contract', '0x12'], 'address'],
+    [['--contract', `0x${'11'.repeat(20)}`], 'contract at'],
+    [['--number', '9'], 'table 9'],
+    [['--number', '0'], '--number'],
+    [['--number', 'x'], '--number'],
     [['--inputs', '/nowhere'], 'nowhere'],
   ])('%j', async (args, message) => {
     const { code, json } = await cloister('--rpc', rpc, '--contract', at, ...args)

@@ -66,8 +66,15 @@ it('begins closed under its founder, and is sealed under the lock of 40 days', a
   const way = ['addEscapeShape', 1n, deployment.token, `0x${'11'.repeat(32)}`, false, 'x'] as const
   await cloister.getFunction(way[0])(...way.slice(1))
   // Eight accounts that hold many instruments could then never be swept. Another shape is not enough.
-  const add = (id: bigint, accounts: bigint) => cloister.getFunction('addSweepShape')(
-    id, accounts, deployment.token, `0x${'11'.repeat(32)}`, false, 'x')
+  const add = (id: bigint, accounts: bigint) =>
+    cloister.getFunction('addSweepShape')(
+      id,
+      accounts,
+      deployment.token,
+      `0x${'11'.repeat(32)}`,
+      false,
+      'x',
+    )
   await expect(seal()).rejects.toThrow('must have a verifier of sweep-wide')
   await add(3n, 128n)
   await expect(seal()).rejects.toThrow('must have a verifier of sweep-wide')

@@ -88,8 +88,7 @@ describe('a house', () => {
     floor = null
   })
   /** Three are kept instead of tens of thousands. */
-  const small = (core: object): object =>
-    Object.assign(core, { shown: new Shown(3) })
+  const small = (core: object): object => Object.assign(core, { shown: new Shown(3) })
 
   it('finds in its journal what a flood has pushed out: the registration is served', async () => {
     const journal = new MemoryJournal()

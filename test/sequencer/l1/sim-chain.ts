@@ -311,7 +311,13 @@ export class SimChain {
         return '0x'
       case 'tables':
         // Posted just now: the age of tables is told elsewhere.
-        return words.encodeFunctionResult(call.name, [1n, at.time, true, `0x${'00'.repeat(32)}`, 0n])
+        return words.encodeFunctionResult(call.name, [
+          1n,
+          at.time,
+          true,
+          `0x${'00'.repeat(32)}`,
+          0n,
+        ])
       case 'terms':
         return give(zeroOf(call.fragment.outputs[0] as ParamType, LONG_TERMS))
       default:

@@ -31,7 +31,11 @@ import {
 
 const DIRECTORY = '/journal'
 const CONFIRMATIONS = 3
-const shapeKey = { shape: SHAPE, keyHash: '22'.repeat(32), zkeyPath: 'x.development.zkey' } as ShapeKey
+const shapeKey = {
+  shape: SHAPE,
+  keyHash: '22'.repeat(32),
+  zkeyPath: 'x.development.zkey',
+} as ShapeKey
 const sealer = sealerOf(new Uint8Array(32).fill(1))
 
 /** What is broken on purpose, to see that the simulation notices. */

@@ -4,6 +4,7 @@
  */
 import { readR1csInfo } from '../prover/groth16.ts'
 import { ConfigurationError, readConfiguration } from './config.ts'
+import { keepHeapTight } from './heap.ts'
 import { logOf, reasonOf } from './log.ts'
 import { startService, type Parts } from './service.ts'
 import { stringify } from './wire.ts'
@@ -20,6 +21,7 @@ const say = (message: unknown): void => {
 }
 
 export async function main(parts?: Parts): Promise<void> {
+  keepHeapTight()
   const given = read()
   if (given === null) return
   const { configuration, secrets } = given

@@ -48,15 +48,23 @@ class Matrix {
   readonly columns: Set<number>[]
   readonly freeRows: number[] = []
   readonly freeColumns: number[] = []
+  /** Rows by their size; a row stays behind in the lists of sizes that it has had. */
+  readonly bySize: number[][] = []
 
   constructor(rows: readonly Row[], width: number) {
     this.rows = rows
     this.columns = Array.from({ length: width }, () => new Set<number>())
     rows.forEach((row, k) => {
       for (const wire of row.keys()) this.columns[wire]!.add(k)
-      if (row.size === 1) this.freeRows.push(k)
+      this.list(k)
     })
     this.columns.forEach((column, wire) => column.size === 1 && this.freeColumns.push(wire))
+  }
+
+  private list(k: number): void {
+    const { size } = this.rows[k]!
+    if (size === 1) this.freeRows.push(k)
+    ;(this.bySize[size] ??= []).push(k)
   }
 
   take(k: number): void {
@@ -81,6 +89,7 @@ class Matrix {
 
   private subtract(k: number, pivot: Row, factor: bigint, gone: number): void {
     const row = this.rows[k]!
+    const { size } = row
     for (const [wire, value] of pivot) {
       if (wire === gone) continue
       const old = row.get(wire)
@@ -96,7 +105,7 @@ class Matrix {
       }
     }
     row.delete(gone)
-    if (row.size === 1) this.freeRows.push(k)
+    if (row.size !== size) this.list(k)
   }
 }
 
@@ -139,20 +148,33 @@ export function dependentAt(system: System, witness: readonly bigint[]): number[
   return weights(rows.length, isLeft, steps).flatMap((weight, k) => (weight === 0n ? [] : [k]))
 }
 
-/** The row whose best pivot costs least. */
+/** So many of the shortest rows are looked at for each pivot: to look at all takes longer than it saves. */
+const LOOKED_AT = 40
+
+/** Among the shortest rows the one whose best pivot costs least; -1 if none is left. */
 function nextRow(matrix: Matrix, isOpen: (k: number) => boolean): number {
   let best = -1
   let bestCost = Infinity
-  for (let k = 0; k < matrix.rows.length; k++) {
-    if (!isOpen(k)) continue
-    const size = matrix.rows[k]!.size
-    if (size >= bestCost) continue
-    let column = Infinity
-    for (const wire of matrix.rows[k]!.keys()) column = Math.min(column, matrix.columns[wire]!.size)
-    const cost = (size - 1) * (column - 1)
-    if (cost < bestCost) {
-      bestCost = cost
-      best = k
+  let looked = 0
+  for (let size = 1; size < matrix.bySize.length; size++) {
+    const listed = matrix.bySize[size] ?? []
+    if (size - 1 >= bestCost) break
+    for (let i = listed.length - 1; i >= 0; i--) {
+      const k = listed[i]!
+      if (!isOpen(k) || matrix.rows[k]!.size !== size) {
+        listed[i] = listed.at(-1)!
+        listed.pop()
+        continue
+      }
+      let column = Infinity
+      for (const wire of matrix.rows[k]!.keys())
+        column = Math.min(column, matrix.columns[wire]!.size)
+      const cost = (size - 1) * (column - 1)
+      if (cost < bestCost) {
+        bestCost = cost
+        best = k
+      }
+      if (++looked === LOOKED_AT) return best
     }
   }
   return best

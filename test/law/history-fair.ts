@@ -14,91 +14,90 @@ const FALL = 10n ** 11n
 
 type FairStep = readonly [name: string, plan: BatchPlan]
 
-/** A fair plan and its name. */
-export function fair(at: RandomHouse): FairStep {
+function registration(at: RandomHouse): FairStep {
   const { house } = at
-  const plan = (parts: Partial<BatchPlan> = {}): BatchPlan => house.plan(parts)
+  if (at.active().length >= 9) return severalLegs(at)
+  const { member, request } = house.join()
+  const credits = [house.credit(member, 1, 20_000_000_000n)]
+  return ['registration', house.plan({ requests: [request], credits })]
+}
+
+function tokenDeposit(at: RandomHouse): FairStep {
+  const { house } = at
+  const credit = house.credit(at.pick(at.active()), 2, BigInt(1 + at.random(500)))
+  return ['token deposit', house.plan({ credits: [credit] })]
+}
+
+function withdrawal(at: RandomHouse): FairStep {
+  const { house } = at
+  house.withdraw(
+    at.pick(at.active()),
+    1,
+    BigInt(1 + at.random(1_000_000)),
+    BigInt(1 + at.random(1 << 30)),
+  )
+  return ['withdrawal', house.plan()]
+}
+
+function rotation(at: RandomHouse): FairStep {
+  at.house.rotate(at.pick(at.active()))
+  return ['rotation', at.house.plan()]
+}
+
+function l1Rotation(at: RandomHouse): FairStep {
+  const { house } = at
+  const member = at.pick(at.active())
+  const seed = `${at.random(2 ** 31)}`
+  const key = signingKey(createHash('sha256').update(seed).digest())
+  const request = {
+    kind: 'rotate' as const,
+    serial: house.serial++,
+    account: member.index,
+    key: eighthOf(key),
+    viewKeyHash: 0n,
+  }
+  at.keyBefore = member.key
+  member.key = key
+  return ['L1 rotation', house.plan({ requests: [request] })]
+}
+
+function expiry(at: RandomHouse): FairStep {
+  const { house } = at
+  at.trade()
+  house.time += (1n << BigInt(PAGE_LIFE_SECONDS_BITS)) + BigInt(at.random(100))
+  const [a, b] = at.active().filter((m) => m.pending.length > 0) as [Member, Member]
+  house.trade(a, b, [{ instrument: at.future(), quantity: 1n, price: at.mark(1024) / 10n }])
+  return ['expiry, then a trade', house.plan()]
+}
+
+function priceMove(at: RandomHouse): FairStep {
+  const { house } = at
+  house.rows = house.rows.map((r) => {
+    const [mark = 0n] = r.values
+    return r.id === 2 ? r : row(r.id, mark + (mark * BigInt(at.random(41) - 20)) / 1000n)
+  })
   const active = at.active()
-  const isCrashed = at.calm !== null && at.random(3) > 0
-  const kind = active.length < 3 ? 0 : isCrashed ? 13 : at.random(14)
-  if (kind === 0 && active.length < 9) {
-    const { member, request } = house.join()
-    return [
-      'registration',
-      plan({ requests: [request], credits: [house.credit(member, 1, 20_000_000_000n)] }),
-    ]
-  }
-  if (kind === 1)
-    return [
-      'token deposit',
-      plan({ credits: [house.credit(at.pick(active), 2, BigInt(1 + at.random(500)))] }),
-    ]
-  if (kind === 2) {
-    house.withdraw(
-      at.pick(active),
-      1,
-      BigInt(1 + at.random(1_000_000)),
-      BigInt(1 + at.random(1 << 30)),
-    )
-    return ['withdrawal', plan()]
-  }
-  if (kind === 3) {
-    house.rotate(at.pick(active))
-    return ['rotation', plan()]
-  }
-  if (kind === 4) {
-    const member = at.pick(active)
-    const key = signingKey(
-      createHash('sha256')
-        .update(`${at.random(2 ** 31)}`)
-        .digest(),
-    )
-    const request = {
-      kind: 'rotate' as const,
-      serial: house.serial++,
-      account: member.index,
-      key: eighthOf(key),
-      viewKeyHash: 0n,
-    }
-    at.keyBefore = member.key
-    member.key = key
-    return ['L1 rotation', plan({ requests: [request] })]
-  }
-  if (kind === 5) {
-    at.trade()
-    const old = house.time
-    house.time += (1n << BigInt(PAGE_LIFE_SECONDS_BITS)) + BigInt(at.random(100))
-    const [a, b] = at.active().filter((m) => m.pending.length > 0) as [Member, Member]
-    house.trade(a, b, [{ instrument: at.future(), quantity: 1n, price: at.mark(1024) / 10n }])
-    return [old < house.time ? 'expiry, then a trade' : '', plan()]
-  }
-  if (kind === 6) {
-    house.rows = house.rows.map((r) =>
-      r.id === 2
-        ? r
-        : row(
-            r.id,
-            (r.values[0] as bigint) +
-              ((r.values[0] as bigint) * BigInt(at.random(41) - 20)) / 1000n,
-          ),
-    )
-    const members = new Set([at.pick(active).index, at.pick(active).index])
-    return ['price move and cover', plan({ cover: [...members] })]
-  }
-  if (kind === 7) return settlement(at)
-  if (kind === 11) return exits(at)
-  if (kind === 12) return unwinding(at)
-  if (kind === 13) return flags(at)
-  if (kind === 8) {
-    const [a] = at.trade()
-    const [x, y] = [a.account, a.counterparty].map(
-      (i) => active.find((m) => m.index === i) as Member,
-    ) as [Member, Member]
-    house.trade(y, x, [{ instrument: at.future(), quantity: 1n, price: 5n }])
-    return ['two trades', plan()]
-  }
+  const members = new Set([at.pick(active).index, at.pick(active).index])
+  return ['price move and cover', house.plan({ cover: [...members] })]
+}
+
+function twoTrades(at: RandomHouse): FairStep {
+  const { house } = at
+  const [page] = at.trade()
+  const [x, y] = [page.account, page.counterparty].map((i) =>
+    at.active().find((m) => m.index === i),
+  ) as [Member, Member]
+  house.trade(y, x, [{ instrument: at.future(), quantity: 1n, price: 5n }])
+  return ['two trades', house.plan()]
+}
+
+function trade(at: RandomHouse): FairStep {
   at.trade(1 + at.random(3))
-  return [kind === 9 ? 'trade' : 'package', plan()]
+  return ['trade', at.house.plan()]
+}
+
+function severalLegs(at: RandomHouse): FairStep {
+  return ['package', trade(at)[1]]
 }
 
 /** One or two L1 owners ask for a token; at least three members go on trading. */
@@ -223,4 +222,28 @@ function settlement(at: RandomHouse): FairStep {
     'settlement',
     house.plan({ cover: cover.length > 0 ? cover : [at.pick(at.active()).index] }),
   ]
+}
+
+const STEPS: readonly ((at: RandomHouse) => FairStep)[] = [
+  registration,
+  tokenDeposit,
+  withdrawal,
+  rotation,
+  l1Rotation,
+  expiry,
+  priceMove,
+  settlement,
+  twoTrades,
+  trade,
+  severalLegs,
+  exits,
+  unwinding,
+  flags,
+]
+
+/** A fair plan and its name: members first, and after a crash mostly what follows from it. */
+export function fair(at: RandomHouse): FairStep {
+  if (at.active().length < 3) return registration(at)
+  if (at.calm !== null && at.random(3) > 0) return flags(at)
+  return at.pick(STEPS)(at)
 }

@@ -50,7 +50,6 @@ export function l1Rotation(change: (draft: Draft) => void = () => {}): Draft {
 
 /** The eight-torsion point of order 2, and the identity. */
 const ORDER_TWO: Point = { x: 0n, y: FIELD_MODULUS - 1n }
-
 const IDENTITY: Point = { x: 0n, y: 1n }
 
 export const edges: readonly Attack[] = [

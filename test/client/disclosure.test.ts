@@ -1,4 +1,4 @@
-/** A grant opens the batches of its period and nothing else, and nothing of it can be altered. */
+/** A grant opens the batches of its period and nothing else, and stands in a log. */
 import {
   appendFileSync,
   mkdirSync,
@@ -9,93 +9,20 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { batchKey, type Account } from '../../circuits/account.ts'
-import { cloister as run } from './command.ts'
-import {
-  parseGrant,
-  renderGrant,
-  signGrant,
-  type Grant,
-  type GrantBody,
-} from '../../client/disclosure/grant.ts'
+import { describe, expect, it } from 'vitest'
+import { batchKey } from '../../circuits/account.ts'
 import { periodOf } from '../../client/disclosure/make.ts'
 import { memberKeys } from '../../client/keys.ts'
 import { openWithBatchKey } from '../../client/l1/open.ts'
 import type { Touch } from '../../client/l1/ledger.ts'
 import { replay } from '../../client/l1/replay.ts'
-import { FakeNode } from './fake-node.ts'
-import { depositSeeded, HOME, joinSeeded, rotateSeeded, seedBytes, seedFolder } from './seeded.ts'
+import { cloister, DAY, discloseHouse, SEED } from './disclosure-house.ts'
+import { HOME, joinSeeded } from './seeded.ts'
 import { SyntheticL1 } from './synthetic.ts'
-import { START, type Member } from '../law/house.ts'
+import { START } from '../law/house.ts'
 
-const SEED = seedBytes(7)
-const DAY = 86_400n
-const own = seedFolder(SEED, 'ANN')
-let l1: SyntheticL1
-let ann: Member
-let sub: Member
-let node: FakeNode
-let url: string
-const kept = new Map<bigint, Account>()
-let files = 0
+const { own, l1, ann, sub, node, kept, PLACE, KEY, grant, read, made } = await discloseHouse()
 
-/** Batches 1 to 7, a day apart; ANN is touched by 1, 2, 4, 5 and 7, a rotation by page in 5. */
-beforeAll(async () => {
-  l1 = new SyntheticL1(HOME, 'disclosure')
-  ann = joinSeeded(l1, SEED, 'ANN')
-  // A sub-account: other owner keys, the same view key.
-  sub = joinSeeded(l1, SEED, 'ANN-2', ann.viewKey)
-  const next = (parts: Parameters<SyntheticL1['batch']>[0] = {}): void => {
-    l1.batch(parts)
-    l1.house.time += DAY
-    kept.set(l1.house.batchNumber, l1.house.accounts.get(ann.index) as Account)
-  }
-  next({
-    credits: [
-      depositSeeded(l1, ann, SEED, 'ANN', 0, 1_000_000_000n),
-      depositSeeded(l1, sub, SEED, 'ANN-2', 0, 2_000_000_000n),
-    ],
-  })
-  l1.house.trade(ann, sub, [{ instrument: 1024, quantity: 5n, price: 50_100_000n }])
-  next()
-  next({ cover: [sub.index] })
-  l1.house.trade(ann, sub, [{ instrument: 1024, quantity: -2n, price: 50_200_000n }])
-  next()
-  rotateSeeded(l1, ann, SEED, 'ANN', 1)
-  next()
-  next({ cover: [sub.index] })
-  l1.house.withdraw(ann, 1, 1_000_000n)
-  next()
-  node = new FakeNode(HOME, l1.events)
-  url = await node.listen()
-}, 60_000)
-afterAll(() => {
-  node.stop()
-  rmSync(own.folder, { recursive: true, force: true })
-})
-beforeEach(() => {
-  node.grow(l1.events)
-})
-
-async function cloister(...argv: string[]) {
-  const ran = await run(...argv)
-  return { ...ran, json: () => JSON.parse(ran.out) as Record<string, unknown> }
-}
-const PLACE = (): string[] => ['--rpc', url, '--contract', HOME.contract]
-const KEY = ['--key', own.path, '--label', 'ANN']
-const grant = (from: string, to: string, ...more: string[]) => {
-  const file = join(own.folder, `${++files}.grant`)
-  const argv = ['disclose', 'grant', ...KEY, ...PLACE(), '--from', from, '--to', to]
-  return cloister(...argv, '--out', file, ...more).then((answer) => ({ ...answer, file }))
-}
-const read = (file: string, ...more: string[]) =>
-  cloister('disclose', 'read', file, ...PLACE(), ...more)
-const made = async (from: string, to: string): Promise<{ file: string; grant: Grant }> => {
-  const { code, file, err } = await grant(from, to)
-  expect(code, err).toBe(0)
-  return { file, grant: parseGrant(readFileSync(file, 'utf8')) }
-}
 type Shown = { readonly batch: string; readonly leaf: string; readonly head: string }
 
 describe('a grant', () => {
@@ -193,7 +120,7 @@ describe('the file', () => {
       }
     }
     expect(text).not.toContain(Buffer.from(SEED).toString('hex'))
-    const argv = ['disclose', 'grant', ...KEY, ...PLACE(), '--from', '1', '--to', '2']
+    const argv = ['disclose', 'grant', ...KEY, ...PLACE, '--from', '1', '--to', '2']
     const again = await cloister(...argv, '--out', file)
     expect(again.code).toBe(2)
     expect(again.err).toContain('overwrites nothing')
@@ -244,163 +171,6 @@ describe('nothing else', () => {
     const key = batchKey(viewKey, sub.index, touch.batchNumber, touch.batchNonce)
     const { ownerKeyHash } = memberKeys(SEED, 'ANN-2')
     expect(openWithBatchKey(touch, key, { ownerKeyHash, viewKeyHash }).cash).toBe(2_000_000_000n)
-  })
-})
-
-/** As JSON.parse gives it. */
-type File = Record<'period' | 'log' | 'signature', object> & { readonly keys: readonly unknown[] }
-
-describe('a grant that was altered', () => {
-  const edits: readonly (readonly [string, (json: File) => unknown])[] = [
-    ['the account', (j) => ({ ...j, account: 17 })],
-    ['the purpose', (j) => ({ ...j, purpose: 'something else' })],
-    ['the description', (j) => ({ ...j, opens: 'Opens everything.' })],
-    ['the contract', (j) => ({ ...j, contract: `0x${'C2'.repeat(20)}` })],
-    ['the chain', (j) => ({ ...j, chainId: '1' })],
-    ['the domain', (j) => ({ ...j, domain: '1' })],
-    ['the period', (j) => ({ ...j, period: { ...j.period, to: '6' } })],
-    ['the date', (j) => ({ ...j, issuedAt: '2020-01-01T00:00:00.000Z' })],
-    ['the place in the log', (j) => ({ ...j, log: { ...j.log, number: 99 } })],
-    ['a field more', (j) => ({ ...j, note: 'trust me' })],
-    ['a key left out', (j) => ({ ...j, keys: j.keys.slice(1) })],
-    ['a key twice', (j) => ({ ...j, keys: [...j.keys, j.keys.at(-1)] })],
-    ['the signature', (j) => ({ ...j, signature: { ...j.signature, s: '5' } })],
-    ['the signer', (j) => ({ ...j, signer: { x: '0', y: '1' } })],
-    ['no keys', (j) => ({ ...j, keys: [] })],
-    ['a number with a leading zero', (j) => ({ ...j, chainId: '04242' })],
-    ['an account that is a text', (j) => ({ ...j, account: '16' })],
-    ['another format', (j) => ({ ...j, format: 'cloister.grant.v2' })],
-  ]
-  it.each(edits)('in %s is not read', async (_name, edit) => {
-    const { file } = await made('4', '5')
-    const json = JSON.parse(readFileSync(file, 'utf8')) as File
-    const bad = join(own.folder, `${++files}.bad`)
-    writeFileSync(bad, JSON.stringify(edit(json)), { mode: 0o600 })
-    const { code, out } = await read(bad, '--json')
-    expect(code).toBe(1)
-    expect(JSON.parse(out)).toMatchObject({ ok: false, exitCode: 1 })
-  })
-  it('in any one digit of a key is not read', async () => {
-    const { file } = await made('4', '5')
-    const text = readFileSync(file, 'utf8')
-    for (const name of ['batchKey', 'batchNonce', 'ownerKeyHash', 'viewKeyHash']) {
-      const at = text.indexOf(`"${name}": "`) + name.length + 6
-      const digit = text[at] === '1' ? '2' : '1'
-      expect(() => parseGrant(text.slice(0, at) + digit + text.slice(at + 1))).toThrow('altered')
-    }
-    expect(() => parseGrant(text.slice(0, -2))).toThrow('is no JSON')
-    // Another order and other spaces are the same grant.
-    const { format, ...rest } = JSON.parse(text) as Record<string, unknown>
-    expect(parseGrant(JSON.stringify({ ...rest, format }))).toEqual(parseGrant(text))
-  })
-
-  const forged = async (change: (body: GrantBody) => GrantBody, signer = 1): Promise<string> => {
-    const { grant } = await made('4', '5')
-    const { signer: _s, signature: _g, ...body } = grant
-    const again = signGrant(change(body), memberKeys(SEED, 'ANN', signer).signing)
-    const file = join(own.folder, `${++files}.forged`)
-    writeFileSync(file, renderGrant(again), { mode: 0o600 })
-    return file
-  }
-  it.each<readonly [string, (b: GrantBody) => GrantBody, string]>([
-    [
-      'without a batch of the period',
-      (b) => ({ ...b, keys: b.keys.filter((k) => k.batch !== 4n) }),
-      'leaves out batch 4',
-    ],
-    ['without the batch before', (b) => ({ ...b, keys: b.keys.slice(1) }), 'leaves out batch 2'],
-    [
-      'with another key',
-      (b) => ({ ...b, keys: b.keys.map((k, i) => (i === 0 ? { ...k, batchKey: 5n } : k)) }),
-      'the batch key does not open',
-    ],
-    [
-      'with another nonce',
-      (b) => ({ ...b, keys: b.keys.map((k, i) => (i === 0 ? { ...k, batchNonce: 5n } : k)) }),
-      'has another nonce',
-    ],
-    [
-      'with another view key hash',
-      (b) => ({ ...b, keys: b.keys.map((k, i) => (i === 0 ? { ...k, viewKeyHash: 5n } : k)) }),
-      'other key hashes',
-    ],
-    [
-      'with a batch that did not touch',
-      (b) => ({ ...b, keys: b.keys.map((k, i) => (i === 0 ? { ...k, batch: 3n } : k)) }),
-      'batch 3 did not touch',
-    ],
-    [
-      'for another account',
-      (b) => ({ ...b, account: 17 }),
-      'has another nonce|does not open|did not touch',
-    ],
-    ['for an account that is not there', (b) => ({ ...b, account: 99 }), 'does not exist'],
-    [
-      'for a period that is not there yet',
-      (b) => ({ ...b, period: { ...b.period, to: 9n } }),
-      'is the node behind',
-    ],
-    [
-      'with a key outside the period',
-      (b) => ({ ...b, period: { ...b.period, to: 4n } }),
-      'lies outside the period',
-    ],
-    [
-      'with a longer period than its keys',
-      (b) => ({ ...b, period: { ...b.period, to: 7n } }),
-      'leaves out batch 7',
-    ],
-  ])('by its own signer, %s, does not hold', async (_name, change, why) => {
-    const { code, out } = await read(await forged(change))
-    expect(code).toBe(1)
-    expect(out).toMatch(new RegExp(why))
-  })
-  it('signed by anybody but the owner as of its last batch does not hold', async () => {
-    expect((await read(await forged((b) => b))).code).toBe(0)
-    const { code, out } = await read(await forged((b) => b, 0))
-    expect(code).toBe(1)
-    expect(out).toContain('the signer is not the owner of account 16 as of batch 5')
-  })
-  it('for another chain or house says which', async () => {
-    const { file } = await made('4', '5')
-    const other = { chainId: 1n, contract: HOME.contract }
-    const mainnet = new FakeNode(other, new SyntheticL1(other).events)
-    const at = await mainnet.listen()
-    const chain = await cloister('disclose', 'read', file, '--rpc', at)
-    expect(chain).toMatchObject({ code: 1 })
-    expect(chain.out).toContain('the grant is for chain 4242, this node is of chain 1')
-    mainnet.stop()
-    const house = `0x${'C2'.repeat(20)}`
-    const wrong = await cloister('disclose', 'read', file, '--rpc', url, '--contract', house)
-    expect(wrong.code).toBe(1)
-    expect(wrong.out).toMatch(/is for the house 0xC1.*, not for 0x[cC]2/)
-  })
-  it('is not blamed for what an untrue node left in the state directory', async () => {
-    const { file } = await made('4', '5')
-    const state = join(own.folder, 'state')
-    // The liar alters a ciphertext and the challenge with it: no root shows that.
-    const { challengeOf } = await import('../../client/l1/batch-words.ts')
-    node.told = (events) =>
-      events.map((e) => {
-        if (e.kind !== 'batch' || e.number !== 4n) return e
-        const words = e.words.map((w, i) => (i === 39 + 12 ? w + 1n : w))
-        const keyHash = `0x${'22'.repeat(32)}`
-        const { x } = challengeOf({ ...HOME, keyHash, commitment: e.commitment }, words)
-        return { ...e, words, x }
-      })
-    const lied = await read(file, '--state', state)
-    node.told = (events) => events
-    expect(lied.code).toBe(1)
-    expect(lied.out).toContain('altered words')
-    // A grant that is itself at fault does not have L1 read again.
-    const wrong = await forged((b) => ({
-      ...b,
-      keys: b.keys.map((k, i) => (i === 0 ? { ...k, batchKey: 5n } : k)),
-    }))
-    const logs = node.countOf('eth_getLogs')
-    expect((await read(wrong, '--state', state)).code).toBe(1)
-    expect(node.countOf('eth_getLogs') - logs).toBe(1)
-    expect((await read(file, '--state', state)).code).toBe(0)
   })
 })
 
@@ -465,7 +235,7 @@ describe('the log', () => {
     const before = ((await list()).json() as { grants: unknown[] }).grants.length
     const folder = join(own.folder, 'shut')
     mkdirSync(folder, { mode: 0o500 })
-    const argv = ['disclose', 'grant', ...KEY, ...PLACE(), '--from', '1', '--to', '2']
+    const argv = ['disclose', 'grant', ...KEY, ...PLACE, '--from', '1', '--to', '2']
     const { code } = await cloister(...argv, '--out', join(folder, 'x.grant'))
     // Root may write anywhere; whoever may not has an entry and no file.
     const count = ((await list()).json() as { grants: unknown[] }).grants.length

@@ -26,7 +26,16 @@ import { settlementDigest, vetoDigest } from '../../oracle/signer/report.ts'
 import { specificationHash } from '../../oracle/registry.ts'
 import { STANDARD_SET } from '../../oracle/worlds.ts'
 import { BTC, DATED, ETH, marketDocument } from './oracle-market.ts'
-import { configuration, deploy, deployCloister, now, provider, send, setTime } from './l1.ts'
+import {
+  configuration,
+  deploy,
+  deployCloister,
+  mustRefuse,
+  now,
+  provider,
+  send,
+  setTime,
+} from './l1.ts'
 
 export const CHAIN = 31337n
 export const TIMING = {
@@ -174,6 +183,15 @@ export function signVeto(
 
 export function post(world: OracleWorld, report: TableReport, keys?: readonly SigningKey[]) {
   return send(world.anyone, world.oracle, 'post', report, signReport(world, report, keys))
+}
+
+export function mustRefusePost(
+  world: OracleWorld,
+  error: string,
+  report: TableReport,
+  signatures: readonly string[] = signReport(world, report),
+) {
+  return mustRefuse(error, world.anyone, world.oracle, 'post', report, signatures)
 }
 
 /** Posts the first table and confirms it by the large quorum: every world begins so. */

@@ -1,17 +1,16 @@
 /** The register never fills faster than the house converts: no account is left that no batch can touch. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { TREE_ARITY, WINDOW_COUNT, WINDOW_DEPTH } from '../../circuits/params.ts'
-import { TERMS, createWorld, mustRefuse, now, provider, send, setTime } from './l1.ts'
+import { TERMS, createWorld, mustRefuse, now, send, setTime } from './l1.ts'
 import { createRandom } from './random.ts'
+import { startOverEach } from './start-over.ts'
 
 const WINDOW = TREE_ARITY ** WINDOW_DEPTH
 const world = await createWorld()
 const { cloister, oracle, operator, members } = world
-let start: string
 let next = 1024
+startOverEach()
 beforeEach(async () => {
-  if (start !== undefined) await provider.send('evm_revert', [start])
-  start = (await provider.send('evm_snapshot', [])) as string
   next = 1024
 })
 

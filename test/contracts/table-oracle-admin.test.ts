@@ -1,9 +1,9 @@
 /** The setters of the oracle, their bounds, and who may call them. */
 import { ethers } from 'ethers'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { TABLE_ROW_COUNT } from '../../circuits/params.ts'
 import { addressOfKey, decodeMarks, type TableReport } from '../../oracle/signer/report.ts'
-import { mustRefuse, now, provider, send, setTime } from './l1.ts'
+import { mustRefuse, now, send, setTime } from './l1.ts'
 import {
   BAND,
   confirmFirst,
@@ -16,16 +16,13 @@ import {
   TIMING,
   wait,
 } from './oracle-world.ts'
+import { startOverEach } from './start-over.ts'
 
 const world = await createOracleWorld()
 const { oracle, admin, anyone } = world
 const addresses = KEYS.map(addressOfKey)
 const HOUR = 3600n
-let start: string
-beforeEach(async () => {
-  if (start !== undefined) await provider.send('evm_revert', [start])
-  start = (await provider.send('evm_snapshot', [])) as string
-})
+startOverEach()
 const refuse = (error: string, name: string, ...args: unknown[]) =>
   mustRefuse(error, admin, oracle, name, ...args)
 

@@ -15,6 +15,7 @@ import {
   TIMING,
   wait,
 } from './oracle-world.ts'
+import { startOverEach } from './start-over.ts'
 
 const MANNER = { answer: 0, revert: 1, short: 2, empty: 3, burn: 4, bomb: 5, slow: 6 } as const
 const FEED_BTC = BTC * 100n
@@ -23,10 +24,8 @@ const feed = await deploy('TestFeed', 8, FEED_BTC)
 const world = await createOracleWorld({ feed: await feed.getAddress() })
 await confirmFirst(world)
 await wait(10n)
-let start: string
+startOverEach()
 beforeEach(async () => {
-  if (start !== undefined) await provider.send('evm_revert', [start])
-  start = (await provider.send('evm_snapshot', [])) as string
   await send(world.admin, feed, 'set', FEED_BTC, await now())
 })
 

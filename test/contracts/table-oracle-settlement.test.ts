@@ -1,6 +1,6 @@
 /** Settlement values: proposed by the quorum, open to a veto for a delay, then final for ever. */
 import { id, SigningKey } from 'ethers'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { emptyRoot } from '../../circuits/tree.ts'
 import { FIELD_MODULUS, SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'
@@ -28,6 +28,7 @@ import {
   wait,
   type OracleWorld,
 } from './oracle-world.ts'
+import { startOverEach } from './start-over.ts'
 
 const EMPTY = emptyRoot(SETTLEMENT_DEPTH)
 const EXPIRED = [1024, 1029]
@@ -44,11 +45,7 @@ const { oracle, cloister, anyone, admin } = world
 await confirmFirst(world)
 await wait(EXPIRY - (await now()) + 60n)
 
-let start: string
-beforeEach(async () => {
-  if (start !== undefined) await provider.send('evm_revert', [start])
-  start = (await provider.send('evm_snapshot', [])) as string
-})
+startOverEach()
 
 function reportFor(price = '5385.87', serial = 1n): SettlementReport {
   return settlementReportOf(INSTRUMENTS, {

@@ -11,7 +11,10 @@ import { chooseBatch } from '../../sequencer/builder.ts'
 import type { Submission } from '../../sequencer/l1.ts'
 import { Ledger } from '../../sequencer/ledger.ts'
 import { row } from '../law/house.ts'
-import { COLD, DAY, HOUR, refusal, sent, Story, TOKEN, type Person } from './story.ts'
+import { back, keep } from './story-keep.ts'
+import { refusal, sent } from './story-l1.ts'
+import { sweep, sweepAsIf, sweepItself } from './story-sweep.ts'
+import { COLD, DAY, HOUR, Story, TOKEN, type Person } from './story.ts'
 
 const ANN_PAID = 5_000_000_000n
 const BEN_PAID = 3_000_000_000n
@@ -103,7 +106,7 @@ describe('a lying sequencer', () => {
       expect(await pay({ ...submission, batchNonce: submission.batchNonce + 1n })).toContain(
         'ProofMustVerify',
       )
-      const kept = await story.keep()
+      const kept = await keep(story)
       const state = mkdtempSync(join(tmpdir(), 'cloister-story-state-'))
       await story.settle(proven)
 
@@ -113,7 +116,7 @@ describe('a lying sequencer', () => {
       // The chain goes back, and the operator puts another batch in its place.
       const first = await story.run('rebuild', '--state', state)
       expect([first.code, first.json['root']]).toEqual([0, `${submission.newRoot}`])
-      await story.back(kept)
+      await back(story, kept)
       house.members.forEach((member) => (member.pending = []))
       house.time = await story.now()
       house.trade(ann.member, ben.member, [{ instrument: 1025, quantity: 6n, price: 2_000_000n }])
@@ -138,33 +141,33 @@ describe('a lying sequencer', () => {
     'proves everybody solvent when they are, in no other state, and cannot spare a friend',
     async () => {
       await story.wait(HOUR)
-      const kept = await story.keep()
+      const kept = await keep(story)
       // A proof of a state in which BEN has more is a proof of another root: L1 fills in its own.
       const own = story.house.accounts.get(ben.member.index)
       if (own === undefined) throw new Error('BEN has an account')
-      expect(await story.sweepAsIf(ben.member.index, { ...own, cash: own.cash * 10n })).toEqual([
+      expect(await sweepAsIf(story, ben.member.index, { ...own, cash: own.cash * 10n })).toEqual([
         'accepted',
         'accepted',
         'ProofMustVerify',
       ])
       expect((await story.ask<{ next: bigint }>('sweep')).next).toBe(16n)
       // The house goes on by itself where L1 says that the sweep stands.
-      const said = await story.sweepItself()
+      const said = await sweepItself(story)
       expect(said.slice(0, 3)).toEqual([
         expect.stringContaining('no key to pay for it'),
         expect.stringContaining('no circuit of it that is here'),
         'sweep: accounts 16 to 23 proven solvent',
       ])
-      expect(await story.sweep()).toEqual({ state: 'idle', dueAt: null })
+      expect(await sweep(story)).toEqual({ state: 'idle', dueAt: null })
 
       // A day later the mark is such that BEN, who is short, lacks maintenance: its friend would spare it.
       await story.wait(DAY)
       await story.post(
         story.house.rows.map((old) => (old.id === 1024 ? row(1024, 250_000_000n) : old)),
       )
-      expect((await story.sweep()).state).toBe('idle')
+      expect((await sweep(story)).state).toBe('idle')
       await story.wait(HOUR)
-      expect(await story.sweep()).toMatchObject({
+      expect(await sweep(story)).toMatchObject({
         state: 'unprovable',
         accounts: [
           expect.objectContaining({
@@ -173,7 +176,7 @@ describe('a lying sequencer', () => {
           }),
         ],
       })
-      await story.back(kept)
+      await back(story, kept)
     },
     COLD,
   )
@@ -181,7 +184,7 @@ describe('a lying sequencer', () => {
   it(
     'that withholds a forced exit is frozen',
     async () => {
-      const kept = await story.keep()
+      const kept = await keep(story)
       const price = await story.ask<{ price: bigint }>('forcedExitQueue')
       const shown = await story.cli(ann, 'exit', 'force', 'cash')
       expect([shown.code, shown.json['priceWei'], shown.json['sent']]).toEqual([
@@ -207,7 +210,7 @@ describe('a lying sequencer', () => {
         'forcedExit',
         '3',
       ])
-      await story.back(kept)
+      await back(story, kept)
       expect(await story.ask('isFrozen')).toBe(false)
     },
     COLD,

@@ -1,5 +1,6 @@
 /** What the oracle leaves behind when everything ends: instruments not converted yet, or a lie. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { back, keep, type Kept } from './story-keep.ts'
 import { COLD, DAY, Story, type Person } from './story.ts'
 import { row } from '../law/house.ts'
 
@@ -18,7 +19,7 @@ let story: Story
 let ann: Person
 let ben: Person
 let cid: Person
-let fresh: Awaited<ReturnType<Story['keep']>>
+let fresh: Kept
 
 const cashOf = (person: Person): bigint => story.house.accounts.get(person.member.index)?.cash ?? 0n
 const claimed = async (person: Person) => {
@@ -48,7 +49,7 @@ beforeAll(async () => {
   const [instrument, price] = legs[2]
   story.house.trade(ann.member, ben.member, [{ instrument, quantity: LOTS, price }])
   await story.batch()
-  fresh = await story.keep()
+  fresh = await keep(story)
 }, COLD)
 afterAll(() => story?.stop())
 
@@ -106,7 +107,7 @@ describe('an oracle that lies with its last table', () => {
   it(
     'moves money between members, but nobody is paid more than the pot, and all by one rate',
     async () => {
-      await story.back(fresh)
+      await back(story, fresh)
       const before = await Promise.all([ann, ben, cid].map((p) => story.holds(p.wallet.address)))
       // Signed by whoever may; consistent in itself, so that no proof and no reader can object.
       await story.post([

@@ -6,44 +6,28 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  Contract,
-  Interface,
-  JsonRpcProvider,
-  NonceManager,
-  Wallet,
-  type InterfaceAbi,
-} from 'ethers'
+import { Contract, JsonRpcProvider, NonceManager, Wallet, type InterfaceAbi } from 'ethers'
 import { expect } from 'vitest'
-import { depositCommitment, leafHash, viewKeyHash, type Account } from '../../circuits/account.ts'
+import { depositCommitment, leafHash, viewKeyHash } from '../../circuits/account.ts'
 import type { BatchPlan, BatchTrace, Credit, L1Request } from '../../circuits/batch.ts'
 import { eighthOf } from '../../circuits/eddsa.ts'
 import { statementOf } from '../../circuits/statement.ts'
-import { TREE_DEPTH } from '../../circuits/params.ts'
-import { SWEEP_SHAPES, sweepChunk, type SweepShape } from '../../circuits/sweep.ts'
-import { buildSweep } from '../../circuits/sweep-witness.ts'
 import { settledRow, settlementsOf, tableOf, type Row, type Table } from '../../circuits/table.ts'
-import { Tree } from '../../circuits/tree.ts'
 import { buildBatch } from '../../circuits/witness.ts'
 import { wordLayout } from '../../circuits/words.ts'
 import { main } from '../../client/cli/main.ts'
 import { memberKeys } from '../../client/keys.ts'
 import { marksData } from '../contracts/marks-data.ts'
 import { developmentKeyOf, shapeNamed, type ShapeKey } from '../../prover/artifacts.ts'
-import type { CircuitKey } from '../../prover/circuit-key.ts'
-import type { CircuitInput, Groth16Proof } from '../../prover/groth16.ts'
-import { proveInChild } from '../../prover/pool.ts'
-import { compileSolidity, type CompiledContract } from '../../prover/solidity.ts'
+import type { CircuitInput } from '../../prover/groth16.ts'
 import { compileExits, type CompiledExit } from '../../sequencer/deploy-exits.ts'
 import { compileVerifiers, deploy, type Deployment } from '../../sequencer/deploy.ts'
 import { StateHistory } from '../../sequencer/history.ts'
-import { proofWords } from '../../prover/proof-words.ts'
 import { domainOf, SequencerL1, type Submission } from '../../sequencer/l1.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
-import { sweepingOf, type SweptHouse } from '../../sequencer/house-sweep.ts'
-import { Sweeper, type SweepReport } from '../../sequencer/sweep.ts'
 import { ADMIN_KEY, startNode } from '../client/chain.ts'
 import { House, randomField, type Member } from '../law/house.ts'
+import { compilePicky, deployed, proofOf, sent } from './story-l1.ts'
 
 export const HOUR = 3_600n
 export const DAY = 24n * HOUR
@@ -51,21 +35,8 @@ export const DAY = 24n * HOUR
 export const COLD = 900_000
 export const TOKEN = 2
 
-const CHAIN_ID = 31337n
+export const CHAIN_ID = 31337n
 const FEE = 100n
-const PICKY = `
-  // SPDX-License-Identifier: GPL-3.0-or-later
-  pragma solidity ^0.8.28;
-  import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
-  contract Picky is ERC20("Picky", "PICKY") {
-    mapping(address => bool) public isBanned;
-    function mint(address to, uint256 amount) external { _mint(to, amount); }
-    function ban(address holder, bool isOn) external { isBanned[holder] = isOn; }
-    function _update(address from, address to, uint256 amount) internal override {
-      require(!isBanned[to], "banned");
-      super._update(from, to, amount);
-    }
-  }`
 
 export type Person = {
   readonly name: string
@@ -81,28 +52,6 @@ export type Proven = {
   readonly requests: readonly L1Request[]
 }
 
-/** What is not on the chain, so that a story can go back with it. */
-type Kept = {
-  readonly house: ReturnType<typeof keptOf>
-  readonly requests: readonly L1Request[]
-  readonly snapshot: string
-  readonly table: Table
-  readonly deposits: ReadonlyMap<Person, number>
-}
-
-function keptOf(house: House) {
-  return {
-    accounts: [...house.accounts],
-    viewKeys: [...house.viewKeys],
-    batchNumber: house.batchNumber,
-    accountCount: house.accountCount,
-    serial: house.serial,
-    depositId: house.depositId,
-    rows: house.rows,
-    members: house.members.map((member) => ({ ...member, pending: [...member.pending] })),
-  }
-}
-
 export class Story {
   readonly house = new House()
   readonly people: Person[] = []
@@ -116,10 +65,10 @@ export class Story {
   history = new StateHistory()
   requests: L1Request[] = []
   table: Table
-  private readonly tables = new Map<bigint, Table>()
+  readonly tables = new Map<bigint, Table>()
   private readonly node: ChildProcess
   private readonly key: ShapeKey
-  private readonly exits: readonly CompiledExit[]
+  readonly exits: readonly CompiledExit[]
   private readonly folders: string[] = []
 
   private constructor(
@@ -155,7 +104,7 @@ export class Story {
     const key = await developmentKeyOf(shapeNamed('mini'), (what) => console.log(what))
     const exits = await compileExits(circuits, (what) => console.log(what))
     const verifiers = await compileVerifiers([key])
-    const picky = compileSolidity({ 'Picky.sol': PICKY })['Picky'] as CompiledContract
+    const picky = compilePicky()
     contractsOf()
     const node = await startNode()
     try {
@@ -325,98 +274,6 @@ export class Story {
     }
   }
 
-  async sweep(): Promise<SweepReport> {
-    return this.sweeper(this.house.accounts).run(await this.now())
-  }
-
-  /** As the house's own process does it: by itself, with an L1 key of its own. Returns what it logged. */
-  async sweepItself(): Promise<readonly string[]> {
-    const log: string[] = []
-    const { house, history, deployment } = this
-    const swept: SweptHouse = {
-      core: {
-        ledger: { accounts: house.accounts, history },
-        rest: () => ({ settled: house.settled }),
-      },
-      options: {
-        rpcUrl: this.url,
-        deployment,
-        log: (line) => log.push(line),
-        tableByRoot: (root) => this.tables.get(root),
-      },
-    }
-    const keys = this.exits.map(({ key }) => key)
-    const payer = Wallet.createRandom()
-    await this.provider.send('hardhat_setBalance', [payer.address, '0x56bc75e2d63100000'])
-    expect(await sweepingOf(swept, keys, undefined)).toBeNull()
-    const others = keys.map((key) => ({ ...key, keyHash: '11'.repeat(32) }))
-    expect(await sweepingOf(swept, others, payer.privateKey)).toBeNull()
-    const sweeping = await sweepingOf(swept, keys, payer.privateKey)
-    sweeping?.start()
-    // L1 has it a moment before the house knows.
-    while (!log.some((line) => line.startsWith('sweep: every account is proven')))
-      await new Promise((wake) => setTimeout(wake, 100))
-    sweeping?.close()
-    return log
-  }
-
-  /**
-   * Chunk by chunk as an operator would that has one account stand otherwise than it does: what L1
-   * says to each. The root that its own tree has is not asked for, or the sweeper would stop itself.
-   */
-  async sweepAsIf(index: number, account: Account): Promise<readonly string[]> {
-    const accounts = new Map(this.house.accounts).set(index, account)
-    const tree = new Tree(TREE_DEPTH)
-    for (const [at, each] of accounts) tree.set(at, leafHash(each))
-    const { time } = await this.ask<{ time: bigint }>('sweep')
-    const { callDelay } = await this.ask<{ callDelay: bigint }>('terms')
-    const said: string[] = []
-    const state = {
-      accounts,
-      table: this.table,
-      settlements: settlementsOf(this.house.settled),
-      time,
-      callDelay,
-    }
-    const shape = SWEEP_SHAPES.find(({ name }) => name === 'sweep-mini') as SweepShape
-    const key = this.exits.find((exit) => exit.key.name === shape.name)?.key as CircuitKey
-    const scope = {
-      chainId: CHAIN_ID,
-      contract: BigInt(this.deployment.contract),
-      keyHash: BigInt(`0x${key.keyHash}`),
-    }
-    for (const first of [0, 8, 16]) {
-      // The chunks before are proven in the true state, so that the last differs in the account alone.
-      const honest = { ...state, tree: this.house.tree, accounts: this.house.accounts }
-      const outcome = sweepChunk(shape, first, first === 16 ? { ...state, tree } : honest)
-      if (!outcome.ok) throw new Error(outcome.detail)
-      const built = buildSweep(outcome.trace, randomField())
-      const { x, y } = statementOf(scope, built.commitment, built.words)
-      const proof = await proofOf(key, built.finish(x, y) as CircuitInput)
-      const id = this.deployment.exits?.sweep.get(key.name)
-      const args = [id, ...built.words.slice(-2), built.commitment, proofWords(proof)]
-      said.push(await refusal(sent(this.operator.contract, 'submitSweep', ...args)))
-    }
-    return said
-  }
-
-  private sweeper(accounts: ReadonlyMap<number, Account>): Sweeper {
-    return new Sweeper({
-      l1: this.operator,
-      chainId: CHAIN_ID,
-      contract: this.deployment.contract,
-      keys: this.exits
-        .filter(({ key }) => key.name === 'sweep-mini')
-        .map(({ key }) => ({ id: this.deployment.exits?.sweep.get(key.name) as bigint, key })),
-      accounts: () => accounts,
-      history: this.history,
-      tableByRoot: (root) => this.tables.get(root),
-      settled: () => this.house.settled,
-      prove: proofOf,
-      log: () => {},
-    })
-  }
-
   /** The command line in a directory that holds the seed and the L1 key, and nothing else. */
   async cli(person: Person, ...args: readonly string[]): Promise<Answer> {
     const folder = mkdtempSync(join(tmpdir(), `cloister-story-${person.name}-`))
@@ -474,91 +331,10 @@ export class Story {
     }
   }
 
-  async keep(): Promise<Kept> {
-    const snapshot = (await this.provider.send('evm_snapshot', [])) as string
-    const deposits = new Map(this.people.map((person) => [person, person.deposits]))
-    return {
-      house: keptOf(this.house),
-      requests: [...this.requests],
-      snapshot,
-      table: this.table,
-      deposits,
-    }
-  }
-
-  /** Chain and house go back; keys and directories stay. */
-  async back(kept: Kept): Promise<void> {
-    await this.provider.send('evm_revert', [kept.snapshot])
-    const { accounts, viewKeys, members, ...rest } = kept.house
-    const { house } = this
-    for (const index of [...house.accounts.keys()]) house.tree.set(index, 0n)
-    house.accounts.clear()
-    for (const [index, account] of accounts) {
-      house.accounts.set(index, account)
-      house.tree.set(index, leafHash(account))
-    }
-    house.viewKeys.clear()
-    for (const [index, key] of viewKeys) house.viewKeys.set(index, key)
-    house.members.forEach((member, i) =>
-      Object.assign(member, members[i], { pending: [...(members[i]?.pending ?? [])] }),
-    )
-    Object.assign(house, { ...rest, rows: [...rest.rows] })
-    this.history = new StateHistory()
-    this.requests = [...kept.requests]
-    this.table = kept.table
-    for (const [person, count] of kept.deposits) person.deposits = count
-    ;(this.cloister.runner as NonceManager).reset()
-  }
-
   stop(): void {
     this.operator.close()
     this.provider.destroy()
     this.node.kill()
     for (const folder of this.folders) rmSync(folder, { recursive: true, force: true })
   }
-}
-
-async function deployed(admin: NonceManager, compiled: CompiledContract): Promise<Contract> {
-  const { ContractFactory } = await import('ethers')
-  const made = await new ContractFactory(
-    compiled.abi as InterfaceAbi,
-    compiled.bytecode,
-    admin,
-  ).deploy()
-  await made.waitForDeployment()
-  return new Contract(await made.getAddress(), compiled.abi as InterfaceAbi, admin)
-}
-
-export async function sent(
-  contract: Contract,
-  name: string,
-  ...args: readonly unknown[]
-): Promise<void> {
-  const transaction = (await contract.getFunction(name)(...args)) as {
-    wait: () => Promise<unknown>
-  }
-  await transaction.wait()
-}
-
-export async function proofOf(
-  { zkeyPath, wasmPath }: { readonly zkeyPath: string; readonly wasmPath: string },
-  input: CircuitInput,
-): Promise<Groth16Proof> {
-  return (await proveInChild({ zkeyPath, wasmPath, input, singleThread: false })).proof
-}
-
-/** The refusal that L1 gives, by name; "accepted" if it gives none. */
-export async function refusal(work: Promise<unknown>): Promise<string> {
-  try {
-    await work
-  } catch (error) {
-    const { data } = error as { data?: unknown }
-    const parsed = typeof data === 'string' ? errors().parseError(data) : null
-    return parsed?.name ?? (error instanceof Error ? error.message : String(error))
-  }
-  return 'accepted'
-}
-
-function errors(): Interface {
-  return new Interface(contractsOf()['Cloister']?.abi as InterfaceAbi)
 }

@@ -14,13 +14,24 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Shape } from '../../circuits/params.ts'
 import { circuitOfShape, shapeNamed, type CircuitFiles } from '../../prover/artifacts.ts'
+import { accounts } from './attacks/accounts.ts'
+import type { Attack } from './attacks/attack.ts'
+import { balances } from './attacks/balances.ts'
+import { edges } from './attacks/edges.ts'
+import { payments, services } from './attacks/exits.ts'
+import { flags } from './attacks/flags.ts'
+import { journals } from './attacks/journals.ts'
+import { pages } from './attacks/pages.ts'
+import { rows } from './attacks/rows.ts'
+import { unwindings } from './attacks/unwinding.ts'
+import { bound, header, words } from './attacks/words.ts'
 import { Circuit } from './circuit.ts'
 import { CROWDS } from './deletion/crowd.ts'
 import { dependentAt } from './deletion/dependence.ts'
 import { anatomyOf, type Anatomy } from './deletion/lines.ts'
 import { looseCalculator } from './deletion/loose.ts'
 import { brokenBy, readSystem, type System } from './r1cs.ts'
-import { inputOf, type Draft } from './reseal.ts'
+import { inputOf } from './reseal.ts'
 
 const isLong = process.env['CLOISTER_LONG'] === '1'
 const isUpdate = process.env['UPDATE_SURVIVORS'] === '1'
@@ -31,29 +42,22 @@ const known = existsSync(FILE)
 /** Insides of circomlib's strict decomposition: not ours to examine. */
 const CIRCOMLIB = /compConstant|hashBits/
 
-type Attack = readonly [rule: string, name: string, make: () => Draft]
-/** Their tests run here as well: they come with the lists. */
-async function attacks(): Promise<readonly Attack[]> {
-  const [pages, accounts, batch, exits, flags] = await Promise.all([
-    import('./tamper-pages.test.ts'),
-    import('./tamper-accounts.test.ts'),
-    import('./tamper-batch.test.ts'),
-    import('./tamper-exits.test.ts'),
-    import('./tamper-flags.test.ts'),
-  ])
-  const bound = batch.bound.map(([name, make]): Attack => ['CommitmentMustMatch', name, make])
-  return [
-    ...pages.attacks,
-    ...accounts.attacks,
-    ...batch.attacks,
-    ...exits.payments,
-    ...exits.services,
-    ...exits.unwindings,
-    ...flags.attacks,
-    ...bound,
-  ]
-}
-const ATTACKS = isLong ? await attacks() : []
+/** In the order in which they are asked. */
+const ATTACKS: readonly Attack[] = [
+  ...pages,
+  ...journals,
+  ...accounts,
+  ...edges,
+  ...header,
+  ...rows,
+  ...balances,
+  ...words,
+  ...payments,
+  ...services,
+  ...unwindings,
+  ...flags,
+  ...bound,
+]
 
 class Examination {
   readonly system: System

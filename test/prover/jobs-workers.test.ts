@@ -1,0 +1,264 @@
+/** Workers of proving jobs: proofs made elsewhere, workers that die or lie, and what the database sees. */
+import { randomBytes } from 'node:crypto'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  prove as proveHere,
+  shutdown,
+  type CircuitInput,
+  type Proof,
+} from '../../prover/groth16.ts'
+import { createRemoteProver, JobParked } from '../../prover/jobs/request.ts'
+import type { JobStore, TakenJob } from '../../prover/jobs/store.ts'
+import { work, type WorkOptions } from '../../prover/jobs/work.ts'
+import { ProveError } from '../../prover/pool.ts'
+import { CIRCUIT, found, pause, PROOF, seal, submit, until, useJobs, worker } from './jobs-store.ts'
+import { BROKEN, compileOpening, OPENING, type Opening } from './opening.ts'
+
+describe.skipIf('missing' in found)('proving jobs with workers', () => {
+  const { closing, fresh, url, serverUrl } = useJobs()
+  let opening: Opening
+  beforeAll(async () => {
+    opening = await compileOpening()
+  }, 120_000)
+  afterAll(async () => {
+    await shutdown()
+    opening?.remove()
+  })
+  const keyOf = () => ({ keyHash: CIRCUIT, verificationKey: opening.verificationKey })
+  const expected = async () =>
+    (await proveHere(opening.zkeyPath, opening.wasmPath, OPENING, { singleThread: true }))
+      .publicSignals
+  const honest = (job: { readonly input: CircuitInput }) =>
+    proveHere(opening.zkeyPath, opening.wasmPath, job.input, { singleThread: true })
+  function start(store: JobStore, options: Partial<WorkOptions> = {}) {
+    const stop = new AbortController()
+    const log: string[] = []
+    const ended = work({
+      store,
+      seal,
+      circuits: new Map([[CIRCUIT, opening]]),
+      prove: honest,
+      name: randomBytes(4).toString('hex'),
+      leaseMs: 300,
+      pollMs: 20,
+      log: (line) => log.push(line),
+      signal: stop.signal,
+      ...options,
+    })
+    const end = async (): Promise<void> => {
+      stop.abort()
+      await ended
+    }
+    closing.push(end)
+    return { log, end }
+  }
+
+  it('a proof is asked for, made elsewhere, verified, and nothing of it stays', async () => {
+    const store = await fresh()
+    start(store)
+    const remote = createRemoteProver({ store, seal, pollMs: 20 })
+    const signals = await expected()
+    expect((await remote.prove(keyOf(), OPENING, signals)).publicSignals).toEqual(signals)
+    expect(await store.look(seal.name(CIRCUIT, OPENING))).toBeNull()
+    expect(await remote.missing(keyOf())).toBeNull()
+    expect(await remote.missing({ keyHash: 'b' })).toContain('no prover')
+  }, 60_000)
+
+  it('the database never sees an input, neither waiting nor proven', async () => {
+    const store = await fresh()
+    const canary = 987_654_321_987_654_321n
+    const input = { ...OPENING, value: canary }
+    const name = seal.name(CIRCUIT, input)
+    const sql = postgres(url(), { max: 1 })
+    closing.push(() => sql.end())
+    const dump = async (): Promise<string> =>
+      JSON.stringify(
+        await sql`select name, circuit, encode(sealed, 'escape') as sealed, failure, proof
+          from cloister_prover.jobs`,
+      )
+    await store.submit({
+      name,
+      circuit: CIRCUIT,
+      sealed: seal.close(CIRCUIT, input),
+      maxAttempts: 3,
+    })
+    expect(await dump()).toContain(name)
+    expect(await dump()).not.toContain(String(canary))
+    start(store)
+    await until(async () => (await store.look(name))?.state === 'done')
+    expect(await dump()).not.toContain(String(canary))
+    const [row] = await sql`select length(sealed) as left from cloister_prover.jobs`
+    expect(row?.['left']).toBe(0)
+  }, 60_000)
+
+  it('an input that breaks the circuit is parked at once, without a word of its values', async () => {
+    const store = await fresh()
+    const failing = async (): Promise<Proof> => {
+      throw new ProveError('witness', 'Error in template Opening_71 line: 16 value 424242')
+    }
+    const { log } = start(store, { prove: failing })
+    const parked: string[] = []
+    const remote = createRemoteProver({
+      store,
+      seal,
+      pollMs: 20,
+      onParked: (name) => parked.push(name),
+    })
+    const error = await remote.prove(keyOf(), BROKEN).catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(JobParked)
+    expect(String(error)).toContain('failed at the witness (Opening_71, line 16)')
+    expect(`${String(error)} ${log.join()}`).not.toContain('424242')
+    expect(parked).toEqual([seal.name(CIRCUIT, BROKEN)])
+    expect(await store.look(parked[0] as string)).toMatchObject({ attempts: 1, state: 'parked' })
+  })
+
+  it('a worker that dies with every attempt costs its attempts, and then there is an alarm', async () => {
+    const store = await fresh()
+    let attempts = 0
+    const dying = async (): Promise<Proof> => {
+      attempts++
+      throw new ProveError('child', 'ended with SIGKILL')
+    }
+    start(store, { prove: dying })
+    const remote = createRemoteProver({ store, seal, pollMs: 20, maxAttempts: 3 })
+    await expect(remote.prove(keyOf(), OPENING)).rejects.toThrow('failed at the child')
+    expect(attempts).toBe(3)
+  })
+
+  it('a poison job does not keep the others waiting', async () => {
+    const store = await fresh()
+    start(store, {
+      prove: async (job) => {
+        if (String((job.input as { value: string }).value) === '13')
+          throw new ProveError('child', 'ended with SIGKILL')
+        return honest(job)
+      },
+    })
+    const remote = createRemoteProver({ store, seal, pollMs: 20, maxAttempts: 2 })
+    const poison = remote.prove(keyOf(), { ...OPENING, value: 13n }).catch((e: unknown) => e)
+    await expect(remote.prove(keyOf(), OPENING)).resolves.toMatchObject({
+      publicSignals: await expected(),
+    })
+    expect(await poison).toBeInstanceOf(JobParked)
+  }, 60_000)
+
+  it('a worker that lost its lease gives the job up, and another proves it', async () => {
+    const store = await fresh()
+    const sql = postgres(url(), { max: 1 })
+    closing.push(() => sql.end())
+    let aborted = false
+    const slow = start(store, {
+      name: 'slow',
+      prove: ({ signal }) =>
+        new Promise((_resolve, reject) =>
+          signal?.addEventListener('abort', () => {
+            aborted = true
+            reject(new ProveError('child', 'was aborted'))
+          }),
+        ),
+    })
+    const remote = createRemoteProver({ store, seal, pollMs: 20 })
+    const proof = remote.prove(keyOf(), OPENING)
+    const name = seal.name(CIRCUIT, OPENING)
+    await until(async () => (await store.look(name))?.state === 'leased')
+    // As if its heartbeats had not come through for too long.
+    await sql`update cloister_prover.jobs set lease_until = now() - interval '1 second'`
+    const job = (await store.take(worker('quick'), 60_000)) as TakenJob
+    await until(() => aborted)
+    expect(slow.log.join()).toContain('the lease was lost')
+    expect(await store.finish(job, await honest({ input: seal.open(CIRCUIT, job.sealed) }))).toBe(
+      true,
+    )
+    await expect(proof).resolves.toMatchObject({ publicSignals: await expected() })
+  }, 60_000)
+
+  it('a worker that ends puts its job back', async () => {
+    const store = await fresh()
+    const waiting = start(store, {
+      prove: ({ signal }) =>
+        new Promise((_resolve, reject) =>
+          signal?.addEventListener('abort', () => reject(new ProveError('child', 'aborted'))),
+        ),
+    })
+    await submit(store, 'job')
+    await store.forget('job')
+    const name = seal.name(CIRCUIT, OPENING)
+    await store.submit({
+      name,
+      circuit: CIRCUIT,
+      sealed: seal.close(CIRCUIT, OPENING),
+      maxAttempts: 1,
+    })
+    await until(async () => (await store.look(name))?.state === 'leased')
+    await waiting.end()
+    expect(await store.look(name)).toMatchObject({ state: 'waiting', attempts: 0 })
+  })
+
+  it('a proof of something else is not taken, whoever put it there', async () => {
+    const store = await fresh()
+    const parked: string[] = []
+    const remote = createRemoteProver({
+      store,
+      seal,
+      pollMs: 20,
+      onParked: (n) => parked.push(n),
+    })
+    const signals = await expected()
+    const other = await honest({ input: { ...OPENING, shift: 9n } })
+    for (const lie of [
+      PROOF,
+      other,
+      { ...other, publicSignals: signals },
+      { proof: null, publicSignals: signals } as unknown as Proof,
+    ]) {
+      const asked = remote.prove(keyOf(), OPENING, signals).catch((e: unknown) => e)
+      let job: TakenJob | null = null
+      await until(async () => (job ??= await store.take(worker('liar'), 60_000)) !== null)
+      await store.finish(job as unknown as TakenJob, lie)
+      expect(String(await asked)).toContain('ProofMustVerify')
+    }
+    expect(parked).toHaveLength(4)
+  }, 60_000)
+
+  it('a house that cannot reach the database asks again, and gives up in the end', async () => {
+    const store = await fresh()
+    start(store)
+    let failures = 3
+    const shaky: JobStore = {
+      ...store,
+      look: async (name) => {
+        if (failures-- > 0) throw new Error('the connection was closed')
+        return store.look(name)
+      },
+    }
+    const remote = createRemoteProver({ store: shaky, seal, pollMs: 20 })
+    await expect(remote.prove(keyOf(), OPENING)).resolves.toMatchObject({
+      publicSignals: await expected(),
+    })
+    const dead: JobStore = { ...store, submit: () => Promise.reject(new Error('gone')) }
+    const hopeless = createRemoteProver({ store: dead, seal, pollMs: 20, timeoutMs: 100 })
+    await expect(hopeless.prove(keyOf(), OPENING)).rejects.toThrow('no proof after 100 ms')
+    const other = { ...keyOf(), keyHash: 'd'.repeat(64) }
+    const unheard = createRemoteProver({ store, seal, pollMs: 20, timeoutMs: 100 })
+    await expect(unheard.prove(other, OPENING)).rejects.toThrow('no proof after 100 ms')
+    expect(await store.look(seal.name(other.keyHash, OPENING))).toBeNull()
+  }, 60_000)
+
+  it('outlive a database that goes away for a moment', async () => {
+    const store = await fresh()
+    const { log } = start(store)
+    const sql = postgres(serverUrl(), { max: 1, onnotice: () => {} })
+    closing.push(() => sql.end())
+    const kill = () => sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'cloister-prover' and datname = ${new URL(url()).pathname.slice(1)}`
+    await kill()
+    await pause(100)
+    await kill()
+    const remote = createRemoteProver({ store, seal, pollMs: 20 })
+    await expect(remote.prove(keyOf(), OPENING)).resolves.toMatchObject({
+      publicSignals: await expected(),
+    })
+    expect(log.join()).not.toContain('12345678901234567890')
+  }, 60_000)
+})

@@ -18,7 +18,7 @@ import type { FlagChange, FlagStep } from './flag.ts'
 import { stepMember } from './member-step.ts'
 import { checkPage, entriesOf, headAfter, livenessAt, type Page } from './page.ts'
 import { Broken, type Rejection } from './rules.ts'
-import { rowLookup, type RowOf, type Settlements, type Table } from './table.ts'
+import { rowLookup, type Settlements, type Table } from './table.ts'
 
 /** A request for keys; `key` is the point Q, 8 Q gets installed. */
 export type KeyRequest = {

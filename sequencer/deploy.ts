@@ -1,6 +1,6 @@
 /** Deploys a clearing house to a chain: token, verifiers of the shapes, the contract, and its genesis account. */
 import { TREE_DEPTH, SETTLEMENT_DEPTH } from '../circuits/params.ts'
-import { leafHash, viewKeyHash, type Account, feeAccountOf } from '../circuits/account.ts'
+import { leafHash, type Account, feeAccountOf } from '../circuits/account.ts'
 import { emptyRoot, Tree } from '../circuits/tree.ts'
 import { isDevelopmentKey, verifierSource, type ShapeKey } from '../prover/artifacts.ts'
 import { compileSolidity, type CompiledContract } from '../prover/solidity.ts'

@@ -2,7 +2,6 @@
  * The clearing house: takes what comes from outside into the journal, lets the core make of it what
  * the law says, and does what that asks for: proofs, and transactions on L1.
  */
-import { randomBytes } from 'node:crypto'
 import { depositCommitment, viewKeyHash } from '../circuits/account.ts'
 import type { Point } from '../circuits/eddsa.ts'
 import type { Table } from '../circuits/table.ts'
@@ -22,7 +21,6 @@ import type { L1Table, SequencerL1 } from './l1.ts'
 import type { Ledger } from './ledger.ts'
 import { Pipeline, type BatchReport, type BatchWish } from './pipeline.ts'
 import type { RandomBelow } from './room.ts'
-import { checkAge } from './table-age.ts'
 import { KEPT, type Mode } from './tables.ts'
 
 /** What the house asks of L1. */

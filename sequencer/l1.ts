@@ -23,7 +23,6 @@ import {
   addressOf,
   BatchRefused,
   type Duties,
-  type Fees,
   type L1News,
   type Submission,
   type TableAge,

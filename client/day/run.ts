@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { CASH_ID } from '../../circuits/params.ts'
 import { EXPIRING_OPTION, INSTRUMENT_NAMES, ROUND_TABLES } from './instruments.ts'
 import { parseDayTrades } from './csv.ts'
 import { developmentAccounts } from './l1-accounts.ts'
@@ -200,7 +199,6 @@ async function day(folder: string): Promise<Conclusion> {
   const results: RoundResult[] = []
   const rounds = [...new Set(trades.map((t) => t.round))].sort((a, b) => a - b)
   for (const round of rounds) {
-    const isLast = round === rounds.at(-1)
     const step = ROUND_TABLES[round - 1]
     if (step !== undefined && round > 1) {
       // Until a table that moved far is confirmed, L1 takes no batch in normal mode.

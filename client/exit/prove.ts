@@ -4,11 +4,7 @@ import { join } from 'node:path'
 import type { EscapeClaim, EscapeStatement } from '../../circuits/escape.ts'
 import { developmentKeyOfCircuit } from '../../prover/circuit-key.ts'
 import { circuitOf, hashOfVerificationKey, PROJECT_ROOT } from '../../prover/artifacts.ts'
-import {
-  exportVerificationKey,
-  type CircuitInput,
-  type Groth16Proof,
-} from '../../prover/groth16.ts'
+import { exportVerificationKey, type CircuitInput } from '../../prover/groth16.ts'
 import { proofWords } from '../../prover/proof-words.ts'
 import { proveInChild } from '../../prover/pool.ts'
 import type { L1 } from '../l1/rpc.ts'

@@ -169,7 +169,7 @@ describe('a page that was left out', () => {
   })
   it('may still settle with its run: then what was signed instead is dead', () => {
     const journal = Journal.open(path, genesis)
-    const [a, b, c] = ['a', 'b', 'c'].map((id, i) =>
+    const [, b, c] = ['a', 'b', 'c'].map((id, i) =>
       journal.signPage(page({ payload: BigInt(i + 1) }), options(id)),
     )
     journal.rebase(['a'], key)

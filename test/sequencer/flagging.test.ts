@@ -1,23 +1,14 @@
 /** Whom the house calls, liquidates and releases, and in which batch. */
 import { expect, test } from 'vitest'
-import {
-  activeMeta,
-  batchKey,
-  depositCommitment,
-  saltOf,
-  viewKeyHash,
-  type Account,
-} from '../../circuits/account.ts'
-import type { BatchContext, Credit } from '../../circuits/batch.ts'
+import type { Account } from '../../circuits/account.ts'
+import type { BatchContext } from '../../circuits/batch.ts'
 import { executeBatch } from '../../circuits/batch.ts'
 import { metaOf } from '../../circuits/sweep.ts'
 import { CALL_SECONDS, CASH_ID, STATUS } from '../../circuits/params.ts'
-import { settlementsOf, tableOf } from '../../circuits/table.ts'
 import { chooseBatch, type Choice, type Waiting } from '../../sequencer/builder.ts'
 import { dueFlags } from '../../sequencer/flagging.ts'
 import { Ledger } from '../../sequencer/ledger.ts'
-import { row } from '../law/house.ts'
-import { account, context as oneLot, credit, FUTURE, ledgerOf, NOW, TIGHT } from './one-lot.ts'
+import { account, context as oneLot, credit, ledgerOf, NOW, TIGHT } from './one-lot.ts'
 
 const QUIET: Waiting = { requests: [], credits: [] }
 

@@ -17,6 +17,7 @@ import {
   type HeaderWord,
 } from '../../circuits/words.ts'
 import { mergedAbi } from '../../sequencer/solidity.ts'
+import { steady } from './steady-clock.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 process.env.HARDHAT_CONFIG ??= join(root, 'hardhat.config.cjs')
@@ -25,7 +26,7 @@ const hre = createRequire(import.meta.url)('hardhat')
 await compileOnce()
 
 // No cache: a view that is asked twice in a quarter of a second must not answer from the past.
-export const provider = new ethers.BrowserProvider(hre.network.provider, undefined, {
+export const provider = new ethers.BrowserProvider(steady(hre.network.provider), undefined, {
   cacheTimeout: -1,
 })
 export const REFUND_DELAY = 100_000n

@@ -1,5 +1,5 @@
 /** Two readers of one format: byte for byte the same, on random batches and on a real chain. */
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Interface, id } from 'ethers'
 import {

@@ -69,7 +69,7 @@ beforeAll(async () => {
   next()
   node = new FakeNode(HOME, l1.events)
   url = await node.listen()
-}, 60_000)
+})
 afterAll(() => {
   node.stop()
   rmSync(own.folder, { recursive: true, force: true })

@@ -145,7 +145,6 @@ describe('the fork', () => {
       expect(stateText(again)).toBe(stateText(core))
       expect(again.batches.map(({ root }) => root)).toEqual(floor.l1.roots)
     },
-    60_000,
   )
 
   it('was seen with everything that a batch may have in it', () => {

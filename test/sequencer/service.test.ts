@@ -24,7 +24,7 @@ beforeAll(async () => {
       params: [new Wallet(key(byte)).address, '0x56bc75e2d63100000'],
     })
   rpcUrl = `http://127.0.0.1:${(await serveL1(provider, 0)).port}`
-}, 60_000)
+})
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL')
 })

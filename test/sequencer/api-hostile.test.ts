@@ -24,8 +24,8 @@ beforeAll(async () => {
       strangersPerSecond: 1e6,
       strangersBurst: 1e6,
       // What is let go of is not let go of because it was slow.
-      headersTimeout: 600_000,
-      requestTimeout: 600_000,
+      headersTimeout: 300_000,
+      requestTimeout: 300_000,
     },
   })
   floor = opened.floor

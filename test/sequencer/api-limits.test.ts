@@ -233,8 +233,8 @@ describe('sockets', () => {
       sockets: 1_050,
       socketsPerAddress: 5_000,
       // To open so many takes its time, and none of them says anything.
-      headersTimeout: 600_000,
-      requestTimeout: 600_000,
+      headersTimeout: 300_000,
+      requestTimeout: 300_000,
     })
     const [a] = opened.members as [Member]
     const caller = await callerOf(opened, a)
@@ -266,8 +266,8 @@ describe('sockets', () => {
 it('one address has so many sockets, and gets another when it closes one', async () => {
   const opened = await open({
     socketsPerAddress: 20,
-    headersTimeout: 600_000,
-    requestTimeout: 600_000,
+    headersTimeout: 300_000,
+    requestTimeout: 300_000,
   })
   const [a] = opened.members as [Member]
   const sockets: Socket[] = []

@@ -1,5 +1,5 @@
 /** Compiled circuits and development keys, made once and cached under .cache/ by the hash of their sources. */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import {
   existsSync,
   mkdirSync,
@@ -17,6 +17,7 @@ import { compileCircuit } from './compile.ts'
 import { DEVELOPMENT_SUFFIX, writeDevelopmentKey } from './dev-key.ts'
 import { exportSolidityVerifier, type VerificationKeyJson } from './groth16.ts'
 import { SIDES_RULE } from './sides.ts'
+import { writeWholeFile } from './whole-file.ts'
 
 export const PROJECT_ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const CACHE = join(PROJECT_ROOT, '.cache', 'circuits')
@@ -85,7 +86,7 @@ export async function circuitOf(
   mkdirSync(CACHE, { recursive: true })
   progress(`compiling circuit ${name} (Circom 2.2.3, --O1)`)
   const started = Date.now()
-  const fresh = join(CACHE, `.${name}-${process.pid}`)
+  const fresh = join(CACHE, `.${name}-${randomUUID()}`)
   await compileCircuit({ entry, outDir: fresh, includeDirs: [join(PROJECT_ROOT, 'circuits')] })
   writeFileSync(join(fresh, 'compiled'), '')
   // A folder appears whole or not at all; a second process that was quicker wins.
@@ -127,8 +128,7 @@ export async function developmentKeyOf(
     )
     const started = Date.now()
     const made = await writeDevelopmentKey({ r1csPath: files.r1csPath, zkeyPath, name: shape.name })
-    writeFileSync(`${verificationKeyPath}.tmp`, JSON.stringify(made.verificationKey, null, 1))
-    renameSync(`${verificationKeyPath}.tmp`, verificationKeyPath)
+    writeWholeFile(verificationKeyPath, JSON.stringify(made.verificationKey, null, 1))
     progress(
       `wrote DEVELOPMENT key for ${shape.name}: ${made.nConstraints} constraints in ${((Date.now() - started) / 1000).toFixed(1)} s`,
     )

@@ -1,5 +1,5 @@
 /** Development keys of circuits that are no batch: claims and sweeps. */
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   circuitOf,
@@ -11,6 +11,7 @@ import {
 } from './artifacts.ts'
 import { writeDevelopmentKey } from './dev-key.ts'
 import { exportSolidityVerifier, type VerificationKeyJson } from './groth16.ts'
+import { writeWholeFile } from './whole-file.ts'
 
 export type CircuitKey = CircuitFiles & {
   readonly name: string
@@ -56,8 +57,7 @@ export async function developmentKeyOfCircuit(
   if (!existsSync(zkeyPath) || !existsSync(verificationKeyPath)) {
     progress(`writing DEVELOPMENT key for ${name} (anyone can forge, local use only)`)
     const made = await writeDevelopmentKey({ r1csPath: files.r1csPath, zkeyPath, name })
-    writeFileSync(`${verificationKeyPath}.tmp`, JSON.stringify(made.verificationKey, null, 1))
-    renameSync(`${verificationKeyPath}.tmp`, verificationKeyPath)
+    writeWholeFile(verificationKeyPath, JSON.stringify(made.verificationKey, null, 1))
   }
   const verificationKey = JSON.parse(
     readFileSync(verificationKeyPath, 'utf8'),

@@ -1,9 +1,10 @@
 /** Compiles Solidity with solc from npm; results are cached by the hash of the sources. */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { PROJECT_ROOT } from './artifacts.ts'
+import { writeWholeFile } from './whole-file.ts'
 
 export type CompiledContract = {
   readonly abi: readonly unknown[]
@@ -97,7 +98,8 @@ export function compileSolidity(sources: Record<string, string>): Record<string,
       }
   }
   mkdirSync(CACHE, { recursive: true })
-  writeFileSync(cached, JSON.stringify(contracts))
+  // Another process that finds it there reads it at once.
+  writeWholeFile(cached, JSON.stringify(contracts))
   return contracts
 }
 

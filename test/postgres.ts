@@ -1,10 +1,10 @@
 /** A real PostgreSQL for one test file: its binaries are those of the machine, its data is thrown away. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
+import { freePort } from './free-port.ts'
 
 export type TestPostgres = {
   readonly url: string
@@ -89,7 +89,7 @@ export async function startPostgres(bin: string): Promise<TestPostgres> {
 }
 
 async function untilReady(url: string, server: ChildProcess, errors: () => string): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
+  for (let attempt = 0; attempt < 3_000; attempt++) {
     if (server.exitCode !== null) throw new Error(`postgres has ended: ${errors()}`)
     const sql = postgres(url, { max: 1, connect_timeout: 2, onnotice: () => {} })
     try {
@@ -103,16 +103,4 @@ async function untilReady(url: string, server: ChildProcess, errors: () => strin
   }
   server.kill('SIGKILL')
   throw new Error(`postgres does not answer: ${errors()}`)
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        resolve(typeof address === 'object' && address !== null ? address.port : 0),
-      )
-    })
-  })
 }

@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { createSeedFile, readSeedFile, type Seed } from '../keys.ts'
+import { takeLock } from '../lock-file.ts'
 import { Undone } from './failures.ts'
 import { fromHere, ROOT } from './root.ts'
 import { parseName } from './terms.ts'
@@ -103,7 +104,11 @@ export class MemberStore {
   async locked<T>(work: () => Promise<T>): Promise<T> {
     if (!existsSync(this.directory)) mkdirSync(this.directory, { recursive: true, mode: 0o700 })
     const lock = join(this.directory, 'lock')
-    takeLock(lock, this.name)
+    const owner = takeLock(lock, isAlive)
+    if (owner !== null)
+      throw new Undone(
+        `another command (process ${owner}) is at work for ${this.name}: let it finish`,
+      )
     try {
       this.#stored = null
       return await work()
@@ -192,20 +197,6 @@ function writePrivate(path: string, text: string): void {
     fsyncSync(file)
   } finally {
     closeSync(file)
-  }
-}
-
-function takeLock(path: string, name: string): void {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return writePrivate(path, `${process.pid}\n`)
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    }
-    const owner = Number(existsSync(path) ? readFileSync(path, 'utf8') : 0)
-    if (attempt > 0 || isAlive(owner))
-      throw new Undone(`another command (process ${owner}) is at work for ${name}: let it finish`)
-    rmSync(path, { force: true })
   }
 }
 

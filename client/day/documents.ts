@@ -10,8 +10,10 @@ import { documentHash } from '../../circuits/document.ts'
 export function showDocument(folder: string, document: string): void {
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `${documentHash(document)}.json`)
-  writeFileSync(`${file}.tmp`, document)
-  renameSync(`${file}.tmp`, file)
+  // Two processes may write the same one.
+  const part = `${file}.${process.pid}.tmp`
+  writeFileSync(part, document)
+  renameSync(part, file)
 }
 
 export function shownDocument(folder: string, payload: string): string | null {

@@ -16,6 +16,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { isOfLock, takeLock } from '../lock-file.ts'
 
 const FORMAT = 1
 const SIGNERS = 5
@@ -65,7 +66,7 @@ export class Folder {
   static open(given: string, shapes: readonly string[]): Folder {
     const path = resolve(given)
     mkdirSync(path, { recursive: true, mode: 0o700 })
-    const names = readdirSync(path).filter((name) => name !== 'lock')
+    const names = readdirSync(path).filter((name) => !isOfLock(name))
     if (names.length > 0 && !names.includes('house.json'))
       throw new FolderError(
         `${path} must be empty or hold a house: it holds ${names[0]} and no house.json`,
@@ -196,22 +197,11 @@ function writeWhole(path: string, value: object): void {
 
 function lock(path: string): void {
   const file = join(path, 'lock')
-  for (;;) {
-    try {
-      const made = openSync(file, 'wx', 0o600)
-      writeSync(made, `${process.pid}\n`)
-      closeSync(made)
-      return
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    const owner = Number(readFileSync(file, 'utf8'))
-    if (isAlive(owner))
-      throw new FolderError(
-        `${path} must be free: process ${owner} keeps a house in it (if it is something else, remove ${file})`,
-      )
-    rmSync(file, { force: true })
-  }
+  const owner = takeLock(file, isAlive)
+  if (owner !== null)
+    throw new FolderError(
+      `${path} must be free: process ${owner} keeps a house in it (if it is something else, remove ${file})`,
+    )
 }
 
 function unlock(path: string): void {

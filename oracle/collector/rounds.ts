@@ -194,8 +194,10 @@ function tableOfReport(history: History, report: TableReport): Table {
 function writeTable(folder: string, table: Table): void {
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `${table.root}.json`)
-  writeFileSync(`${file}.tmp`, stringify(table.rows))
-  renameSync(`${file}.tmp`, file)
+  // Two processes may write the same one.
+  const part = `${file}.${process.pid}.tmp`
+  writeFileSync(part, stringify(table.rows))
+  renameSync(part, file)
 }
 
 /** Asks the large quorum to confirm an indicative report that is still the latest. */

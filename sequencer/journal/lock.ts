@@ -10,7 +10,7 @@ import { JournalError } from './journal.ts'
 
 const NAME = 'lock'
 const ATTEMPTS = 8
-const ANSWER_MS = 300
+const ANSWER_MS = 3_000
 /** What the kernel's socket addresses hold. */
 const PATH_BYTES = 100
 

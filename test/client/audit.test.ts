@@ -30,7 +30,7 @@ beforeAll(async () => {
   await chain.batch()
   await chain.claim(3n, 1_000_000n, TO)
   await chain.deposit(b, 7n)
-}, 300_000)
+})
 afterAll(() => chain.stop())
 
 /** An L1 that answers one method differently. */

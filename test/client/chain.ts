@@ -1,7 +1,6 @@
 /** A local chain with the contract, its mini verifier and two members: what an audit reads. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import {
   Contract,
@@ -28,19 +27,12 @@ import type { CompiledContract } from '../../prover/solidity.ts'
 import { compileVerifiers, deploy, type CompiledVerifier } from '../../sequencer/deploy.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
 import { SequencerL1 } from '../../sequencer/l1.ts'
+import { freePort } from '../free-port.ts'
 import { House, type Member } from '../law/house.ts'
 
 const ANVIL = join(PROJECT_ROOT, 'node_modules', '@foundry-rs', 'anvil-linux-amd64', 'bin', 'anvil')
 /** The first account of every local chain; its key is in every manual. */
 export const ADMIN_KEY = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
-  const { port } = server.address() as AddressInfo
-  await new Promise((closed) => server.close(closed))
-  return port
-}
 
 export async function startNode(): Promise<{
   readonly url: string
@@ -59,7 +51,7 @@ export async function startNode(): Promise<{
         },
       )
   const url = `http://127.0.0.1:${port}`
-  for (let i = 0; i < 300; i++) {
+  while (child.exitCode === null) {
     const answer = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -68,7 +60,7 @@ export async function startNode(): Promise<{
     if (answer?.ok === true) return { url, process: child }
     await new Promise((wake) => setTimeout(wake, 100))
   }
-  throw new Error('the local chain did not start')
+  throw new Error(`the local chain ended with code ${child.exitCode}`)
 }
 
 export class TestChain {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(PROJECT_ROOT, '.cache', 'test-cli-ceremony-'))
   writeKnownPtau(at('known.ptau'), 9, deriveToxicWaste('cli', Buffer.alloc(32)))
   phase1 = ['--phase1', at('known.ptau'), '--phase1-hash', await blake2bOf(at('known.ptau'))]
-}, 60_000)
+})
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 it('leads through a ceremony', async () => {
@@ -50,7 +50,7 @@ it('leads through a ceremony', async () => {
   expect(good).toMatchObject({ code: 0, json: { ok: true, verdict: 'held' } })
   const exported = await run('ceremony', 'export', at('3.zkey'), '--out', at('keys'), '--json')
   expect(exported.json['keyHash']).toBe(good.json['keyHash'])
-}, 240_000)
+})
 
 it('answers 1 and says so for a key that is not good, 2 for what it cannot do', async () => {
   const bad = await run('ceremony', 'verify', CIRCUIT, at('0.zkey'), ...phase1)
@@ -71,10 +71,10 @@ it('answers 1 and says so for a key that is not good, 2 for what it cannot do', 
   expect(
     (await run('ceremony', 'contribute', at('none.zkey'), at('x.zkey'), '--name', 'A')).code,
   ).toBe(2)
-}, 120_000)
+})
 
 it('says whether the circuits are the committed ones', async () => {
   const same = await run('circuits', 'mini', '--json')
   expect(same).toMatchObject({ code: 0, json: { asCommitted: true } })
   expect((await run('circuits', 'nano')).code).toBe(2)
-}, 600_000)
+})

@@ -87,7 +87,7 @@ beforeAll(async () => {
   depositSeeded(l1, ann, SEED, 'ANN', 2, 5n)
   node = new FakeNode(HOME, l1.events)
   url = await node.listen()
-}, 60_000)
+})
 afterAll(() => {
   node.stop()
   for (const { folder } of [own, other]) rmSync(folder, { recursive: true, force: true })

@@ -41,7 +41,7 @@ beforeAll(async () => {
   })
   chain.house.trade(ann, ben, [{ instrument: 1024, quantity: 5n, price: 50_100_000n }])
   await chain.batch()
-}, 300_000)
+})
 afterAll(() => {
   chain?.stop()
   rmSync(own.folder, { recursive: true, force: true })

@@ -262,7 +262,7 @@ describe('a node with limits', () => {
       .map(({ params }) => Number((params[0] as { fromBlock: string }).fromBlock))
     expect(first).toContain(100)
     expect(first).not.toContain(0)
-  }, 60_000)
+  })
 })
 
 describe('a chain without the house', () => {

@@ -224,7 +224,7 @@ test(`seed ${SEED}, ${CALL_COUNT} calls: vault = balances + owed + unconsumed`, 
   for (const name of ['doDeposit', 'doBatch', 'doClaim', 'doRequest', 'doRefund']) {
     expect(Math.min(...(seen[name] ?? [0, 0])), `${name} ${seen[name]}`).toBeGreaterThan(0)
   }
-}, 300_000)
+})
 
 function keepPayments(
   world: World,

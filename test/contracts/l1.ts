@@ -1,6 +1,6 @@
 /** A chain in the process, with the contract deployed: what every test of contracts/ stands on. */
 import { createRequire } from 'node:module'
-import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +16,10 @@ import {
   headerWords,
   type HeaderWord,
 } from '../../circuits/words.ts'
+import { JournalError } from '../../sequencer/journal/journal.ts'
+import { lockDirectory, type DirectoryLock } from '../../sequencer/journal/lock.ts'
 import { mergedAbi } from '../../sequencer/solidity.ts'
+import { steady } from './steady-clock.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 process.env.HARDHAT_CONFIG ??= join(root, 'hardhat.config.cjs')
@@ -24,8 +27,11 @@ process.env.HARDHAT_DISABLE_TELEMETRY_PROMPT = 'true'
 const hre = createRequire(import.meta.url)('hardhat')
 await compileOnce()
 
+const chain = steady(hre.network.provider)
+/** For a house that goes by the machine's clock: no block is behind it from now on. */
+export const { keepUp } = chain
 // No cache: a view that is asked twice in a quarter of a second must not answer from the past.
-export const provider = new ethers.BrowserProvider(hre.network.provider, undefined, {
+export const provider = new ethers.BrowserProvider(chain, undefined, {
   cacheTimeout: -1,
 })
 export const REFUND_DELAY = 100_000n
@@ -74,22 +80,25 @@ export const PROOF: readonly bigint[] = [
 
 /** Test files run side by side, and only one may write the artifacts. */
 async function compileOnce(): Promise<void> {
-  const lock = join(root, '.cache/hardhat.lock')
-  mkdirSync(dirname(lock), { recursive: true })
-  for (;;) {
-    try {
-      mkdirSync(lock)
-      break
-    } catch {
-      const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-      if (age > 120_000) rmSync(lock, { recursive: true, force: true })
-      await sleep(100)
-    }
-  }
+  const directory = join(root, '.cache/hardhat-lock')
+  mkdirSync(directory, { recursive: true })
+  const lock = await lockOf(directory)
   try {
     await hre.run('compile', { quiet: true })
   } finally {
-    rmSync(lock, { recursive: true, force: true })
+    lock.release()
+  }
+}
+
+/** Waits as long as another process holds it; one that ended, however it ended, holds it no more. */
+async function lockOf(directory: string): Promise<DirectoryLock> {
+  for (;;) {
+    try {
+      return await lockDirectory(directory)
+    } catch (error) {
+      if (!(error instanceof JournalError) || error.rule !== 'JournalMustBeFree') throw error
+    }
+    await sleep(100)
   }
 }
 

@@ -337,5 +337,5 @@ describe('listings', () => {
     expect(await asked('listedCount')).toBe(256n)
     await refuse('ListedMustFitTable', 'list', [of(7000n)], '0x00')
     await propose([], '0x00')
-  }, 60_000)
+  })
 })

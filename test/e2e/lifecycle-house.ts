@@ -25,7 +25,7 @@ import { deploy } from '../../sequencer/deploy.ts'
 import { House } from '../../sequencer/house.ts'
 import { domainOf, senderOf, SequencerL1 } from '../../sequencer/l1.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
-import { PROOF, provider } from '../contracts/l1.ts'
+import { keepUp, PROOF, provider } from '../contracts/l1.ts'
 import { startRpc } from '../oracle/rpc.ts'
 
 export const FEE = 100n
@@ -86,6 +86,7 @@ export type LifecycleHouse = {
 export async function openHouse(memberCount: number): Promise<LifecycleHouse> {
   // The compiler holds the thread for a minute: connections that were open would be lost.
   contractsOf()
+  keepUp()
   const rpc = await startRpc()
   const folder = mkdtempSync(join(tmpdir(), 'cloister-lifecycle-'))
   const tables = join(folder, 'tables')

@@ -27,7 +27,7 @@ const lotsOf = (i: number, id: number): bigint =>
 
 beforeAll(async () => {
   world = await openHouse(3)
-}, 300_000)
+})
 afterAll(async () => {
   await world.close()
 })
@@ -71,14 +71,14 @@ describe('the house of a recorded day', () => {
     await world.trade(b, c, LIVE, 10n, 76n * DOLLAR)
     expect(await world.house.runBatch()).toMatchObject({ trades: 3 })
     expect([lotsOf(0, PUT), lotsOf(1, PUT), lotsOf(2, FUTURE)]).toEqual([100n, -100n, 40n])
-  }, 300_000)
+  })
 
   it('signs no perpetual whose document names no funding', async () => {
     const [a, b] = world.members
     await expect(world.trade(a!, b!, PERPETUAL_ID, 1n, 76_703_900n)).rejects.toThrow(
       'FundingMustBeNamed',
     )
-  }, 60_000)
+  })
 
   it('settles what expires at the average of its window, after the challenge delay', async () => {
     const before = Number((await provider.getBlock('latest'))!.timestamp)
@@ -99,7 +99,7 @@ describe('the house of a recorded day', () => {
     expect(table).toMatchObject({ holds: true, isConfirmed: true, rowCount: 14 })
     const { tables } = await rebuild(world.rpcUrl, world.contract)
     expect(dayModelOf(tables.at(-1)!.root)?.instruments.some(({ id }) => id === PUT)).toBe(false)
-  }, 300_000)
+  })
 
   it('trades what has settled no more, by the name of the rule', async () => {
     const [a, b] = world.members
@@ -107,7 +107,7 @@ describe('the house of a recorded day', () => {
     await expect(world.trade(a!, b!, PUT, 1n, DOLLAR)).rejects.toThrow(
       'SettledBalanceMustBeConverted',
     )
-  }, 60_000)
+  })
 
   it('pays the winner on L1: signed before the batch that converts, claimed after it', async () => {
     const [winner] = world.members
@@ -145,7 +145,7 @@ describe('the house of a recorded day', () => {
     await winner!.door.claim([...rebuilt.withdrawals.values()], 0)
     expect((await winner!.door.tokenBalance()) - before).toBe(proceeds)
     await expect(winner!.door.claim([...rebuilt.withdrawals.values()], 0)).rejects.toThrow()
-  }, 300_000)
+  })
 
   it("tells L1 what is converted, under the operator's key, beside its batches", async () => {
     const { house } = world
@@ -156,5 +156,5 @@ describe('the house of a recorded day', () => {
     expect(await l1.convertedOnL1()).toBe(2)
     await world.trade(world.members[1]!, world.members[2]!, LIVE, 1n, 50n * DOLLAR)
     expect(await house.runBatch()).toMatchObject({ trades: 1 })
-  }, 120_000)
+  })
 })

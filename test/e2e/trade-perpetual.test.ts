@@ -28,7 +28,7 @@ async function as(name: string, ...argv: readonly string[]) {
     join(folder, name),
     '--json',
     '--timeout',
-    '60',
+    '600',
   )
   told.push(ran.err)
   return { code: ran.code, answer: JSON.parse(ran.out || ran.err) as Record<string, unknown> }
@@ -61,7 +61,7 @@ beforeAll(async () => {
   for (const name of ['ANN', 'BEN'])
     expect((await as(name, 'deposit', name, '50000', '--no-wait')).code).toBe(0)
   await world.house.runBatch()
-}, 300_000)
+})
 afterAll(async () => {
   await world.close()
   rmSync(folder, { recursive: true, force: true })
@@ -121,7 +121,7 @@ describe('cloister trade, with a perpetual', () => {
       table: table.number,
       perpetuals: [{ instrument: PERPETUAL_ID, price: '76710000', funding: `${funding}` }],
     })
-  }, 120_000)
+  })
 
   it('settles it together with a leg that has no funding', async () => {
     const { answer } = await propose('BTC-PERP:-1@76.6', 'BTC-27MAR20:1@76.5')
@@ -129,14 +129,14 @@ describe('cloister trade, with a perpetual', () => {
     expect((await bothSign()).map((one) => one.code)).toEqual([0, 0])
     await world.house.runBatch()
     expect(lotsOf(numbers.ANN)).toBe(2n)
-  }, 120_000)
+  })
 
   it('asked twice under one name is made once', async () => {
     const again = () => propose('BTC-PERP:1@76.6', '--client-id', 'ONCE')
     const [first, second] = [await again(), await again()]
     expect(idOf(second.answer)).toBe(idOf(first.answer))
     expect((await as('ANN', 'trade', 'reject', 'ANN', idOf(first.answer))).code).toBe(0)
-  }, 60_000)
+  })
 
   it('affirms what another program proposed with its document alone', async () => {
     const [other] = world.members
@@ -186,7 +186,7 @@ describe('cloister trade, with a perpetual', () => {
     ])
     expect([mine.state, theirs.code]).toEqual(['accepted', 0])
     expect(BigInt(ticket.payload)).toBe(documentHash(documentAt(funding)))
-  }, 120_000)
+  })
 
   it('is not signed at a table that has passed meanwhile', async () => {
     const { answer } = await propose('BTC-PERP:1@70')
@@ -202,5 +202,5 @@ describe('cloister trade, with a perpetual', () => {
     const [ann, ben] = await bothSign()
     expect([ann!.code, ben!.code]).toEqual([1, 1])
     expect(ann!.answer).toMatchObject({ rule: 'TableMustBeCurrent' })
-  }, 120_000)
+  })
 })

@@ -24,6 +24,8 @@ test.skipIf(!existsSync(FORGE))(
           ...process.env,
           FOUNDRY_CONFIG: join(PROJECT_ROOT, 'test/forge/foundry.toml'),
           FOUNDRY_INVARIANT_RUNS: String(RUNS),
+          // The same calls in every run, so that none fails by chance; the long run draws others.
+          ...(isLong ? {} : { FOUNDRY_FUZZ_SEED: '0x20200312' }),
         },
       },
     ).catch((error: { stdout?: string; stderr?: string }) => {

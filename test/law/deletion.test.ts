@@ -156,7 +156,7 @@ describe('the mini shape', () => {
   let mini: Examination
   beforeAll(async () => {
     mini = await examine('mini')
-  }, 300_000)
+  })
 
   test('every line is needed, or kept for a reason that is given', { timeout: 3_600_000 }, () => {
     mini.lookIntoTemplates()

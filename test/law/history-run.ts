@@ -4,10 +4,13 @@ import { expect, test } from 'vitest'
 import { circuitNamed } from './circuit.ts'
 import { History } from './history.ts'
 
-const SEED = process.env.CLOISTER_SEED ?? randomBytes(6).toString('hex')
+/** The same history in every run, so that none fails by chance; the long run draws another. */
+const SEED =
+  process.env.CLOISTER_SEED ??
+  (process.env.CLOISTER_LONG === '1' ? randomBytes(6).toString('hex') : '20200312')
 const BATCHES = process.env.CLOISTER_LONG === '1' ? 260 : 32
 
-/** CLOISTER_SEED repeats a history, CLOISTER_LONG=1 makes both halves together 520 batches. */
+/** CLOISTER_SEED chooses a history, CLOISTER_LONG=1 makes both halves together 520 batches. */
 export function runHalf(half: number): void {
   test(`half ${half}: ${BATCHES} batches of random steps, seed ${SEED}`, async () => {
     const history = new History(`${SEED}/${half}`, await circuitNamed('mini'))

@@ -57,7 +57,7 @@ beforeAll(async () => {
       outputs: readR1csInfo(files.r1csPath).nOutputs,
     })
   }
-}, 300_000)
+})
 
 function outputsOf(name: (typeof NAMES)[number], input: WitnessInput): readonly bigint[] {
   const { circuit, outputs } = loaded.get(name) as Loaded

@@ -1,5 +1,5 @@
 /** The arithmetic of funding from quotes: clamps at their edges, averages with holes, the base. */
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { INSTRUMENTS, PERPETUAL_ID } from '../../oracle/day-2020-03-12.ts'
 import { FUNDING_TERMS, tickOf } from '../../oracle/funding.ts'

@@ -1,6 +1,6 @@
 /** Black-76 against textbooks, against parity, and at the ends of its domain. */
 
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { black76 } from '../../oracle/black76.ts'
 import type { Black76Input } from '../../oracle/black76.ts'

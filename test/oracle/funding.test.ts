@@ -1,5 +1,5 @@
 /** Funding of a perpetual: the clamp at its edge, symmetry, and that it moves worth and makes none. */
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { tableOf, worthOf } from '../../circuits/table.ts'
 import {

@@ -1,6 +1,6 @@
 /** Each payoff in each state of the market, and the market as a payoff sees it under shock. */
 
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { black76 } from '../../oracle/black76.ts'
 import { marketAt } from '../../oracle/day-2020-03-12.ts'

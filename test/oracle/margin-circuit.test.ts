@@ -19,7 +19,7 @@ describe('the circuit', () => {
   let circuit: Circuit
   beforeAll(async () => {
     circuit = await circuitNamed('mini')
-  }, 300_000)
+  })
   const HELD = [1025, 1030, 1033]
 
   /** Random trades between two members under a table of the day: what the law made of them. */

@@ -1,6 +1,6 @@
 /** Margin in words: the same integers as the law, as TypeScript has them, and what they say. */
 
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import type { Balance } from '../../circuits/account.ts'
 import { SLOT_COUNT, WORLD_COUNT } from '../../circuits/params.ts'

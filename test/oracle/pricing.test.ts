@@ -1,6 +1,6 @@
 /** Greeks against finite differences and textbooks, Black-Scholes, digitals, the volatility grid. */
 
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { blackScholes, blackScholesGreeks } from '../../oracle/black-scholes.ts'
 import { black76, digital76, type Black76Input } from '../../oracle/black76.ts'

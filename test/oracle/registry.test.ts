@@ -1,7 +1,7 @@
 /** The registry of instruments, and the cost of closing out. */
 
 import { keccak256, toUtf8Bytes } from 'ethers'
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { canonicalHash, canonicalJson } from '../../oracle/canonical.ts'
 import { INSTRUMENTS } from '../../oracle/day-2020-03-12.ts'

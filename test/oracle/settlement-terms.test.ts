@@ -121,7 +121,7 @@ beforeAll(async () => {
   await goTo((await now()) + 60n)
   await confirmTable(options, report)
   start = (await provider.send('evm_snapshot', [])) as string
-}, 300_000)
+})
 afterAll(async () => {
   for (const node of nodes) await node.close()
 })

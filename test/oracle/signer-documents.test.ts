@@ -1,5 +1,5 @@
 /** Documents, decimals and reports: one form of each, and nothing read that is not exactly that. */
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { INSTRUMENTS, marketAt } from '../../oracle/day-2020-03-12.ts'
 import { recordedPerpetuals } from '../../oracle/day-replay.ts'

@@ -150,6 +150,8 @@ beforeAll(async () => {
     peers: [],
     limits: { timeoutMs: 30_000, bytes: 100_000 },
   }
+  // Wherever in an interval of the clock this day began.
+  await setTime(BigInt((await boundary()) + 3_600))
   await look(0.001)
   const { report } = await round()
   expect(marketOf(report)).toMatchObject({ funding: '0', accrual: { base: 0, premium: null } })

@@ -169,7 +169,7 @@ describe('honest signers', () => {
       NoQuorum,
     )
     expect(await counted()).toHaveLength(before)
-    await roundWith([gone, hanging, nodes[2]!, nodes[3]!, nodes[4]!], 6000)
+    await roundWith([gone, hanging, nodes[2]!, nodes[3]!, nodes[4]!], 20_000)
     expect((await counted()).at(-1)).toBe(rootOf())
   })
 })

@@ -66,7 +66,7 @@ export function configOf(domain: Domain, folder: string, change: object = {}): u
     clockSlack: 30,
     confirmAfter: 60,
     maxGap: 7200,
-    timeoutMs: 1000,
+    timeoutMs: 60_000,
     replay: null,
     perpetuals: null,
     ...change,

@@ -1,6 +1,6 @@
 /** The table's promises: order, bounds, and rounding that never favours the holder. */
 
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { INSTRUMENTS, marketAt, marketAtExpiry } from '../../oracle/day-2020-03-12.ts'
 import { valuePerLot } from '../../oracle/instruments.ts'

@@ -1,5 +1,5 @@
 /** What if = what the house says: the same rule on random books, in both modes, halts included. */
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { genesisAccount } from './accounts.ts'
 import {

@@ -1,7 +1,7 @@
 /** World sets as data, and what they ask of the books that must not be free. */
 
 import { readFileSync } from 'node:fs'
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { describe, expect, test } from 'vitest'
 import { ROW_VALUE_COUNT } from '../../circuits/params.ts'
 import { canonicalHash, canonicalJson, type Json } from '../../oracle/canonical.ts'

@@ -82,7 +82,7 @@ beforeAll(async () => {
   await contribute({ from: at('1.zkey'), to: at('2.zkey'), name: 'Ben', typed: 'dice: 4 1 6' })
   await contribute({ from: at('2.zkey'), to: at('3.zkey'), name: 'Cyd' })
   await beacon({ from: at('3.zkey'), to: at('4.zkey'), value: BEACON_VALUE })
-}, 240_000)
+})
 
 afterAll(async () => {
   await shutdown()
@@ -439,7 +439,7 @@ describe('verification names what is wrong', () => {
         'ContributionsMustChain',
       ])
     }
-  }, 120_000)
+  })
 })
 
 function sectionStart(bytes: Buffer, type: number): number {

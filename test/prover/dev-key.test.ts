@@ -66,7 +66,7 @@ beforeAll(async () => {
   zkeyPath = join(dir, 'opening.development.zkey')
   key = await writeDevelopmentKey({ r1csPath: compiled.r1csPath, zkeyPath, name: 'opening' })
   proved = await prove(zkeyPath, compiled.wasmPath, INPUT)
-}, 120_000)
+})
 
 afterAll(async () => {
   await shutdown()
@@ -165,7 +165,7 @@ describe("against snarkjs' own set-up", () => {
         s?.subarray(i * 64, i * 64 + 64).every((byte) => byte === 0),
       )
     for (const type of [3, 8, 9]) expect(points(ours.get(type))).toEqual(points(theirs.get(type)))
-  }, 60_000)
+  })
 })
 
 describe('the point pool', () => {
@@ -195,7 +195,7 @@ describe('the point pool', () => {
     expect(Buffer.from(threaded).equals(alone)).toBe(true)
     expect(reported).toBe(count)
     expect(alone.subarray(0, 64).every((byte) => byte === 0)).toBe(true)
-  }, 30_000)
+  })
 })
 
 describe('the door to snarkjs', () => {
@@ -239,7 +239,7 @@ describe('proveInChild', () => {
     const job = { zkeyPath, wasmPath: compiled.wasmPath, verificationKeyPath, input: INPUT }
     const both = await Promise.all([pool.prove(job), proveInChild(job), pool.prove(job)])
     for (const { publicSignals } of both) expect(publicSignals).toEqual(proved.publicSignals)
-  }, 60_000)
+  })
 
   it('says what failed', async () => {
     const job = { zkeyPath, wasmPath: compiled.wasmPath, input: { ...INPUT, shift: 1n } }
@@ -250,5 +250,5 @@ describe('proveInChild', () => {
       proveInChild({ ...job, zkeyPath: join(dir, 'none.zkey'), input: INPUT }),
     ).rejects.toMatchObject({ stage: 'proof' })
     await expect(proveInChild({ ...job, timeoutMs: 1 })).rejects.toThrow('longer than 1 ms')
-  }, 60_000)
+  })
 })

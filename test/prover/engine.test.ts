@@ -149,7 +149,7 @@ describe('proofs of the engine', () => {
   beforeAll(async () => {
     opening = await compileOpening()
     witness = await calculateWitness(opening.wasmPath, OPENING)
-  }, 120_000)
+  })
   afterAll(async () => {
     await shutdown()
     opening.remove()

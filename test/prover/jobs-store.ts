@@ -5,6 +5,7 @@ import type { Proof } from '../../prover/groth16.ts'
 import { openPostgresJobs } from '../../prover/jobs/postgres-jobs.ts'
 import { createJobSeal } from '../../prover/jobs/seal.ts'
 import type { JobStore } from '../../prover/jobs/store.ts'
+import postgres from 'postgres'
 import { findPostgres, startPostgres, type TestPostgres } from '../postgres.ts'
 
 export const found = findPostgres()
@@ -18,7 +19,7 @@ export const pause = (ms: number): Promise<unknown> =>
   new Promise((resolve) => setTimeout(resolve, ms))
 
 export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 24_000; i++) {
     if (await isTrue()) return
     await pause(25)
   }
@@ -39,7 +40,7 @@ export function useJobs() {
   const closing: (() => unknown)[] = []
   beforeAll(async () => {
     if ('bin' in found) server = await startPostgres(found.bin)
-  }, 120_000)
+  })
   afterEach(async () => {
     for (const close of closing.splice(0).reverse()) await close()
   })
@@ -55,5 +56,12 @@ export function useJobs() {
     url = await server.database(`jobs${databases++}`)
     return open()
   }
-  return { closing, open, fresh, url: () => url, serverUrl: () => server.url }
+  /** Leases end when a test says so, and not because the machine is slow. */
+  const query = async (text: string): Promise<readonly Record<string, unknown>[]> => {
+    const sql = postgres(url, { max: 1, onnotice: () => {} })
+    return sql.unsafe(text).finally(() => sql.end())
+  }
+  const endLeases = () =>
+    query("update cloister_prover.jobs set lease_until = clock_timestamp() - interval '1 second'")
+  return { closing, open, fresh, query, endLeases, url: () => url, serverUrl: () => server.url }
 }

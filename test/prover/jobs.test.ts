@@ -5,7 +5,7 @@ import type { TakenJob } from '../../prover/jobs/store.ts'
 import { CIRCUIT, found, pause, PROOF, submit, useJobs, worker } from './jobs-store.ts'
 
 describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
-  const { open, fresh } = useJobs()
+  const { open, fresh, endLeases } = useJobs()
 
   it('go to one worker each, oldest first, however many ask at once', async () => {
     const store = await fresh()
@@ -37,9 +37,9 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
   it('are taken again when the lease has ended; the late result is refused', async () => {
     const store = await fresh()
     await submit(store, 'job')
-    const late = (await store.take(worker('slow'), 100)) as TakenJob
+    const late = (await store.take(worker('slow'), 600_000)) as TakenJob
     expect(await store.take(worker('quick'), 60_000)).toBeNull()
-    await pause(150)
+    await endLeases()
     const job = (await store.take(worker('quick'), 60_000)) as TakenJob
     expect(job).toMatchObject({ name: 'job', attempt: 2 })
     expect(job.fence).toBeGreaterThan(late.fence)
@@ -63,11 +63,11 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
   it('stay with a worker that beats', async () => {
     const store = await fresh()
     await submit(store, 'job')
-    const job = (await store.take(worker('w'), 200)) as TakenJob
+    const job = (await store.take(worker('w'), 600_000)) as TakenJob
     for (let i = 0; i < 4; i++) {
-      await pause(100)
-      expect(await store.beat(job, 200)).toBe(true)
-      expect(await store.take(worker('other'), 200)).toBeNull()
+      await endLeases()
+      expect(await store.beat(job, 600_000)).toBe(true)
+      expect(await store.take(worker('other'), 600_000)).toBeNull()
     }
     expect(await store.finish(job, PROOF)).toBe(true)
   })
@@ -87,10 +87,10 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
       state: 'parked',
       failure: 'failed at the proof',
     })
-    await store.take(worker('w'), 50)
+    await store.take(worker('w'), 600_000)
     expect(await store.parked()).toEqual(['poison'])
-    await pause(100)
-    expect(await store.take(worker('w'), 50)).toBeNull()
+    await endLeases()
+    expect(await store.take(worker('w'), 600_000)).toBeNull()
     expect(await store.parked()).toEqual(['silent'])
     expect(await store.parked()).toEqual([])
     expect(await store.look('silent')).toMatchObject({ failure: 'its worker fell silent' })

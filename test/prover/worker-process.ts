@@ -31,7 +31,7 @@ await work({
     return setup.isStuck ? new Promise(() => {}) : pool.prove(job)
   },
   name: setup.name,
-  leaseMs: 1000,
+  leaseMs: 5_000,
   pollMs: 50,
   log: say,
   signal: stop.signal,

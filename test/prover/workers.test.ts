@@ -28,7 +28,7 @@ describe.skipIf('missing' in found)('a worker process', () => {
   beforeAll(async () => {
     if ('bin' in found) server = await startPostgres(found.bin)
     opening = await compileOpening()
-  }, 120_000)
+  })
   afterEach(() => running.splice(0).forEach((child) => child.kill('SIGKILL')))
   afterAll(async () => {
     await shutdown()
@@ -77,7 +77,7 @@ describe.skipIf('missing' in found)('a worker process', () => {
     next.child.kill('SIGTERM')
     expect(await next.ended).toBe(0)
     await store.close()
-  }, 120_000)
+  })
 
   it('is what a house with jobs waits for, and gets its proofs from', async () => {
     const url = await server.database('house')
@@ -99,7 +99,7 @@ describe.skipIf('missing' in found)('a worker process', () => {
     await expect(prover.prove(key, input, ['1', '7'])).rejects.toThrow('ProofMustVerify')
     expect(parked).toHaveLength(1)
     await prover.close()
-  }, 120_000)
+  })
 })
 
 describe('the command', () => {

@@ -1,5 +1,5 @@
 /** Two readers of one format: byte for byte the same, on random batches and on a real chain. */
-import fc from 'fast-check'
+import { fc } from '../property.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Interface, id } from 'ethers'
 import {
@@ -153,7 +153,7 @@ describe('random batches', () => {
       },
     )
     expect(rotations).toBeGreaterThan(0)
-  }, 600_000)
+  })
   it('are not read alike when one of the two is told something else', async () => {
     const l1 = new SyntheticL1(HOME, 'differ')
     grow(l1, [['trade'], ['deposit']])
@@ -240,7 +240,7 @@ describe('a real chain', () => {
       [0, [777n]],
       ...[a, b].map((m) => [m.index, [m.viewKey]] as const),
     ])
-  }, 300_000)
+  })
   afterAll(() => chain?.stop())
 
   it('with real proofs is read alike, to the byte, and every leaf opens', async () => {

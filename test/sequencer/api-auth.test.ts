@@ -234,10 +234,16 @@ describe('a session', () => {
       [28, 200],
       [33, 401],
     ] as const) {
-      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + seconds * 1000 })
-      const headers = callerA.session.headers('GET', '/v1/trades', '')
-      vi.useRealTimers()
-      expect((await ask(floor.url, 'GET', '/v1/trades', undefined, headers)).status).toBe(status)
+      // The clock of the house stands until it has answered.
+      const now = Date.now()
+      vi.useFakeTimers({ toFake: ['Date'], now: now + seconds * 1000 })
+      try {
+        const headers = callerA.session.headers('GET', '/v1/trades', '')
+        vi.setSystemTime(now)
+        expect((await ask(floor.url, 'GET', '/v1/trades', undefined, headers)).status).toBe(status)
+      } finally {
+        vi.useRealTimers()
+      }
     }
   })
 

@@ -32,6 +32,16 @@ const proposalTo = (counterparty: number, clientId: string) => ({
   payload: '1',
 })
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+/** Until the house, too, has seen that others are closed. */
+async function untilSockets({ floor: { app } }: Opened, most: number): Promise<void> {
+  for (;;) {
+    const count = await new Promise<number>((resolve) =>
+      app?.server.getConnections((_error, found) => resolve(found)),
+    )
+    if (count <= most) return
+    await pause(10)
+  }
+}
 
 describe('turns', () => {
   it('are taken by each in turn, whoever came with more', async () => {
@@ -52,16 +62,18 @@ describe('turns', () => {
     const turns = new Turns<string>({ inFlight: 2, waiting: 3 })
     let running = 0
     let most = 0
+    let finish = (): void => {}
+    const finished = new Promise<void>((resolve) => (finish = resolve))
     const work = async (): Promise<never> => {
       most = Math.max(most, ++running)
-      await pause(2)
+      await finished
       running--
       throw new Error('done')
     }
     const first = Promise.allSettled([turns.run('a', work), turns.run('a', work)])
-    await pause(0)
-    await new Promise((resolve) => setImmediate(resolve))
+    while (running < 2) await new Promise((resolve) => setImmediate(resolve))
     const rest = Promise.allSettled([1, 2, 3, 4].map(() => turns.run('a', work)))
+    finish()
     const all = [...(await first), ...(await rest)]
     const reasons = all.map((each) =>
       each.status === 'rejected' ? String(each.reason.message) : '',
@@ -196,7 +208,7 @@ describe('sockets', () => {
     })
 
   it('of slow clients are cut: no headers, half of them, half of a body', async () => {
-    const opened = await open({ headersTimeout: 300, requestTimeout: 600 })
+    const opened = await open({ headersTimeout: 1_500, requestTimeout: 3_000 })
     const [a] = opened.members as [Member]
     const caller = await callerOf(opened, a)
     const slow = [
@@ -217,7 +229,13 @@ describe('sockets', () => {
   })
 
   it('a thousand open ones stop nobody; beyond the limit they are closed', async () => {
-    const opened = await open({ sockets: 1_050, socketsPerAddress: 5_000 })
+    const opened = await open({
+      sockets: 1_050,
+      socketsPerAddress: 5_000,
+      // To open so many takes its time, and none of them says anything.
+      headersTimeout: 300_000,
+      requestTimeout: 300_000,
+    })
     const [a] = opened.members as [Member]
     const caller = await callerOf(opened, a)
     let closed = 0
@@ -240,13 +258,17 @@ describe('sockets', () => {
     while (closed < 150) await pause(10)
     expect(closed).toBeLessThan(170)
     for (const socket of sockets) socket.destroy()
-    await pause(50)
+    await untilSockets(opened, 50)
     expect((await caller.get('/v1/account')).status).toBe(200)
   })
 })
 
 it('one address has so many sockets, and gets another when it closes one', async () => {
-  const opened = await open({ socketsPerAddress: 20 })
+  const opened = await open({
+    socketsPerAddress: 20,
+    headersTimeout: 300_000,
+    requestTimeout: 300_000,
+  })
   const [a] = opened.members as [Member]
   const sockets: Socket[] = []
   let closed = 0
@@ -258,7 +280,8 @@ it('one address has so many sockets, and gets another when it closes one', async
   }
   while (closed < 20) await pause(10)
   for (const socket of sockets) socket.destroy()
-  await pause(100)
+  while (closed < 40) await pause(10)
+  await untilSockets(opened, 10)
   // The sockets of the members themselves count, too.
   expect(closed).toBe(40)
   expect((await (await callerOf(opened, a)).get('/v1/account')).status).toBe(200)
@@ -291,19 +314,20 @@ describe('streams', () => {
     ;(await stream(opened, await callerOf(opened, b))).close()
     sockets[0]?.close()
     await closing(sockets[0] as WebSocket)
-    await pause(20)
-    sockets.push(await stream(opened, caller))
+    // The house hears of it a moment later.
+    const again = async (): Promise<WebSocket> => stream(opened, caller).catch(again)
+    sockets.push(await again())
     for (const socket of sockets) socket.close()
   })
 
   it('are cut when they give no sign of life, or say anything', async () => {
-    const opened = await open({ feedTimeout: 100 })
+    const opened = await open({ feedTimeout: 1_500 })
     const [a] = opened.members as [Member]
     const caller = await callerOf(opened, a)
     const dead = await stream(opened, caller, { autoPong: false })
     expect(await closing(dead)).toBe(1006)
     const alive = await stream(opened, caller)
-    await pause(500)
+    await pause(4_000)
     expect(alive.readyState).toBe(WebSocket.OPEN)
     alive.send('hello')
     expect(await closing(alive)).toBe(4400)

@@ -270,6 +270,32 @@ export class Floor {
     return id
   }
 
+  /**
+   * A trade until nothing comes of it any more: settled, refused, or signed by one side alone, which
+   * waits for the other as long as the floor is open.
+   */
+  async tradeOrNot(buyer: Member, seller: Member, entries: readonly Entry[]): Promise<void> {
+    const id = await this.agree(buyer, seller, entries).catch(() => null)
+    if (id === null) return
+    const sides = [buyer, seller].map(({ account }) => ({ account, isDone: false }))
+    const works = [buyer, seller].map(async (side, i) => {
+      await this.sign(id, side).catch(() => {})
+      ;(sides[i] as { isDone: boolean }).isDone = true
+    })
+    const isSigned = (account: number): boolean =>
+      this.house.desk.tickets.get(id)?.sides.has(account) ?? true
+    const isOver = (): boolean =>
+      sides.some(({ isDone }) => isDone) &&
+      sides.every(({ account, isDone }) => isDone || isSigned(account))
+    const waiting = (async () => {
+      while (!isOver()) await new Promise((resolve) => setTimeout(resolve, 2))
+      // One that is signed by both is settled; the other side says so at its next look.
+      const isAgreed = sides.every(({ account }) => isSigned(account))
+      if (isAgreed) await Promise.all(works)
+    })()
+    await Promise.race([Promise.all(works), waiting])
+  }
+
   sign(id: string, ...sides: readonly Member[]): Promise<readonly Outcome[]> {
     return Promise.all(sides.map(async (side) => side.settleTicket(await ticketOf(side, id))))
   }

@@ -1,7 +1,7 @@
 /** Signatures and receipts beside the one thread: the same answers, in order, with it or without it. */
 import { EventEmitter } from 'node:events'
 import type { ChildProcess } from 'node:child_process'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { sign, signingKey, verify, type Signature } from '../../circuits/eddsa.ts'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import { Member } from '../../client/member.ts'
@@ -27,7 +27,7 @@ const OPERATOR = `0x${'05'.repeat(32)}`
 const ORDER = 2736030358979909402780800718157159386076813972158567259200215660948447373041n
 
 const untilReady = async (helpers: Helpers, count: number): Promise<void> => {
-  const until = Date.now() + 30_000
+  const until = Date.now() + 300_000
   while (helpers.alive < count) {
     if (Date.now() > until) throw new Error('the helpers do not load')
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -67,6 +67,7 @@ const played = (options: { patienceMilliseconds?: number } = {}) => {
 describe('a helper', () => {
   let helpers: Helpers | null = null
   afterEach(async () => {
+    vi.useRealTimers()
     await helpers?.close()
     helpers = null
   })
@@ -131,6 +132,7 @@ describe('a helper', () => {
   })
 
   it('that dies leaves its questions to the house, and is started again, not at once', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
     const { helpers: all, workers, lines } = played()
     helpers = all
     const asked = all.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))
@@ -139,7 +141,7 @@ describe('a helper', () => {
     expect(lines).toHaveLength(1)
     expect(await all.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))).toBeNull()
     expect(workers).toHaveLength(1)
-    await new Promise((resolve) => setTimeout(resolve, 1_050))
+    vi.advanceTimersByTime(1_050)
     // It is started by the next question, which does not wait for it.
     expect(await all.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))).toBeNull()
     expect(workers).toHaveLength(2)

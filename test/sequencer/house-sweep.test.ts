@@ -55,7 +55,7 @@ function played(failures: number, keyHash = KEY_HASH) {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000
+  const end = Date.now() + 300_000
   while (!condition()) {
     if (Date.now() > end) throw new Error('it does not come about')
     await new Promise((resolve) => setTimeout(resolve, 20))

@@ -351,7 +351,7 @@ describe('the clock', () => {
     await (await l1.handed(1)).accept()
     expect([(await one)?.number, (await other)?.number]).toEqual([2n, 3n])
     expect(handed).toEqual(['one', 'other'])
-    expect(await batches.stop(10)).toBe(true)
+    expect(await batches.stop(600)).toBe(true)
     expect(await value('cloister_batches_in_flight')).toBe(0)
     expect(await batches.next({ isDue: true })).toBeNull()
   })

@@ -101,4 +101,4 @@ it('the house asks for the public signals that the circuit has', async () => {
   const { wasmPath } = await circuitOfShape(shape)
   const witness = await calculateWitness(wasmPath, input as CircuitInput)
   expect(publicOf(witness, 3)).toEqual(signalsOf(input))
-}, 600_000)
+})

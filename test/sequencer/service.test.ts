@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Wallet } from 'ethers'
 import { openEmbeddedL1, serveL1 } from '../../client/up/embedded-l1.ts'
+import { freePort } from '../free-port.ts'
 import { findPostgres, startPostgres, type TestPostgres } from '../postgres.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -14,7 +15,6 @@ const folder = mkdtempSync(join(tmpdir(), 'cloister-service-'))
 const key = (byte: string): string => `0x${byte.repeat(32)}`
 const started: ChildProcess[] = []
 let rpcUrl: string
-let operatorPort = 30_000 + (process.pid % 20_000)
 
 beforeAll(async () => {
   const { provider } = await openEmbeddedL1(join(folder, 'l1.chain'))
@@ -24,14 +24,14 @@ beforeAll(async () => {
       params: [new Wallet(key(byte)).address, '0x56bc75e2d63100000'],
     })
   rpcUrl = `http://127.0.0.1:${(await serveL1(provider, 0)).port}`
-}, 60_000)
+})
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL')
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function start(env: Record<string, string>, args: readonly string[] = []) {
-  const port = ++operatorPort
+async function start(env: Record<string, string>, args: readonly string[] = []) {
+  const port = await freePort()
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', join(ROOT, 'test/e2e/up-sequencer.ts'), ...args],
@@ -55,7 +55,7 @@ function start(env: Record<string, string>, args: readonly string[] = []) {
   started.push(child)
   let log = ''
   child.stderr?.on('data', (data: Buffer) => (log += data.toString()))
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   const get = async (path: string): Promise<string> =>
     (await fetch(`http://127.0.0.1:${port}${path}`)).text()
   return {
@@ -74,7 +74,7 @@ function start(env: Record<string, string>, args: readonly string[] = []) {
       for (let last = '', i = 0; ; i++) {
         last = await get(path).catch((error: Error) => error.message)
         if (last.includes(text)) return
-        if (i > 600 || child.exitCode !== null)
+        if (i > 6_000 || child.exitCode !== null)
           throw new Error(`no "${text}" in ${last}; exit ${child.exitCode}; log: ${log}`)
         await new Promise((resolve) => setTimeout(resolve, 100))
       }
@@ -87,7 +87,7 @@ const LEADS = '\ncloister_leader 1\n'
 describe('the ends of a process', () => {
   it('by SIGTERM is code 0, the journal closed; the next start deploys nothing', async () => {
     const env = { CLOISTER_JOURNAL: join(folder, 'journal') }
-    const first = start(env)
+    const first = await start(env)
     await first.until('/metrics', LEADS)
     await first.open()
     expect(await first.get('/ready')).toContain('the oracle has posted no table yet')
@@ -96,14 +96,14 @@ describe('the ends of a process', () => {
     first.child.kill('SIGTERM')
     expect(await first.ended).toBe(0)
     expect(first.log()).toContain('stopping: no new pages are taken')
-    const second = start(env)
+    const second = await start(env)
     await second.until('/metrics', LEADS)
     await second.open()
     expect(second.log()).toContain('the house of the journal: nothing is deployed')
     expect(second.log()).toContain(String(contract))
     expect(second.log()).not.toContain('compiling the contracts')
     // A third finds the directory taken, and says by whom.
-    const third = start(env)
+    const third = await start(env)
     expect(await third.ended).toBe(70)
     expect(third.log()).toContain(`JournalMustBeFree`)
     second.child.kill('SIGINT')
@@ -111,23 +111,25 @@ describe('the ends of a process', () => {
   })
 
   it('waits for a client that dawdles, not for ever, and for nobody after a second signal', async () => {
-    const dawdle = async (service: ReturnType<typeof start>) => {
+    const dawdle = async (service: Awaited<ReturnType<typeof start>>) => {
       await service.until('/metrics', LEADS)
       await service.open()
       const url = new URL(/"url":"([^"]+)"/.exec(service.log())?.[1] ?? '')
       const socket = connect(Number(url.port), '127.0.0.1')
       socket.on('error', () => {})
       const head = 'POST /pages HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n'
-      await new Promise((resolve) => socket.write(`${head}content-length: 9\r\n\r\n{`, resolve))
-      await pause(200)
+      // It is told to go on when the house has read so far, and does not.
+      const isRead = new Promise((resolve) => socket.once('data', resolve))
+      socket.write(`${head}expect: 100-continue\r\ncontent-length: 9\r\n\r\n{`)
+      expect(String(await isRead)).toContain('100 Continue')
       service.child.kill('SIGTERM')
       while (!service.log().includes('stopping')) await pause(20)
       return socket
     }
-    const patient = start({})
+    const patient = await start({})
     await dawdle(patient)
     expect(await patient.ended).toBe(0)
-    const forced = start({})
+    const forced = await start({})
     await dawdle(forced)
     await pause(300)
     expect(forced.child.exitCode).toBeNull()
@@ -136,7 +138,10 @@ describe('the ends of a process', () => {
   })
 
   it('by a wrong configuration is code 78 with every fault, and nothing has begun', async () => {
-    const wrong = start({ CLOISTER_CADENCE_SECONDS: 'often', OPERATOR_KEY: 'x' }, ['--speed', '9'])
+    const wrong = await start({ CLOISTER_CADENCE_SECONDS: 'often', OPERATOR_KEY: 'x' }, [
+      '--speed',
+      '9',
+    ])
     expect(await wrong.ended).toBe(78)
     for (const fault of ['cadenceSeconds must be a whole', 'OPERATOR_KEY must be', '--speed must'])
       expect(wrong.log()).toContain(fault)
@@ -144,7 +149,7 @@ describe('the ends of a process', () => {
   })
 
   it('by a key that is missing names it', async () => {
-    const { ended, log } = start({ OPERATOR_KEY: '', OPERATOR_KEY_FILE: '/no/such' })
+    const { ended, log } = await start({ OPERATOR_KEY: '', OPERATOR_KEY_FILE: '/no/such' })
     expect(await ended).toBe(78)
     expect(log()).toContain('OPERATOR_KEY')
   })
@@ -163,13 +168,13 @@ describe.skipIf('missing' in postgres)('a standby on PostgreSQL', () => {
       CLOISTER_JOURNAL: await server.database('house'),
       CLOISTER_JOURNAL_KEY: '0d'.repeat(32),
     }
-    const leader = start(env)
+    const leader = await start(env)
     await leader.until('/metrics', LEADS)
-    const standby = start({ ...env, CLOISTER_STANDBY: 'true' })
+    const standby = await start({ ...env, CLOISTER_STANDBY: 'true' })
     await standby.until('/ready', 'it stands by: it has followed the leader to record 1')
     expect(await standby.get('/metrics')).toContain('\ncloister_leader 0\n')
     // One that is not told to stand by does not wait.
-    const impatient = start(env)
+    const impatient = await start(env)
     expect(await impatient.ended).toBe(70)
     expect(impatient.log()).toContain('start this one as a standby')
     leader.child.kill('SIGKILL')
@@ -177,7 +182,7 @@ describe.skipIf('missing' in postgres)('a standby on PostgreSQL', () => {
     expect(standby.log()).toContain('this process leads now')
     expect(standby.log()).not.toContain('compiling the contracts')
     // The one that was killed comes back as the standby, and ends at once when it is told to.
-    const back = start({ ...env, CLOISTER_STANDBY: 'true' })
+    const back = await start({ ...env, CLOISTER_STANDBY: 'true' })
     await back.until('/ready', 'it stands by')
     back.child.kill('SIGTERM')
     expect(await back.ended).toBe(0)

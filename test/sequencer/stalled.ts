@@ -14,7 +14,7 @@ export type Waiting = {
 }
 
 export async function until(isSo: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000
+  const end = Date.now() + 300_000
   while (!isSo()) {
     if (Date.now() > end) throw new Error('it never came')
     await new Promise((resolve) => setTimeout(resolve, 2))

@@ -95,4 +95,4 @@ test('trades in what was listed later are dropped, so that nobody stalls behind 
   expect(floor.balance(a, 1027)).toBe(1n)
   expect(metaOf(floor.house.ledger.accounts.get(a.account)?.meta ?? 0n).status).toBe(STATUS.active)
   await floor.close()
-}, 30_000)
+})

@@ -35,7 +35,7 @@ it('vault = owed + unconsumed + balances is proven', () => {
     'CHC: Assertion violation check is safe!',
   ])
   expect(messages[0]?.errorCode).toBe(SAFE)
-}, 300_000)
+})
 
 it('a deposit that is counted twice is found', () => {
   const was = '        unconsumed += amount;'
@@ -43,7 +43,7 @@ it('a deposit that is counted twice is found', () => {
   const [message] = check(MODEL.replace(was, '        unconsumed += 2 * amount;'))
   expect(message?.errorCode).toBe(VIOLATED)
   expect(message?.message).toContain('Assertion violation happens here')
-}, 300_000)
+})
 
 const TOTALS = /^(vault|owed|unconsumed) ([-+]?=) (.+);$/
 /** Assignments to totals, with the names of the model and without casts. */

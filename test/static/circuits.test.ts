@@ -135,12 +135,12 @@ describe('the law', () => {
     found.circomspect = await circomspect('circuits')
     expect(found.circomspect.length).toBeGreaterThan(0)
     if (!isUpdate) compare('circomspect', found.circomspect)
-  }, 300_000)
+  })
 
   it('has no finding of circom --inspect without a reason', async () => {
     found.inspect = await inspect('circuits/shapes/mini.circom')
     if (!isUpdate) compare('inspect', found.inspect)
-  }, 600_000)
+  })
 
   it.runIf(isUpdate)('allowed.json is written', () => {
     const reasons = new Map(allowed.map(({ tool, finding, why }) => [`${tool} ${finding}`, why]))
@@ -168,12 +168,12 @@ describe('the checks find what they are for', () => {
     expect((await circomspect(faulty(good))).filter((f) => f.startsWith('CS0005'))).toEqual([])
     const bad = 'signal input a; signal input b; signal output q;\nq <-- a / b;\nq * b === b;'
     expect(await circomspect(faulty(bad))).toContain('CS0005 q <-- a / b;')
-  }, 120_000)
+  })
 
   it('a signal that no constraint has', async () => {
     const folder = faulty('signal input a; signal input b; signal output c;\nc <== a * a;')
     expect(await inspect(join(folder, 'faulty.circom'))).toEqual(['CA01 Faulty b'])
-  }, 120_000)
+  })
 
   it.each([
     ['q <-- a / b;', 'q * b === a;', true],

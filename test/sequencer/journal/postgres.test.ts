@@ -157,15 +157,18 @@ describe.skipIf('missing' in found)('the journal in PostgreSQL', () => {
 
   it('refuses a server that does not sync, and one that is not there', async () => {
     await fresh()
+    const untilSynced = async (is: string): Promise<void> => {
+      while ((await query('show fsync'))[0]?.['fsync'] !== is) await pause(20)
+    }
     await query('alter system set fsync = off')
     await query('select pg_reload_conf()')
-    await pause(300)
+    await untilSynced('off')
     try {
       await expect(PostgresFollower.open({ url, sealer })).rejects.toThrow('fsync off')
     } finally {
       await query('alter system reset fsync')
       await query('select pg_reload_conf()')
-      await pause(300)
+      await untilSynced('on')
     }
     const nowhere = url.replace(/:[0-9]+\//, ':1/').replace('cloister@', 'cloister:secret@')
     const error = await PostgresFollower.open({ url: nowhere, sealer }).catch((e: unknown) => e)
@@ -177,19 +180,24 @@ describe.skipIf('missing' in found)('the journal in PostgreSQL', () => {
     await fresh()
     const children: Spawned[] = [leader(url, 'p0'), leader(url, 'p1')]
     const acknowledged: string[] = []
+    const leads = (child: Spawned): boolean => child.text().includes('leads')
     const rounds = process.env['CLOISTER_LONG'] ? 12 : 3
     for (let round = 0; round < rounds; round++) {
       // Whoever leads is killed in the midst of its writes.
       await Promise.race(children.map((child) => child.says('acknowledged')))
-      const at = children.findIndex((child) => child.text().includes('leads'))
+      const at = children.findIndex(leads)
       const dying = children[at] as Spawned
       await pause(100 + 37 * round)
+      // A slow disk writes less in that time.
+      while (dying.acknowledged().length < 20) await pause(5)
       dying.child.kill('SIGKILL')
       await dying.ended
       acknowledged.push(...dying.acknowledged())
       children.splice(at, 1, leader(url, `q${round}`))
     }
     await Promise.race(children.map((child) => child.says('acknowledged')))
+    // Who waits first, or it would lead as soon as the other is dead.
+    children.sort((one, other) => Number(leads(one)) - Number(leads(other)))
     for (const { child, ended } of children) {
       child.kill('SIGKILL')
       await ended
@@ -224,7 +232,7 @@ describe.skipIf('missing' in found)('the journal in PostgreSQL', () => {
     closing.push(() => taken.close())
     await next.append(bytes('new'))
     stale.child.kill('SIGCONT')
-    await stale.says('ended')
+    await stale.ended
     expect(stale.text()).toMatch(/ended Journal(MustBeOwn|MustBeWritable)/)
     const epochs = (
       await query('select epoch from cloister.journal order by sequence desc limit 1')

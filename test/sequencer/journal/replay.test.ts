@@ -57,12 +57,6 @@ function generator(seed: number): (bound: number) => number {
   }
 }
 
-/** A side that waits for one that was refused waits in the background, until the floor closes. */
-function soon(work: Promise<unknown>): Promise<unknown> {
-  const patience = new Promise((resolve) => setTimeout(resolve, 1500))
-  return Promise.race([work.catch(() => {}), patience])
-}
-
 /** Trades that settle and that do not, tables, settlements, expiries, rotations, in random order. */
 async function day(journal: Journal, seed: number, steps: number): Promise<Floor> {
   const random = generator(seed)
@@ -89,7 +83,7 @@ async function day(journal: Journal, seed: number, steps: number): Promise<Floor
         const number = floor.l1.post(rows, isConfirmed)
         await floor.house.watch()
         if (isConfirmed) break
-        await soon(floor.trade(one, two, lots(OTHER, 1n, 2_000_000n)))
+        await floor.tradeOrNot(one, two, lots(OTHER, 1n, 2_000_000n))
         await floor.batch()
         floor.l1.confirm(number)
         await floor.house.watch()
@@ -108,7 +102,7 @@ async function day(journal: Journal, seed: number, steps: number): Promise<Floor
       default: {
         const size = BigInt(1 + random(4))
         const instrument = random(2) === 0 ? FUTURE : OTHER
-        await soon(floor.trade(one, two, lots(instrument, size, 2_000_000n)))
+        await floor.tradeOrNot(one, two, lots(instrument, size, 2_000_000n))
       }
     }
   }

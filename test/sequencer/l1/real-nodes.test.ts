@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { createServer as createSocket, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Contract, JsonRpcProvider, NonceManager, Wallet, type InterfaceAbi } from 'ethers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,6 +12,7 @@ import { Diverged } from '../../../sequencer/core.ts'
 import { deploy } from '../../../sequencer/deploy.ts'
 import { SequencerL1, untilAnswering, type Alarm, type Submission } from '../../../sequencer/l1.ts'
 import { contractsOf } from '../../../sequencer/solidity.ts'
+import { freePort } from '../../free-port.ts'
 
 const ANVIL = join(PROJECT_ROOT, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil')
 const ADMIN = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
@@ -48,14 +49,6 @@ type World = {
   readonly cloister: Contract
   readonly proxies: readonly Proxy[]
   readonly close: () => void
-}
-
-async function freePort(): Promise<number> {
-  const server = createSocket()
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
-  const { port } = server.address() as AddressInfo
-  await new Promise((closed) => server.close(closed))
-  return port
 }
 
 async function startProxy(target: string): Promise<Proxy> {
@@ -106,7 +99,7 @@ async function open(kind: Kind): Promise<World> {
           env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
         })
   const url = `http://127.0.0.1:${port}`
-  await untilAnswering(url, 60)
+  await untilAnswering(url, 600)
   const provider = new JsonRpcProvider(url, 31337, {
     staticNetwork: true,
     cacheTimeout: -1,
@@ -236,7 +229,8 @@ describe.each([
       earlier: [],
       record: async (raw) => void raws.push(raw),
     })
-    const early = await Promise.race([sent, new Promise((wake) => setTimeout(wake, 1000, 'open'))])
+    while ((await last()) < number) await new Promise((wake) => setTimeout(wake, 20))
+    const early = await Promise.race([sent, new Promise((wake) => setTimeout(wake, 300, 'open'))])
     expect(early).toBe('open')
     expect(await last()).toBe(number)
     expect(await l1.rootOf(number)).toBeNull()
@@ -323,18 +317,22 @@ describe.each([
         ? text.replace(/"result":"0x[0-9a-f]+"/, `"result":"0x${'00'.repeat(32)}"`)
         : text
     expect(await l1.rootOf(number)).toBe(5001n)
-    await new Promise((wake) => setTimeout(wake, 50))
     // On a machine that is busy an honest one may be late as well: that is another alarm.
-    const lies = alarms.filter(({ what }) => what === 'l1Disagrees')
+    const isLie = ({ what }: Alarm): boolean => what === 'l1Disagrees'
+    // Two that agree are enough: the liar may answer after them.
+    while (!alarms.some(isLie)) await new Promise((wake) => setTimeout(wake, 20))
+    const lies = alarms.filter(isLie)
     expect(lies).toHaveLength(1)
     expect(lies[0]?.detail).toContain(new URL(liar.url).host)
     liar.change = honest
     cutter.change = (_method, text) => text.slice(0, text.length - 7)
     mute.change = () => null
     const waiting = l1.rootOf(number)
+    while (!alarms.some(({ what }) => what === 'l1Silent'))
+      await new Promise((wake) => setTimeout(wake, 20))
     const early = await Promise.race([
       waiting,
-      new Promise((wake) => setTimeout(wake, 1500, 'open')),
+      new Promise((wake) => setTimeout(wake, 500, 'open')),
     ])
     expect(early).toBe('open')
     expect(new Set(alarms.map(({ what }) => what))).toEqual(new Set(['l1Disagrees', 'l1Silent']))

@@ -18,7 +18,7 @@ import {
 } from './admission.ts'
 import { Asked, printOf, Recent, singleName, type AskedPage } from './asked.ts'
 import type { Ledger } from './ledger.ts'
-import { pageId, Resigning } from './resign.ts'
+import { isSamePage, Resigning } from './resign.ts'
 import { OPEN_TRADES, TicketBook } from './ticket-book.ts'
 import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
 
@@ -330,7 +330,7 @@ export class Desk {
       )
     const known = this.ledger
       .pendingOf(account)
-      .find((p) => pageId(p.page) === pageId(page) && p.signature.s === signed.signature.s)
+      .find((p) => p.signature.s === signed.signature.s && isSamePage(p.page, page))
     const conditions = this.conditions()
     const { time } = conditions
     if (known !== undefined) {

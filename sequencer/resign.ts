@@ -20,7 +20,7 @@ export function pageId(page: Page): bigint {
 }
 
 /** Whether they have one pageId, without its hashes: a list has hundreds of pages, and may come often. */
-function isSamePage(one: Page, other: Page): boolean {
+export function isSamePage(one: Page, other: Page): boolean {
   const others = entriesOf(other)
   return (
     termsWord(one) === termsWord(other) &&

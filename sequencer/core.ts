@@ -180,7 +180,7 @@ export class Core {
         return null
       case 'tick':
         // Pages of an open batch must stay where they are until L1 has spoken.
-        if (this.open === null) desk.dropOverdue(this.conditions().time)
+        if (this.open === null) desk.dropOverdue(this.conditions().time, input.late === 'all')
         return null
       case 'batch':
         return this.choose(input)
@@ -308,7 +308,8 @@ export class Core {
     this.requireTurn(input.after)
     const { open } = this
     const kept = new Set([...(open?.trades ?? []), ...(open?.skipped ?? [])])
-    this.desk.dropOverdue(this.conditions().time, (trade) => kept.has(trade))
+    const isAll = input.late === 'all'
+    this.desk.dropOverdue(this.conditions().time, isAll, (trade) => kept.has(trade))
     const ground = this.ground()
     const context = this.contextOf(nonce, ground)
     const { number, posted } = input.sweep ?? {}
@@ -357,7 +358,7 @@ export class Core {
 
   /** Before a proof: while it is made, the members sign anew. Pages of that batch stand before these. */
   private drop(unprovable: readonly Unprovable[], time: bigint): void {
-    for (const { trade, rejection } of unprovable) this.desk.drop(trade, rejection, time)
+    this.desk.drop(unprovable, time)
   }
 
   knowsTable(number: bigint): boolean {

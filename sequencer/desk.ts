@@ -22,6 +22,8 @@ import { isSamePage, Resigning } from './resign.ts'
 import { OPEN_TRADES, TicketBook } from './ticket-book.ts'
 import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
 
+/** What leaves the journals, and why. */
+export type Dropped = { readonly trade: string; readonly rejection: Rejection }
 export type Proposal = {
   readonly clientId: string
   readonly counterparty: number
@@ -354,15 +356,18 @@ export class Desk {
   }
 
   /**
-   * A trade, withdrawal or rotation that cannot settle leaves the journals; its sides are asked to
-   * sign their later pages anew.
+   * Trades, withdrawals and rotations that cannot settle leave the journals, in one go however many they
+   * are; their sides are asked to sign their later pages anew.
    */
-  drop(trade: string, rejection: Rejection, time: bigint): void {
-    const accounts = this.resigning.drop(trade, time)
-    const ticket = this.tickets.get(trade)
-    if (ticket !== undefined) this.end(ticket, rejection)
-    this.advanceSingle(trade, 'refused', null)
-    this.refusedCount++
+  drop(all: readonly Dropped[], time: bigint): void {
+    if (all.length === 0) return
+    const accounts = this.resigning.drop(new Set(all.map(({ trade }) => trade)), time)
+    for (const { trade, rejection } of all) {
+      const ticket = this.tickets.get(trade)
+      if (ticket !== undefined) this.end(ticket, rejection)
+      this.advanceSingle(trade, 'refused', null)
+      this.refusedCount++
+    }
     // One side of a trade may be signed on a head that is gone now.
     for (const open of this.tickets.values())
       if (open.state === 'stamped') accounts.forEach((account) => open.sides.delete(account))
@@ -370,18 +375,22 @@ export class Desk {
 
   /**
    * Whoever was asked to sign anew and did not loses those pages; nobody waits for them longer. What is
-   * `kept` is in a batch on its way to L1, and stays where it is until L1 has spoken.
+   * `kept` is in a batch on its way to L1, and stays where it is until L1 has spoken. Not `isAll`, of
+   * records before version 4: each account the first of its pages, and a minute more for the others.
    */
-  dropOverdue(time: bigint, kept: (trade: string) => boolean = () => false): void {
+  dropOverdue(time: bigint, isAll: boolean, kept: (trade: string) => boolean = () => false): void {
+    const rule = 'SignatureMustMatch'
     for (;;) {
-      const late = this.resigning.overdue(time).find(({ trade }) => !kept(trade))
-      if (late === undefined) return
-      const { trade, account } = late
-      this.drop(
+      const late = new Map<string, number>()
+      for (const { trade, account } of this.resigning.overdue(time))
+        // Of a trade that both sides are late with the first is told that it was its own.
+        if (!kept(trade) && !late.has(trade)) late.set(trade, account)
+      const all = [...late].map(([trade, account]) => ({
         trade,
-        { rule: 'SignatureMustMatch', detail: 'it was not signed anew in time', account },
-        time,
-      )
+        rejection: { rule, detail: 'it was not signed anew in time', account } as const,
+      }))
+      if (all.length === 0) return
+      this.drop(isAll ? all : all.slice(0, 1), time)
     }
   }
 

@@ -258,7 +258,7 @@ export class House {
   async tick(): Promise<void> {
     if (this.core.open !== null || this.table === null) return
     if (this.desk.resigning.overdue(this.conditions().time).length > 0)
-      await this.submit({ kind: 'tick' })
+      await this.submit({ kind: 'tick', late: 'all' })
   }
 
   /** A member shows its view key and gets the countersignature for its registration on L1. */

@@ -106,25 +106,24 @@ export class Ledger extends Book {
   }
 
   /**
-   * Takes a trade out of every journal that has it. Pages before it stay as they are signed; those
-   * behind it are unsigned from now on. Returns the accounts that had it.
+   * Takes trades out of every journal that has them. Pages before the first of them stay as they are
+   * signed; those behind it are unsigned from now on. Returns the accounts that had any.
    */
-  drop(trade: string): readonly number[] {
-    const had: number[] = []
+  drop(trades: ReadonlySet<string>): ReadonlySet<number> {
+    const had = new Set<number>()
+    const isOut = ({ trade }: PendingPage): boolean => trades.has(trade)
     for (const [index, pages] of this.pending) {
-      const place = pages.findIndex((page) => page.trade === trade)
+      const place = pages.findIndex(isOut)
       if (place < 0) continue
-      had.push(index)
+      had.add(index)
       this.pending.set(index, pages.slice(0, place))
-      this.unsigned.set(index, [...pages.slice(place + 1), ...this.unsignedOf(index)])
+      this.unsigned.set(index, [...pages.slice(place), ...this.unsignedOf(index)])
     }
     for (const [index, pages] of this.unsigned) {
-      if (!pages.some((page) => page.trade === trade)) continue
-      had.push(index)
-      this.unsigned.set(
-        index,
-        pages.filter((page) => page.trade !== trade),
-      )
+      const left = pages.filter((page) => !isOut(page))
+      if (left.length === pages.length) continue
+      had.add(index)
+      this.unsigned.set(index, left)
     }
     return had
   }

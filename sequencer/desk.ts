@@ -228,8 +228,9 @@ export class Desk {
     const known = clientId === null ? null : this.knownPage(clientId, ticket, signed)
     if (known !== null) return known
     const print = printOf([ticket, signed])
+    const trade = ticket === null ? null : (this.tickets.get(ticket) ?? null)
     const answer = ticket === null ? this.signSingle(signed) : this.signTrade(ticket, signed)
-    if (clientId !== null) this.asked.keepPage(clientId, ticket, signed, print, answer)
+    if (clientId !== null) this.asked.keepPage(clientId, ticket, trade, signed, print, answer)
     return answer
   }
 
@@ -245,9 +246,8 @@ export class Desk {
   }
 
   /** What stands of a page that was taken: a trade may have got its second side since. */
-  answerOf({ account, ticket: id, answer }: AskedPage): Admitted | Refusal {
-    const ticket = id === null || 'refused' in answer ? undefined : this.tickets.get(id)
-    if (ticket === undefined) return answer
+  answerOf({ account, trade: ticket, answer }: AskedPage): Admitted | Refusal {
+    if (ticket === null || 'refused' in answer) return answer
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
     if (ticket.state === 'stamped') return answer
     return { head: ticket.heads.get(account) ?? 0n, complete: true, time: ticket.admittedAt }

@@ -3,7 +3,10 @@ import { afterEach, expect, it } from 'vitest'
 import { livenessAt, stampOf, type Page } from '../../circuits/page.ts'
 import { feeAccountOf, type Account } from '../../circuits/account.ts'
 import type { Member } from '../../client/member.ts'
+import { Asked, NAMES_KEPT, singleName } from '../../sequencer/asked.ts'
 import { Ledger, withPage, type PendingPage } from '../../sequencer/ledger.ts'
+import { DONE_KEPT } from '../../sequencer/ticket-book.ts'
+import { Caller } from './caller.ts'
 import { FEE, Floor } from './floor.ts'
 
 const MANY = 2_000
@@ -138,4 +141,60 @@ it('a trade with a member behind thousands of pages is affirmed as quickly as be
     if ('refused' in affirmed) throw new Error(affirmed.refused)
   })
   expect(ratio).toBeLessThan(5)
+})
+
+it('a page under names without end is remembered by the latest of them', () => {
+  const asked = new Asked()
+  const page = { ...pageOf(17, 1n, 1), kind: 'withdrawal' as const }
+  const answer = { head: 5n, complete: true, time: 1n }
+  for (let i = 0; i < 3 * NAMES_KEPT; i++)
+    asked.keepPage(`n${i}`, null, null, { page, signature: NOBODY }, 'print', answer)
+  const told = asked.advance(singleName(17, 5n), 'final', 9n)
+  expect(told).toHaveLength(NAMES_KEPT)
+  expect(asked.page(17, `n${3 * NAMES_KEPT - 1}`)).toMatchObject({ state: 'final', batch: 9n })
+  expect(asked.page(17, 'n0')).toBeUndefined()
+})
+
+it('proposals without end push out nothing that was agreed', async () => {
+  const opened = await Floor.open([1_000, 1_000, 1_000])
+  floor = opened.floor
+  const [a, b, hostile] = opened.members as [Member, Member, Member]
+  const entries = [{ instrument: 1024, quantity: 1n, price: 50_000_000n }]
+  const id = await floor.trade(a, b, entries)
+  await floor.batch()
+  const caller = await Caller.open(floor.url, a, floor.house.domain)
+  const names = floor.house.desk.asked.state.pages as [number, { clientId: string }[]][]
+  const name = names.find(([account]) => account === a.account)?.[1][0]?.clientId
+  const before = await caller.get(`/v1/pages/${name}`)
+  expect(before.value).toMatchObject({ state: 'final', ticket: id })
+  const { desk } = floor.house
+  for (const victim of [a, b])
+    for (let i = 0; i <= DONE_KEPT; i++) {
+      const proposal = { clientId: `${victim.account}-${i}`, entries, payload: 0n }
+      const made = desk.propose(
+        hostile.account,
+        { ...proposal, counterparty: victim.account },
+        BigInt(100_000 * victim.account + i),
+      )
+      if ('refused' in made) throw new Error(made.refused)
+      desk.reject(hostile.account, made.id)
+    }
+  expect((await a.api.tickets()).map((ticket) => ticket.id)).toContain(id)
+  expect(await caller.get(`/v1/pages/${name}`)).toEqual(before)
+})
+
+it('what became of a page is known by its name when its trade is forgotten', async () => {
+  const opened = await Floor.open([1_000, 1_000])
+  floor = opened.floor
+  const [a, b] = opened.members as [Member, Member]
+  const id = await floor.trade(a, b, [{ instrument: 1024, quantity: 1n, price: 50_000_000n }])
+  await floor.batch()
+  const { desk } = floor.house
+  const names = desk.asked.state.pages as [number, { clientId: string }[]][]
+  const caller = await Caller.open(floor.url, a, floor.house.domain)
+  const name = names.find(([account]) => account === a.account)?.[1][0]?.clientId
+  const before = await caller.get(`/v1/pages/${name}`)
+  ;(desk.tickets as Map<string, unknown>).delete(id)
+  expect(await caller.get(`/v1/pages/${name}`)).toEqual(before)
+  expect(before.value).toMatchObject({ state: 'final', batch: '2' })
 })

@@ -24,7 +24,7 @@ import type { Genesis, InputOf, JournalRecord, L1Seen, TablePosted } from './jou
 import type { Fees, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import { dueFlags } from './flagging.ts'
-import { openBatchOf, plainOf, settledOf } from './open-batch.ts'
+import { keepLatest, openBatchOf, plainOf, SETTLED_KEPT, settledOf } from './open-batch.ts'
 import { holdersOfSettled, type RandomBelow } from './room.ts'
 import { Shown } from './shown.ts'
 import { Tables, type Mode } from './tables.ts'
@@ -38,6 +38,7 @@ export class Core {
   readonly genesis: Genesis
   readonly ledger: Ledger
   readonly desk: Desk
+  /** The latest that L1 has accepted, without gaps. */
   readonly batches: SettledBatch[] = []
   /** What the parties are told of what happens here. */
   readonly feed = new Feed()
@@ -401,8 +402,16 @@ export class Core {
       this.drop(this.open.unprovable, this.conditions().time)
     const batch = settledOf(open, input)
     this.batches.push(batch)
+    keepLatest(this.batches, SETTLED_KEPT)
     this.touched = open.trace.members.map(({ index }) => index)
     return batch
+  }
+
+  /** Where a batch of this number is among those that are kept, or would be: the first, or behind the last. */
+  placeOf(number: bigint): number {
+    const [first] = this.batches
+    const place = first === undefined ? 0 : Number(number - first.number)
+    return Math.min(Math.max(0, place), this.batches.length)
   }
 
   /**

@@ -69,7 +69,7 @@ export type Reader = number | null
 export class Feed {
   private readonly logs = new Map<Reader, EventLog>()
   private readonly listeners = new Map<Reader, Set<() => void>>()
-  private batches = 0
+  private batch = 0n
   private table = 0n
   private mode: Core['mode'] | null = null
   /** Accounts that are asked to sign anew, with the head they are asked to go on from. */
@@ -131,8 +131,10 @@ export class Feed {
   }
 
   private tellHouse(core: Core, push: (reader: Reader, event: Told['event']) => void): void {
-    for (; this.batches < core.batches.length; this.batches++) {
-      const { number, root } = core.batches[this.batches] as Core['batches'][number]
+    const settled = core.batches.at(-1)
+    if (settled !== undefined && settled.number !== this.batch) {
+      const { number, root } = settled
+      this.batch = number
       push(null, { kind: 'batch', number, root })
       for (const account of core.touched) {
         const head = core.ledger.accounts.get(account)?.head

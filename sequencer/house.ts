@@ -71,6 +71,7 @@ export class House {
   readonly core: Core
   readonly journal: Journal
   readonly l1: HouseL1
+  /** Of this run, the latest. */
   readonly reports: BatchReport[] = []
   readonly domain: bigint
   readonly options: HouseOptions

@@ -41,12 +41,16 @@ export const LIMITS: Limits = {
   feedTimeout: 30_000,
 }
 
+const BUCKETS = 10_000
+
 /** Token buckets by key. A full bucket is as good as none, so only the others are kept. */
 export class Buckets<Key> {
   private readonly perSecond: number
   private readonly burst: number
   private readonly now: () => number
   private readonly buckets = new Map<Key, { tokens: number; at: number }>()
+  /** More than this are worth a look at all of them. */
+  private many = BUCKETS
 
   /** `now` in milliseconds. */
   constructor(perSecond: number, burst: number, now: () => number) {
@@ -66,12 +70,14 @@ export class Buckets<Key> {
     )
     if (tokens < 1) throw new ApiError('RateMustBeKept')
     this.buckets.set(key, { tokens: tokens - 1, at: now })
-    if (this.buckets.size > 10_000) this.forgetFull(now)
+    if (this.buckets.size > this.many) this.forgetFull(now)
   }
 
   private forgetFull(now: number): void {
     const full = (1000 * this.burst) / this.perSecond
     for (const [key, { at }] of this.buckets) if (now - at >= full) this.buckets.delete(key)
+    // Of many who come at once each would pay for a look at all others.
+    this.many = Math.max(BUCKETS, 2 * this.buckets.size)
   }
 }
 

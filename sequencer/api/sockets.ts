@@ -2,6 +2,7 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Limits } from './limits.ts'
+import { networkOf } from './network.ts'
 import { Places } from './places.ts'
 
 export class Sockets {
@@ -22,7 +23,7 @@ export class Sockets {
   /** `isBehindProxy`: all come from one address, which says nothing of who they are. */
   guard(server: Server, isBehindProxy: boolean): void {
     server.on('connection', (socket) => {
-      const address = isBehindProxy ? null : (socket.remoteAddress ?? '')
+      const address = isBehindProxy ? null : networkOf(socket.remoteAddress ?? '')
       if (!this.hasRoom(address)) return void socket.destroy()
       this.strangers.add(socket)
       const leave = address === null ? null : this.addresses.take(address)

@@ -8,7 +8,8 @@ import {
   type CircuitInput,
   type Proof,
 } from '../../prover/groth16.ts'
-import { openPostgresJobs } from '../../prover/jobs/postgres-jobs.ts'
+import { BASE_PRIME } from '../../prover/bn254.ts'
+import { openPostgresJobs, PARKED_KEPT } from '../../prover/jobs/postgres-jobs.ts'
 import { createRemoteProver, JobParked } from '../../prover/jobs/request.ts'
 import { createJobSeal, InputMustOpen } from '../../prover/jobs/seal.ts'
 import type { JobStore, TakenJob } from '../../prover/jobs/store.ts'
@@ -192,6 +193,18 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
     expect(await store.look('silent')).toMatchObject({ failure: 'its worker fell silent' })
     await submit(store, 'poison', 2)
     expect(await store.take(worker('w'), 50)).toMatchObject({ name: 'poison', attempt: 1 })
+  })
+
+  it('are parked in such a number only, the oldest go', async () => {
+    const store = await fresh()
+    const names = Array.from({ length: PARKED_KEPT + 3 }, (_, i) => `p${i}`)
+    for (const name of names) {
+      await submit(store, name, 1)
+      await store.fail((await store.take(worker('w'), 60_000)) as TakenJob, 'no proof', true)
+      expect(await store.parked()).toEqual([name])
+    }
+    expect((await store.vitals(1000)).parked).toBe(PARKED_KEPT)
+    for (const [i, name] of names.entries()) expect((await store.look(name)) === null).toBe(i < 3)
   })
 
   it('are the same job when they are submitted again', async () => {
@@ -431,11 +444,25 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
       })
       const signals = await expected()
       const other = await honest({ input: { ...OPENING, shift: 9n } })
+      const right = await honest({ input: OPENING })
       for (const lie of [
         PROOF,
         other,
         { ...other, publicSignals: signals },
         { proof: null, publicSignals: signals } as unknown as Proof,
+        ...([{}, [], 'none', { proof: right.proof }] as unknown as Proof[]),
+        { proof: right.proof, publicSignals: null } as unknown as Proof,
+        // The same point, written so that L1 does not take it.
+        ...[0n, -2n * BASE_PRIME].map((less) => ({
+          publicSignals: signals,
+          proof: {
+            ...right.proof,
+            pi_a: [
+              `${BigInt(right.proof.pi_a[0] as string) + BASE_PRIME + less}`,
+              ...right.proof.pi_a.slice(1),
+            ],
+          },
+        })),
       ]) {
         const asked = remote.prove(keyOf(), OPENING, signals).catch((e: unknown) => e)
         let job: TakenJob | null = null
@@ -443,7 +470,44 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
         await store.finish(job as unknown as TakenJob, lie)
         expect(String(await asked)).toContain('ProofMustVerify')
       }
-      expect(parked).toHaveLength(4)
+      expect(parked).toHaveLength(11)
+    }, 60_000)
+
+    it('a proof that nobody wants any more is given up by its worker, and its input goes', async () => {
+      const store = await fresh()
+      let isStopped = false
+      const { log } = start(store, {
+        prove: ({ signal }) =>
+          new Promise((_, reject) =>
+            signal?.addEventListener('abort', () => {
+              isStopped = true
+              reject(new Error('stopped'))
+            }),
+          ),
+      })
+      const remote = createRemoteProver({ store, seal, pollMs: 20 })
+      const end = new AbortController()
+      const asked = remote.prove(keyOf(), OPENING, undefined, end.signal).catch((e: unknown) => e)
+      const name = seal.name(CIRCUIT, OPENING)
+      await until(async () => (await store.look(name))?.state === 'leased')
+      end.abort()
+      expect(String(await asked)).toContain('not wanted')
+      expect(await store.look(name)).toBeNull()
+      await until(() => isStopped)
+      await until(() => log.some((line) => line.includes('the lease was lost')))
+      // The worker is free for the next.
+      const next = { ...OPENING, shift: 8n }
+      const other = new AbortController()
+      const waiting = remote.prove(keyOf(), next, undefined, other.signal).catch(() => {})
+      await until(async () => {
+        return (await store.look(seal.name(CIRCUIT, next)))?.state === 'leased'
+      })
+      other.abort()
+      await waiting
+      const before = new AbortController()
+      before.abort()
+      await expect(remote.prove(keyOf(), OPENING, undefined, before.signal)).rejects.toThrow()
+      expect(await store.look(name)).toBeNull()
     }, 60_000)
 
     it('a house that cannot reach the database asks again, and gives up in the end', async () => {

@@ -18,6 +18,8 @@ export type Limits = {
   readonly sockets: number
   /** Of one address; behind a proxy there is no other address than the proxy's. */
   readonly socketsPerAddress: number
+  /** Of one account that no stranger takes the place of; its others are as any stranger's. */
+  readonly socketsPerAccount: number
   /** Milliseconds within which headers and body must have arrived. */
   readonly headersTimeout: number
   readonly requestTimeout: number
@@ -36,6 +38,7 @@ export const LIMITS: Limits = {
   publicFeedsPerAddress: 20,
   sockets: 2_000,
   socketsPerAddress: 500,
+  socketsPerAccount: 32,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   feedTimeout: 30_000,

@@ -84,6 +84,7 @@ export class Desk {
   private end(ticket: Ticket, rejection: Rejection): void {
     ticket.state = 'refused'
     ticket.refusal = rejection
+    forgetPages(ticket)
     this.changed.add(ticket)
     this.book.finish(ticket)
   }
@@ -310,6 +311,7 @@ export class Desk {
         trade: ticket.id,
       })
     })
+    forgetPages(ticket)
     ticket.state = 'accepted'
     ticket.admittedAt = conditions.time
     this.changed.add(ticket)
@@ -436,4 +438,9 @@ export class Desk {
       ...this.resigning.state,
     }
   }
+}
+
+/** A trade is remembered for much longer than its pages are needed, which are most of it. */
+function forgetPages({ sides }: Ticket): void {
+  for (const account of sides.keys()) sides.set(account, null)
 }

@@ -41,6 +41,7 @@ export type Told = {
 
 /** Of each reader; who was away for longer reads its state and goes on from there. */
 export const EVENTS_KEPT = 2_000
+export const EVENTS_MORE = 250
 
 /** Numbered from 1 without gaps. */
 class EventLog {
@@ -50,7 +51,7 @@ class EventLog {
   push(at: number, event: Told['event']): void {
     this.items.push({ sequence: ++this.last, at, event })
     // In one go now and then: a shift for each event would cost as much as the log is long.
-    if (this.items.length >= 2 * EVENTS_KEPT) this.items = this.items.slice(-EVENTS_KEPT)
+    if (this.items.length >= EVENTS_KEPT + EVENTS_MORE) this.items = this.items.slice(-EVENTS_KEPT)
   }
   get first(): number {
     return this.last - this.items.length + 1
@@ -159,8 +160,12 @@ function tellParties(
   const { clientId, state, batch } = changed
   if (!('id' in changed)) return push(changed.account, { kind: 'page', clientId, state, batch })
   const { id, refusal, proposer, counterparty } = changed
-  for (const account of [proposer, counterparty]) {
+  const toldTo = (account: number): MemberEvent => {
     const refused = refusal === null ? null : tell(refusal, account).refused
-    push(account, { kind: 'trade', id, clientId, state, batch, refused })
+    return { kind: 'trade', id, clientId, state, batch, refused }
   }
+  // Mostly both are told the same, and it is kept for long.
+  const one = toldTo(proposer)
+  push(proposer, one)
+  push(counterparty, refusal === null ? one : toldTo(counterparty))
 }

@@ -7,7 +7,9 @@ import { Metrics } from '../../sequencer/metrics.ts'
 import { keepLatest } from '../../sequencer/open-batch.ts'
 import type { SettledBatch } from '../../sequencer/answers.ts'
 import { ask } from './caller.ts'
-import { Floor } from './floor.ts'
+import { EVENTS_KEPT, EVENTS_MORE, Feed } from '../../sequencer/feed.ts'
+import type { Member } from '../../client/member.ts'
+import { Floor, ticketOf } from './floor.ts'
 
 let floor: Floor | null = null
 afterEach(async () => {
@@ -64,6 +66,44 @@ it('buckets of many who come at once are not looked through for each of them', (
   now = 120_000
   for (let key = 0; key < 200_000; key++) buckets.take(2_000_000 + key)
   expect(own.buckets.size).toBeLessThanOrEqual(200_001)
+})
+
+it('events have a bound, and the latest are there', () => {
+  const feed = new Feed()
+  const state = { unsigned: new Map(), batches: [] as { number: bigint; root: bigint }[] }
+  const core = {
+    desk: { takeChanged: () => [] },
+    ledger: { unsigned: state.unsigned, accounts: new Map() },
+    batches: state.batches,
+    touched: [],
+    table: null,
+  }
+  const own = feed as unknown as { logs: Map<null, { items: unknown[] }> }
+  for (let i = 1; i <= 10_000; i++) {
+    state.batches[0] = { number: BigInt(i), root: 1n }
+    feed.take(core as never, { at: i, input: { kind: 'tick' } })
+    const kept = own.logs.get(null)?.items.length ?? 0
+    expect(kept).toBeLessThanOrEqual(EVENTS_KEPT + EVENTS_MORE)
+    expect(kept).toBeGreaterThanOrEqual(Math.min(i, EVENTS_KEPT))
+  }
+  expect(feed.lastOf(null)).toBe(10_000)
+  expect(feed.after(null, 9_999, 5)).toMatchObject([{ sequence: 10_000, at: 10_000 }])
+  expect(feed.after(null, 10_000 - EVENTS_KEPT, 1)).toMatchObject([{ sequence: 8_001 }])
+})
+
+it('a trade that is admitted keeps its pages in the journals alone', async () => {
+  const opened = await Floor.open([1_000, 1_000])
+  floor = opened.floor
+  const [a, b] = opened.members as [Member, Member]
+  const id = await floor.trade(a, b, [{ instrument: 1024, quantity: 1n, price: 50_000_000n }])
+  const ticket = floor.house.desk.tickets.get(id)
+  expect([...(ticket?.sides ?? [])].sort()).toEqual([
+    [a.account, null],
+    [b.account, null],
+  ])
+  expect(await ticketOf(a, id)).toMatchObject({ state: 'accepted', isSigned: true })
+  await floor.batch()
+  expect(await ticketOf(b, id)).toMatchObject({ state: 'final', isSigned: true })
 })
 
 it('a list of batches has a bound, and keeps the latest', () => {

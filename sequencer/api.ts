@@ -106,7 +106,9 @@ export async function apiOf(
   await app.register(swagger, { openapi: DOCUMENT, refResolver })
   await app.register(websocket, { options: { maxPayload: STREAM_MESSAGE_LIMIT } })
   app.addHook('onRequest', onlyStreams)
-  const known = ({ raw }: FastifyRequest): void => sockets.known(raw.socket)
+  const known = ({ raw, account }: FastifyRequest): void => {
+    if (account !== null) sockets.known(raw.socket, account)
+  }
   const door = new Door(house, limits, options.now ?? (() => Date.now()), known)
   const { helpers = new Helpers({ count: 0 }) } = options
   const feeds = new Feeds(limits)

@@ -14,6 +14,8 @@ export type AskedPage = {
   readonly kind: PageKind
   /** Null for a withdrawal or a rotation: those have their state here. */
   readonly ticket: string | null
+  /** The same, as long as it is asked for by this name: the book may have forgotten it. */
+  readonly trade: Ticket | null
   readonly print: string
   readonly answer: Admitted | Refusal
   state: TradeState
@@ -84,6 +86,7 @@ export class Asked {
   keepPage(
     clientId: string,
     ticket: string | null,
+    trade: Ticket | null,
     { page }: SignedPage,
     print: string,
     answer: Admitted | Refusal,
@@ -95,6 +98,7 @@ export class Asked {
       account,
       kind,
       ticket,
+      trade,
       print,
       answer,
       state,
@@ -103,7 +107,11 @@ export class Asked {
     this.pages.set(account, clientId, asked)
     if (ticket !== null || 'refused' in answer) return
     const name = singleName(account, answer.head)
-    this.singles.set(name, [...(this.singles.get(name) ?? []), asked])
+    const names = this.singles.get(name) ?? []
+    this.singles.set(name, names)
+    names.push(asked)
+    // One page under names without end: of those that are forgotten nothing is told.
+    if (names.length > NAMES_KEPT) names.shift()
   }
 
   /** Withdrawals and rotations go on as trades do. Returns those that changed. */
@@ -127,7 +135,11 @@ export class Asked {
         'refused' in answer ? answer : answer.id,
       ]),
     ])
-    return { asked, pages: this.pages.all }
+    const pages = [...this.pages.all].map(([account, names]) => [
+      account,
+      [...names.values()].map(({ trade: _trade, ...page }) => page),
+    ])
+    return { asked, pages }
   }
 }
 

@@ -27,6 +27,7 @@ export async function inputOfBatch(
   if (due === null && !house.core.hasWork(Date.now())) return null
   return {
     kind: 'batch',
+    late: 'all',
     ...(open === null ? {} : { after: numberOf(open) }),
     ...(due === null ? {} : { due }),
     shapes: isDue ? shapes.slice(0, 1) : shapes,

@@ -90,6 +90,8 @@ export function startCadence(options: CadenceOptions): Cadence {
   const due = (): number => Math.floor((clock.now() - start) / periodMs)
   const onTick = (): void => {
     const tick = due()
+    // The clock was put back: to wait for what it once said could be for days.
+    if (tick < state.tick) state.tick = tick
     // A timer may be a little early, and then there is no tick yet.
     if (tick > state.tick) {
       // Ticks that nobody was awake for are missed as well.

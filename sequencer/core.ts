@@ -24,7 +24,7 @@ import type { Genesis, InputOf, JournalRecord, L1Seen, TablePosted } from './jou
 import type { Fees, QueuedRequest } from './l1.ts'
 import { Ledger } from './ledger.ts'
 import { dueFlags } from './flagging.ts'
-import { openBatchOf, plainOf, settledOf } from './open-batch.ts'
+import { keepLatest, openBatchOf, plainOf, SETTLED_KEPT, settledOf } from './open-batch.ts'
 import { holdersOfSettled, type RandomBelow } from './room.ts'
 import { Shown } from './shown.ts'
 import { Tables, type Mode } from './tables.ts'
@@ -38,6 +38,7 @@ export class Core {
   readonly genesis: Genesis
   readonly ledger: Ledger
   readonly desk: Desk
+  /** The latest that L1 has accepted, without gaps. */
   readonly batches: SettledBatch[] = []
   /** What the parties are told of what happens here. */
   readonly feed = new Feed()
@@ -180,7 +181,7 @@ export class Core {
         return null
       case 'tick':
         // Pages of an open batch must stay where they are until L1 has spoken.
-        if (this.open === null) desk.dropOverdue(this.conditions().time)
+        if (this.open === null) desk.dropOverdue(this.conditions().time, input.late === 'all')
         return null
       case 'batch':
         return this.choose(input)
@@ -308,7 +309,8 @@ export class Core {
     this.requireTurn(input.after)
     const { open } = this
     const kept = new Set([...(open?.trades ?? []), ...(open?.skipped ?? [])])
-    this.desk.dropOverdue(this.conditions().time, (trade) => kept.has(trade))
+    const isAll = input.late === 'all'
+    this.desk.dropOverdue(this.conditions().time, isAll, (trade) => kept.has(trade))
     const ground = this.ground()
     const context = this.contextOf(nonce, ground)
     const { number, posted } = input.sweep ?? {}
@@ -357,7 +359,7 @@ export class Core {
 
   /** Before a proof: while it is made, the members sign anew. Pages of that batch stand before these. */
   private drop(unprovable: readonly Unprovable[], time: bigint): void {
-    for (const { trade, rejection } of unprovable) this.desk.drop(trade, rejection, time)
+    this.desk.drop(unprovable, time)
   }
 
   knowsTable(number: bigint): boolean {
@@ -400,8 +402,16 @@ export class Core {
       this.drop(this.open.unprovable, this.conditions().time)
     const batch = settledOf(open, input)
     this.batches.push(batch)
+    keepLatest(this.batches, SETTLED_KEPT)
     this.touched = open.trace.members.map(({ index }) => index)
     return batch
+  }
+
+  /** Where a batch of this number is among those that are kept, or would be: the first, or behind the last. */
+  placeOf(number: bigint): number {
+    const [first] = this.batches
+    const place = first === undefined ? 0 : Number(number - first.number)
+    return Math.min(Math.max(0, place), this.batches.length)
   }
 
   /**

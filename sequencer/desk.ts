@@ -18,10 +18,12 @@ import {
 } from './admission.ts'
 import { Asked, printOf, Recent, singleName, type AskedPage } from './asked.ts'
 import type { Ledger } from './ledger.ts'
-import { pageId, Resigning } from './resign.ts'
+import { isSamePage, Resigning } from './resign.ts'
 import { OPEN_TRADES, TicketBook } from './ticket-book.ts'
 import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
 
+/** What leaves the journals, and why. */
+export type Dropped = { readonly trade: string; readonly rejection: Rejection }
 export type Proposal = {
   readonly clientId: string
   readonly counterparty: number
@@ -82,6 +84,7 @@ export class Desk {
   private end(ticket: Ticket, rejection: Rejection): void {
     ticket.state = 'refused'
     ticket.refusal = rejection
+    forgetPages(ticket)
     this.changed.add(ticket)
     this.book.finish(ticket)
   }
@@ -226,8 +229,9 @@ export class Desk {
     const known = clientId === null ? null : this.knownPage(clientId, ticket, signed)
     if (known !== null) return known
     const print = printOf([ticket, signed])
+    const trade = ticket === null ? null : (this.tickets.get(ticket) ?? null)
     const answer = ticket === null ? this.signSingle(signed) : this.signTrade(ticket, signed)
-    if (clientId !== null) this.asked.keepPage(clientId, ticket, signed, print, answer)
+    if (clientId !== null) this.asked.keepPage(clientId, ticket, trade, signed, print, answer)
     return answer
   }
 
@@ -243,9 +247,8 @@ export class Desk {
   }
 
   /** What stands of a page that was taken: a trade may have got its second side since. */
-  answerOf({ account, ticket: id, answer }: AskedPage): Admitted | Refusal {
-    const ticket = id === null || 'refused' in answer ? undefined : this.tickets.get(id)
-    if (ticket === undefined) return answer
+  answerOf({ account, trade: ticket, answer }: AskedPage): Admitted | Refusal {
+    if (ticket === null || 'refused' in answer) return answer
     if (ticket.state === 'refused') return tell(ticket.refusal as Rejection, account)
     if (ticket.state === 'stamped') return answer
     return { head: ticket.heads.get(account) ?? 0n, complete: true, time: ticket.admittedAt }
@@ -308,6 +311,7 @@ export class Desk {
         trade: ticket.id,
       })
     })
+    forgetPages(ticket)
     ticket.state = 'accepted'
     ticket.admittedAt = conditions.time
     this.changed.add(ticket)
@@ -330,7 +334,7 @@ export class Desk {
       )
     const known = this.ledger
       .pendingOf(account)
-      .find((p) => pageId(p.page) === pageId(page) && p.signature.s === signed.signature.s)
+      .find((p) => p.signature.s === signed.signature.s && isSamePage(p.page, page))
     const conditions = this.conditions()
     const { time } = conditions
     if (known !== undefined) {
@@ -354,15 +358,18 @@ export class Desk {
   }
 
   /**
-   * A trade, withdrawal or rotation that cannot settle leaves the journals; its sides are asked to
-   * sign their later pages anew.
+   * Trades, withdrawals and rotations that cannot settle leave the journals, in one go however many they
+   * are; their sides are asked to sign their later pages anew.
    */
-  drop(trade: string, rejection: Rejection, time: bigint): void {
-    const accounts = this.resigning.drop(trade, time)
-    const ticket = this.tickets.get(trade)
-    if (ticket !== undefined) this.end(ticket, rejection)
-    this.advanceSingle(trade, 'refused', null)
-    this.refusedCount++
+  drop(all: readonly Dropped[], time: bigint): void {
+    if (all.length === 0) return
+    const accounts = this.resigning.drop(new Set(all.map(({ trade }) => trade)), time)
+    for (const { trade, rejection } of all) {
+      const ticket = this.tickets.get(trade)
+      if (ticket !== undefined) this.end(ticket, rejection)
+      this.advanceSingle(trade, 'refused', null)
+      this.refusedCount++
+    }
     // One side of a trade may be signed on a head that is gone now.
     for (const open of this.tickets.values())
       if (open.state === 'stamped') accounts.forEach((account) => open.sides.delete(account))
@@ -370,18 +377,22 @@ export class Desk {
 
   /**
    * Whoever was asked to sign anew and did not loses those pages; nobody waits for them longer. What is
-   * `kept` is in a batch on its way to L1, and stays where it is until L1 has spoken.
+   * `kept` is in a batch on its way to L1, and stays where it is until L1 has spoken. Not `isAll`, of
+   * records before version 4: each account the first of its pages, and a minute more for the others.
    */
-  dropOverdue(time: bigint, kept: (trade: string) => boolean = () => false): void {
+  dropOverdue(time: bigint, isAll: boolean, kept: (trade: string) => boolean = () => false): void {
+    const rule = 'SignatureMustMatch'
     for (;;) {
-      const late = this.resigning.overdue(time).find(({ trade }) => !kept(trade))
-      if (late === undefined) return
-      const { trade, account } = late
-      this.drop(
+      const late = new Map<string, number>()
+      for (const { trade, account } of this.resigning.overdue(time))
+        // Of a trade that both sides are late with the first is told that it was its own.
+        if (!kept(trade) && !late.has(trade)) late.set(trade, account)
+      const all = [...late].map(([trade, account]) => ({
         trade,
-        { rule: 'SignatureMustMatch', detail: 'it was not signed anew in time', account },
-        time,
-      )
+        rejection: { rule, detail: 'it was not signed anew in time', account } as const,
+      }))
+      if (all.length === 0) return
+      this.drop(isAll ? all : all.slice(0, 1), time)
     }
   }
 
@@ -427,4 +438,9 @@ export class Desk {
       ...this.resigning.state,
     }
   }
+}
+
+/** A trade is remembered for much longer than its pages are needed, which are most of it. */
+function forgetPages({ sides }: Ticket): void {
+  for (const account of sides.keys()) sides.set(account, null)
 }

@@ -41,6 +41,7 @@ export type Told = {
 
 /** Of each reader; who was away for longer reads its state and goes on from there. */
 export const EVENTS_KEPT = 2_000
+export const EVENTS_MORE = 250
 
 /** Numbered from 1 without gaps. */
 class EventLog {
@@ -50,7 +51,7 @@ class EventLog {
   push(at: number, event: Told['event']): void {
     this.items.push({ sequence: ++this.last, at, event })
     // In one go now and then: a shift for each event would cost as much as the log is long.
-    if (this.items.length >= 2 * EVENTS_KEPT) this.items = this.items.slice(-EVENTS_KEPT)
+    if (this.items.length >= EVENTS_KEPT + EVENTS_MORE) this.items = this.items.slice(-EVENTS_KEPT)
   }
   get first(): number {
     return this.last - this.items.length + 1
@@ -69,7 +70,7 @@ export type Reader = number | null
 export class Feed {
   private readonly logs = new Map<Reader, EventLog>()
   private readonly listeners = new Map<Reader, Set<() => void>>()
-  private batches = 0
+  private batch = 0n
   private table = 0n
   private mode: Core['mode'] | null = null
   /** Accounts that are asked to sign anew, with the head they are asked to go on from. */
@@ -131,8 +132,10 @@ export class Feed {
   }
 
   private tellHouse(core: Core, push: (reader: Reader, event: Told['event']) => void): void {
-    for (; this.batches < core.batches.length; this.batches++) {
-      const { number, root } = core.batches[this.batches] as Core['batches'][number]
+    const settled = core.batches.at(-1)
+    if (settled !== undefined && settled.number !== this.batch) {
+      const { number, root } = settled
+      this.batch = number
       push(null, { kind: 'batch', number, root })
       for (const account of core.touched) {
         const head = core.ledger.accounts.get(account)?.head
@@ -157,8 +160,12 @@ function tellParties(
   const { clientId, state, batch } = changed
   if (!('id' in changed)) return push(changed.account, { kind: 'page', clientId, state, batch })
   const { id, refusal, proposer, counterparty } = changed
-  for (const account of [proposer, counterparty]) {
+  const toldTo = (account: number): MemberEvent => {
     const refused = refusal === null ? null : tell(refusal, account).refused
-    push(account, { kind: 'trade', id, clientId, state, batch, refused })
+    return { kind: 'trade', id, clientId, state, batch, refused }
   }
+  // Mostly both are told the same, and it is kept for long.
+  const one = toldTo(proposer)
+  push(proposer, one)
+  push(counterparty, refusal === null ? one : toldTo(counterparty))
 }

@@ -69,6 +69,7 @@ export class House {
   readonly core: Core
   readonly journal: Journal
   readonly l1: HouseL1
+  /** Of this run, the latest. */
   readonly reports: BatchReport[] = []
   readonly domain: bigint
   readonly options: HouseOptions
@@ -256,7 +257,7 @@ export class House {
   async tick(): Promise<void> {
     if (this.core.open !== null || this.table === null) return
     if (this.desk.resigning.overdue(this.conditions().time).length > 0)
-      await this.submit({ kind: 'tick' })
+      await this.submit({ kind: 'tick', late: 'all' })
   }
 
   /** A member shows its view key and gets the countersignature for its registration on L1. */

@@ -17,6 +17,21 @@ export type PendingPage = {
   readonly rotation?: { readonly key: Point; readonly viewKey: bigint }
 }
 
+/** An account with its pages, and what that was made of. */
+type Projection = {
+  readonly settled: Account
+  readonly pending: readonly PendingPage[]
+  readonly unsigned: readonly PendingPage[]
+  /** How many of `pending` are in it: more are only ever added behind them. */
+  readonly count: number
+  readonly fee: bigint
+  /** Stamps: as long as the first is live and the last of the expired is not, the same pages count. */
+  readonly firstLive: bigint | null
+  readonly lastExpired: bigint | null
+  readonly account: Account
+}
+const NO_PAGES: readonly PendingPage[] = []
+
 export class Ledger extends Book {
   readonly tree = new Tree(TREE_DEPTH)
   /** The way back to the accounts of earlier batches, for sweeps. */
@@ -26,6 +41,8 @@ export class Ledger extends Book {
    * were signed on: they are out of every batch until their owner has signed them anew.
    */
   readonly unsigned = new Map<number, PendingPage[]>()
+  /** What was summed up once: a journal may have thousands of pages, and each new one asks for the sum. */
+  private readonly projections = new Map<number, Projection>()
 
   constructor(feeAccount: Account, feeAccountViewKey: bigint) {
     super()
@@ -45,11 +62,41 @@ export class Ledger extends Book {
 
   /** The account as it will be when all its pages that still live have settled, fees included. */
   projected(index: number, fee: bigint, time: bigint): Account | undefined {
-    const account = this.accounts.get(index)
-    if (account === undefined) return undefined
-    return [...this.pendingOf(index), ...this.unsignedOf(index)]
-      .filter(({ page }) => livenessAt(page.stamp, time) !== 'expired')
-      .reduce((sum, { page }) => withPage(sum, page, fee), account)
+    const settled = this.accounts.get(index)
+    if (settled === undefined) return undefined
+    const pending = this.pending.get(index) ?? NO_PAGES
+    const unsigned = this.unsigned.get(index) ?? NO_PAGES
+    const known = this.projections.get(index)
+    const isOfThese =
+      known?.settled === settled &&
+      known.fee === fee &&
+      known.pending === pending &&
+      known.unsigned === unsigned &&
+      isOfTime(known, time)
+    const from = isOfThese
+      ? known
+      : { count: 0, firstLive: null, lastExpired: null, account: settled }
+    if (isOfThese && from.count === pending.length) return from.account
+    const more = isOfThese ? pending.slice(from.count) : [...pending, ...unsigned]
+    const isLive = ({ page }: PendingPage): boolean => livenessAt(page.stamp, time) !== 'expired'
+    const stamps = (pages: readonly PendingPage[]): readonly bigint[] =>
+      pages.map((p) => p.page.stamp)
+    const live = more.filter(isLive)
+    const made: Projection = {
+      settled,
+      pending,
+      unsigned,
+      count: pending.length,
+      fee,
+      firstLive: extreme([from.firstLive, ...stamps(live)], (a, b) => a < b),
+      lastExpired: extreme(
+        [from.lastExpired, ...stamps(more.filter((page) => !isLive(page)))],
+        (a, b) => a > b,
+      ),
+      account: withPages(from.account, live, fee),
+    }
+    this.projections.set(index, made)
+    return made.account
   }
 
   append(index: number, page: PendingPage): void {
@@ -59,25 +106,24 @@ export class Ledger extends Book {
   }
 
   /**
-   * Takes a trade out of every journal that has it. Pages before it stay as they are signed; those
-   * behind it are unsigned from now on. Returns the accounts that had it.
+   * Takes trades out of every journal that has them. Pages before the first of them stay as they are
+   * signed; those behind it are unsigned from now on. Returns the accounts that had any.
    */
-  drop(trade: string): readonly number[] {
-    const had: number[] = []
+  drop(trades: ReadonlySet<string>): ReadonlySet<number> {
+    const had = new Set<number>()
+    const isOut = ({ trade }: PendingPage): boolean => trades.has(trade)
     for (const [index, pages] of this.pending) {
-      const place = pages.findIndex((page) => page.trade === trade)
+      const place = pages.findIndex(isOut)
       if (place < 0) continue
-      had.push(index)
+      had.add(index)
       this.pending.set(index, pages.slice(0, place))
-      this.unsigned.set(index, [...pages.slice(place + 1), ...this.unsignedOf(index)])
+      this.unsigned.set(index, [...pages.slice(place), ...this.unsignedOf(index)])
     }
     for (const [index, pages] of this.unsigned) {
-      if (!pages.some((page) => page.trade === trade)) continue
-      had.push(index)
-      this.unsigned.set(
-        index,
-        pages.filter((page) => page.trade !== trade),
-      )
+      const left = pages.filter((page) => !isOut(page))
+      if (left.length === pages.length) continue
+      had.add(index)
+      this.unsigned.set(index, left)
     }
     return had
   }
@@ -88,6 +134,34 @@ export class Ledger extends Book {
     this.take(trace)
     this.tree.setAll(leavesOf(trace))
   }
+}
+
+function isOfTime({ firstLive, lastExpired }: Projection, time: bigint): boolean {
+  const isExpired = (stamp: bigint): boolean => livenessAt(stamp, time) === 'expired'
+  return (
+    (firstLive === null || !isExpired(firstLive)) &&
+    (lastExpired === null || isExpired(lastExpired))
+  )
+}
+
+function extreme(
+  values: readonly (bigint | null)[],
+  isBefore: (a: bigint, b: bigint) => boolean,
+): bigint | null {
+  return values.reduce((a, b) => (a === null || (b !== null && isBefore(b, a)) ? b : a), null)
+}
+
+/** As `withPage` one after the other: each instrument is added up first, and its balance changed once. */
+function withPages(account: Account, pages: readonly PendingPage[], fee: bigint): Account {
+  const changes = new Map<number, bigint>([[CASH_ID, -fee * BigInt(pages.length)]])
+  const change = (id: number, by: bigint): void =>
+    void changes.set(id, (changes.get(id) ?? 0n) + by)
+  for (const { page } of pages)
+    for (const { instrument, quantity, price } of entriesOf(page)) {
+      change(instrument, quantity)
+      change(CASH_ID, -quantity * price)
+    }
+  return [...changes].reduce((sum, [id, by]) => addBalance(sum, id, by), account)
 }
 
 /** An account after one page. */

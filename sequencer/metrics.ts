@@ -218,7 +218,9 @@ export class Metrics {
   }
   private queueAge(): number {
     const stamps = this.pendingPages().map(({ page }) => Number(stampSeconds(page.stamp)))
-    return stamps.length === 0 ? 0 : Math.max(0, NOW() - Math.min(...stamps))
+    // Not as arguments: after an hour without L1 there are more than a call can have.
+    const oldest = stamps.reduce((least, stamp) => Math.min(least, stamp), Infinity)
+    return stamps.length === 0 ? 0 : Math.max(0, NOW() - oldest)
   }
 
   /** From now on this house is looked at. */

@@ -51,6 +51,14 @@ export function settledOf(
   }
 }
 
+/** At a batch a minute three months of them, and 30 MB; older ones are read from L1. */
+export const SETTLED_KEPT = 131_072
+
+/** Of a list that would grow by one a batch for ever: the oldest quarter goes when there are too many. */
+export function keepLatest(list: unknown[], most: number): void {
+  if (list.length > most) list.splice(0, Math.ceil(most / 4))
+}
+
 /** Without what follows from the rest, or is said elsewhere: for comparing one replay with another. */
 export function plainOf(batch: OpenBatch | null) {
   return batch === null ? null : { ...batch, plan: null, trace: null, tree: null }

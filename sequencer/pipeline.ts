@@ -9,6 +9,7 @@ import type { OpenBatch, SettledBatch } from './answers.ts'
 import { Diverged } from './core.ts'
 import { inputOfBatch } from './batch-input.ts'
 import { numberOf } from './fork.ts'
+import { keepLatest } from './open-batch.ts'
 import type { House } from './house.ts'
 import type { InputOf } from './journal/record.ts'
 import { BatchRefused, type BatchJob, type Duties, type Receipted } from './l1.ts'
@@ -17,6 +18,7 @@ import { isAsChosen } from './as-chosen.ts'
 import { checkAge } from './table-age.ts'
 
 const WATCH_MILLISECONDS = 250
+const REPORTS_KEPT = 4_096
 const NO_DUTIES: Duties = {
   isFrozen: false,
   isPaused: false,
@@ -285,6 +287,7 @@ export class Pipeline {
     const settled = await this.ordered(() => house.submit(input))
     const report = { ...settled, publicBytes: 32 * words.length }
     house.reports.push(report)
+    keepLatest(house.reports, REPORTS_KEPT)
     // What the batch behind this one could not settle on its fork, which has come true.
     const { open } = house.core
     if (open !== null && house.core.isFeeSure(open)) this.tellUnprovable(open.unprovable)

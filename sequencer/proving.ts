@@ -127,8 +127,9 @@ export class JobsProver implements HouseProver {
     key: ShapeKey,
     input: WitnessInput,
     publicSignals: readonly string[],
+    signal?: AbortSignal,
   ): Promise<Groth16Proof> {
-    return (await this.remote.prove(key, input as CircuitInput, publicSignals)).proof
+    return (await this.remote.prove(key, input as CircuitInput, publicSignals, signal)).proof
   }
 
   missing(key: ShapeKey): Promise<string | null> {

@@ -20,7 +20,7 @@ export function pageId(page: Page): bigint {
 }
 
 /** Whether they have one pageId, without its hashes: a list has hundreds of pages, and may come often. */
-function isSamePage(one: Page, other: Page): boolean {
+export function isSamePage(one: Page, other: Page): boolean {
   const others = entriesOf(other)
   return (
     termsWord(one) === termsWord(other) &&
@@ -47,9 +47,9 @@ export class Resigning {
     this.patience = patience
   }
 
-  /** Takes a trade out of all journals; returns the accounts that had it. */
-  drop(trade: string, time: bigint): readonly number[] {
-    const accounts = this.ledger.drop(trade)
+  /** Takes trades out of all journals; returns the accounts that had any. */
+  drop(trades: ReadonlySet<string>, time: bigint): ReadonlySet<number> {
+    const accounts = this.ledger.drop(trades)
     for (const account of accounts) {
       this.unaware.add(account)
       if (this.ledger.unsignedOf(account).length > 0) this.since.set(account, time)

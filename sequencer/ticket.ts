@@ -22,7 +22,8 @@ export type Ticket = {
   state: TradeState
   stamp: bigint
   refusal: Rejection | null
-  readonly sides: Map<number, SignedPage>
+  /** Who has signed; what, as long as the other side is waited for: then the journals have it. */
+  readonly sides: Map<number, SignedPage | null>
   /** The head of each side after its page, once both are admitted. */
   readonly heads: Map<number, bigint>
   /** Made when they are asked for, from head and time: the same each time. */

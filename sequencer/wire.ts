@@ -89,8 +89,16 @@ export function pages(value: unknown, account: number): readonly SignedPage[] {
   return value.map((page) => signedPage(page, account))
 }
 
+/** An answer that is JSON already: what many ask for is put into words once. */
+export class Prepared {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
 /** JSON with bigints as decimal strings. */
 export function stringify(value: unknown): string {
+  if (value instanceof Prepared) return value.text
   return JSON.stringify(value, (_key, item: unknown) =>
     typeof item === 'bigint' ? item.toString() : item,
   )

@@ -16,6 +16,8 @@ export type PostgresJobsOptions = {
 const SCHEMA = /^[a-z_][a-z0-9_]{0,40}$/
 /** A worker that is gone for good is forgotten after this. */
 const WORKER_DAYS = 7
+/** For whoever looks at why; older ones go. */
+export const PARKED_KEPT = 32
 
 /** Makes the tables if they are missing. Errors carry no URL and no password. */
 export async function openPostgresJobs({
@@ -135,6 +137,11 @@ function storeOn(sql: postgres.Sql, schema: string): JobStore {
         where state = 'leased' and lease_until < clock_timestamp() and attempts >= max_attempts`
       const rows = await sql<{ name: string }[]>`
         update ${jobs} set is_told = true where state = 'parked' and not is_told returning name`
+      // Each has a whole input: where none can be proven there would be one more with each batch.
+      if (rows.length > 0)
+        await sql`delete from ${jobs} where state = 'parked' and is_told and place <= (
+          select place from ${jobs} where state = 'parked' order by place desc
+          offset ${PARKED_KEPT} limit 1)`
       return rows.map(({ name }) => name)
     },
     forget: async (name) => void (await sql`delete from ${jobs} where name = ${name}`),

@@ -1,6 +1,9 @@
 /** The house's side of a job store: asks for a proof, and takes none that it has not verified. */
 import { verify, type CircuitInput, type Proof, type VerificationKeyJson } from '../groth16.ts'
+import { BASE_PRIME } from '../bn254.ts'
+import { proofWords } from '../proof-words.ts'
 import type { JobSeal } from './seal.ts'
+import { pause } from './pause.ts'
 import type { JobStore } from './store.ts'
 
 export type JobKey = {
@@ -31,9 +34,15 @@ export type RemoteProver = {
   /**
    * The public signals must be `expected`: a worker that proves something else is as good as none.
    * Rejects with JobParked after the last attempt. The same input asked for again, after a restart as
-   * well, is the same job.
+   * well, is the same job. With `signal` nobody wants it any more: its job is gone, and whoever works on it
+   * hears so with its next heartbeat.
    */
-  readonly prove: (key: JobKey, input: CircuitInput, expected?: readonly string[]) => Promise<Proof>
+  readonly prove: (
+    key: JobKey,
+    input: CircuitInput,
+    expected?: readonly string[],
+    signal?: AbortSignal,
+  ) => Promise<Proof>
   /** Why nobody can take a job of this key now, or null. */
   readonly missing: (key: Pick<JobKey, 'keyHash'>) => Promise<string | null>
 }
@@ -42,13 +51,17 @@ export function createRemoteProver(options: RequestOptions): RemoteProver {
   const { store, seal, maxAttempts = ATTEMPTS, pollMs = POLL_MS } = options
   const { timeoutMs = TIMEOUT_MS, onParked = () => {} } = options
   return {
-    prove: async ({ keyHash, verificationKey }, input, expected) => {
+    prove: async ({ keyHash, verificationKey }, input, expected, signal) => {
       const name = seal.name(keyHash, input)
       const submit = () =>
         store.submit({ name, circuit: keyHash, sealed: seal.close(keyHash, input), maxAttempts })
       const end = performance.now() + timeoutMs
       let isSubmitted = false
       for (;;) {
+        if (signal?.aborted === true) {
+          await store.forget(name).catch(() => {})
+          throw new Error('the proof is not wanted any more')
+        }
         let trouble: unknown = null
         try {
           if (!isSubmitted) await submit()
@@ -76,7 +89,7 @@ export function createRemoteProver(options: RequestOptions): RemoteProver {
           await store.forget(name).catch(() => {})
           throw new Error(`no proof after ${timeoutMs} ms`, { cause: trouble })
         }
-        await new Promise((resolve) => setTimeout(resolve, pollMs))
+        await pause(pollMs, signal)
       }
     },
     missing: async ({ keyHash }) =>
@@ -88,11 +101,19 @@ export function createRemoteProver(options: RequestOptions): RemoteProver {
 
 async function isGood(
   key: VerificationKeyJson,
-  { proof, publicSignals }: Proof,
+  given: Proof,
   expected: readonly string[] | undefined,
 ): Promise<boolean> {
-  const isExpected =
-    expected === undefined ||
-    (expected.length === publicSignals.length && expected.every((s, i) => s === publicSignals[i]))
-  return isExpected && (await verify(key, publicSignals, proof).catch(() => false))
+  try {
+    const { proof, publicSignals } = given
+    const isExpected =
+      expected === undefined ||
+      (expected.length === publicSignals.length && expected.every((s, i) => s === publicSignals[i]))
+    // A number and the same plus the modulus are one here, and are not on L1.
+    const isPlain = proofWords(proof).every((word) => word >= 0n && word < BASE_PRIME)
+    return isExpected && isPlain && (await verify(key, publicSignals, proof))
+  } catch {
+    // Whoever writes to the table may write anything.
+    return false
+  }
 }

@@ -3,7 +3,7 @@ import type { Proof } from '../groth16.ts'
 
 /**
  * `waiting` for a worker; `leased` to one until its lease ends; `done`, with a proof; `parked`, after
- * the last attempt: nobody takes it any more until somebody looks at it.
+ * the last attempt: nobody takes it any more until somebody looks at it, and of many the oldest go.
  */
 export type JobState = 'waiting' | 'leased' | 'done' | 'parked'
 

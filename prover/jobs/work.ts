@@ -2,6 +2,7 @@
 import type { Proof } from '../groth16.ts'
 import { ProveError, type ChildJob } from '../pool.ts'
 import type { ProveJob } from '../prove-process.ts'
+import { pause } from './pause.ts'
 import { InputMustOpen, type JobSeal } from './seal.ts'
 import type { JobStore, TakenJob } from './store.ts'
 
@@ -128,19 +129,3 @@ function wordOf(error: unknown): string {
 }
 
 const short = ({ name }: TakenJob): string => name.slice(0, 12)
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve()
-      return
-    }
-    const end = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, milliseconds)
-    signal.addEventListener('abort', end, { once: true })
-  })
-}

@@ -7,6 +7,7 @@ import { BadRequest } from '../wire.ts'
 import { ApiError, errorBody, Refused, type ApiErrorCode } from './errors.ts'
 import { parseBody } from './json.ts'
 import { Buckets, Turns, type Limits } from './limits.ts'
+import { networkOf } from './network.ts'
 import { Sessions, type Claim } from './sessions.ts'
 
 declare module 'fastify' {
@@ -69,6 +70,7 @@ export class Door {
   readonly sessions: Sessions
   readonly limits: Limits
   private readonly turns: Turns<number | string>
+  private readonly openings: Turns<string>
   private readonly members: Buckets<number>
   private readonly strangers: Buckets<string>
 
@@ -90,6 +92,7 @@ export class Door {
       now,
     )
     this.turns = new Turns(limits)
+    this.openings = new Turns({ inFlight: 1, waiting: limits.strangersBurst })
     this.members = new Buckets(limits.perSecond, limits.burst, now)
     this.strangers = new Buckets(limits.strangersPerSecond, limits.strangersBurst, now)
   }
@@ -113,7 +116,7 @@ export class Door {
     try {
       this.sessions.check(this.claimOf(request))
     } catch (error) {
-      this.strangers.take(request.ip)
+      this.strangers.take(networkOf(request.ip))
       throw error
     }
   }
@@ -125,7 +128,7 @@ export class Door {
       const claim = this.claimOf(request)
       request.account = this.sessions.authenticate(claim, method, url, bodyBytes)
     } catch (error) {
-      this.strangers.take(request.ip)
+      this.strangers.take(networkOf(request.ip))
       throw error
     }
     this.known(request)
@@ -138,12 +141,17 @@ export class Door {
   }
 
   readonly admitStranger = async (request: FastifyRequest): Promise<void> => {
-    this.strangers.take(request.ip)
+    this.strangers.take(networkOf(request.ip))
   }
 
   /** Each account in its turn; those who are nobody share one. */
   inTurn<T>(request: FastifyRequest, work: () => Promise<T>): Promise<T> {
-    return this.turns.run(request.account ?? `address ${request.ip}`, work)
+    return this.turns.run(request.account ?? `address ${networkOf(request.ip)}`, work)
+  }
+
+  /** An owner signature is dear: between two that one address asks for others are served. */
+  opened<T>(request: FastifyRequest, work: () => T): Promise<T> {
+    return this.openings.run(networkOf(request.ip), async () => work())
   }
 }
 

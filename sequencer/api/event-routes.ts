@@ -6,6 +6,7 @@ import { schemaOf, type Desk, type Route } from './routes.ts'
 import { ANSWERS, QUERIES } from './schemas.ts'
 import { ApiError } from './errors.ts'
 import { eventsAfter, type Holder } from './events.ts'
+import { networkOf } from './network.ts'
 
 const afterOf = ({ query }: FastifyRequest): number =>
   Number((query as { after?: string }).after ?? 0)
@@ -23,7 +24,7 @@ export function eventRoutes(desk: Desk): void {
   const isLive = ({ account, headers }: FastifyRequest): boolean =>
     account === null || door.sessions.isLive(String(headers['x-cloister-session']))
   const holderOf = ({ account, ip }: FastifyRequest): Holder =>
-    account === null ? { address: ip } : { account }
+    account === null ? { address: networkOf(ip) } : { account }
   const answer = async (request: FastifyRequest, reader: Reader) => {
     const { feed } = house().core
     const end = new AbortController()

@@ -18,6 +18,8 @@ export type Limits = {
   readonly sockets: number
   /** Of one address; behind a proxy there is no other address than the proxy's. */
   readonly socketsPerAddress: number
+  /** Of one account that no stranger takes the place of; its others are as any stranger's. */
+  readonly socketsPerAccount: number
   /** Milliseconds within which headers and body must have arrived. */
   readonly headersTimeout: number
   readonly requestTimeout: number
@@ -36,10 +38,13 @@ export const LIMITS: Limits = {
   publicFeedsPerAddress: 20,
   sockets: 2_000,
   socketsPerAddress: 500,
+  socketsPerAccount: 32,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   feedTimeout: 30_000,
 }
+
+const BUCKETS = 10_000
 
 /** Token buckets by key. A full bucket is as good as none, so only the others are kept. */
 export class Buckets<Key> {
@@ -47,6 +52,8 @@ export class Buckets<Key> {
   private readonly burst: number
   private readonly now: () => number
   private readonly buckets = new Map<Key, { tokens: number; at: number }>()
+  /** More than this are worth a look at all of them. */
+  private many = BUCKETS
 
   /** `now` in milliseconds. */
   constructor(perSecond: number, burst: number, now: () => number) {
@@ -66,12 +73,14 @@ export class Buckets<Key> {
     )
     if (tokens < 1) throw new ApiError('RateMustBeKept')
     this.buckets.set(key, { tokens: tokens - 1, at: now })
-    if (this.buckets.size > 10_000) this.forgetFull(now)
+    if (this.buckets.size > this.many) this.forgetFull(now)
   }
 
   private forgetFull(now: number): void {
     const full = (1000 * this.burst) / this.perSecond
     for (const [key, { at }] of this.buckets) if (now - at >= full) this.buckets.delete(key)
+    // Of many who come at once each would pay for a look at all others.
+    this.many = Math.max(BUCKETS, 2 * this.buckets.size)
   }
 }
 

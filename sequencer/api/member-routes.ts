@@ -1,10 +1,10 @@
 /** What an account may ask, about itself alone. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UNWANTED } from '../resign.ts'
+import { pageId, UNWANTED } from '../resign.ts'
 import { tell, type Refusal, type Ticket } from '../ticket.ts'
 import type { Admitted } from '../ticket.ts'
 import { entries, pages, signedPage, word } from '../wire.ts'
-import { verifyAhead } from './ahead.ts'
+import { AT_ONCE, othersTurn, verifyAhead } from './ahead.ts'
 import { ApiError, Refused } from './errors.ts'
 import { members, type Desk, type Values } from './routes.ts'
 import { ANSWERS, BODIES, PARAMS, QUERIES } from './schemas.ts'
@@ -50,6 +50,14 @@ function lookOf({ house }: Desk): () => Promise<void> {
   }
 }
 
+/** Names of pages are hashes, and remembered: a journal that was cut has hundreds to be signed anew. */
+async function nameUnsigned({ house }: Desk, account: number): Promise<void> {
+  for (const [i, { page }] of house().ledger.unsignedOf(account).entries()) {
+    if (i % AT_ONCE === AT_ONCE - 1) await othersTurn()
+    pageId(page)
+  }
+}
+
 function accountRoutes(desk: Desk): void {
   const look = lookOf(desk)
   const get = { method: 'GET', tag: 'account' } as const
@@ -65,6 +73,7 @@ function accountRoutes(desk: Desk): void {
       const house = desk.house()
       await look()
       if (house.desk.resigning.isUnaware(account)) await house.submit({ kind: 'told', account })
+      await nameUnsigned(desk, account)
       return accountView(house, account)
     },
   )
@@ -164,7 +173,7 @@ function tradeRoutes(desk: Desk): void {
         const known = ticket.receipts.size
         trades.push(await tradeView(houseOf(), ticket, account))
         // A receipt takes a millisecond to sign: others are served between two of them.
-        if (ticket.receipts.size > known) await new Promise((resolve) => setImmediate(resolve))
+        if (ticket.receipts.size > known) await othersTurn()
       }
       return { trades, next: rest.length > TRADES ? (some.at(-1)?.id ?? null) : null }
     },

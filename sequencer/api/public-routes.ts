@@ -1,6 +1,7 @@
 /** What anybody may ask: nothing of it concerns an account, or knowing a secret is the authority. */
 import { isDevelopmentKey } from '../../prover/artifacts.ts'
-import { point, word, signature } from '../wire.ts'
+import type { Table } from '../../circuits/table.ts'
+import { point, Prepared, signature, stringify, word } from '../wire.ts'
 import { ApiError } from './errors.ts'
 import { open, type Desk } from './routes.ts'
 import { ANSWERS, BODIES, PARAMS, QUERIES } from './schemas.ts'
@@ -21,14 +22,16 @@ export function publicRoutes(desk: Desk): void {
       body: BODIES.session,
       answer: ANSWERS.session,
     },
-    async ({ body }) =>
-      desk.door.sessions.open({
-        account: body['account'] as number,
-        publicKey: body['publicKey'] as string,
-        time: body['time'] as number,
-        instance: body['instance'] as string,
-        signature: signature(body['signature'], 'signature'),
-      }),
+    ({ body, request }) =>
+      desk.door.opened(request, () =>
+        desk.door.sessions.open({
+          account: body['account'] as number,
+          publicKey: body['publicKey'] as string,
+          time: body['time'] as number,
+          instance: body['instance'] as string,
+          signature: signature(body['signature'], 'signature'),
+        }),
+      ),
   )
   open(
     desk,
@@ -72,6 +75,8 @@ function aboutTheHouse(desk: Desk): void {
   const { house: houseOf } = desk
   const get = { method: 'GET', tag: 'house' } as const
   let isForgeable: boolean | undefined
+  /** Thousands of numbers, the same for everybody. */
+  let shown: { number: bigint; table: Table | null; text: Prepared } | null = null
   open(
     desk,
     { ...get, url: '/v1/status', summary: 'what house this is', answer: ANSWERS.status },
@@ -126,7 +131,11 @@ function aboutTheHouse(desk: Desk): void {
     { ...get, url: '/v1/table', summary: 'the table of values', answer: ANSWERS.table },
     async () => {
       const { tableNumber: number, table } = houseOf()
-      return { number, root: table?.root ?? 0n, rows: table?.rows ?? [] }
+      if (shown?.number !== number || shown.table !== table) {
+        const text = stringify({ number, root: table?.root ?? 0n, rows: table?.rows ?? [] })
+        shown = { number, table, text: new Prepared(text) }
+      }
+      return shown.text
     },
   )
   open(
@@ -139,10 +148,10 @@ function aboutTheHouse(desk: Desk): void {
       answer: ANSWERS.batches,
     },
     async ({ query }) => {
-      const after = Number(query['after'] ?? 0)
-      const { batches } = houseOf().core
-      const shown = batches.filter(({ number }) => number > BigInt(after)).slice(0, BATCHES)
-      return { batches: shown.map(batchView), last: houseOf().batchNumber }
+      const { core } = houseOf()
+      const from = core.placeOf(BigInt(query['after'] ?? 0) + 1n)
+      const some = core.batches.slice(from, from + BATCHES)
+      return { batches: some.map(batchView), last: core.batchNumber }
     },
   )
   open(
@@ -156,8 +165,9 @@ function aboutTheHouse(desk: Desk): void {
     },
     async ({ params }) => {
       const number = BigInt(params['number'] as string)
-      const batch = houseOf().core.batches.find((known) => known.number === number)
-      if (batch === undefined) throw new ApiError('BatchMustBeKnown')
+      const { core } = houseOf()
+      const batch = core.batches[core.placeOf(number)]
+      if (batch?.number !== number) throw new ApiError('BatchMustBeKnown')
       return batchView(batch)
     },
   )

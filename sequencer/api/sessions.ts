@@ -58,8 +58,12 @@ export class Sessions {
   private readonly ownerOf: (account: number) => Point | undefined
   private readonly now: () => number
   private readonly sessions = new Map<string, Session>()
+  /** Of each account, the oldest first. */
+  private readonly own = new Map<number, Set<string>>()
   /** Sessions that made room for others: their openings must not open them again. */
   private readonly ended = new Map<string, number>()
+  /** The second of the last look for those that are over. */
+  private forgotAt = 0
 
   /** `now` in milliseconds. */
   constructor(
@@ -102,7 +106,7 @@ export class Sessions {
       .slice(0, 32)
     const until = time + SESSION_SECONDS
     this.forget()
-    if (this.ended.has(session)) throw new ApiError('SessionMustBeLive')
+    if ((this.ended.get(session) ?? 0) > this.seconds) throw new ApiError('SessionMustBeLive')
     const known = this.sessions.get(session)
     if (known !== undefined && isSamePoint(known.owner, owner))
       return { session, until: known.until }
@@ -112,6 +116,7 @@ export class Sessions {
       format: 'jwk',
     })
     this.sessions.set(session, { account, owner, key, until, nonces: new Nonces() })
+    this.own.set(account, (this.own.get(account) ?? new Set()).add(session))
     return { session, until }
   }
 
@@ -160,16 +165,24 @@ export class Sessions {
   }
 
   end(session: string): void {
-    if (this.sessions.delete(session)) this.ended.set(session, this.seconds + 3 * CLOCK_SECONDS)
+    const known = this.sessions.get(session)
+    if (known === undefined) return
+    this.sessions.delete(session)
+    this.ended.set(session, this.seconds + 3 * CLOCK_SECONDS)
+    const own = this.own.get(known.account)
+    own?.delete(session)
+    if (own?.size === 0) this.own.delete(known.account)
   }
 
   private makeRoom(account: number): void {
-    const own = [...this.sessions].filter(([, s]) => s.account === account)
-    for (const [id] of own.slice(0, Math.max(0, own.length - SESSIONS_PER_ACCOUNT + 1)))
-      this.end(id)
+    const own = [...(this.own.get(account) ?? [])]
+    for (const id of own.slice(0, Math.max(0, own.length - SESSIONS_PER_ACCOUNT + 1))) this.end(id)
   }
 
+  /** Once a second: a look at all of them is dear where there are many, and anybody may ask for one. */
   private forget(): void {
+    if (this.forgotAt === this.seconds) return
+    this.forgotAt = this.seconds
     for (const [id, { until }] of this.sessions) if (this.seconds >= until) this.end(id)
     for (const [id, until] of this.ended) if (this.seconds >= until) this.ended.delete(id)
   }

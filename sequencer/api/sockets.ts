@@ -2,16 +2,21 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Limits } from './limits.ts'
+import { networkOf } from './network.ts'
 import { Places } from './places.ts'
 
-export class Sockets {
-  private readonly limits: Pick<Limits, 'sockets' | 'socketsPerAddress'>
-  /** The oldest first; over those no signed request has come. */
-  private readonly strangers = new Set<Socket>()
-  private readonly members = new Set<Socket>()
-  private readonly addresses = new Places<string>()
+type SocketLimits = Pick<Limits, 'sockets' | 'socketsPerAddress' | 'socketsPerAccount'>
 
-  constructor(limits: Pick<Limits, 'sockets' | 'socketsPerAddress'>) {
+export class Sockets {
+  private readonly limits: SocketLimits
+  /** The oldest first; over those no signed request has come, or too many of the same account have. */
+  private readonly strangers = new Set<Socket>()
+  /** With what gives the account's place back. */
+  private readonly members = new Map<Socket, () => void>()
+  private readonly addresses = new Places<string>()
+  private readonly accounts = new Places<number>()
+
+  constructor(limits: SocketLimits) {
     this.limits = limits
   }
 
@@ -22,21 +27,23 @@ export class Sockets {
   /** `isBehindProxy`: all come from one address, which says nothing of who they are. */
   guard(server: Server, isBehindProxy: boolean): void {
     server.on('connection', (socket) => {
-      const address = isBehindProxy ? null : (socket.remoteAddress ?? '')
+      const address = isBehindProxy ? null : networkOf(socket.remoteAddress ?? '')
       if (!this.hasRoom(address)) return void socket.destroy()
       this.strangers.add(socket)
       const leave = address === null ? null : this.addresses.take(address)
       socket.once('close', () => {
         this.strangers.delete(socket)
+        this.members.get(socket)?.()
         this.members.delete(socket)
         leave?.()
       })
     })
   }
 
-  /** A signed request has come over it: no stranger takes its place any more. */
-  known(socket: Socket): void {
-    if (this.strangers.delete(socket)) this.members.add(socket)
+  /** The account's signed request has come over it: no stranger takes its place any more. */
+  known(socket: Socket, account: number): void {
+    if (this.accounts.takenBy(account) >= this.limits.socketsPerAccount) return
+    if (this.strangers.delete(socket)) this.members.set(socket, this.accounts.take(account))
   }
 
   /** Whoever is new takes the place of the stranger who has been here longest, never a member's. */

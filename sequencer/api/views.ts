@@ -59,16 +59,15 @@ export async function pageAnswer(house: House, result: Admitted, account: number
 }
 
 export async function pageView(house: House, asked: AskedPage) {
-  const { clientId, account, kind, ticket: id } = asked
+  const { clientId, account, kind, ticket: id, trade } = asked
   const answer = house.desk.answerOf(asked)
-  const ticket = id === null ? undefined : house.desk.tickets.get(id)
   const isRefused = 'refused' in answer
   return {
     clientId,
     kind,
     ticket: id,
-    state: isRefused ? 'refused' : (ticket?.state ?? asked.state),
-    batch: isRefused ? null : (ticket ?? asked).batch,
+    state: isRefused ? 'refused' : (trade ?? asked).state,
+    batch: isRefused ? null : (trade ?? asked).batch,
     head: isRefused ? null : answer.head,
     receipt: isRefused ? null : (await pageAnswer(house, answer, account)).receipt,
     refused: isRefused ? answer.refused : null,

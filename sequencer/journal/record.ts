@@ -51,6 +51,12 @@ export type L1Seen = {
   readonly blockHash?: string
 }
 
+/**
+ * Whoever did not sign anew in time loses all of those pages. Absent in records before version 4: there
+ * it lost one, and had its time again for the others, whose other sides waited on.
+ */
+type Late = 'all'
+
 export type Input =
   | { readonly kind: 'genesis'; readonly genesis: Genesis }
   | {
@@ -93,9 +99,10 @@ export type Input =
   | { readonly kind: 'l1'; readonly seen: L1Seen }
   /** By L1's clock: whether a batch of this table may only reduce risk because of its age. */
   | { readonly kind: 'tableAge'; readonly number: bigint; readonly isOld: boolean }
-  | { readonly kind: 'tick' }
+  | { readonly kind: 'tick'; readonly late?: Late }
   | {
       readonly kind: 'batch'
+      readonly late?: Late
       /** The batch on its way to L1 that this one is built on; without it there is none. */
       readonly after?: bigint
       /** It is made of cover alone where nothing waits. */
@@ -137,10 +144,10 @@ export type JournalRecord = {
 
 /**
  * A change of meaning of any kind is a new one. Records of 2 know no batch behind another and no change
- * of the fee, and mean in 3 what they meant.
+ * of the fee; 2 and 3 take pages that were not signed anew one by one. All mean what they meant.
  */
-const VERSION = 3
-const READABLE: readonly number[] = [2, VERSION]
+const VERSION = 4
+const READABLE: readonly number[] = [2, 3, VERSION]
 
 export function encodeRecord({ at, input }: JournalRecord): Uint8Array {
   return Buffer.from(encode({ v: VERSION, at, input: input as unknown as Plain }), 'utf8')
@@ -151,7 +158,7 @@ export function decodeRecord(payload: Uint8Array): JournalRecord {
     readonly v: number
   }
   if (!READABLE.includes(value.v)) {
-    const detail = `a record has version ${value.v}; this program knows ${READABLE.join(' and ')}`
+    const detail = `a record has version ${value.v}; this program knows ${READABLE.join(', ')}`
     throw new JournalError('JournalMustBeKnown', detail)
   }
   return { at: value.at, input: value.input }

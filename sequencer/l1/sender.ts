@@ -93,11 +93,13 @@ export class Sender {
 
   /** Resolves at the depth that counts. Waits, with alarms, for as long as L1 does not answer. */
   async run(job: Job): Promise<Outcome> {
+    const nonce = job.earlier.at(-1)?.nonce ?? null
     const run: Run = {
       job,
-      signed: [...job.earlier],
+      // A nonce before it was lost to something else, where that counts: what was signed for it is void.
+      signed: job.earlier.filter((signed) => signed.nonce === nonce),
       cancels: [],
-      nonce: job.earlier.at(-1)?.nonce ?? null,
+      nonce,
       sentAt: -Infinity,
       refusal: null,
       trouble: null,

@@ -8,6 +8,7 @@ import {
   type CircuitInput,
   type Proof,
 } from '../../prover/groth16.ts'
+import { BASE_PRIME } from '../../prover/bn254.ts'
 import { createRemoteProver, JobParked } from '../../prover/jobs/request.ts'
 import type { JobStore, TakenJob } from '../../prover/jobs/store.ts'
 import { work, type WorkOptions } from '../../prover/jobs/work.ts'
@@ -208,11 +209,25 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     })
     const signals = await expected()
     const other = await honest({ input: { ...OPENING, shift: 9n } })
+    const right = await honest({ input: OPENING })
     for (const lie of [
       PROOF,
       other,
       { ...other, publicSignals: signals },
       { proof: null, publicSignals: signals } as unknown as Proof,
+      ...([{}, [], 'none', { proof: right.proof }] as unknown as Proof[]),
+      { proof: right.proof, publicSignals: null } as unknown as Proof,
+      // The same point, written so that L1 does not take it.
+      ...[0n, -2n * BASE_PRIME].map((less) => ({
+        publicSignals: signals,
+        proof: {
+          ...right.proof,
+          pi_a: [
+            `${BigInt(right.proof.pi_a[0] as string) + BASE_PRIME + less}`,
+            ...right.proof.pi_a.slice(1),
+          ],
+        },
+      })),
     ]) {
       const asked = remote.prove(keyOf(), OPENING, signals).catch((e: unknown) => e)
       let job: TakenJob | null = null
@@ -220,7 +235,44 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
       await store.finish(job as unknown as TakenJob, lie)
       expect(String(await asked)).toContain('ProofMustVerify')
     }
-    expect(parked).toHaveLength(4)
+    expect(parked).toHaveLength(11)
+  }, 60_000)
+
+  it('a proof that nobody wants any more is given up by its worker, and its input goes', async () => {
+    const store = await fresh()
+    let isStopped = false
+    const { log } = start(store, {
+      prove: ({ signal }) =>
+        new Promise((_, reject) =>
+          signal?.addEventListener('abort', () => {
+            isStopped = true
+            reject(new Error('stopped'))
+          }),
+        ),
+    })
+    const remote = createRemoteProver({ store, seal, pollMs: 20 })
+    const end = new AbortController()
+    const asked = remote.prove(keyOf(), OPENING, undefined, end.signal).catch((e: unknown) => e)
+    const name = seal.name(CIRCUIT, OPENING)
+    await until(async () => (await store.look(name))?.state === 'leased')
+    end.abort()
+    expect(String(await asked)).toContain('not wanted')
+    expect(await store.look(name)).toBeNull()
+    await until(() => isStopped)
+    await until(() => log.some((line) => line.includes('the lease was lost')))
+    // The worker is free for the next.
+    const next = { ...OPENING, shift: 8n }
+    const other = new AbortController()
+    const waiting = remote.prove(keyOf(), next, undefined, other.signal).catch(() => {})
+    await until(async () => {
+      return (await store.look(seal.name(CIRCUIT, next)))?.state === 'leased'
+    })
+    other.abort()
+    await waiting
+    const before = new AbortController()
+    before.abort()
+    await expect(remote.prove(keyOf(), OPENING, undefined, before.signal)).rejects.toThrow()
+    expect(await store.look(name)).toBeNull()
   })
 
   it('a house that cannot reach the database asks again, and gives up in the end', async () => {

@@ -1,6 +1,6 @@
 /** Proving jobs in a real PostgreSQL: leases, fences, attempts, and who is there to take them. */
 import { describe, expect, it } from 'vitest'
-import { openPostgresJobs } from '../../prover/jobs/postgres-jobs.ts'
+import { openPostgresJobs, PARKED_KEPT } from '../../prover/jobs/postgres-jobs.ts'
 import type { TakenJob } from '../../prover/jobs/store.ts'
 import { CIRCUIT, found, pause, PROOF, submit, useJobs, worker } from './jobs-store.ts'
 
@@ -96,6 +96,18 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
     expect(await store.look('silent')).toMatchObject({ failure: 'its worker fell silent' })
     await submit(store, 'poison', 2)
     expect(await store.take(worker('w'), 50)).toMatchObject({ name: 'poison', attempt: 1 })
+  })
+
+  it('are parked in such a number only, the oldest go', async () => {
+    const store = await fresh()
+    const names = Array.from({ length: PARKED_KEPT + 3 }, (_, i) => `p${i}`)
+    for (const name of names) {
+      await submit(store, name, 1)
+      await store.fail((await store.take(worker('w'), 60_000)) as TakenJob, 'no proof', true)
+      expect(await store.parked()).toEqual([name])
+    }
+    expect((await store.vitals(1000)).parked).toBe(PARKED_KEPT)
+    for (const [i, name] of names.entries()) expect((await store.look(name)) === null).toBe(i < 3)
   })
 
   it('are the same job when they are submitted again', async () => {

@@ -151,6 +151,31 @@ describe('sockets', () => {
     agent.destroy()
   })
 
+  it('of one member beyond its number are as those of strangers: it locks nobody out', async () => {
+    const { url, one, two } = await open({
+      sockets: 8,
+      socketsPerAddress: 1_000,
+      socketsPerAccount: 3,
+      feeds: 8,
+    })
+    const caller = await callerOf(url, one)
+    const other = await callerOf(url, two)
+    await pause(50)
+    const own = '/v1/events?after=0'
+    for (let i = 0; i < 8; i++) expect(await stream(url, own, signed(caller, own))).toBe(101)
+    // All places are the flood's; whoever comes now is served all the same, and stays.
+    expect(await stream(url, own, signed(other, own))).toBe(101)
+    await pause(50)
+    const isOpen = streams.map(({ readyState }) => readyState === WebSocket.OPEN)
+    expect(isOpen.slice(0, 3)).toEqual([true, true, true])
+    expect(isOpen.at(-1)).toBe(true)
+    expect(isOpen.filter((is) => !is).length).toBeGreaterThan(0)
+    // A place that is given back can be taken again.
+    streams[0]?.close()
+    await pause(50)
+    expect(await stream(url, own, signed(caller, own))).toBe(101)
+  })
+
   it('all of members leave no room for a stranger', async () => {
     const { url, one } = await open({ sockets: 6, socketsPerAddress: 1_000, feeds: 6 })
     const caller = await callerOf(url, one)

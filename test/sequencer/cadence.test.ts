@@ -34,6 +34,11 @@ class FakeClock implements Clock {
     this.time += milliseconds
     await this.pass(0)
   }
+  /** The clock on the wall; what was to come after so many milliseconds comes after as many. */
+  putBack(milliseconds: number): void {
+    this.time -= milliseconds
+    this.calls = this.calls.map(({ at, call }) => ({ at: at - milliseconds, call }))
+  }
   get isQuiet(): boolean {
     return this.calls.length === 0
   }
@@ -133,6 +138,19 @@ describe('the clock', () => {
     expect(count).toBe(1)
     await clock.pass(1)
     expect(count).toBe(2)
+  })
+
+  it('goes on from the next tick when it is put back', async () => {
+    const clock = new FakeClock(3_600_500)
+    const at: number[] = []
+    const { alarms } = watched(clock, async () => void at.push(clock.now()), 0)
+    await clock.pass(1_000)
+    // An hour too far until somebody noticed.
+    clock.putBack(3_600_000)
+    await clock.pass(5_000)
+    expect(at[0]).toBe(3_601_000)
+    expect(at.slice(1)).toEqual([3_000, 4_000, 5_000, 6_000])
+    expect(alarms).toEqual([])
   })
 
   it('keeps the ticks of its epoch over a restart', async () => {

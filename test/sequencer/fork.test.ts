@@ -318,9 +318,9 @@ it('what nobody signed anew in time is dropped, save where a batch on its way ha
   Object.assign(desk.resigning, {
     overdue: () => late.filter(({ trade }) => !dropped.includes(trade)),
   })
-  desk.drop = (trade) => void dropped.push(trade)
-  desk.dropOverdue(0n, (trade) => trade === 'in flight')
+  desk.drop = (all) => void dropped.push(...all.map(({ trade }) => trade))
+  desk.dropOverdue(0n, true, (trade) => trade === 'in flight')
   expect(dropped).toEqual(['late'])
-  desk.dropOverdue(0n)
+  desk.dropOverdue(0n, true)
   expect(dropped).toEqual(['late', 'in flight'])
 })

@@ -5,8 +5,10 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { sign, signingKey, verify, type Signature } from '../../circuits/eddsa.ts'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import { Member } from '../../client/member.ts'
-import { isSigned, keepVerified } from '../../sequencer/admission.ts'
-import type { Verified } from '../../sequencer/api/ahead.ts'
+import { headAfter, type Page } from '../../circuits/page.ts'
+import { isSigned, keepVerified, type SignedPage } from '../../sequencer/admission.ts'
+import type { House } from '../../sequencer/house.ts'
+import { AT_ONCE, verifyAhead, type Verified } from '../../sequencer/api/ahead.ts'
 import { MemoryJournal, type Entry } from '../../sequencer/journal/journal.ts'
 import {
   decodeRecord,
@@ -32,6 +34,31 @@ const untilReady = async (helpers: Helpers, count: number): Promise<void> => {
     if (Date.now() > until) throw new Error('the helpers do not load')
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+}
+
+/** A house in which account 17 has KEY, and pages of it in journal order. */
+function listOf(count: number) {
+  const list: SignedPage[] = []
+  let head = 1n
+  for (let i = 0; i < count; i++) {
+    const page: Page = {
+      kind: 'trade',
+      account: 17,
+      counterparty: 18,
+      stamp: BigInt(1000 + i) << 20n,
+      maxFee: 5n,
+      payload: 1n,
+      entries: [],
+    }
+    const next = headAfter(head, page)
+    list.push({ page, previousHead: head, signature: sign(KEY, next) })
+    head = next
+  }
+  const house = {
+    ledger: { ownerKeys: new Map([[17, KEY.publicKey]]), headOf: () => 1n },
+    conditions: () => ({ time: 2000n, fee: 1n }),
+  } as unknown as House
+  return { house, list }
 }
 
 /** A process that does what the test says. */
@@ -145,6 +172,43 @@ describe('a helper', () => {
     // It is started by the next question, which does not wait for it.
     expect(await all.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))).toBeNull()
     expect(workers).toHaveLength(2)
+  })
+
+  it('is asked for a long list by parts, so that one member does not fill its queue', async () => {
+    const { helpers: all, workers } = played()
+    helpers = all
+    const worker = workers[0] as Played
+    const { house, list } = listOf(100)
+    const looking = verifyAhead(house, all, 17, list)
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    await turn()
+    expect(worker.asked).toHaveLength(AT_ONCE)
+    // Another member waits for so many at most.
+    void all.verify(18, KEY.publicKey, 5n, sign(KEY, 5n))
+    for (let place = 0; place < AT_ONCE; place++) worker.answer(place, true)
+    await turn()
+    expect(worker.asked).toHaveLength(2 * AT_ONCE + 1)
+    // What is wrong once is refused: the rest of it is not looked at.
+    for (let place = AT_ONCE + 1; place < 2 * AT_ONCE + 1; place++)
+      worker.answer(place, place > AT_ONCE + 1)
+    expect((await looking).filter((verified) => verified === null)).toHaveLength(1)
+    expect(worker.asked).toHaveLength(2 * AT_ONCE + 1)
+  })
+
+  it('that is not there leaves a list to the house, which looks at it one after the other', async () => {
+    helpers = new Helpers({ count: 0 })
+    const { house, list } = listOf(20)
+    let turns = 0
+    let isLooking = true
+    const others = (): void => {
+      turns++
+      if (isLooking) setImmediate(others)
+    }
+    setImmediate(others)
+    const found = await verifyAhead(house, helpers, 17, list)
+    isLooking = false
+    expect(found.filter((verified) => verified !== null)).toHaveLength(20)
+    expect(turns).toBeGreaterThan(2)
   })
 
   it('that answers nothing is given up', async () => {

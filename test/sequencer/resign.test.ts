@@ -151,6 +151,41 @@ describe('a page that a new table makes unprovable', () => {
     await expectSettled(later.cd, later.bd, back)
   })
 
+  it('costs whoever is silent all of its later pages at once, however many there are', async () => {
+    const more = [
+      await floor.trade(a, c, lots(OTHER, 1n, 2_000_000n)),
+      await floor.trade(a, d, lots(OTHER, 1n, 2_000_000n)),
+      await floor.trade(a, c, lots(OTHER, 1n, 2_000_000n)),
+    ]
+    await floor.batch()
+    await b.realign()
+    vi.setSystemTime(Date.now() + Number(RESIGN_SECONDS) * 1000)
+    await floor.house.tick()
+    // Each holds up its other side: nobody waits a minute for each of them.
+    const states = await Promise.all([later.ac, ...more].map((id) => stateOf(a, id)))
+    expect(states).toEqual(['refused', 'refused', 'refused', 'refused'])
+    expect(floor.house.ledger.unsignedOf(a.account)).toEqual([])
+    for (const member of [c, d]) await member.realign()
+    expect(await floor.batch()).toMatchObject({ trades: 2 })
+    expect(await a.realign()).toBe(true)
+    await expectSettled(later.cd, later.bd)
+  })
+
+  it('cost one page a minute in records of before, which mean what they meant', async () => {
+    const more = await floor.trade(a, c, lots(OTHER, 1n, 2_000_000n))
+    await floor.batch()
+    await b.realign()
+    const states = () => Promise.all([later.ac, more].map((id) => stateOf(a, id)))
+    for (const expected of [
+      ['refused', 'accepted'],
+      ['refused', 'refused'],
+    ]) {
+      vi.setSystemTime(Date.now() + Number(RESIGN_SECONDS) * 1000)
+      await floor.house.submit({ kind: 'tick' })
+      expect(await states()).toEqual(expected)
+    }
+  })
+
   it('goes on by the clock alone, which records nothing before the time is up', async () => {
     await floor.batch()
     await b.realign()

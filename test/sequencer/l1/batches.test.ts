@@ -319,6 +319,37 @@ describe('a restart', () => {
     expect(world.chain.roots).toEqual([1001n])
   })
 
+  it('after its nonce was lost goes on with the next one, however dear the last one was', async () => {
+    const world = await ready()
+    world.chain.isTaking = false
+    let isDying = false
+    const recorded: string[] = []
+    const record = (raw: string): Promise<void> => {
+      recorded.push(raw)
+      return isDying ? new Promise(() => {}) : Promise.resolve()
+    }
+    void world.l1.submit(FIRST, { number: 1n, earlier: [], record }).catch(() => {})
+    // Dearer again and again, as far as the cap goes.
+    await world.pass(1_200)
+    const ours = signedOf(recorded.at(-1) as string)
+    expect(ours.nonce).toBe(0)
+    // Another transaction of the operator takes the nonce, and the process dies with the next one signed.
+    isDying = true
+    const { pool } = world.chain
+    const other = { ...pool[0], hash: '0x1', to: '0xelsewhere', maxFee: ours.maxFee * 9n }
+    pool.push(other as (typeof pool)[number])
+    world.chain.isTaking = true
+    await world.pass(120)
+    world.l1.close()
+    const last = signedOf(recorded.at(-1) as string)
+    expect(last.nonce).toBe(1)
+    expect(last.maxFee).toBeLessThan(ours.maxFee)
+    const after = watched(world.open().follow(jobOf(1n, recorded).job))
+    await world.pass(90)
+    expect(after.value?.hash).toBe(last.hash)
+    expect(world.chain.roots).toEqual([1001n])
+  })
+
   it('with a batch that L1 takes no more cancels what an earlier run has sent', async () => {
     const world = await ready()
     world.chain.isTaking = false

@@ -34,9 +34,9 @@ export async function check(world: World, memory: Memory): Promise<void> {
   const core = new Core(live!.core.genesis)
   const dropped = new Set<string>()
   const drop = core.desk.drop.bind(core.desk)
-  core.desk.drop = (trade, ...rest) => {
-    dropped.add(trade)
-    drop(trade, ...rest)
+  core.desk.drop = (all, ...rest) => {
+    for (const { trade } of all) dropped.add(trade)
+    drop(all, ...rest)
   }
   await replayInto(core, journal)
   must(stateText(core) === text, 'an independent replay must give the state of the house')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { HouseApi, HouseError, type HouseStatus } from '../api.ts'
 import { domainOf } from '../l1/batch-words.ts'
 import { connect, type L1 } from '../l1/rpc.ts'
-import { Undone } from './failures.ts'
+import { NotYet, Undone } from './failures.ts'
 import { dayPath, fromHere } from './root.ts'
 
 export type Common = {
@@ -111,7 +111,7 @@ export async function until<T>(
   }
 }
 
-/** Looks at L1 once now and once after each further batch. */
+/** Looks at L1 once now and once after each further batch; again where another command was at work. */
 export function untilBatch<T>(
   what: string,
   house: Pick<House, 'rpcUrl'> & { readonly status: { readonly contract: string } },
@@ -123,7 +123,13 @@ export function untilBatch<T>(
     const l1 = await connect(house.rpcUrl, house.status.contract)
     const [number] = await l1.view('batchNumber')
     if (number === seen) return null
-    seen = number
-    return look(l1)
+    try {
+      const found = await look(l1)
+      seen = number
+      return found
+    } catch (error) {
+      if (!(error instanceof NotYet)) throw error
+      return null
+    }
   })
 }

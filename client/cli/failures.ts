@@ -11,6 +11,9 @@ export type ExitCode = 0 | 1 | 2
 /** It could not be done: exit code 2. */
 export class Undone extends Error {}
 
+/** It could not be done now: whoever waits tries again in a moment. */
+export class NotYet extends Undone {}
+
 /** A rule of the house forbids it: exit code 1. */
 export class RefusedByRule extends Error {
   readonly rule: Rule

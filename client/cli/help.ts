@@ -38,6 +38,18 @@ Examples:
 Reads L1 and opens the leaf with the keys of the directory; needs no house. If one answers, its
 table is checked against the root on L1 and the worth in each of the 16 worlds is printed.`
 
+export const ACCOUNT_ROTATE = `
+Examples:
+  cloister account rotate ANN             owner and view key, by a page signed with the old key
+  cloister account rotate ANN --l1        the owner key alone, by the L1 owner: wins over any page
+  cloister account rotate ANN --l1 --print
+By a page: pages before it settle under the old key, nothing may follow it until its batch; then the
+new keys sign. From L1: the view key stays (the page changes it, afterwards), and pages that have not
+settled when a batch serves it must be signed anew with the new key, or are void.
+Interrupted at any moment, the same command finishes the rotation, or says that it is done: what the
+leaf on L1 has decides which keys are valid. All keys follow from the seed, so a rotation helps where a
+key got out. Where the SEED got out it does not: withdraw or exit, and open another account.`
+
 export const DEPOSIT = `
 Examples:
   cloister deposit ANN 5000

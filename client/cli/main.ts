@@ -162,7 +162,9 @@ function addUp(program: Command, commonOf: CommonOf, run: Run): void {
 }
 
 function addAccount(program: Command, commonOf: CommonOf, run: Run): void {
-  const account = program.command('account').description('open an account; see what is in it')
+  const account = program
+    .command('account')
+    .description('open an account; see what is in it; change its keys; attend it')
   account
     .command('new <name>')
     .description('make keys, register on L1, wait until a batch has registered the account')
@@ -182,6 +184,24 @@ function addAccount(program: Command, commonOf: CommonOf, run: Run): void {
     .addHelpText('after', help.ACCOUNT_SHOW)
     .action((name: string, _options: Given, command: Command) =>
       run(import('./account.ts').then(({ accountShow }) => accountShow(name, commonOf(command)))),
+    )
+  account
+    .command('rotate <name>')
+    .description('change the keys: the next ones of the seed, by a page or from L1')
+    .option(
+      '--l1',
+      "from L1 with the L1 owner's key: where the house does not serve, or a key is out",
+    )
+    .option('--l1-key <file>', "with --l1: the L1 owner's key (default: l1.key beside the seed)")
+    .option('--print', 'with --l1: write the transaction out for another wallet')
+    .option(...NO_WAIT)
+    .addHelpText('after', help.ACCOUNT_ROTATE)
+    .action((name: string, options: Wait & { l1?: boolean; print?: boolean }, command: Command) =>
+      run(
+        import('./rotate.ts').then(({ accountRotate }) =>
+          accountRotate(name, { ...commonOf(command), ...options }),
+        ),
+      ),
     )
 }
 

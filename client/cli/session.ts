@@ -57,6 +57,8 @@ export class Session {
     const { rpcUrl, status } = this.house
     const rebuilt = await replayFrom(await connect(rpcUrl, status.contract))
     const leaf = leafOf(this.store, this.ring, rebuilt)
+    // Its own view of the file, too: what has settled is not waited for.
+    this.member.journal.settle(leaf.account.head, leaf.batch)
     this.member.use(this.ring.inForce(leaf.keys))
     return leaf
   }

@@ -213,6 +213,7 @@ function viewOf(truth: Rebuilt, contract: string, name: string, id: bigint): rea
       return [truth.served]
     case 'depositCount':
       return [truth.deposits.size]
+    case 'confirmedTableNumber':
     case 'tableNumber':
       return [truth.tables.length]
     case 'settlementRoot':

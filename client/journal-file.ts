@@ -11,12 +11,12 @@ import {
   openSync,
   readFileSync,
   statSync,
-  unlinkSync,
   writeSync,
 } from 'node:fs'
 import { PAGE_KIND, type PageKind } from '../circuits/params.ts'
 import type { Signature } from '../circuits/eddsa.ts'
 import type { Page } from '../circuits/page.ts'
+import { tryLock, type Release } from './pid-lock.ts'
 import type { Receipt } from './receipt.ts'
 
 export type SignedPage = {
@@ -198,27 +198,22 @@ const LOCK_PAUSE_MS = 20
  * lock for milliseconds, so another waits for a second before it complains.
  */
 export function withLock<T>(path: string, work: () => T): T {
-  const lock = `${path}.lock`
-  const file = takeLock(lock)
+  const release = takeLock(`${path}.lock`)
   try {
     return work()
   } finally {
-    closeSync(file)
-    unlinkSync(lock)
+    release()
   }
 }
 
-function takeLock(lock: string): number {
+function takeLock(lock: string): Release {
   for (let attempt = 1; ; attempt++) {
-    try {
-      return openSync(lock, 'wx', 0o600)
-    } catch (error) {
-      const isTaken = error instanceof Error && 'code' in error && error.code === 'EEXIST'
-      if (!isTaken) throw error
-    }
+    const taken = tryLock(lock)
+    if (typeof taken === 'function') return taken
     if (attempt === LOCK_ATTEMPTS)
       throw new Error(
-        `${lock} exists: another process is writing this journal; if none is, remove that file`,
+        `${lock} exists: another process is writing this journal` +
+          (Number.isNaN(taken.heldBy) ? '; if none is, remove that file' : ` (${taken.heldBy})`),
       )
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_PAUSE_MS)
   }

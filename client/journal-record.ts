@@ -9,6 +9,7 @@ export type JournalRefusal =
   | 'ClientIdMustBeNew'
   | 'CounterpartyMustDiffer'
   | 'PageMustBeOwn'
+  | 'RotationMustEndItsJournal'
   | 'PageMustBeWellFormed'
   | 'SettledHeadMustBeKnown'
   | 'ReceiptMustVerify'

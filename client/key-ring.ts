@@ -8,6 +8,12 @@ import { memberKeys, type MemberKeys, type Seed } from './keys.ts'
  */
 export const ROTATION_GAP = 20
 
+/**
+ * Which rotation of the seed each key of a leaf is of: they differ after a rotation from L1, which
+ * changes the owner key alone.
+ */
+export type KeysInForce = { readonly owner: number; readonly view: number }
+
 export class KeyRing {
   readonly label: string
   readonly gap: number
@@ -24,6 +30,11 @@ export class KeyRing {
   at(rotation: number): MemberKeys {
     this.#keys[rotation] ??= memberKeys(this.#seed, this.label, rotation)
     return this.#keys[rotation]
+  }
+
+  inForce({ owner, view }: KeysInForce): MemberKeys {
+    const { viewKey, viewKeyHash } = this.at(view)
+    return { ...this.at(owner), viewKey, viewKeyHash }
   }
 
   /** The point that L1 is given for an owner key. */

@@ -44,12 +44,22 @@ export type MemberOptions = {
   readonly keys: MemberKeys
   /** The keys of a rotation that has been signed and may not have settled. */
   readonly next?: MemberKeys
+  /** Hash of the owner key at the registration, where `keys` are of a later rotation. */
+  readonly registeredAs?: bigint
   readonly record: MemberRecord
   /** Where the journal is kept. */
   readonly journalPath: string
   readonly save?: (record: MemberRecord) => void
   /** What the oracle said on L1; with it no perpetual is signed at another funding than its table's. */
   readonly fundingTables?: () => Promise<FundingTables>
+}
+
+/** What has become of pages that were signed and not settled, by their names in the journal. */
+export type Realigned = {
+  readonly isChanged: boolean
+  readonly signedAnew: readonly string[]
+  /** In the journal no more: they never arrived, or cannot settle. */
+  readonly lost: readonly string[]
 }
 
 const POLL_MILLISECONDS = 40
@@ -71,6 +81,7 @@ export class Member {
   readonly record: MemberRecord
   keys: MemberKeys
   private next: MemberKeys | null
+  private readonly registeredAs: bigint
   private readonly l1: MemberOptions['l1']
   private readonly save: (record: MemberRecord) => void
   private readonly journalPath: string
@@ -83,6 +94,7 @@ export class Member {
     this.l1 = options.l1
     this.keys = options.keys
     this.next = options.next ?? null
+    this.registeredAs = options.registeredAs ?? ownerKeyHash(this.keys.signing.publicKey)
     this.record = options.record
     this.journalPath = options.journalPath
     this.fundingTables = options.fundingTables
@@ -117,7 +129,7 @@ export class Member {
     const domain = BigInt(house.domain)
     const { account } = this
     this.api.authenticate(account, this.keys.signing, domain)
-    const head = genesisHead(domain, account, ownerKeyHash(this.keys.signing.publicKey))
+    const head = genesisHead(domain, account, this.registeredAs)
     // The head counts for a journal that begins now; one that exists has its own.
     this.opened ??= Journal.open(this.journalPath, { domain, account, head })
     return this
@@ -285,6 +297,32 @@ export class Member {
     throw new HouseError('the house asks again and again for pages to be signed anew')
   }
 
+  /** As realign; says what was signed anew and what was left out. */
+  async realigned(): Promise<Realigned> {
+    const before = this.journal.state.pending
+    const isChanged = await this.realign()
+    const after = new Map(this.journal.state.pending.map((p) => [p.clientId, p.head]))
+    const signedAnew = before.filter(
+      ({ clientId, head }) => after.has(clientId) && after.get(clientId) !== head,
+    )
+    const lost = before.filter(({ clientId }) => !after.has(clientId))
+    const namesOf = (pages: typeof before) => pages.map(({ clientId }) => clientId)
+    return { isChanged, signedAnew: namesOf(signedAnew), lost: namesOf(lost) }
+  }
+
+  /** Whether the last page signed is a rotation that has not settled, as far as the journal knows. */
+  get isRotating(): boolean {
+    return this.journal.state.pending.at(-1)?.page.kind === 'rotation'
+  }
+
+  /** Speaks and signs with these keys from now on: whoever calls has seen the leaf that has them. */
+  use(keys: MemberKeys): void {
+    this.keys = keys
+    this.next = null
+    if (this.opened !== null)
+      this.api.authenticate(this.account, keys.signing, this.journal.state.domain)
+  }
+
   /** Later than every page before it: both journals of a trade follow the order of stamps. */
   private async termsOf(): Promise<OwnTerms> {
     const random = BigInt(`0x${randomBytes(2).toString('hex')}`)
@@ -310,11 +348,11 @@ export class Member {
   }
 
   /** Changes owner and view key by a page; the old keys sign until a batch has settled it. */
-  async rotate(next: MemberKeys): Promise<Outcome> {
+  async rotate(next: MemberKeys, clientId?: string): Promise<Outcome> {
     const page = await this.rotationPage(next)
     const rotation = { key: eighthOf(next.signing), viewKey: next.viewKey }
     this.next = next
-    const rule = await this.send(page, `rotation-${page.payload}`, { rotation })
+    const rule = await this.send(page, clientId ?? `rotation-${page.payload}`, { rotation })
     if (rule !== null) this.next = null
     return { trade: 'rotation', state: rule === null ? 'accepted' : 'refused', rule }
   }
@@ -331,11 +369,7 @@ export class Member {
   sync(rebuilt: Rebuilt): Account {
     const { account, keys } = this.openLeaf(rebuilt)
     this.journal.settle(account.head, rebuilt.last(this.account)?.batchNumber ?? 0n)
-    if (keys !== this.keys) {
-      this.keys = keys
-      this.next = null
-      this.api.authenticate(this.account, this.keys.signing, this.journal.state.domain)
-    }
+    if (keys !== this.keys) this.use(keys)
     return account
   }
 

@@ -1,17 +1,13 @@
 /** `cloister account`: an account of one's own, and what is in it. */
-import { existsSync } from 'node:fs'
-import { genesisHead } from '../../circuits/account.ts'
 import { eighthOf } from '../../circuits/eddsa.ts'
 import { worthOf } from '../../circuits/table.ts'
-import { Journal } from '../journal.ts'
-import { memberKeys } from '../keys.ts'
-import { domainOf } from '../l1/batch-words.ts'
 import { openAccount, rebuild, replayFrom, type Rebuilt } from '../l1/rebuild.ts'
 import { connect, httpTransport } from '../l1/rpc.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
 import type { TableView } from '../api.ts'
 import { findHouse, rpcOf, untilBatch, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
+import { accountOf, journalOf, keysInWords, leafOf } from './keys-on-l1.ts'
 import { openStore, Session } from './session.ts'
 import type { MemberStore } from './store.ts'
 import { rowsUnder, servedTable } from './table-on-l1.ts'
@@ -102,17 +98,16 @@ function open(rebuilt: Rebuilt, { member, ownerKeyHash }: Session) {
 export async function accountShow(name: string, options: Common): Promise<Result> {
   const store = openStore(name, options)
   const { stored } = store
-  const { account: index } = stored
-  if (index === null) throw new Undone(`${name} has no account yet: cloister account new ${name}`)
-  const keys = memberKeys(store.seed(), name)
+  const index = accountOf(store)
+  const ring = store.ring()
   const rebuilt = await rebuild(rpcOf(options, stored), stored.contract)
-  const account = openAccount(rebuilt, index, keys.viewKey, [keys.ownerKeyHash])
+  const { account, keys } = leafOf(store, ring, rebuilt)
   const served = await servedTable(options, stored.contract).catch((error: unknown) =>
     error instanceof Error ? error.message : 'no answer',
   )
   const worth = typeof served === 'string' ? served : worthUnder(rebuilt, served.view, account)
   const worlds = [...WORLDS.map((world) => world.name), 'variation']
-  const isSettled = settleJournal(store, rebuilt, keys.ownerKeyHash, account.head)
+  const isSettled = (journalOf(store, ring)?.state.pending.length ?? 0) === 0
   const holdings = account.balances.map(
     ({ id, quantity }) => `  ${instrumentName(id).padEnd(20)} ${quantity} lots`,
   )
@@ -120,6 +115,7 @@ export async function accountShow(name: string, options: Common): Promise<Result
   return {
     text: [
       `${name}: account ${index} of ${stored.contract}, as batch ${batch} left it on L1`,
+      ...(keys.owner === 0 ? [] : [`  ${'keys'.padEnd(20)} ${keysInWords(keys)}`]),
       `  ${'cash'.padEnd(20)} ${dollars(account.cash)}`,
       ...holdings,
       ...(isSettled ? [] : ['  What was signed since is not settled yet and not counted here.']),
@@ -136,6 +132,7 @@ export async function accountShow(name: string, options: Common): Promise<Result
       contract: stored.contract,
       batch: `${batch}`,
       settled: isSettled,
+      keys,
       root: `${rebuilt.root}`,
       cash: `${account.cash}`,
       cashUnit: 'micro-dollar',
@@ -151,25 +148,6 @@ export async function accountShow(name: string, options: Common): Promise<Result
       ...(typeof worth === 'string' ? { worthProblem: worth } : {}),
     },
   }
-}
-
-/** Tells the journal what L1 has; false if it holds pages that have not settled. */
-function settleJournal(
-  { stored, journalPath }: MemberStore,
-  rebuilt: Rebuilt,
-  ownerKeyHash: bigint,
-  head: bigint,
-): boolean {
-  if (stored.account === null || !existsSync(journalPath)) return true
-  const domain = domainOf(BigInt(stored.chainId), stored.contract)
-  const { account } = stored
-  const journal = Journal.open(journalPath, {
-    domain,
-    account,
-    head: genesisHead(domain, account, ownerKeyHash),
-  })
-  journal.settle(head, rebuilt.last(account)?.batchNumber ?? 0n)
-  return journal.state.pending.length === 0
 }
 
 /** Rows that the house serves count only under the root that L1 has. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { CASH_ID } from '../../circuits/params.ts'
 import { replayFrom, type Rebuilt } from '../l1/rebuild.ts'
 import { connect } from '../l1/rpc.ts'
-import { untilBatch, type Common, type Result } from './day.ts'
+import { untilBatch, type Common, type House, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { asMember, ruleOf, type Session } from './session.ts'
 import type { Withdrawing } from './store.ts'
@@ -54,8 +54,8 @@ export async function withdraw(
 ): Promise<Result> {
   const amount = parseDollars(text)
   const given = options.to === undefined ? null : parseAddress(options.to)
-  return asMember(name, options, async (session) => {
-    const { member, l1, store, house } = session
+  const { house, to } = await asMember(name, options, async (session) => {
+    const { member, l1, store, house } = session.mustBeFreeToSign()
     const to = given ?? l1.address
     const [after] = await (await connect(house.rpcUrl, house.status.contract)).view('batchNumber')
     const before = store.stored.withdrawals
@@ -65,23 +65,24 @@ export async function withdraw(
     const outcome = await member.withdraw(CASH_ID, amount, BigInt(to), id)
     if (outcome.state === 'refused') store.save({ withdrawals: before })
     ruleOf(outcome)
-    const signed = `${name} signed a withdrawal of ${dollars(amount)} to ${to}`
-    if (!options.wait)
-      return {
-        text: `${signed}\nNext, when a batch has settled it: cloister claim ${name}`,
-        json: { name, microDollars: `${amount}`, to, claimed: [] },
-      }
-    options.note(`${signed}: waiting for its batch`)
-    return claimed(name, await claimWithin(session, options.timeout))
+    return { house, to }
   })
+  const signed = `${name} signed a withdrawal of ${dollars(amount)} to ${to}`
+  if (!options.wait)
+    return {
+      text: `${signed}\nNext, when a batch has settled it: cloister claim ${name}`,
+      json: { name, microDollars: `${amount}`, to, claimed: [] },
+    }
+  options.note(`${signed}: waiting for its batch`)
+  return claimed(name, await claimWithin(name, options, house, options.timeout))
 }
 
 export async function claim(name: string, options: Waiting): Promise<Result> {
-  return asMember(name, options, async (session) => {
-    if (session.store.stored.withdrawals.length === 0)
-      return { text: `${name} has nothing to claim`, json: { name, claimed: [] } }
-    return claimed(name, await claimWithin(session, options.wait ? options.timeout : 0))
-  })
+  const house = await asMember(name, options, async ({ store, house }) =>
+    store.stored.withdrawals.length === 0 ? null : house,
+  )
+  if (house === null) return { text: `${name} has nothing to claim`, json: { name, claimed: [] } }
+  return claimed(name, await claimWithin(name, options, house, options.wait ? options.timeout : 0))
 }
 
 type Claimed = {
@@ -111,23 +112,28 @@ function claimed(name: string, list: readonly Claimed[]): Result {
   }
 }
 
-/** Until every withdrawal that was signed here is paid. */
-async function claimWithin(session: Session, seconds: number): Promise<readonly Claimed[]> {
+/** Until every withdrawal that was signed here is paid. Between batches other commands may work. */
+async function claimWithin(
+  name: string,
+  options: Common,
+  house: House,
+  seconds: number,
+): Promise<readonly Claimed[]> {
   const paid: Claimed[] = []
-  const what =
-    `settling a withdrawal of ${session.store.name} ` +
-    `(once settled, cloister claim ${session.store.name} takes it)`
-  return untilBatch(what, session.house, seconds, async (l1) => {
-    const rebuilt = await replayFrom(l1)
-    for (const wanted of session.store.stored.withdrawals) {
-      const found = findOnL1(rebuilt, wanted, paid)
-      if (found === undefined) continue
-      paid.push(await pay(session, rebuilt, found))
-      const open = session.store.stored.withdrawals
-      session.store.save({ withdrawals: open.filter((other) => other.id !== wanted.id) })
-    }
-    return session.store.stored.withdrawals.length === 0 ? paid : null
-  })
+  const what = `settling a withdrawal of ${name} (once settled, cloister claim ${name} takes it)`
+  return untilBatch(what, house, seconds, (l1) =>
+    asMember(name, options, async (session) => {
+      const rebuilt = await replayFrom(l1)
+      for (const wanted of session.store.stored.withdrawals) {
+        const found = findOnL1(rebuilt, wanted, paid)
+        if (found === undefined) continue
+        paid.push(await pay(session, rebuilt, found))
+        const open = session.store.stored.withdrawals
+        session.store.save({ withdrawals: open.filter((other) => other.id !== wanted.id) })
+      }
+      return session.store.stored.withdrawals.length === 0 ? paid : null
+    }),
+  )
 }
 
 type OnL1 = Claimed & { readonly isClaimed: boolean }

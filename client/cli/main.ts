@@ -92,7 +92,9 @@ function programOf(
     }
   }
   addUp(program, commonOf, run)
-  addAccount(program, commonOf, run)
+  addAccount(program, commonOf, run, (text, json) =>
+    output.out(`${isJson ? JSON.stringify(json) : text}\n`),
+  )
   addCash(program, commonOf, run)
   addTrade(program, commonOf, run)
   riskCommand(program, commonOf, run)
@@ -133,6 +135,8 @@ function programOf(
 
 type CommonOf = (command: Command) => Common & Given
 type Run = (work: Promise<Result>) => Promise<void>
+/** A line of a command that has many. */
+type Tell = (text: string, json: Readonly<Record<string, unknown>>) => void
 const NO_WAIT = ['--no-wait', 'do not wait: return as soon as it is asked for'] as const
 
 function addUp(program: Command, commonOf: CommonOf, run: Run): void {
@@ -161,8 +165,10 @@ function addUp(program: Command, commonOf: CommonOf, run: Run): void {
     )
 }
 
-function addAccount(program: Command, commonOf: CommonOf, run: Run): void {
-  const account = program.command('account').description('open an account; see what is in it')
+function addAccount(program: Command, commonOf: CommonOf, run: Run, tell: Tell): void {
+  const account = program
+    .command('account')
+    .description('open an account; see what is in it; change its keys; attend it')
   account
     .command('new <name>')
     .description('make keys, register on L1, wait until a batch has registered the account')
@@ -182,6 +188,35 @@ function addAccount(program: Command, commonOf: CommonOf, run: Run): void {
     .addHelpText('after', help.ACCOUNT_SHOW)
     .action((name: string, _options: Given, command: Command) =>
       run(import('./account.ts').then(({ accountShow }) => accountShow(name, commonOf(command)))),
+    )
+  account
+    .command('rotate <name>')
+    .description('change the keys: the next ones of the seed, by a page or from L1')
+    .option(
+      '--l1',
+      "from L1 with the L1 owner's key: where the house does not serve, or a key is out",
+    )
+    .option('--l1-key <file>', "with --l1: the L1 owner's key (default: l1.key beside the seed)")
+    .option('--print', 'with --l1: write the transaction out for another wallet')
+    .option(...NO_WAIT)
+    .addHelpText('after', help.ACCOUNT_ROTATE)
+    .action((name: string, options: Wait & { l1?: boolean; print?: boolean }, command: Command) =>
+      run(
+        import('./rotate.ts').then(({ accountRotate }) =>
+          accountRotate(name, { ...commonOf(command), ...options }),
+        ),
+      ),
+    )
+  addAttend(account, commonOf, run, tell)
+}
+
+function addAttend(account: Command, commonOf: CommonOf, run: Run, tell: Tell): void {
+  account
+    .command('attend <name>')
+    .description('stay with the account: tell what happens to it, sign anew what the house has cut')
+    .addHelpText('after', help.ACCOUNT_ATTEND)
+    .action((name: string, _options: Given, command: Command) =>
+      run(import('./attend.ts').then(({ attend }) => attend(name, { ...commonOf(command), tell }))),
     )
 }
 

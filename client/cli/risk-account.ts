@@ -18,13 +18,14 @@ import {
   type WhatIf,
 } from '../../oracle/margin.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
-import { memberKeys } from '../keys.ts'
+import { ownLeaf } from '../l1/own-leaf.ts'
 import { readFundingTables } from '../l1/oracle-tables.ts'
-import { openAccount, replayFrom } from '../l1/rebuild.ts'
+import { replayFrom } from '../l1/rebuild.ts'
 import { connect } from '../l1/rpc.ts'
 import { standingOf, tableLifeOf, whyReduceOnly, type TableStanding } from '../l1/table-standing.ts'
 import { rpcOf, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
+import { accountOf } from './keys-on-l1.ts'
 import { openStore } from './session.ts'
 import { rowsUnder, servedTable } from './table-on-l1.ts'
 import { dollars, instrumentName, parseLegs } from './terms.ts'
@@ -64,13 +65,11 @@ async function accountMargin(
   const quoted = parseLegs(legTexts)
   const store = openStore(name, options)
   const { stored } = store
-  if (stored.account === null)
-    throw new Undone(`${name} has no account yet: cloister account new ${name}`)
-  const keys = memberKeys(store.seed(), name)
+  const index = accountOf(store)
   const rpc = rpcOf(options, stored)
   const l1 = await connect(rpc, stored.contract)
   const rebuilt = await replayFrom(l1)
-  const account = openAccount(rebuilt, stored.account, keys.viewKey, [keys.ownerKeyHash])
+  const { account } = ownLeaf(rebuilt, index, store.ring(), store.keys)
   const { view, fee } = await servedTable(options, stored.contract)
   // As trade propose takes them: a perpetual at its quoted price.
   const { entries: legs } =

@@ -1,12 +1,17 @@
 /** A member at work: its keys, its record and journal on the disk, the house and L1. */
 import { ownerKeyHash } from '../../circuits/account.ts'
+import { HouseError } from '../api.ts'
 import { JournalError } from '../journal.ts'
-import { memberKeys } from '../keys.ts'
+import type { KeyRing } from '../key-ring.ts'
 import { readFundingTables, type FundingTables } from '../l1/oracle-tables.ts'
 import { MemberL1 } from '../l1/member-l1.ts'
-import { Member, type Outcome } from '../member.ts'
+import type { OwnLeaf } from '../l1/own-leaf.ts'
+import { replayFrom } from '../l1/rebuild.ts'
+import { connect } from '../l1/rpc.ts'
+import { Member, type Outcome, type Realigned } from '../member.ts'
 import { findHouse, type Common, type House } from './day.ts'
-import { RefusedByRule, Undone } from './failures.ts'
+import { NotYet, RefusedByRule, Undone } from './failures.ts'
+import { accountOf, isInstalled, keysInWords, leafOf } from './keys-on-l1.ts'
 import { MemberStore } from './store.ts'
 
 export class Session {
@@ -14,7 +19,10 @@ export class Session {
   readonly house: House
   readonly member: Member
   readonly l1: MemberL1
+  readonly ring: KeyRing
   readonly options: Common
+  /** Told of what ready() has signed anew and left out. */
+  onRealigned: (realigned: Realigned) => void
 
   constructor(store: MemberStore, house: House, options: Common) {
     const { stored } = store
@@ -27,11 +35,20 @@ export class Session {
     this.store = store
     this.house = house
     this.options = options
+    this.onRealigned = ({ lost }) => {
+      if (lost.length > 0)
+        options.note(
+          'left out, since the house does not have them or says that they cannot settle: ' +
+            lost.join(', '),
+        )
+    }
+    this.ring = store.ring()
     this.l1 = new MemberL1(rpcUrl, status.contract, status.token, store.l1Key())
     this.member = new Member({
       api: house.api,
       l1: this.l1,
-      keys: memberKeys(store.seed(), store.name),
+      keys: this.ring.inForce(store.keys),
+      registeredAs: this.ring.at(0).ownerKeyHash,
       record: { account: stored.account, deposits: stored.deposits },
       journalPath: store.journalPath,
       save: ({ account, deposits }) => store.save({ account, deposits }),
@@ -44,20 +61,49 @@ export class Session {
     return readFundingTables(this.house.rpcUrl, this.house.status.contract)
   }
 
-  /** For signing: registered by a batch, and at the head that the account has really reached. */
+  /** Asks L1 which of the seed's keys the account has, and speaks with those from now on. */
+  async lookUp(): Promise<OwnLeaf> {
+    const { rpcUrl, status } = this.house
+    const rebuilt = await replayFrom(await connect(rpcUrl, status.contract))
+    const leaf = leafOf(this.store, this.ring, rebuilt)
+    // Its own view of the file, too: what has settled is not waited for.
+    this.member.journal.settle(leaf.account.head, leaf.batch)
+    this.member.use(this.ring.inForce(leaf.keys))
+    return leaf
+  }
+
+  /** As lookUp, written down: only for whoever has the member's directory for itself. */
+  async adoptKeys(): Promise<OwnLeaf> {
+    const leaf = await this.lookUp()
+    const { owner, view } = this.store.keys
+    if (leaf.keys.owner !== owner || leaf.keys.view !== view) this.store.save({ keys: leaf.keys })
+    return leaf
+  }
+
+  /** Whether a rotation was begun here that the leaf on L1 has not been seen to have. */
+  get isRotating(): boolean {
+    const { rotating = null } = this.store.stored
+    return rotating !== null && !isInstalled(rotating, this.store.keys)
+  }
+
+  /**
+   * For signing: registered by a batch, with the keys that are in force, and at the head that the
+   * account has really reached. What is lost on the way is said.
+   */
   async ready(): Promise<this> {
     const { member, store } = this
-    if (member.record.account === null)
-      throw new Undone(`${store.name} has no account yet: cloister account new ${store.name}`)
+    accountOf(store)
     await member.connect()
-    const { head } = await this.house.api.account()
+    const { head } = await this.answered(() => this.house.api.account(), true)
     if (head === null)
-      throw new Undone(`no batch has registered account ${member.account} yet: ask again`)
+      throw new NotYet(`no batch has registered account ${member.account} yet: ask again`)
+    // A record that was lost: the journal has a rotation that only L1 can say the end of.
+    if (member.isRotating && !this.isRotating) await this.adoptKeys()
     try {
-      await member.realign()
+      this.onRealigned(await member.realigned())
     } catch (error) {
       if (!(error instanceof JournalError) || error.refusal !== 'HeadMustBeCurrent') throw error
-      throw new Undone(
+      throw new NotYet(
         `the house has account ${member.account} at a head that was not signed here: ` +
           'has another device signed with this seed?',
       )
@@ -65,9 +111,40 @@ export class Session {
     return this
   }
 
+  /** The house may know other keys than this directory: L1 says which of the two is behind. */
+  async answered<T>(ask: () => Promise<T>, isAlone = false): Promise<T> {
+    if (this.isRotating) await (isAlone ? this.adoptKeys() : this.lookUp())
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isOtherKey(error)) throw error
+    }
+    const { keys, batch } = await (isAlone ? this.adoptKeys() : this.lookUp())
+    return ask().catch((error: unknown) => {
+      if (!isOtherKey(error)) throw error
+      throw new NotYet(
+        `the house does not take the ${keysInWords(keys)}, which the account has on L1 since batch ` +
+          `${batch} at the latest: it may be behind L1, ask again`,
+      )
+    })
+  }
+
+  /** Nothing may be signed behind a rotation: its batch installs the key that signs what follows. */
+  mustBeFreeToSign(): this {
+    if (!this.member.isRotating) return this
+    throw new RefusedByRule(
+      'RotationMustEndItsJournal',
+      `a rotation waits for its batch: cloister account rotate ${this.store.name} shows how far it is`,
+    )
+  }
+
   get ownerKeyHash(): bigint {
     return ownerKeyHash(this.member.keys.signing.publicKey)
   }
+}
+
+function isOtherKey(error: unknown): boolean {
+  return error instanceof HouseError && error.code === 'OwnerSignatureMustMatch'
 }
 
 export function openStore(name: string, options: Common): MemberStore {
@@ -101,12 +178,11 @@ export async function lookingAs<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const store = openStore(name, options)
-  if (store.stored.account === null)
-    throw new Undone(`${name} has no account yet: cloister account new ${name}`)
+  accountOf(store)
   const session = new Session(store, await findHouse(options), options)
   try {
     await session.member.connect()
-    return await work(session)
+    return await session.answered(() => work(session))
   } finally {
     session.l1.close()
   }

@@ -10,13 +10,13 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { KeyRing, type KeysInForce } from '../key-ring.ts'
 import { createSeedFile, readSeedFile, type Seed } from '../keys.ts'
-import { takeLock } from '../lock-file.ts'
-import { Undone } from './failures.ts'
+import { tryLock, type Release } from '../pid-lock.ts'
+import { Busy, Undone } from './failures.ts'
 import { fromHere, ROOT } from './root.ts'
 import { parseName } from './terms.ts'
 
@@ -38,6 +38,14 @@ export type Withdrawing = {
   /** The latest batch when it was signed: it is paid in a later one. */
   readonly after: string
 }
+/** A change of keys that was begun: written down before anything of it leaves this machine. */
+export type Rotating = {
+  /** The rotation of the seed whose keys are to be installed. */
+  readonly to: number
+  readonly by: 'page' | 'l1'
+  /** The page's name in the journal. */
+  readonly id: string | null
+}
 /** Numbers of any size are decimal strings. */
 export type Stored = {
   readonly format: 2
@@ -53,7 +61,13 @@ export type Stored = {
   /** What may be signed: terms that this member proposed or affirmed, by proposal or ticket. */
   readonly agreed: Readonly<Record<string, Terms>>
   readonly withdrawals: readonly Withdrawing[]
+  /** As the leaf on L1 was seen to have them; those of the registration where it says nothing. */
+  readonly keys?: KeysInForce
+  readonly rotating?: Rotating | null
 }
+
+const LOCK_ATTEMPTS = 20
+const LOCK_PAUSE_MS = 100
 
 export class MemberStore {
   readonly directory: string
@@ -102,18 +116,34 @@ export class MemberStore {
 
   /** Keeps other commands of this member away until `work` is done: they would fork its heads. */
   async locked<T>(work: () => Promise<T>): Promise<T> {
-    if (!existsSync(this.directory)) mkdirSync(this.directory, { recursive: true, mode: 0o700 })
-    const lock = join(this.directory, 'lock')
-    const owner = takeLock(lock, isAlive)
-    if (owner !== null)
-      throw new Undone(
-        `another command (process ${owner}) is at work for ${this.name}: let it finish`,
-      )
+    const release = await this.#release('lock', (process) => {
+      throw new Busy(`another command (${process}) is at work for ${this.name}: let it finish`)
+    })
     try {
       this.#stored = null
       return await work()
     } finally {
-      rmSync(lock, { force: true })
+      release()
+    }
+  }
+
+  /** One process attends a member; commands go on beside it. */
+  async attended<T>(work: () => Promise<T>): Promise<T> {
+    const release = await this.#release('attending', (process) => {
+      throw new Undone(`${this.name} is attended already, by ${process}`)
+    })
+    return work().finally(release)
+  }
+
+  /** A command holds the lock for moments, unless it waits for the other side of a trade. */
+  async #release(name: string, busy: (process: string) => never): Promise<Release> {
+    if (!existsSync(this.directory)) mkdirSync(this.directory, { recursive: true, mode: 0o700 })
+    for (let attempt = 1; ; attempt++) {
+      const taken = tryLock(join(this.directory, name))
+      if (typeof taken === 'function') return taken
+      if (attempt === LOCK_ATTEMPTS)
+        busy(Number.isNaN(taken.heldBy) ? 'an unknown process' : `process ${taken.heldBy}`)
+      await new Promise((wake) => setTimeout(wake, LOCK_PAUSE_MS))
     }
   }
 
@@ -137,6 +167,13 @@ export class MemberStore {
 
   seed(): Seed {
     return readSeedFile(this.seedPath)
+  }
+
+  ring(): KeyRing {
+    return new KeyRing(this.seed(), this.name)
+  }
+  get keys(): KeysInForce {
+    return this.stored.keys ?? { owner: 0, view: 0 }
   }
 
   l1Key(): string {
@@ -197,15 +234,5 @@ function writePrivate(path: string, text: string): void {
     fsyncSync(file)
   } finally {
     closeSync(file)
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }

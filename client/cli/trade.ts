@@ -63,7 +63,7 @@ export async function propose(
     throw new Undone('--client-id has 1 to 64 letters, digits, dots, hyphens or underscores')
   let funding = ''
   const ticket = await asMember(name, options, async (session) => {
-    const proposer = session.member.account
+    const proposer = session.mustBeFreeToSign().member.account
     const known = session.store.document(clientId)
     const { entries, terms } = lessFunding(quoted, await session.fundingTables(), known)
     const agreement = { trade: clientId, proposer, counterparty, entries }
@@ -128,6 +128,7 @@ export async function affirm(
   const given = options.document === undefined ? null : readDocument(options.document)
   let funding = ''
   const ticket = await asMember(name, options, async (session) => {
+    session.mustBeFreeToSign()
     const offered = (await session.house.api.tickets()).find((t) => t.id === id)
     if (offered === undefined || offered.role !== 'counterparty')
       throw new Undone(`there is no proposal ${id} to ${name}: cloister trade list ${name}`)
@@ -252,6 +253,7 @@ async function signStamped(session: Session, only: string | null): Promise<reado
       finish(ticket, 'not agreed', null)
     else if (age > STAMP_LIFE_SECONDS) finish(ticket, 'stale', null)
     else {
+      session.mustBeFreeToSign()
       options.note(`trade ${ticket.id}: signing, and waiting for the other side`)
       const patience = Math.min(end, Date.now() + Number(STAMP_LIFE_SECONDS - age) * 1000)
       const outcome = await within(patience, ticket.id, settle(ticket))

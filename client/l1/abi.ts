@@ -72,7 +72,7 @@ export const CLOISTER_ABI = [
   'function settlement(uint256 id) view returns (bool isSet, int256 value)',
 ]
 
-/** What can be asked of the way out. */
+/** What the L1 owner can do and ask: another key, and the way out. */
 export const EXIT_ABI = [
   'function account(uint256 index) view returns ((address l1Owner, uint64 rotation, address ' +
     'nextL1Owner, uint64 forcedExit))',
@@ -95,6 +95,7 @@ export const EXIT_ABI = [
   'function escapeClaims(uint256 account) view returns ((uint128 amount, bool isMade))',
   'function pot(uint256 token) view returns (uint256)',
 
+  'function rotate(uint256 account, uint256 x, uint256 y)',
   'function forceExit(uint256 account, uint256 token, address to) payable returns (uint256)',
   'function freeze(uint8 ground, uint256 serial)',
   'function escapeClaim(uint256 shapeId, uint256 account, uint256 equity, uint256[8] proof)',

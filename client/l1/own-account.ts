@@ -12,7 +12,7 @@ import {
   type Account,
 } from '../../circuits/account.ts'
 import { timesEight } from '../../circuits/eddsa.ts'
-import type { KeyRing } from '../key-ring.ts'
+import type { KeyRing, KeysInForce } from '../key-ring.ts'
 import { parseBatchWords, type RequestWords, type WithdrawalWords } from './batch-words.ts'
 import type { EventLog } from './event-log.ts'
 import type { Place } from './events.ts'
@@ -150,7 +150,19 @@ function openVisit(
   owner: number,
   installed: ReadonlyMap<bigint, KeyOrigin>,
 ): OpenVisit {
-  const { index, batchNumber, batchNonce, cipher, leaf } = visit.touch
+  return { ...visit, ...openTouch(visit.touch, ring, { view, owner }, [...installed.keys()]) }
+}
+
+/**
+ * Tries the keys of the ring from those that were in force last; `installed` are owner keys that L1
+ * was given from elsewhere. Throws OpenError, naming the batch and the key that is missing.
+ */
+export function openTouch(
+  { index, batchNumber, batchNonce, cipher, leaf }: Touch,
+  ring: KeyRing,
+  { view, owner }: KeysInForce,
+  installed: readonly bigint[],
+): Omit<OpenVisit, keyof Visit> {
   for (const viewRotation of ring.order(view)) {
     const { viewKey, viewKeyHash } = ring.at(viewRotation)
     const key = batchKey(viewKey, index, batchNumber, batchNonce)
@@ -158,7 +170,7 @@ function openVisit(
     if (opened === null) continue
     const isOwner = (hash: bigint): boolean => leafHash({ ...opened, ownerKeyHash: hash }) === leaf
     const own = [...ring.order(owner)].find((n) => isOwner(ring.at(n).ownerKeyHash))
-    const given = own ?? [...installed.keys()].find(isOwner)
+    const given = own ?? installed.find(isOwner)
     if (given === undefined)
       throw new OpenError(
         `account ${index}: the view key opens the ciphertext of batch ${batchNumber}, but the ` +
@@ -168,7 +180,7 @@ function openVisit(
       )
     const hash = own === undefined ? (given as bigint) : ring.at(own).ownerKeyHash
     const account = { ...opened, ownerKeyHash: hash }
-    return { ...visit, account, batchKey: key, viewRotation, ownerRotation: own ?? 'L1' }
+    return { account, batchKey: key, viewRotation, ownerRotation: own ?? 'L1' }
   }
   throw new OpenError(
     `account ${index}: no view key of this seed (label ${ring.label}, rotations 0 to ` +

@@ -16,10 +16,11 @@ import {
   writeSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { isOfLock, takeLock } from '../lock-file.ts'
+import { isOfLock, tryLock, type Release } from '../pid-lock.ts'
 
 const FORMAT = 1
 const SIGNERS = 5
+const LOCK = 'lock'
 
 export class FolderError extends Error {}
 
@@ -54,6 +55,7 @@ export class Folder {
   readonly isNew: boolean
   readonly keys: Keys
   private house: HouseFile
+  private unlock: Release = () => {}
 
   private constructor(path: string, isNew: boolean, house: HouseFile, keys: Keys) {
     this.path = path
@@ -66,16 +68,18 @@ export class Folder {
   static open(given: string, shapes: readonly string[]): Folder {
     const path = resolve(given)
     mkdirSync(path, { recursive: true, mode: 0o700 })
-    const names = readdirSync(path).filter((name) => !isOfLock(name))
+    const names = readdirSync(path).filter((name) => !isOfLock(name, LOCK))
     if (names.length > 0 && !names.includes('house.json'))
       throw new FolderError(
         `${path} must be empty or hold a house: it holds ${names[0]} and no house.json`,
       )
-    lock(path)
+    const unlock = lock(path)
     try {
-      return Folder.take(path, shapes)
+      const folder = Folder.take(path, shapes)
+      folder.unlock = unlock
+      return folder
     } catch (error) {
-      unlock(path)
+      unlock()
       throw error
     }
   }
@@ -137,7 +141,7 @@ export class Folder {
 
   release(): void {
     rmSync(this.file('run.json'), { force: true })
-    unlock(this.path)
+    this.unlock()
   }
 }
 
@@ -195,25 +199,12 @@ function writeWhole(path: string, value: object): void {
   closeSync(folder)
 }
 
-function lock(path: string): void {
-  const file = join(path, 'lock')
-  const owner = takeLock(file, isAlive)
-  if (owner !== null)
-    throw new FolderError(
-      `${path} must be free: process ${owner} keeps a house in it (if it is something else, remove ${file})`,
-    )
-}
-
-function unlock(path: string): void {
-  rmSync(join(path, 'lock'), { force: true })
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+function lock(path: string): Release {
+  const file = join(path, LOCK)
+  const taken = tryLock(file)
+  if (typeof taken === 'function') return taken
+  const owner = Number.isNaN(taken.heldBy) ? 'another process' : `process ${taken.heldBy}`
+  throw new FolderError(
+    `${path} must be free: ${owner} keeps a house in it (if it is something else, remove ${file})`,
+  )
 }

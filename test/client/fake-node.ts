@@ -12,6 +12,8 @@ import type { Transport } from '../../client/l1/rpc.ts'
 import { withdrawalsRoot } from '../../client/l1/withdrawals.ts'
 import type { Home } from './synthetic.ts'
 
+type Asked = { readonly id: number; readonly method: string; readonly params: readonly unknown[] }
+
 const abi = new Interface(CLOISTER_ABI)
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 
@@ -105,20 +107,22 @@ export class FakeNode {
       let body = ''
       request.on('data', (part: Buffer) => (body += part.toString()))
       request.on('end', () => {
-        const { id, method, params } = JSON.parse(body) as {
-          id: number
-          method: string
-          params: readonly unknown[]
-        }
-        void this.transport(method, params)
-          .then((result) => ({ result }))
-          .catch((error: unknown) => ({ error: { code: -32000, message: String(error) } }))
-          .then((answer) => response.end(JSON.stringify({ jsonrpc: '2.0', id, ...answer })))
+        const asked = JSON.parse(body) as Asked | Asked[]
+        const answers = Array.isArray(asked)
+          ? Promise.all(asked.map((one) => this.answered(one)))
+          : this.answered(asked)
+        void answers.then((answer: unknown) => response.end(JSON.stringify(answer)))
       })
     })
     this.#server = server
     await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+  private async answered({ id, method, params }: Asked): Promise<unknown> {
+    return this.transport(method, params)
+      .then((result) => ({ result }))
+      .catch((error: unknown) => ({ error: { code: -32000, message: String(error) } }))
+      .then((answer) => ({ jsonrpc: '2.0', id, ...answer }))
   }
   stop(): void {
     this.#server?.closeAllConnections()
@@ -209,6 +213,7 @@ function viewOf(truth: Rebuilt, contract: string, name: string, id: bigint): rea
       return [truth.served]
     case 'depositCount':
       return [truth.deposits.size]
+    case 'confirmedTableNumber':
     case 'tableNumber':
       return [truth.tables.length]
     case 'settlementRoot':

@@ -1,7 +1,15 @@
 /**
  * The journal: nothing leaves unrecorded, nothing is signed twice, nothing odd is signed at all.
  */
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
@@ -255,7 +263,17 @@ describe('the file', () => {
     const journal = Journal.open(path, genesis)
     writeFileSync(`${path}.lock`, '')
     expect(() => journal.signPage(page(), options('a'))).toThrow('another process is writing')
+    writeFileSync(`${path}.lock`, `${process.pid} 1\n`)
+    expect(() => journal.signPage(page(), options('a'))).toThrow(
+      `writing this journal (${process.pid})`,
+    )
     rmSync(`${path}.lock`)
     journal.signPage(page(), options('a'))
+  })
+  it('goes on where a writer died with the lock in its hand', () => {
+    const journal = Journal.open(path, genesis)
+    writeFileSync(`${path}.lock`, '999999999 1\n')
+    journal.signPage(page(), options('a'))
+    expect(existsSync(`${path}.lock`)).toBe(false)
   })
 })

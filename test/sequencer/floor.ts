@@ -57,7 +57,7 @@ const keyOf = (shape: Shape) =>
 export const ENTRY: Shape = { ...SHAPE, name: 'entry', pages: 2, rows: 1 }
 
 /** The contract as far as the house and its members ask it. */
-class MemoryL1 implements HouseL1 {
+export class MemoryL1 implements HouseL1 {
   readonly operator = OPERATOR
   readonly tables = new Map<bigint, Table>()
   private news_: { -readonly [name in keyof L1News]: L1News[name] } = { ...NO_NEWS }
@@ -114,6 +114,11 @@ class MemoryL1 implements HouseL1 {
   forceExit(account: number, token: number): void {
     const request = { kind: 'forcedExit' as const, serial: this.serial++, account, token, to: 7n }
     this.news_.requests = [...this.news_.requests, request]
+  }
+  rotate(account: number, key: KeyRequest['key']): bigint {
+    const request = { kind: 'rotate' as const, serial: this.serial++, account, key }
+    this.news_.requests = [...this.news_.requests, { ...request, viewKeyHash: 0n }]
+    return request.serial
   }
   memberDoor(address: string) {
     return {
@@ -190,6 +195,7 @@ export class Floor {
     journal?: Journal,
     l1 = new MemoryL1(),
     shapes: readonly Shape[] = [SHAPE, ENTRY],
+    domain = DOMAIN,
   ) {
     this.l1 = l1
     this.house = new House({
@@ -201,7 +207,7 @@ export class Floor {
         feeAccount: feeAccountOf(FEE_VIEW_KEY, 0n),
         shapeIds: new Map(shapes.map(({ name }, i) => [name, BigInt(i + 1)])),
       },
-      domain: DOMAIN,
+      domain,
       l1: this.l1,
       prove: (key, input, signals, signal) => this.prove(key, input, signals, signal),
       feeAccountViewKey: FEE_VIEW_KEY,

@@ -1,0 +1,90 @@
+/** A file that says which process is at work: one at a time, and none that has died holds it. */
+import { randomBytes } from 'node:crypto'
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+
+/** Gives the lock back. */
+export type Release = () => void
+
+/** Locks of this process. One with its number that is not among them is of a dead one: in a container all have number 1. */
+const held = new Set<string>()
+
+/** Takes the lock, or says which living process has it: NaN where the file does not say. */
+export function tryLock(path: string, isAlive = isRunning): Release | { readonly heldBy: number } {
+  // Written first and linked then: nobody ever reads a lock without its process.
+  const token = `${process.pid} ${randomBytes(8).toString('hex')}\n`
+  const own = `${path}.${token.trim().replace(' ', '.')}`
+  writeFileSync(own, token, { mode: 0o600, flag: 'wx' })
+  try {
+    for (;;) {
+      if (isLinked(own, path)) {
+        held.add(token)
+        return () => release(path, token)
+      }
+      const found = textOf(path)
+      if (found === null) continue
+      const heldBy = Number.parseInt(found, 10)
+      const isOwn = heldBy === process.pid
+      // Nothing that these locks leave behind is without a process: whoever wrote that may live.
+      if (Number.isNaN(heldBy) || (isOwn ? held.has(found) : isAlive(heldBy))) return { heldBy }
+      removeDead(path, `${own}.dead`, found)
+    }
+  } finally {
+    rmSync(own, { force: true })
+  }
+}
+
+/** Whether a file of this name belongs to the lock `name`, or to one that is about to be. */
+export function isOfLock(file: string, name: string): boolean {
+  const [head, ...rest] = file.split(`${name}.`)
+  return file === name || (head === '' && /^\d+\.[0-9a-f]{16}(\.dead)?$/.test(rest.join('')))
+}
+
+function release(path: string, token: string): void {
+  held.delete(token)
+  if (textOf(path) === token) rmSync(path, { force: true })
+}
+
+/** Moved away first: another process may have removed it, and taken the lock, since it was read. */
+function removeDead(path: string, aside: string, dead: string): void {
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return
+    throw error
+  }
+  if (textOf(aside) !== dead) isLinked(aside, path)
+  rmSync(aside, { force: true })
+}
+
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return null
+    throw error
+  }
+}
+
+function isRunning(pid: number): boolean {
+  if (pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return isCode(error, 'EPERM')
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

@@ -3,10 +3,10 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Witnesses and chains take seconds; a test that hangs is stopped all the same.
-    // They bound a hang and no work, which takes several times as long on a machine that is crowded.
+    // A test that hangs is stopped; one that works has many times what it needs, on a crowded machine, too.
     testTimeout: process.env['CLOISTER_LONG'] ? 3_600_000 : 900_000,
     hookTimeout: 900_000,
+    expect: { poll: { timeout: 300_000, interval: 10 } },
     pool: 'forks',
     maxWorkers: 2,
   },

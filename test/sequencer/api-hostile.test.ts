@@ -118,8 +118,8 @@ it('a socket whose other half is never closed is let go of', async () => {
     socket.write('NONSENSE\r\n\r\n')
     return socket
   })
-  await expect.poll(() => answered, { timeout: 120_000 }).toBe(20)
-  await expect.poll(openSockets, { timeout: 120_000 }).toBeLessThanOrEqual(before)
+  await expect.poll(() => answered).toBe(20)
+  await expect.poll(openSockets).toBeLessThanOrEqual(before)
   for (const socket of sockets) socket.destroy()
 })
 

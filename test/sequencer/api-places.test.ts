@@ -74,7 +74,7 @@ describe('public feeds', () => {
     streams[0]?.close()
     await new Promise((resolve) => streams[0]?.once('close', resolve))
     // The house hears of it a moment later.
-    await expect.poll(() => stream(url, PUBLIC), { timeout: 120_000 }).toBe(101)
+    await expect.poll(() => stream(url, PUBLIC)).toBe(101)
   })
 
   it('are so many in all; a member that signs has places of its own, and needs no room of theirs', async () => {

@@ -19,7 +19,7 @@ afterEach(async () => {
 
 /** Told a moment after what brings it about. */
 const becomes = (asked: () => Promise<number>, wanted: number): Promise<void> =>
-  expect.poll(asked, { timeout: 120_000, interval: 5 }).toBe(wanted)
+  expect.poll(asked).toBe(wanted)
 async function value(metrics: Metrics, line: string): Promise<number> {
   const lines = (await metrics.registry.metrics()).split('\n')
   const found = lines.find((one) => one.startsWith(`${line} `))

@@ -123,7 +123,7 @@ describe('a flag step', () => {
     })
     expect(settled(small, 'call', credit(small, 1n)).cash).toBe(2n)
     expect(settled(small, 'release', credit(small, 1n)).meta).toBe(metaAt(small.house, 'active'))
-  }, 20_000)
+  })
 
   test('releases beside pages that reduce, which are bound by the status before', () => {
     const scene = cured({ status: 'called', cash: 5000n })
@@ -132,7 +132,7 @@ describe('a flag step', () => {
     const opening = cured({ status: 'called', cash: 5000n })
     opening.house.trade(opening.a, opening.b, [{ instrument: 1024, quantity: 1n, price: 1n }])
     expect(refusedAs(flagDraft(opening, 'release'))).toEqual(['ReduceOnlyMustReduce'])
-  }, 20_000)
+  })
 
   test('two calls and, after two cures, two releases in one batch', () => {
     const scene = stand()
@@ -162,7 +162,7 @@ describe('a flag step', () => {
       metaAt(house, 'active'),
       metaAt(house, 'active'),
     ])
-  }, 20_000)
+  })
 
   test('a forced exit that pays ends a flag; one that pays nothing does not', () => {
     for (const status of ['called', 'liquidating'] as const) {
@@ -180,7 +180,7 @@ describe('a flag step', () => {
         expect(refusedAs(forgedDraft(MINI, house, plan))).toEqual(['accepted'])
       }
     }
-  }, 20_000)
+  })
 })
 
 describe('who is spared cannot be swept', () => {
@@ -209,14 +209,14 @@ describe('who is spared cannot be swept', () => {
     house.time = called + DUE
     settled(scene, 'liquidate')
     expect(ruleOf(sweep(scene, called + callDelay + 1n))).toBe('swept')
-  }, 20_000)
+  })
 
   test('exiting is no excuse', () => {
     const scene = stand({ status: 'exiting' })
     expect(ruleOf(sweep(scene, scene.house.time))).toBe('MaintenanceMustHold')
     settled(scene, 'call')
     expect(ruleOf(sweep(scene, scene.house.time))).toBe('swept')
-  }, 20_000)
+  })
 
   test('a house is deployed with time to liquidate before a call is overdue', () => {
     expect(callDelay).toBeGreaterThanOrEqual(DUE + (termsOf(0n)['flagDelay'] as bigint))

@@ -11,7 +11,7 @@ let circuit: Circuit
 export function useMini(): void {
   beforeAll(async () => {
     circuit = await circuitNamed('mini')
-  }, 120_000)
+  })
 }
 
 /** The rules that share the constraint that failed, or "accepted". */

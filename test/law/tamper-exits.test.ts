@@ -89,7 +89,7 @@ describe('what a forced exit pays', () => {
     expect(refusedAs(forgedDraft(MINI, house, plan))).toEqual(['accepted'])
     settle(house, plan)
     expect([b, c].map((m) => house.accounts.get(m.index)?.cash)).toEqual([0n, FUNDS - 5n])
-  }, 20_000)
+  })
 
   test('a second exit pays again and keeps the clock', () => {
     const exit = tokens(400n)
@@ -99,7 +99,7 @@ describe('what a forced exit pays', () => {
     house.time += 1000n
     expect(paid({ ...exit, freeVault: 1_000_000n }).amount).toBe(600n)
     expect(house.accounts.get(exit.who.index)?.meta).toBe(meta)
-  }, 20_000)
+  })
 })
 
 describe('attacks on forced exits', () => {

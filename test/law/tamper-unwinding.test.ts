@@ -43,7 +43,7 @@ describe.each(['called', 'liquidating', 'exiting', 'closed'] as const)(
       const meta = house.accounts.get(a.index)?.meta
       settle(house, plan)
       expect(house.accounts.get(a.index)?.meta).toBe(meta)
-    }, 20_000)
+    })
 
     test('may only reduce', () => {
       const [opening, closing] = [tradeOf(flagged(status), 1n), tradeOf(flagged(status), -5n)]
@@ -51,7 +51,7 @@ describe.each(['called', 'liquidating', 'exiting', 'closed'] as const)(
         'ReduceOnlyMustReduce',
       ])
       expect(refusedAs(forgedDraft(MINI, closing, closing.plan()))).toEqual(['accepted'])
-    }, 20_000)
+    })
   },
 )
 

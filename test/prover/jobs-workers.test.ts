@@ -236,7 +236,7 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
       expect(String(await asked)).toContain('ProofMustVerify')
     }
     expect(parked).toHaveLength(11)
-  }, 60_000)
+  })
 
   it('a proof that nobody wants any more is given up by its worker, and its input goes', async () => {
     const store = await fresh()

@@ -194,6 +194,21 @@ function writeWhole(path: string, value: object): void {
   closeSync(folder)
 }
 
+/** Throws FolderError if another process keeps a house there; a place that is none yet is free. */
+export function requireUnkept(given: string): void {
+  const path = resolve(given)
+  const file = join(path, 'lock')
+  if (existsSync(file)) requireDead(path, file)
+}
+
+function requireDead(path: string, file: string): void {
+  const owner = Number(readFileSync(file, 'utf8'))
+  if (isAlive(owner))
+    throw new FolderError(
+      `${path} must be free: process ${owner} keeps a house in it (if it is something else, remove ${file})`,
+    )
+}
+
 function lock(path: string): void {
   const file = join(path, 'lock')
   for (;;) {
@@ -205,11 +220,7 @@ function lock(path: string): void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
-    const owner = Number(readFileSync(file, 'utf8'))
-    if (isAlive(owner))
-      throw new FolderError(
-        `${path} must be free: process ${owner} keeps a house in it (if it is something else, remove ${file})`,
-      )
+    requireDead(path, file)
     rmSync(file, { force: true })
   }
 }

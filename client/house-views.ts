@@ -3,7 +3,8 @@ import type { RuleName } from '../circuits/rules.ts'
 
 /** Words of the house beside the rules of the law. */
 export const HOUSE_WORDS = {
-  TradeMustBeAdmissible: 'the trade can be admitted; of the other side nothing more is told',
+  TradeMustBeAdmissible:
+    'both sides must be able to take the trade; what is wrong with the other is not told',
   ClientIdMustBeNew: 'a client id stands for one request',
 } as const
 

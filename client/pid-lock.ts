@@ -22,15 +22,26 @@ export function tryLock(path: string, isAlive = isRunning): Release | { readonly
       }
       const found = textOf(path)
       if (found === null) continue
-      const heldBy = Number.parseInt(found, 10)
-      const isOwn = heldBy === process.pid
-      // Nothing that these locks leave behind is without a process: whoever wrote that may live.
-      if (Number.isNaN(heldBy) || (isOwn ? held.has(found) : isAlive(heldBy))) return { heldBy }
+      const heldBy = livingIn(found, isAlive)
+      if (heldBy !== null) return { heldBy }
       removeDead(path, `${own}.dead`, found)
     }
   } finally {
     rmSync(own, { force: true })
   }
+}
+
+/** Which living process has the lock; null if none. */
+export function holderOf(path: string): number | null {
+  const found = textOf(path)
+  return found === null ? null : livingIn(found, isRunning)
+}
+
+function livingIn(lock: string, isAlive: (pid: number) => boolean): number | null {
+  const heldBy = Number.parseInt(lock, 10)
+  // Nothing that these locks leave behind is without a process: whoever wrote that may live.
+  if (Number.isNaN(heldBy)) return heldBy
+  return (heldBy === process.pid ? held.has(lock) : isAlive(heldBy)) ? heldBy : null
 }
 
 /** Whether a file of this name belongs to the lock `name`, or to one that is about to be. */

@@ -4,6 +4,7 @@
  */
 import { readR1csInfo } from '../prover/groth16.ts'
 import { ConfigurationError, readConfiguration } from './config.ts'
+import { configurationHelp } from './config-help.ts'
 import { keepHeapTight } from './heap.ts'
 import { logOf, reasonOf } from './log.ts'
 import { startService, type Parts } from './service.ts'
@@ -21,6 +22,10 @@ const say = (message: unknown): void => {
 }
 
 export async function main(parts?: Parts): Promise<void> {
+  if (process.argv.slice(2).includes('--help')) {
+    process.stdout.write(`${configurationHelp()}\n`)
+    return process.disconnect?.()
+  }
   keepHeapTight()
   const given = read()
   if (given === null) return

@@ -1,6 +1,7 @@
 /** An audit in words for people and in JSON for machines. */
 import type { AuditReport } from './audit.ts'
 import type { Section } from './checks.ts'
+import { hexWord } from '../hex-word.ts'
 import { timeText } from '../time-text.ts'
 
 const SECTIONS: readonly (readonly [Section, string])[] = [
@@ -81,7 +82,7 @@ function figures({ figures: f, tokens, proofs, shapes }: AuditReport): string[] 
     `  deposits, withdrawals  ${f.deposits}, ${f.withdrawals}`,
     `  tables, settlements    ${f.tables}, ${f.settlements}`,
     `  fee                    ${f.fee} micro-dollars a page`,
-    `  root                   ${f.root}`,
+    `  root                   ${hexWord(f.root)}`,
     ...shapes.map(
       (s) =>
         `  shape ${s.name.padEnd(16)} ${s.batches} batches, key ` +

@@ -2,8 +2,9 @@
 import { holdingsOf, type Change, type Step } from '../l1/history.ts'
 import type { OwnDeposit } from '../l1/own-account.ts'
 import type { SignedPage } from '../journal-file.ts'
+import { hexWord } from '../hex-word.ts'
 import { timeText } from '../time-text.ts'
-import { dollars, instrumentName } from './terms.ts'
+import { dollars, instrumentName, lotsInWords } from './terms.ts'
 
 export type OwnAccount = {
   readonly account: number
@@ -164,9 +165,5 @@ export function changeJson({ id, lots }: Change) {
 }
 
 export function lotsText({ id, lots }: Change): string {
-  return id === 1 ? `cash ${dollars(lots)}` : `${instrumentName(id)} ${lots} lots`
-}
-
-export function hexWord(value: bigint): string {
-  return `0x${value.toString(16).padStart(64, '0')}`
+  return id === 1 ? `cash ${dollars(lots)}` : `${instrumentName(id)} ${lotsInWords(lots)}`
 }

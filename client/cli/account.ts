@@ -11,7 +11,7 @@ import { accountOf, journalOf, keysInWords, leafOf } from './keys-on-l1.ts'
 import { openStore, Session } from './session.ts'
 import type { MemberStore } from './store.ts'
 import { rowsUnder, servedTable } from './table-on-l1.ts'
-import { dollars, instrumentName, parseDollars } from './terms.ts'
+import { dollars, instrumentName, lotsInWords, parseDollars } from './terms.ts'
 
 /** The chain id of Hardhat's and Anvil's own chains: there, and only there, money is made up. */
 const LOCAL_CHAIN = '31337'
@@ -34,10 +34,14 @@ export async function accountNew(
       await adoptRegistration(session)
       const account = await session.member.register()
       if (options.wait) {
-        options.note(`account ${account}: waiting for a batch to register it`)
-        await untilBatch(`registering account ${account}`, house, options.timeout, async (l1) => {
+        let isSaid = false
+        const what = `registering account ${account} (asked for on L1: the same command goes on)`
+        await untilBatch(what, house, options.timeout, async (l1) => {
           const rebuilt = await replayFrom(l1)
-          return rebuilt.last(account) === undefined ? null : open(rebuilt, session)
+          if (rebuilt.last(account) !== undefined) return open(rebuilt, session)
+          if (!isSaid) options.note(`account ${account}: waiting for a batch to register it`)
+          isSaid = true
+          return null
         })
       }
       return newResult(store, session, account, options.wait)
@@ -54,7 +58,7 @@ function newResult(store: MemberStore, { l1 }: Session, account: number, isDone:
       `${name} has account ${account}${isDone ? '' : ' (no batch has registered it yet)'}`,
       `  directory   ${directory} (seed and keys, readable by you alone: keep a copy)`,
       `  L1 address  ${l1.address}`,
-      `Next: cloister deposit ${name} 1000`,
+      `Next${isDone ? '' : ', once a batch has registered it'}: cloister deposit ${name} 1000`,
     ].join('\n'),
     json: { name, account, directory, l1Address: l1.address, registered: isDone },
   }
@@ -107,9 +111,10 @@ export async function accountShow(name: string, options: Common): Promise<Result
   )
   const worth = typeof served === 'string' ? served : worthUnder(rebuilt, served.view, account)
   const worlds = [...WORLDS.map((world) => world.name), 'variation']
+  const wide = Math.max(...worlds.map((world) => world.length))
   const isSettled = (journalOf(store, ring)?.state.pending.length ?? 0) === 0
   const holdings = account.balances.map(
-    ({ id, quantity }) => `  ${instrumentName(id).padEnd(20)} ${quantity} lots`,
+    ({ id, quantity }) => `  ${instrumentName(id).padEnd(20)} ${lotsInWords(quantity)}`,
   )
   const batch = rebuilt.last(index)?.batchNumber ?? 0n
   return {
@@ -123,7 +128,9 @@ export async function accountShow(name: string, options: Common): Promise<Result
         ? [`  Worth not computed: ${worth}`]
         : [
             `Worth per world of table ${typeof served === 'string' ? '' : served.view.number} (the house's rows, L1's root):`,
-            ...worth.map((w, i) => `  ${(worlds[i] ?? `world ${i}`).padEnd(26)} ${dollars(w)}`),
+            ...worth.map(
+              (w, i) => `  ${(worlds[i] ?? `world ${i}`).padEnd(wide)} ${dollars(w).padStart(20)}`,
+            ),
           ]),
     ].join('\n'),
     json: {

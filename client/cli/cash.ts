@@ -26,7 +26,7 @@ export async function deposit(name: string, text: string, options: Waiting): Pro
   let batch: bigint | null = null
   if (options.wait) {
     options.note(`deposit ${id} is on L1: waiting for a batch to credit it`)
-    const what = `crediting deposit ${id}`
+    const what = `crediting deposit ${id} (it is on L1: a later batch credits it)`
     batch = await untilBatch(what, house, options.timeout, async (l1) => {
       return (await replayFrom(l1)).deposits.get(id)?.batch ?? null
     })
@@ -81,7 +81,13 @@ export async function claim(name: string, options: Waiting): Promise<Result> {
   const house = await asMember(name, options, async ({ store, house }) =>
     store.stored.withdrawals.length === 0 ? null : house,
   )
-  if (house === null) return { text: `${name} has nothing to claim`, json: { name, claimed: [] } }
+  if (house === null)
+    return {
+      text:
+        `${name} has no withdrawal to claim ` +
+        `(forced exits and refunds: cloister exit claim --member ${name})`,
+      json: { name, claimed: [] },
+    }
   return claimed(name, await claimWithin(name, options, house, options.wait ? options.timeout : 0))
 }
 

@@ -1,6 +1,6 @@
 /** `cloister changes`: who may change what of a house, what is announced, and until when one can leave. */
 import { readChanges, type Change, type ChangeControl } from '../l1/changes.ts'
-import { findDay, type Common, type Result } from './day.ts'
+import { findDay, START, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { timeText } from '../time-text.ts'
 
@@ -13,9 +13,7 @@ export function houseOnL1(options: Common & { readonly contract?: string }): {
   const rpcUrl = options.rpc ?? day?.rpcUrl
   const contract = options.contract ?? day?.contract
   if (rpcUrl === undefined || contract === undefined)
-    throw new Undone(
-      'no day is running: name --rpc and --contract, or start one with: npm start -- --stay',
-    )
+    throw new Undone(`no house is running: name --rpc and --contract, or ${START}`)
   return { rpcUrl, contract }
 }
 

@@ -65,7 +65,10 @@ export async function findHouse(options: Common): Promise<House> {
   const day = named === undefined ? findDay(options) : null
   const url = named ?? day?.url
   if (url === undefined)
-    throw new NotYet(`no house is running (looked in ${placeOf(options)}): ${START}`)
+    throw new NotYet(
+      `no house is running (looked in ${placeOf(options)}): name it with --data DIR or --house URL, ` +
+        `or ${START}`,
+    )
   if (!/^https?:\/\//.test(url))
     throw new Undone('--house and CLOISTER_HOUSE must be an http or https address')
   const api = new HouseApi(url)

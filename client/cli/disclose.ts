@@ -186,7 +186,7 @@ export async function discloseList(options: Common & KeyOptions): Promise<Result
       : `LINE ${broken.line} ${broken.why.toUpperCase()}: the lines from there on are not shown`
   return {
     text: [
-      `${path}: ${entries.length} grants, ${state}`,
+      `${path}: ${entries.length} ${entries.length === 1 ? 'grant' : 'grants'}, ${state}`,
       ...(isTorn ? ['  (a line that was cut off while being written is not counted)'] : []),
       ...entries.map(
         ({ number, at, account, period, batches, purpose, file }) =>

@@ -41,7 +41,26 @@ export function failureOf(error: unknown): Failure {
   if (error.constructor.name === 'CeremonyFailure')
     return { code: 1, rule: (error as Error & { rule: string }).rule, text: error.message }
   if (error.constructor.name === 'FaultError') return { code: 1, rule: null, text: error.message }
-  return { code: 2, rule: null, text: firstLine(error) }
+  return { code: 2, rule: null, text: fileTrouble(error) ?? firstLine(error) }
+}
+
+const FILE_TROUBLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or directory',
+  EEXIST: 'exists already',
+  EISDIR: 'is a directory, where a file is needed',
+  ENOTDIR: 'is a file, where a directory is needed',
+  EACCES: 'is not open to this user',
+  EPERM: 'is not open to this user',
+  EROFS: 'is on a disk that nobody may write to',
+  ENOSPC: 'has no room: the disk is full',
+}
+
+/** What the system said of a file, in words that begin with its path; null for any other error. */
+export function fileTrouble(error: unknown): string | null {
+  const { code, path } = error as { code?: unknown; path?: unknown }
+  if (!(error instanceof Error) || typeof code !== 'string' || typeof path !== 'string') return null
+  const words = FILE_TROUBLE[code]
+  return words === undefined ? null : `${path}: ${words}`
 }
 
 /** ethers puts the whole transaction behind its reason; the reason is enough. */

@@ -4,10 +4,12 @@ export const PROGRAM = `
 A first walk (keep a house running in another terminal: cloister up --data DIR):
   cloister status                                     is there a house, and what has it done
   cloister account new ANN                            an account with keys of its own
-  cloister account new BEN
+  cloister account new BEN                            names BEN's account: 17 in a new house
   cloister deposit ANN 5000                           dollars, up to six decimals
-  cloister trade propose ANN 25 BTC-27MAR20:2@75.5    ANN buys 2 lots from account 25 at $75.50
-  cloister trade affirm BEN ID                        in another terminal: BEN agrees and signs
+  cloister deposit BEN 5000
+  cloister trade propose ANN 17 BTC-27MAR20:2@76.5    ANN buys 2 lots from BEN's account 17 at $76.50
+  cloister trade list BEN                             in another terminal: the proposal and its ID
+  cloister trade affirm BEN ID                        BEN agrees; both commands sign
   cloister account show ANN                           opened from L1 with ANN's own key
   cloister withdraw ANN 100                           signed, settled by a batch, paid on L1
   cloister audit                                      do not believe any of it: check it

@@ -2,6 +2,7 @@
 import { rebuild } from '../l1/rebuild.ts'
 import { connect } from '../l1/rpc.ts'
 import { sweepJson, sweepText, sweepsOnL1 } from '../exit/sweeps.ts'
+import { hexWord } from '../hex-word.ts'
 import { findDay, findHouse, START, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { fromHere } from './root.ts'
@@ -44,8 +45,10 @@ export async function status(options: Common): Promise<Result> {
         ? [`  sweep      ${sweepText(sweeps)}`]
         : ['  FROZEN     nothing is settled any more; leave by: cloister exit']),
       `  members    ${rebuilt.accountCount - 16n} on L1`,
-      `  root       0x${rebuilt.root.toString(16)}`,
-      `Batches (${rebuilt.batches.length}, the last ${BATCHES_SHOWN} shown)`,
+      `  root       ${hexWord(rebuilt.root)}`,
+      batches.length > BATCHES_SHOWN
+        ? `Batches (${batches.length}, the last ${BATCHES_SHOWN} shown)`
+        : `Batches (${batches.length})`,
       ...batches
         .slice(-BATCHES_SHOWN)
         .map(

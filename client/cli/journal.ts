@@ -1,5 +1,6 @@
 /** `cloister journal`: looks at the sequencer's journal, in a process of the sequencer's own room. */
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Common, Result } from './day.ts'
@@ -105,6 +106,8 @@ async function work(
         ? undefined
         : { journal: placed(target), key: targetKey, keyFile: fileOf(targetKeyFile) },
   }
+  if (asked.out !== undefined && existsSync(asked.out))
+    throw new Undone(`${asked.out} exists: an export overwrites nothing`)
   const answer = await runProcess({ ...env, CLOISTER_JOURNAL_WORK: JSON.stringify(asked) })
   const rule = answer.json['rule']
   if (!answer.ok && rule === null) throw new Undone(answer.text)

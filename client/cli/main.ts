@@ -16,6 +16,9 @@ import { riskCommand } from './risk.ts'
 import { addOracle } from './oracle.ts'
 import { addDisclose, addRebuild } from './l1-commands.ts'
 
+/** As package.json has it; a test compares the two. */
+export const VERSION = '0.1.0'
+
 export type Output = { readonly out: (text: string) => void; readonly err: (text: string) => void }
 
 const CONSOLE: Output = {
@@ -66,6 +69,7 @@ function programOf(
     .exitOverride()
     .configureOutput({ writeOut: output.out, writeErr: output.err, outputError: () => {} })
     .configureHelp({ showGlobalOptions: true, helpWidth: 100 })
+    .version(VERSION, '--version', 'print the version of this checkout')
     .option('--json', 'answer with one line of JSON')
     .option(
       '--house <url>',

@@ -20,9 +20,9 @@ Examples:
   cloister oracle verify --rpc URL --contract ADDRESS --number 7 --json
   cloister oracle verify --rpc URL --contract ADDRESS --inputs tables/
   cloister oracle verify --rpc URL --contract ADDRESS --settlement 3
-The contract is the oracle (TableOracle). Market, world set and specifications are read from its
-events, so L1 alone is enough. Files given with --inputs take their place and must have the posted
-hashes; the rows that a poster published say which value of which world differs.
+The contract is the oracle (TableOracle; cloister audit names it). Market, world set and specifications
+are read from its events, so L1 alone is enough. Files given with --inputs take their place and must
+have the posted hashes; the rows that a poster published say which value of which world differs.
 Exit codes: 0 the table is what its inputs give, 1 it is not, 2 it could not be read.`
 const DIFFERENCES_SHOWN = 40
 

@@ -13,9 +13,10 @@ import { OpenError } from '../l1/open.ts'
 import { NO_PAGES, pendingOn } from '../l1/own-pages.ts'
 import { connect } from '../l1/rpc.ts'
 import { leafList, scanFor, type Scan } from '../l1/scan.ts'
+import { hexWord } from '../hex-word.ts'
 import { timeText } from '../time-text.ts'
-import { accountJson, accountText, hexWord, type OwnAccount } from './account-view.ts'
-import { findDay, type Common, type Result } from './day.ts'
+import { accountJson, accountText, type OwnAccount } from './account-view.ts'
+import { findDay, type Common, type Day, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openKey, type KeyOptions, type OpenedKey } from './key-file.ts'
 import { fromHere } from './root.ts'
@@ -114,13 +115,26 @@ export function placeOf(
   key: OpenedKey | null,
 ): { readonly rpc: string; readonly contract: string } {
   const { beside } = key ?? {}
-  const isNamed = options.contract !== undefined || beside?.contract !== undefined
-  const day = isNamed ? null : findDay(options)
-  const contract = options.contract ?? beside?.contract ?? day?.contract
-  const rpc = options.rpc ?? beside?.rpcUrl ?? day?.rpcUrl
+  const named = options.contract ?? beside?.contract
+  const day = named === undefined ? findDay(options) : dayOf(named, options)
+  const contract = named ?? day?.contract
+  const rpc = options.rpc ?? day?.rpcUrl ?? beside?.rpcUrl
   if (contract === undefined || rpc === undefined)
     throw new Undone('name the L1 node and the house: --rpc URL --contract ADDRESS')
   return { rpc, contract }
+}
+
+/**
+ * The house of this contract if it runs here: its L1 may have another port than the record beside the
+ * seed says. Whoever leaves is not kept by a file that cannot be read.
+ */
+function dayOf(contract: string, options: { readonly data?: string }): Day | null {
+  try {
+    const day = findDay(options)
+    return day?.contract.toLowerCase() === contract.toLowerCase() ? day : null
+  } catch {
+    return null
+  }
 }
 
 function parseBlock(text: string): number {

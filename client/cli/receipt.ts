@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Common, Result } from './day.ts'
-import { Undone } from './failures.ts'
+import { fileTrouble, Undone } from './failures.ts'
 import { fromHere } from './root.ts'
 
 type CommonOf = (command: Command) => Common
@@ -55,17 +55,32 @@ async function save(
   ])
   const store = new MemberStore(name, options.dir)
   if (head !== null && !/^[0-9]{1,77}$/.test(head)) throw new Undone('--head must be a number')
-  if (!existsSync(store.journalPath)) throw new Undone(`${name} has signed nothing yet`)
+  if (!existsSync(store.journalPath)) {
+    // Of nobody nothing can be said; without a record, a journal beside a seed still counts.
+    void store.stored
+    throw new Undone(`${name} has signed nothing yet`)
+  }
   const { lines } = readLines(store.journalPath)
   const found = receiptIn(lines, head === null ? null : BigInt(head))
   if (found === null)
     throw new Undone(`${name} has no receipt${head === null ? '' : ' of this head'}`)
   const path = fromHere(file)
-  writeFileSync(path, receiptFileText(found), { mode: 0o600 })
+  keep(path, receiptFileText(found))
   return {
-    text: `receipt of ${name} for head ${found.head} written to ${path}`,
+    text:
+      `receipt of ${name} for head ${found.head} written to ${path}\n` +
+      'It shows the page in plain text: give it to whoever may know that trade.',
     json: { name, file: path, account: found.account, head: `${found.head}` },
   }
+}
+
+/** Evidence is never written over; the same receipt again is no other one. */
+function keep(path: string, text: string): void {
+  if (existsSync(path)) {
+    if (readFileSync(path, 'utf8') === text) return
+    throw new Undone(`${path} exists and holds something else: a receipt overwrites nothing`)
+  }
+  writeFileSync(path, text, { mode: 0o600, flag: 'wx' })
 }
 
 type VerifyOptions = {
@@ -98,7 +113,7 @@ async function verify(file: string, options: VerifyOptions): Promise<Result> {
       ? ['nobody has signed it']
       : BigInt(signer) === BigInt(operator)
         ? []
-        : [`it is signed by ${signer}, not by ${operator}`]),
+        : [`it is signed by ${parseAddress(signer)}, not by ${operator}`]),
     ...(isOfPage === false ? ['the page that it shows does not lead to its head'] : []),
     ...(domain === null || domain === receipt.domain ? [] : ['it speaks for another contract']),
   ]
@@ -128,8 +143,8 @@ function read<T>(file: string, parse: (text: string) => T): T {
   let text: string
   try {
     text = readFileSync(fromHere(file), 'utf8')
-  } catch {
-    throw new Undone(`${file} cannot be read`)
+  } catch (error) {
+    throw new Undone(fileTrouble(error) ?? `${file} cannot be read`)
   }
   try {
     return parse(text)

@@ -205,13 +205,18 @@ export function exposuresOf(account: Holdings, model: Model): readonly Underlyin
   })
 }
 
+/** Differences of prices that are straight lines leave the last bits of their sums: no gamma. */
+const NO_GAMMA = 1e-12
+const gammaText = (gamma: number): string =>
+  Math.abs(gamma) < NO_GAMMA ? '0' : gamma.toPrecision(4)
+
 function exposureLines({ underlying, greeks, distance }: UnderlyingExposure): readonly string[] {
   const move = (size: number | null, verb: string, none: string): string =>
     size === null ? none : `${verb} ${(100 * Math.abs(size)).toFixed(2)} %`
   const down = move(distance.down, 'if it falls', 'at no fall')
   const up = move(distance.up, 'if it rises', 'at no rise up to tenfold')
   return [
-    `  ${underlying}: delta ${greeks.delta.toFixed(4)} ${underlying}, gamma ${greeks.gamma.toPrecision(4)} ` +
+    `  ${underlying}: delta ${greeks.delta.toFixed(4)} ${underlying}, gamma ${gammaText(greeks.gamma)} ` +
       `per dollar, vega $${(greeks.vega / 100).toFixed(2)} a point, theta $${(greeks.theta / 365).toFixed(2)} a day`,
     `  ${underlying}: maintenance breaks ${down}, ${up}`,
   ]

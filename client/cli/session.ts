@@ -30,7 +30,8 @@ export class Session {
     if (stored.chainId !== status.chainId || BigInt(stored.contract) !== BigInt(status.contract))
       throw new Undone(
         `${store.name} is a member of ${stored.contract}, this house is ${status.contract} ` +
-          `(another day?): use another name, or remove ${store.directory}`,
+          `(another day?): use another name or another --dir; ${store.directory} has the keys of the ` +
+          'former account, and whoever loses them loses it',
       )
     this.store = store
     this.house = house
@@ -164,7 +165,7 @@ export async function asMember<T>(
   return store.locked(async () => {
     const session = new Session(store, house, options)
     try {
-      return await work(await session.ready())
+      return await known(session, async () => work(await session.ready()))
     } finally {
       session.l1.close()
     }
@@ -182,9 +183,23 @@ export async function lookingAs<T>(
   const session = new Session(store, await findHouse(options), options)
   try {
     await session.member.connect()
-    return await session.answered(() => work(session))
+    return await known(session, () => session.answered(() => work(session)))
   } finally {
     session.l1.close()
+  }
+}
+
+/** Before its registration is in a batch the house cannot know a member by its keys. */
+async function known<T>({ member, store }: Session, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof HouseError) || error.code !== 'OwnerSignatureMustMatch') throw error
+    throw new Undone(
+      `the house does not know account ${member.account} by the keys in ${store.directory}: ` +
+        `no batch has registered it yet (cloister account new ${store.name} waits for that), ` +
+        'or its keys were changed elsewhere',
+    )
   }
 }
 

@@ -23,7 +23,7 @@ export function parseName(text: string): string {
 
 /** Dollars with up to six decimals as micro-dollars. */
 export function parseDollars(text: string): bigint {
-  const [, whole, decimals = ''] = /^(\d{1,18})(?:\.(\d+))?$/.exec(text) ?? []
+  const [, whole, decimals = ''] = /^(\d{1,40})(?:\.(\d+))?$/.exec(text) ?? []
   if (whole === undefined)
     throw new Undone(`"${text}" is no amount: dollars like 250 or 0.25, without sign or separators`)
   if (decimals.length > DECIMALS)
@@ -81,9 +81,9 @@ export function parseAddress(text: string): string {
     const address = getAddress(text)
     if (BigInt(address) !== 0n) return address
   } catch {
-    // Said below.
+    throw new Undone(`"${text}" is no L1 address (0x and 40 digits, with the checksum right)`)
   }
-  throw new Undone(`"${text}" is no L1 address (0x and 40 digits, with the checksum right)`)
+  throw new Undone(`"${text}" is the zero address, which is nobody's: what is paid to it is lost`)
 }
 
 export function parseSeconds(text: string): number {
@@ -112,6 +112,11 @@ type LegLike = {
   readonly price: bigint | string
 }
 
+/** "1 lot", "-2 lots". */
+export function lotsInWords(quantity: bigint): string {
+  return `${quantity} ${quantity === 1n || quantity === -1n ? 'lot' : 'lots'}`
+}
+
 /** "buys 2 lots BTC-27MAR20 at $79.25 a lot", from the side whose entries these are. */
 export function legsInWords(entries: readonly LegLike[]): string {
   return entries
@@ -120,7 +125,7 @@ export function legsInWords(entries: readonly LegLike[]): string {
       const lots = BigInt(quantity)
       const size = lots < 0n ? -lots : lots
       return (
-        `${lots < 0n ? 'sell' : 'buy'} ${size} ${size === 1n ? 'lot' : 'lots'} ` +
+        `${lots < 0n ? 'sell' : 'buy'} ${lotsInWords(size)} ` +
         `${instrumentName(instrument)} at ${dollars(BigInt(price))} a lot`
       )
     })

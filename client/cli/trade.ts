@@ -42,8 +42,16 @@ function inWords(ticket: TicketView): string {
 
 function ticketOf(answer: TicketView | Refused): TicketView {
   if (isRefused(answer)) throw new RefusedByRule(answer.refused, answer.detail)
-  if (answer.state === 'refused' && answer.refused !== null) throw new RefusedByRule(answer.refused)
+  if (answer.state === 'refused' && answer.refused !== null)
+    throw new RefusedByRule(answer.refused, isTakenBack(answer) ? TAKEN_BACK : '')
   return answer
+}
+
+const TAKEN_BACK = 'one side rejected the proposal or took it back'
+
+/** The house has one word for it and for a document that does not match; only the first has no stamp. */
+export function isTakenBack({ refused, stamp }: Pick<TicketView, 'refused' | 'stamp'>): boolean {
+  return refused === 'TradeMustMatch' && stamp === '0'
 }
 
 function agree({ store }: Session, key: string, terms: Terms): void {
@@ -97,11 +105,15 @@ export async function propose(
 /** Without the lock: meanwhile other commands may sign for this member. */
 async function untilAffirmed(name: string, id: string, options: Common): Promise<void> {
   await lookingAs(name, options, ({ house }) =>
-    until(`affirming trade ${id}`, options.timeout, async () => {
-      const ticket = (await house.api.tickets()).find((t) => t.id === id)
-      if (ticket !== undefined) ticketOf(ticket)
-      return ticket === undefined || ticket.state === 'proposed' ? null : ticket
-    }),
+    until(
+      `affirming trade ${id} (once it is: cloister trade sign ${name})`,
+      options.timeout,
+      async () => {
+        const ticket = (await house.api.tickets()).find((t) => t.id === id)
+        if (ticket !== undefined) ticketOf(ticket)
+        return ticket === undefined || ticket.state === 'proposed' ? null : ticket
+      },
+    ),
   )
 }
 
@@ -159,6 +171,8 @@ export async function affirm(
 
 export async function reject(name: string, id: string, options: Common): Promise<Result> {
   return asMember(name, options, async ({ house, store }) => {
+    if (!(await house.api.tickets()).some((ticket) => ticket.id === id))
+      throw new Undone(`there is no trade ${id} of ${name}: cloister trade list ${name}`)
     const answer = await house.api.reject(id)
     if (isRefused(answer)) throw new RefusedByRule(answer.refused, answer.detail)
     const { [keyOf(answer)]: _dropped, ...agreed } = store.stored.agreed
@@ -179,8 +193,15 @@ export async function list(name: string, options: Common): Promise<Result> {
       [
         `${ticket.id}  ${ticket.state.padEnd(8)} ${ticket.role.padEnd(12)} ${inWords(ticket)}${funding(ticket)}`,
         ...(ticket.batch === null ? [] : [`in batch ${ticket.batch}`]),
-        ...(ticket.refused === null ? [] : [`refused by ${ticket.refused}`]),
+        ...(isTakenBack(ticket)
+          ? [TAKEN_BACK]
+          : ticket.refused === null
+            ? []
+            : [`refused by ${ticket.refused}`]),
         ...(ticket.isSigned && ticket.state === 'stamped' ? ['signed here'] : []),
+        ...(ticket.state === 'stamped' && ageOf(ticket) > STAMP_LIFE_SECONDS
+          ? ['not signed by both in its two minutes: propose it again']
+          : []),
       ].join(', '),
     )
     return {
@@ -193,6 +214,10 @@ export async function list(name: string, options: Common): Promise<Result> {
 export function sign(name: string, options: Common): Promise<Result> {
   return signed(name, null, options)
 }
+
+/** Seconds since the stamp. */
+const ageOf = ({ stamp }: TicketView): bigint =>
+  BigInt(Math.floor(Date.now() / 1000)) - stampSeconds(BigInt(stamp))
 
 /** Signs what is stamped and agreed, in stamp order; answers for one trade or for all. */
 async function signed(name: string, only: string | null, options: Common): Promise<Result> {
@@ -248,7 +273,7 @@ async function signStamped(session: Session, only: string | null): Promise<reado
       .filter((t) => t.state === 'stamped' && !outcomes.has(t.id))
       .sort((a, b) => (BigInt(a.stamp) < BigInt(b.stamp) ? -1 : 1))[0]
     if (ticket === undefined) return [...outcomes.values()]
-    const age = BigInt(Math.floor(Date.now() / 1000)) - stampSeconds(BigInt(ticket.stamp))
+    const age = ageOf(ticket)
     if (!isSame(store.stored.agreed[keyOf(ticket)], termsOf(ticket)))
       finish(ticket, 'not agreed', null)
     else if (age > STAMP_LIFE_SECONDS) finish(ticket, 'stale', null)

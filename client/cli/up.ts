@@ -1,7 +1,7 @@
 /** `cloister up`: keeps a whole house running until it is told to stop. */
 import { up, type Up } from '../up/up.ts'
 import type { Common, Result } from './day.ts'
-import { Undone } from './failures.ts'
+import { fileTrouble, Undone } from './failures.ts'
 import { fromHere } from './root.ts'
 
 export type UpCommand = Common & {
@@ -35,7 +35,7 @@ export async function keepUp(options: UpCommand): Promise<Result> {
     exits: ['escape', 'escape-settled', 'sweep-small'],
     note,
   }).catch((error: unknown) => {
-    throw new Undone(error instanceof Error ? error.message : String(error))
+    throw new Undone(fileTrouble(error) ?? (error instanceof Error ? error.message : String(error)))
   })
   process.removeListener('SIGINT', early).removeListener('SIGTERM', early)
   note(welcome(house))

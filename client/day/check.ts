@@ -1,6 +1,7 @@
 /** What a member checks at the end of the day: its leaf against the root on L1, its worth in every world. */
 import { rowLookup, settledRow, settlementsOf, tableOf, worthOf } from '../../circuits/table.ts'
 import type { HouseStatus } from '../api.ts'
+import { hexWord } from '../hex-word.ts'
 import { rebuild } from '../l1/rebuild.ts'
 import type { Member } from '../member.ts'
 
@@ -37,7 +38,7 @@ export async function checkMember(member: Member, house: HouseStatus): Promise<M
   if (typeof worth === 'number') throw new Error(`instrument ${worth} is held and not in the table`)
   return {
     account: member.account,
-    root: `0x${rebuilt.tree.root.toString(16)}`,
+    root: hexWord(rebuilt.tree.root),
     batches: rebuilt.batches.length,
     cash: account.cash.toString(),
     balances: account.balances.map((b) => ({ id: b.id, quantity: b.quantity.toString() })),

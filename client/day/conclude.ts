@@ -1,5 +1,6 @@
 /** What a day amounts to: recomputed from L1 and from leaves that their owners opened, never from the sequencer's word. */
 import type { BatchReport } from '../api.ts'
+import { hexWord } from '../hex-word.ts'
 import { footprintOf } from '../l1/footprint.ts'
 import { readFundingTables, type FundingTables } from '../l1/oracle-tables.ts'
 import { rebuild, type Rebuilt } from '../l1/rebuild.ts'
@@ -75,8 +76,8 @@ export async function conclude(facts: Facts): Promise<Conclusion> {
     return holds
   }
   const rebuilt = await rebuild(facts.rpcUrl, facts.contract)
-  const clientRoot = `0x${rebuilt.tree.root.toString(16)}`
-  const l1Root = `0x${(rebuilt.batches.at(-1)?.event.newRoot ?? 0n).toString(16)}`
+  const clientRoot = hexWord(rebuilt.tree.root)
+  const l1Root = hexWord(rebuilt.batches.at(-1)?.event.newRoot ?? 0n)
   hold(rebuilt.faults.length === 0, 'the events on L1 contradict each other')
   hold(clientRoot === l1Root, 'the tree rebuilt from L1 has another root than L1 keeps')
   for (const check of facts.checks)

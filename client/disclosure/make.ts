@@ -30,8 +30,13 @@ export function periodOf(
     throw new GrantAskError(
       `batch ${last.batch} does not exist yet: the latest is ${latest.number}`,
     )
-  if (last.time !== null && last.time - DAY_SECONDS >= now)
-    throw new GrantAskError(`--to ${to} lies ahead: the keys of batches to come do not exist yet`)
+  // L1's clock may be ahead of this machine's: a local day sets it forward.
+  const clock = latest.time > now ? latest.time : now
+  if (last.time !== null && last.time > clock)
+    throw new GrantAskError(
+      `--to ${to} is not over, or lies ahead: the keys of batches to come do not exist yet; ` +
+        `the last batch that there is: --to ${latest.number}`,
+    )
   const inside = batches.filter(
     ({ number, time }) =>
       (first.batch === null ? time >= (first.time ?? 0n) : number >= first.batch) &&

@@ -16,7 +16,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { isOfLock, tryLock, type Release } from '../pid-lock.ts'
+import { holderOf, isOfLock, tryLock, type Release } from '../pid-lock.ts'
 
 const FORMAT = 1
 const SIGNERS = 5
@@ -199,12 +199,23 @@ function writeWhole(path: string, value: object): void {
   closeSync(folder)
 }
 
+/** Throws FolderError if another process keeps a house there; a place that is none yet is free. */
+export function requireUnkept(given: string): void {
+  const path = resolve(given)
+  const owner = holderOf(join(path, LOCK))
+  if (owner !== null) throw mustBeFree(path, owner)
+}
+
 function lock(path: string): Release {
-  const file = join(path, LOCK)
-  const taken = tryLock(file)
+  const taken = tryLock(join(path, LOCK))
   if (typeof taken === 'function') return taken
-  const owner = Number.isNaN(taken.heldBy) ? 'another process' : `process ${taken.heldBy}`
-  throw new FolderError(
+  throw mustBeFree(path, taken.heldBy)
+}
+
+function mustBeFree(path: string, heldBy: number): FolderError {
+  const owner = Number.isNaN(heldBy) ? 'another process' : `process ${heldBy}`
+  const file = join(path, LOCK)
+  return new FolderError(
     `${path} must be free: ${owner} keeps a house in it (if it is something else, remove ${file})`,
   )
 }

@@ -9,7 +9,7 @@ import { HouseApi } from '../api.ts'
 import { Worker } from '../day/processes.ts'
 import { addressOf } from '../l1/ethers.ts'
 import { httpTransport } from '../l1/transport.ts'
-import { Folder, FolderError } from './folder.ts'
+import { Folder, FolderError, requireUnkept } from './folder.ts'
 
 export type UpOptions = {
   readonly data: string
@@ -49,6 +49,8 @@ const WAIT_SECONDS = 120
 /** Throws with a sentence: a port that is taken, a directory that is in use, damaged or of another version. */
 export async function up(options: UpOptions): Promise<Up> {
   const { data, port, shapes, note } = options
+  // Before the ports: whoever starts a house twice is told that it runs, not to take other ports.
+  requireUnkept(data)
   for (const [i, whose] of ["members' port", "L1's port", "operator's port"].entries())
     await requireFree(port + i, `the ${whose}`)
   const folder = Folder.open(data, shapes)
@@ -103,7 +105,7 @@ async function start(
     readonly tornBytes: number
   }
   const torn = tornBytes > 0 ? `; ${tornBytes} bytes of a write that never ended were cut` : ''
-  note(`L1 at ${rpcUrl}, ${blocks} blocks${torn}`)
+  note(`L1 at ${rpcUrl}, ${blocks} ${blocks === 1 ? 'block' : 'blocks'}${torn}`)
   if (folder.isNew) await fund(rpcUrl, [keys.admin, keys.operator, keys.collector, keys.sweeper])
   const tables = folder.file('tables')
   const sequencer = begin('sequencer', options.sequencer ?? 'sequencer/main.ts', {

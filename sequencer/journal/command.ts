@@ -89,6 +89,9 @@ function lineOf(record: object, secrets: boolean): string {
   })
 }
 
+/** As `cloister status` and the contract show a root. */
+const hexWord = (root: bigint): string => `0x${root.toString(16).padStart(64, '0')}`
+
 async function replayRecords({ configuration, root }: Work): Promise<Answer> {
   const roots: { readonly number: bigint; readonly root: bigint }[] = []
   let ended: ReadEnd | null = null
@@ -106,12 +109,14 @@ async function replayRecords({ configuration, root }: Work): Promise<Answer> {
   const digest = stateDigest(core)
   const rate = Math.round(records / Math.max(seconds, 1e-3))
   const lines = [
-    ...roots.map((batch) => `batch ${batch.number} ends with root ${batch.root}, as L1 had it`),
+    ...roots.map(
+      (batch) => `batch ${batch.number} ends with root ${hexWord(batch.root)}, as L1 had it`,
+    ),
     `${records} records applied in ${seconds.toFixed(1)} s (${rate} a second)`,
-    `root ${last}`,
+    `root ${hexWord(core.ledger.tree.root)}`,
     `state ${digest}`,
     ...(core.open === null ? [] : ['a batch is open: L1 has not spoken about it yet']),
-    ...(ok ? [] : [`not the root that was expected: ${root}`]),
+    ...(ok ? [] : [`not the root that was expected: ${hexWord(BigInt(root ?? 0))}`]),
   ]
   const { tornBytes = 0 } = (ended ?? {}) as Partial<ReadEnd>
   const batches = roots.map((b) => ({ number: b.number.toString(), root: b.root.toString() }))

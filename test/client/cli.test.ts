@@ -1,10 +1,13 @@
 /** The cloister command without a house: what it teaches, refuses, answers. No proofs, no chain. */
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { cloister } from './command.ts'
-import { failureOf, RefusedByRule } from '../../client/cli/failures.ts'
+import { failureOf, fileTrouble, RefusedByRule } from '../../client/cli/failures.ts'
+import type { OpenedKey } from '../../client/cli/key-file.ts'
+import { placeOf } from '../../client/cli/rebuild.ts'
+import { isTakenBack } from '../../client/cli/trade.ts'
 import { MemberStore } from '../../client/cli/store.ts'
 import {
   dollars,
@@ -59,6 +62,13 @@ describe('help', () => {
     const { code, out } = await cloister(...command.split(' '), '--help')
     expect(code).toBe(0)
     for (const word of words) expect(out).toContain(word)
+  })
+})
+
+describe('the version', () => {
+  it('is that of package.json', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+    expect(await cloister('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' })
   })
 })
 
@@ -220,6 +230,71 @@ describe('accounts and addresses', () => {
     '"%s" is not paid to',
     (text) => expect(() => parseAddress(text)).toThrow(),
   )
+})
+
+describe('what the system says of files', () => {
+  const trouble = (work: () => unknown): string => {
+    try {
+      work()
+    } catch (error) {
+      return failureOf(error).text
+    }
+    return 'nothing'
+  }
+  it('is said with the path, and without the words of the system', () => {
+    const none = join(folder, 'no-such-file')
+    expect(trouble(() => readFileSync(none))).toBe(`${none}: there is no such file or directory`)
+    expect(trouble(() => readFileSync(folder))).not.toContain('ENOENT')
+    expect(trouble(() => mkdirSync(folder))).toBe(`${folder}: exists already`)
+    expect(trouble(() => writeFileSync(folder, ''))).toBe(
+      `${folder}: is a directory, where a file is needed`,
+    )
+  })
+  it('leaves every other error as it is', () => {
+    expect(fileTrouble(new Error('ENOENT'))).toBeNull()
+    expect(fileTrouble(Object.assign(new Error('x'), { code: 'E2BIG', path: '/' }))).toBeNull()
+    expect(fileTrouble('ENOENT')).toBeNull()
+  })
+})
+
+describe('where L1 is', () => {
+  const contract = `0x${'ab'.repeat(20)}`
+  const beside = { contract, rpcUrl: 'http://127.0.0.1:1', pages: null }
+  const key = { beside } as unknown as OpenedKey
+  const running = (of: string): void =>
+    writeFileSync(
+      join(folder, 'day.json'),
+      JSON.stringify({ url: 'http://127.0.0.1:3', rpcUrl: 'http://127.0.0.1:2', contract: of }),
+    )
+  afterEach(() => rmSync(join(folder, 'day.json'), { force: true }))
+
+  it('of a house that runs here again: at its present port, not at that of the record', () => {
+    running(contract.toUpperCase().replace('0X', '0x'))
+    expect(placeOf({}, key)).toEqual({ rpc: 'http://127.0.0.1:2', contract })
+    expect(placeOf({ rpc: 'http://127.0.0.1:9' }, key).rpc).toBe('http://127.0.0.1:9')
+  })
+  it('of another house than the one that runs here: as the record has it', () => {
+    running(`0x${'cd'.repeat(20)}`)
+    expect(placeOf({}, key)).toEqual({ rpc: 'http://127.0.0.1:1', contract })
+    expect(placeOf({}, null)).toMatchObject({ rpc: 'http://127.0.0.1:2' })
+    expect(placeOf({ rpc: 'http://127.0.0.1:9' }, null)).toEqual({
+      rpc: 'http://127.0.0.1:9',
+      contract: `0x${'cd'.repeat(20)}`,
+    })
+  })
+  it('is found although the note of the running house is damaged', () => {
+    writeFileSync(join(folder, 'day.json'), '{"url"')
+    expect(placeOf({}, key)).toEqual({ rpc: 'http://127.0.0.1:1', contract })
+  })
+})
+
+describe('a proposal that a side rejected', () => {
+  it('is told from a document that did not match, for which there is a stamp', () => {
+    expect(isTakenBack({ refused: 'TradeMustMatch', stamp: '0' })).toBe(true)
+    expect(isTakenBack({ refused: 'TradeMustMatch', stamp: '1882499109143520' })).toBe(false)
+    expect(isTakenBack({ refused: 'AccountMustBeSolvent', stamp: '0' })).toBe(false)
+    expect(isTakenBack({ refused: null, stamp: '0' })).toBe(false)
+  })
 })
 
 describe('failures', () => {

@@ -82,6 +82,25 @@ describe('a grant', () => {
       periodOf(summaries, second(START + 1n), second(START + DAY - 1n + DAY), now),
     ).toMatchObject({ from: 2n, to: 2n })
   })
+  it('must be over: a day that still goes on is refused, its last second is not', () => {
+    const summaries = replay(l1.events).summaries
+    const latest = summaries.at(-1)!.time
+    const today = latest / DAY
+    const date = (day: bigint): string =>
+      new Date(Number(day * DAY) * 1000).toISOString().slice(0, 10)
+    const moment = (n: bigint): string =>
+      `${new Date(Number(n) * 1000).toISOString().slice(0, 19)}Z`
+    const end = (today + 1n) * DAY
+    const asked = (to: string, now: bigint) => periodOf(summaries, '1', to, now).to
+    expect(() => asked(date(today), end - 1n)).toThrow('is not over')
+    expect(asked(date(today), end)).toBe(summaries.at(-1)!.number)
+    expect(() => asked(moment(end), end)).toThrow('is not over')
+    expect(asked(moment(end), end + 1n)).toBe(summaries.at(-1)!.number)
+    // A local L1 whose clock was set forward: its own time counts.
+    expect(asked(moment(latest - 1n), latest - 2n * DAY)).toBe(
+      summaries.filter(({ time }) => time < latest).at(-1)!.number,
+    )
+  })
   it.each([
     ['1', '8', 'batch 8 does not exist yet: the latest is 7'],
     ['5', '4', 'no batch lies between'],

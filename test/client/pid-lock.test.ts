@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isOfLock, tryLock, type Release } from '../../client/pid-lock.ts'
+import { holderOf, isOfLock, tryLock, type Release } from '../../client/pid-lock.ts'
 
 const DEAD = 999_999_999
 const ALIVE = 4711
@@ -27,6 +27,7 @@ describe('a lock', () => {
     const release = take()
     expect(readFileSync(path, 'utf8')).toMatch(new RegExp(`^${process.pid} [0-9a-f]{16}\n$`))
     expect(tryLock(path)).toEqual({ heldBy: process.pid })
+    expect(holderOf(path)).toBe(process.pid)
     expect(readdirSync(folder)).toEqual(['lock'])
     release()
     expect(readdirSync(folder)).toEqual([])

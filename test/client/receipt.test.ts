@@ -1,6 +1,6 @@
 /** Receipts: what a wallet signs verifies here, and nothing else does. */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { verifyMessage, Wallet } from 'ethers'
@@ -117,11 +117,36 @@ describe('cloister receipt', () => {
     expect(held.out).toContain('the receipt holds')
   })
 
+  it('is written over nothing: the same again is the same, anything else is refused', async () => {
+    const save = () => cloister('receipt', 'save', 'ANN', file, '--dir', dir())
+    expect(await save()).toMatchObject({ code: 0 })
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    const own = readFileSync(file, 'utf8')
+    writeFileSync(file, 'of another day')
+    const refused = await save()
+    expect(refused.code).toBe(2)
+    expect(refused.err).toContain('a receipt overwrites nothing')
+    expect(readFileSync(file, 'utf8')).toBe('of another day')
+    writeFileSync(file, own)
+  })
+
+  it('says that nobody has the name, or where the file cannot be', async () => {
+    const nobody = await cloister('receipt', 'save', 'ZED', file, '--dir', join(folder, 'none'))
+    expect(nobody.err).toContain('cloister account new ZED')
+    const nowhere = join(folder, 'none', 'receipt.json')
+    const lost = await cloister('receipt', 'save', 'ANN', nowhere, '--dir', dir())
+    expect(lost).toMatchObject({
+      code: 2,
+      err: `cloister: ${nowhere}: there is no such file or directory\n`,
+    })
+  })
+
   it('names what does not hold: signer, page, contract', async () => {
     const other = Wallet.createRandom().address
     const wrong = await cloister('receipt', 'verify', file, '--operator', other)
     expect(wrong.code).toBe(1)
-    expect(wrong.out).toContain(wallet.address.toLowerCase())
+    // As other tools show an address: two of them can be compared as texts.
+    expect(wrong.out).toContain(wallet.address)
     expect((await verify('--contract', CONTRACT, '--chain-id', '1')).code).toBe(1)
     const { accepted } = JSON.parse(readFileSync(file, 'utf8')) as {
       accepted: { previousHead: string; page: Record<string, unknown> }

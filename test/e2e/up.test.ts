@@ -307,6 +307,12 @@ describe('what cannot be started is said in a sentence', () => {
     writeFileSync(join(path, 'lock'), '1\n')
     expect(() => other(path)).toThrow(/must be free: process 1 keeps a house in it/)
   })
+  it('a house that runs already: before its own ports are found taken', async () => {
+    const path = copyOf('running')
+    writeFileSync(join(path, 'lock'), '1\n')
+    const { code, err } = await cloister('up', '--data', path, '--port', `${port}`)
+    expect([code, err]).toEqual([2, expect.stringContaining('process 1 keeps a house in it')])
+  })
   it('a directory of another version, or of other shapes, or of something else', () => {
     const path = copyOf('versions')
     expect(() => other(path, ['small', 'entry'])).toThrow('was made with the shapes mini')

@@ -1,4 +1,5 @@
 /** The sequencer's configuration: which source counts, and what is refused in which words. */
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -252,6 +253,22 @@ describe('secrets', () => {
     // Without a password it is nothing to hide.
     expect(read(NEEDED, ['--journal', 'postgres://db.example/house']).standby).toBe(false)
   })
+})
+
+it('--help names every setting with its flag, its variable and what it must be, and every secret', () => {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', 'sequencer/main.ts', '--help', '--port', 'nonsense'],
+    { encoding: 'utf8', cwd: join(import.meta.dirname, '../..') },
+  )
+  expect([status, stderr]).toEqual([0, ''])
+  const text = stdout.replace(/\s+/g, ' ')
+  for (const key of KEYS) {
+    expect(text).toContain(`--${flagOf(key)}, ${variableOf(key)} [${key}]`)
+    expect(text).toContain(SETTINGS[key].must)
+  }
+  for (const name of Object.keys(SECRETS)) expect(text).toContain(name)
+  expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
 })
 
 it('docs/operations.md has this very table, and every secret', () => {

@@ -11,7 +11,7 @@ import {
 import { BASE_PRIME } from '../../prover/bn254.ts'
 import { openPostgresJobs, PARKED_KEPT } from '../../prover/jobs/postgres-jobs.ts'
 import { createRemoteProver, JobParked } from '../../prover/jobs/request.ts'
-import { createJobSeal, InputMustOpen } from '../../prover/jobs/seal.ts'
+import { createJobSeal } from '../../prover/jobs/seal.ts'
 import type { JobStore, TakenJob } from '../../prover/jobs/store.ts'
 import { work, type WorkOptions } from '../../prover/jobs/work.ts'
 import { ProveError } from '../../prover/pool.ts'
@@ -32,46 +32,6 @@ async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   }
   throw new Error('it never came true')
 }
-
-describe('sealed inputs', () => {
-  it('open with the key and for the circuit that they were sealed with', () => {
-    const sealed = seal.close(CIRCUIT, OPENING)
-    expect(seal.open(CIRCUIT, sealed)).toEqual({
-      value: '41',
-      salt: '12345678901234567890',
-      shift: '7',
-    })
-    expect(() => seal.open('b'.repeat(64), sealed)).toThrow(InputMustOpen)
-    expect(() => createJobSeal(new Uint8Array(32)).open(CIRCUIT, sealed)).toThrow(InputMustOpen)
-    for (const at of [0, 11, 12, 5000, sealed.length - 16, sealed.length - 1]) {
-      const changed = Uint8Array.from(sealed)
-      changed[at] = (changed[at] as number) ^ 1
-      expect(() => seal.open(CIRCUIT, changed)).toThrow(InputMustOpen)
-    }
-    for (const cut of [0, 12, 28, sealed.length - 1])
-      expect(() => seal.open(CIRCUIT, sealed.slice(0, cut))).toThrow(InputMustOpen)
-  })
-  it('are of one length, and never the same twice', () => {
-    const small = seal.close(CIRCUIT, { v: [0n, 0n] })
-    const large = seal.close(CIRCUIT, { v: [2n ** 253n, 2n ** 252n] })
-    expect(small.length).toBe(large.length)
-    expect(Buffer.from(seal.close(CIRCUIT, OPENING)).equals(seal.close(CIRCUIT, OPENING))).toBe(
-      false,
-    )
-  })
-  it('have one name, whatever the order of their signals, and another under another key', () => {
-    const name = seal.name(CIRCUIT, OPENING)
-    const { value, salt, shift } = OPENING
-    expect(seal.name(CIRCUIT, { shift, salt, value })).toBe(name)
-    expect(seal.name(CIRCUIT, { ...OPENING, salt: 1n })).not.toBe(name)
-    expect(seal.name('b'.repeat(64), OPENING)).not.toBe(name)
-    expect(createJobSeal(new Uint8Array(32)).name(CIRCUIT, OPENING)).not.toBe(name)
-  })
-  it('need a key of 32 bytes', () => {
-    for (const bytes of [0, 16, 31, 33])
-      expect(() => createJobSeal(new Uint8Array(bytes))).toThrow('ProverKeyMustHave32Bytes')
-  })
-})
 
 describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
   let server: TestPostgres

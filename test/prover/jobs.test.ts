@@ -214,14 +214,6 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
     expect((await store.vitals(30)).workers).toBe(0)
   })
 
-  it('say nothing of the URL when the database is not there', async () => {
-    const secret = 'postgres://cloister:hunter2@127.0.0.1:1/none'
-    const error = await openPostgresJobs({ url: secret }).catch((e: unknown) => e)
-    expect(String(error)).toContain('ECONNREFUSED')
-    expect(String(error)).not.toContain('hunter2')
-    await expect(openPostgresJobs({ url: secret, schema: 'a; drop' })).rejects.toThrow('no name')
-  })
-
   describe('with workers', () => {
     const keyOf = () => ({ keyHash: CIRCUIT, verificationKey: opening.verificationKey })
     const expected = async () =>
@@ -464,10 +456,6 @@ describe.skipIf('missing' in found)('proving jobs in PostgreSQL', () => {
       })
       other.abort()
       await waiting
-      const before = new AbortController()
-      before.abort()
-      await expect(remote.prove(keyOf(), OPENING, undefined, before.signal)).rejects.toThrow()
-      expect(await store.look(name)).toBeNull()
     }, 60_000)
 
     it('a house that cannot reach the database asks again, and gives up in the end', async () => {

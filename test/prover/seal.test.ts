@@ -1,5 +1,6 @@
 /** What the database of proving jobs sees of an input: nothing, not even how much there is of it. */
 import { describe, expect, it } from 'vitest'
+import { openPostgresJobs } from '../../prover/jobs/postgres-jobs.ts'
 import { createJobSeal, InputMustOpen } from '../../prover/jobs/seal.ts'
 import { OPENING } from './opening.ts'
 
@@ -44,5 +45,15 @@ describe('sealed inputs', () => {
   it('need a key of 32 bytes', () => {
     for (const bytes of [0, 16, 31, 33])
       expect(() => createJobSeal(new Uint8Array(bytes))).toThrow('ProverKeyMustHave32Bytes')
+  })
+})
+
+describe('jobs in PostgreSQL', () => {
+  it('say nothing of the URL when the database is not there', async () => {
+    const secret = 'postgres://cloister:hunter2@127.0.0.1:1/none'
+    const error = await openPostgresJobs({ url: secret }).catch((e: unknown) => e)
+    expect(String(error)).toContain('ECONNREFUSED')
+    expect(String(error)).not.toContain('hunter2')
+    await expect(openPostgresJobs({ url: secret, schema: 'a; drop' })).rejects.toThrow('no name')
   })
 })

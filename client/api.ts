@@ -32,6 +32,8 @@ export type HouseStatus = {
   /** Drawn when the house started: a session belongs to it. */
   readonly instance: string
 }
+/** As the house's OpenAPI says. */
+const RESIGN_AT_ONCE = 512
 export type Refused = { readonly refused: RuleName | HouseWord; readonly detail: string }
 export type TicketView = {
   readonly id: string
@@ -319,8 +321,13 @@ export class HouseApi {
     return this.own('GET', `/v1/pages/${clientId}`)
   }
   /** Pages that the house asked for, signed on new heads. */
-  resign(pages: readonly PageOnHead[]): Promise<PageAnswer | Refused> {
-    return this.asked('/v1/resign', { pages: pages.map(pageBody) })
+  /** In journal order, as many at a time as the house takes. */
+  async resign(pages: readonly PageOnHead[]): Promise<PageAnswer | Refused> {
+    for (let first = 0; ; first += RESIGN_AT_ONCE) {
+      const some = pages.slice(first, first + RESIGN_AT_ONCE)
+      const answer = await this.asked<PageAnswer>('/v1/resign', { pages: some.map(pageBody) })
+      if ('refused' in answer || first + RESIGN_AT_ONCE >= pages.length) return answer
+    }
   }
   /** Events behind a number; waits so many seconds for the first. */
   events(after: number, wait = 0): Promise<Events> {

@@ -11,6 +11,7 @@ import {
   type Proof,
   type VerificationKeyJson,
 } from './groth16.ts'
+import { isPlain } from './plain-proof.ts'
 import { findRapidsnark, proveWithRapidsnark, rapidsnarkFromEnvironment } from './rapidsnark.ts'
 
 /** `snarkjs`, the default, takes over should another fail. `engine`: ours, with snarkjs' curve code. */
@@ -53,7 +54,7 @@ export async function openBackend(
       : JSON.parse(await readFile(verificationKeyPath, 'utf8'))
   ) as VerificationKeyJson
   const checked = async (proof: Proof): Promise<Proof> => {
-    if (!(await verify(key, proof.publicSignals, proof.proof)))
+    if (!isPlain(proof.proof) || !(await verify(key, proof.publicSignals, proof.proof)))
       throw new Error(`the proof does not verify under ${verificationKeyPath ?? zkeyPath}`)
     return proof
   }

@@ -159,7 +159,7 @@ export class Core {
           keepVerified(input.signed.signature, { ...input.verified, isRight: true })
         return desk.takePage(input.clientId ?? null, input.ticket, input.signed)
       case 'resigned': {
-        const accepted = desk.resigning.accept(input.account, input.pages)
+        const accepted = desk.resigning.accept(input.account, input.pages, input.isPart === true)
         if ('rule' in accepted) return accepted
         return { ...accepted, time: desk.keepAdmission(input.account, accepted.head, this.now) }
       }

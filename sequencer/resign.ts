@@ -107,28 +107,36 @@ export class Resigning {
   /** Said before anything is recorded: half a megabyte that nobody asked for is not worth a record. */
   isUnwanted(account: number, given: readonly SignedPage[]): boolean {
     if (given.length === 0) return true
-    return !this.isWanted(account, given) && !this.isDone(account, given)
+    return !this.isWanted(account, given, true) && !this.isDone(account, given)
   }
 
-  private isWanted(account: number, given: readonly SignedPage[]): boolean {
+  private isWanted(account: number, given: readonly SignedPage[], isPart: boolean): boolean {
     const wanted = this.ledger.unsignedOf(account)
+    const isFit = isPart
+      ? given.length > 0 && given.length <= wanted.length
+      : given.length === wanted.length
     return (
-      given.length === wanted.length &&
-      given.every(({ page }, i) => isSamePage(page, (wanted[i] as { page: Page }).page))
+      isFit && given.every(({ page }, i) => isSamePage(page, (wanted[i] as { page: Page }).page))
     )
   }
 
   /**
-   * Takes the pages back into the journal: all that are wanted, in their order, each head signed.
-   * Their margin is not looked at again: the batch will, and nothing is settled by it.
+   * Takes the pages back into the journal: all that are wanted or, of a part, the first of them; in their
+   * order, each head signed. Their margin is not looked at again: the batch will, and nothing is settled by
+   * it. The time for the rest goes on.
    */
-  accept(account: number, given: readonly SignedPage[]): Rejection | { readonly head: bigint } {
+  accept(
+    account: number,
+    given: readonly SignedPage[],
+    isPart: boolean,
+  ): Rejection | { readonly head: bigint } {
     const wanted = this.ledger.unsignedOf(account)
     const owner = this.ledger.ownerKeys.get(account)
-    if (wanted.length === 0 && this.isDone(account, given))
+    const isWanted = this.isWanted(account, given, isPart)
+    if ((isPart ? !isWanted : wanted.length === 0) && this.isDone(account, given))
       return { head: this.ledger.headOf(account) ?? 0n }
     let head = this.ledger.headOf(account)
-    if (head === undefined || owner === undefined || !this.isWanted(account, given)) return UNWANTED
+    if (head === undefined || owner === undefined || !isWanted) return UNWANTED
     const heads: bigint[] = []
     for (const { page, signature, previousHead } of given) {
       if (previousHead !== head)
@@ -138,13 +146,17 @@ export class Resigning {
         return { rule: 'SignatureMustMatch', detail: 'a page is not signed on its new head' }
       heads.push(head)
     }
-    wanted.forEach((page, i) =>
+    wanted.slice(0, given.length).forEach((page, i) =>
       this.ledger.append(account, {
         ...page,
         head: heads[i] as bigint,
         signature: (given[i] as SignedPage).signature,
       }),
     )
+    if (given.length < wanted.length) {
+      this.ledger.unsigned.set(account, wanted.slice(given.length))
+      return { head }
+    }
     this.ledger.unsigned.delete(account)
     this.since.delete(account)
     return { head }

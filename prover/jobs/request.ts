@@ -1,7 +1,6 @@
 /** The house's side of a job store: asks for a proof, and takes none that it has not verified. */
 import { verify, type CircuitInput, type Proof, type VerificationKeyJson } from '../groth16.ts'
-import { BASE_PRIME } from '../bn254.ts'
-import { proofWords } from '../proof-words.ts'
+import { isPlain } from '../plain-proof.ts'
 import type { JobSeal } from './seal.ts'
 import { pause } from './pause.ts'
 import type { JobStore } from './store.ts'
@@ -109,9 +108,7 @@ async function isGood(
     const isExpected =
       expected === undefined ||
       (expected.length === publicSignals.length && expected.every((s, i) => s === publicSignals[i]))
-    // A number and the same plus the modulus are one here, and are not on L1.
-    const isPlain = proofWords(proof).every((word) => word >= 0n && word < BASE_PRIME)
-    return isExpected && isPlain && (await verify(key, publicSignals, proof))
+    return isExpected && isPlain(proof) && (await verify(key, publicSignals, proof))
   } catch {
     // Whoever writes to the table may write anything.
     return false

@@ -299,7 +299,8 @@ function pageRoutes(desk: Desk): void {
       method: 'POST',
       url: '/v1/resign',
       tag: 'pages',
-      summary: 'pages that the house asked to be signed anew, in journal order',
+      summary:
+        'pages that the house asked to be signed anew, in journal order, the first 512 at most',
       body: BODIES.resign,
       answer: ANSWERS.pageAnswer,
       bodyLimit: RESIGN_LIMIT,
@@ -311,7 +312,7 @@ function pageRoutes(desk: Desk): void {
       if (!isUnwanted) await verifyAhead(house, desk.helpers, account, given)
       const made = isUnwanted
         ? UNWANTED
-        : await house.submit({ kind: 'resigned', account, pages: given })
+        : await house.submit({ kind: 'resigned', isPart: true, account, pages: given })
       if ('rule' in made) throw new Refused({ refused: made.rule, detail: made.detail })
       return pageAnswer(houseOf(), { ...made, complete: true }, account)
     },

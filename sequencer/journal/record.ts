@@ -90,6 +90,8 @@ export type Input =
   | {
       readonly kind: 'resigned'
       readonly account: number
+      /** The first of the pages that are wanted; absent in records before version 4: all of them. */
+      readonly isPart?: true
       readonly pages: readonly SignedPage[]
     }
   /** A member was told that its journal was cut. */

@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { BASE_PRIME } from '../../prover/bn254.ts'
 import { backendFromEnvironment, openBackend } from '../../prover/backends.ts'
 import { calculateWitness, prove, shutdown, verify, type Proof } from '../../prover/groth16.ts'
 import { createProverPool, ProveError } from '../../prover/pool.ts'
@@ -177,6 +178,14 @@ describe('a binary that does what it likes', () => {
 
   it.each([
     ['a proof of something else', () => answering({ ...good, publicSignals: ['1', '7'] })],
+    [
+      'a proof in numbers that L1 does not take',
+      () => {
+        const [x, ...rest] = good.proof.pi_a
+        const pi_a = [`${BigInt(x as string) + BASE_PRIME}`, ...rest]
+        return answering({ ...good, proof: { ...good.proof, pi_a } as Proof['proof'] })
+      },
+    ],
     ['no proof', () => 'true'],
     ['an exit code', () => 'exit 3'],
     ['more than a proof', () => 'head -c 100000 /dev/zero > "$3"; echo "[]" > "$4"'],

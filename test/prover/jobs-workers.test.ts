@@ -242,6 +242,7 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     const store = await fresh()
     let isStopped = false
     const { log } = start(store, {
+      leaseMs: 300,
       prove: ({ signal }) =>
         new Promise((_, reject) =>
           signal?.addEventListener('abort', () => {

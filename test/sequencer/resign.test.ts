@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { sign } from '../../circuits/eddsa.ts'
 import { headAfter } from '../../circuits/page.ts'
 import { settlementsOf, type Table } from '../../circuits/table.ts'
+import { HouseApi } from '../../client/api.ts'
 import type { SignedPage } from '../../client/journal.ts'
 import type { Member } from '../../client/member.ts'
 import { RESIGN_SECONDS } from '../../sequencer/resign.ts'
@@ -219,6 +220,67 @@ describe('a page that a new table makes unprovable', () => {
 })
 
 type Pages = readonly [SignedPage]
+
+describe('more pages than one request takes', () => {
+  it('are signed anew by parts, each only where it begins', async () => {
+    const more = [
+      await floor.trade(a, c, lots(OTHER, 1n, 2_000_000n)),
+      await floor.trade(a, d, lots(OTHER, 1n, 2_000_000n)),
+    ]
+    await floor.batch()
+    await b.realign()
+    const pages = a.journal.rebase([bad], a.keys.signing)
+    expect(pages).toHaveLength(3)
+    const [first, second, third] = pages as [SignedPage, SignedPage, SignedPage]
+    const refused = { refused: 'JournalMustContinue' }
+    expect(await a.api.resign([second])).toMatchObject(refused)
+    expect(await a.api.resign([...pages, third])).toMatchObject(refused)
+    const answer = await a.api.resign([first])
+    expect(answer).toMatchObject({ head: `${first.head}`, complete: true })
+    expect(headOf(a)).toBe(first.head)
+    // The answer was lost.
+    expect(await a.api.resign([first])).toEqual(answer)
+    expect(await a.api.resign([first, second])).toMatchObject(refused)
+    expect((await a.api.account()).resign).toHaveLength(2)
+    // A part is no reason to wait for the rest any longer.
+    expect(floor.house.desk.resigning.overdue(1n << 40n).length).toBe(2)
+    expect(await a.api.resign([second, third])).toMatchObject({ head: `${third.head}` })
+    expect(floor.house.ledger.unsignedOf(a.account)).toEqual([])
+    expect(floor.house.desk.resigning.overdue(1n << 40n)).toEqual([])
+    await floor.batch()
+    await expectSettled(later.ac, later.cd, later.bd, ...more)
+  })
+
+  it('gain no time by it, and in records of before come all at once', async () => {
+    await floor.trade(a, c, lots(OTHER, 1n, 2_000_000n))
+    await floor.batch()
+    const [first, second] = a.journal.rebase([bad], a.keys.signing) as [SignedPage, SignedPage]
+    const { account } = a
+    expect(await floor.house.submit({ kind: 'resigned', account, pages: [first] })).toMatchObject({
+      rule: 'JournalMustContinue',
+    })
+    vi.setSystemTime(Date.now() + Number(RESIGN_SECONDS) * 1000 - 1000)
+    expect(await a.api.resign([first])).toMatchObject({ complete: true })
+    vi.setSystemTime(Date.now() + 1000)
+    await floor.house.tick()
+    expect(floor.house.ledger.unsignedOf(a.account)).toEqual([])
+    expect(headOf(a)).toBe(first.head)
+    expect(await a.api.resign([second])).toMatchObject({ refused: 'JournalMustContinue' })
+  })
+
+  it('are sent by the library as many at a time as the house takes', async () => {
+    const sizes: number[] = []
+    const api = new HouseApi(floor.url)
+    const ask = (_path: string, { pages }: { pages: readonly unknown[] }) => {
+      sizes.push(pages.length)
+      return Promise.resolve({ head: '1', complete: true, receipt: null })
+    }
+    Object.assign(api, { asked: ask })
+    const [page] = a.journal.state.pending as unknown as [SignedPage]
+    await api.resign(Array.from({ length: 1_100 }, () => page))
+    expect(sizes).toEqual([512, 512, 76])
+  })
+})
 
 describe('what is handed in as signed anew', () => {
   const again = async (change: (pages: Pages) => readonly SignedPage[]) => {

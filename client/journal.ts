@@ -52,6 +52,11 @@ export class Journal {
     return journal
   }
 
+  /** Takes over what another process of this member has written since. */
+  refresh(): void {
+    this.#locked(() => {})
+  }
+
   get state(): JournalState {
     return this.#record.state
   }

@@ -276,6 +276,7 @@ export class Member {
       if (view.head === null) throw new HouseError('no batch has registered this account yet')
       const wanted = new Set(view.resign)
       const head = BigInt(view.head)
+      this.journal.refresh()
       const { state } = this.journal
       const isHere = head === state.settledHead || state.pending.some((p) => p.head === head)
       if (!isHere) this.journal.follow(head)
@@ -299,6 +300,7 @@ export class Member {
 
   /** As realign; says what was signed anew and what was left out. */
   async realigned(): Promise<Realigned> {
+    this.journal.refresh()
     const before = this.journal.state.pending
     const isChanged = await this.realign()
     const after = new Map(this.journal.state.pending.map((p) => [p.clientId, p.head]))

@@ -65,7 +65,7 @@ export async function findHouse(options: Common): Promise<House> {
   const day = named === undefined ? findDay(options) : null
   const url = named ?? day?.url
   if (url === undefined)
-    throw new Undone(`no house is running (looked in ${placeOf(options)}): ${START}`)
+    throw new NotYet(`no house is running (looked in ${placeOf(options)}): ${START}`)
   if (!/^https?:\/\//.test(url))
     throw new Undone('--house and CLOISTER_HOUSE must be an http or https address')
   const api = new HouseApi(url)
@@ -73,9 +73,9 @@ export async function findHouse(options: Common): Promise<House> {
   try {
     status = await api.status()
   } catch (error) {
-    if (!(error instanceof HouseError)) throw new Undone(`${url} does not answer like a house`)
+    if (!(error instanceof HouseError)) throw new NotYet(`${url} does not answer like a house`)
     if (day === null) throw error
-    throw new Undone(`no house is running: the last one, at ${url}, does not answer; ${START}`)
+    throw new NotYet(`no house is running: the last one, at ${url}, does not answer; ${START}`)
   }
   if (day !== null && BigInt(day.contract) !== BigInt(status.contract))
     throw new Undone(`the house at ${url} names another contract than the one that was started`)
@@ -96,22 +96,26 @@ export function rpcOf(
   return day?.contract === stored.contract ? day.rpcUrl : stored.rpcUrl
 }
 
-/** Looks again and again until there is an answer. */
+/** Looks again and again until there is an answer; also where it could not look now. */
 export async function until<T>(
   what: string,
   seconds: number,
   look: () => Promise<T | null>,
 ): Promise<T> {
   const end = Date.now() + seconds * 1000
-  for (;;) {
-    const found = await look()
+  for (let why = ''; ;) {
+    const found = await look().catch((error: unknown) => {
+      if (!(error instanceof NotYet)) throw error
+      why = `: ${error.message}`
+      return null
+    })
     if (found !== null) return found
-    if (Date.now() >= end) throw new Undone(`${what}: not within ${seconds} s`)
+    if (Date.now() >= end) throw new Undone(`${what}: not within ${seconds} s${why}`)
     await new Promise((wake) => setTimeout(wake, 500))
   }
 }
 
-/** Looks at L1 once now and once after each further batch; again where another command was at work. */
+/** Looks at L1 once now and once after each further batch. */
 export function untilBatch<T>(
   what: string,
   house: Pick<House, 'rpcUrl'> & { readonly status: { readonly contract: string } },
@@ -123,13 +127,8 @@ export function untilBatch<T>(
     const l1 = await connect(house.rpcUrl, house.status.contract)
     const [number] = await l1.view('batchNumber')
     if (number === seen) return null
-    try {
-      const found = await look(l1)
-      seen = number
-      return found
-    } catch (error) {
-      if (!(error instanceof NotYet)) throw error
-      return null
-    }
+    const found = await look(l1)
+    seen = number
+    return found
   })
 }

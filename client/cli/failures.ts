@@ -14,6 +14,9 @@ export class Undone extends Error {}
 /** It could not be done now: whoever waits tries again in a moment. */
 export class NotYet extends Undone {}
 
+/** Another command of the member is at work. */
+export class Busy extends NotYet {}
+
 /** A rule of the house forbids it: exit code 1. */
 export class RefusedByRule extends Error {
   readonly rule: Rule

@@ -50,6 +50,18 @@ Interrupted at any moment, the same command finishes the rotation, or says that 
 leaf on L1 has decides which keys are valid. All keys follow from the seed, so a rotation helps where a
 key got out. Where the SEED got out it does not: withdraw or exit, and open another account.`
 
+export const ACCOUNT_ATTEND = `
+Examples:
+  cloister account attend ANN
+  cloister account attend ANN --json >> ann.events      one JSON object a line
+A page that cannot settle any more is cut from the journal, and with it those behind it: the house then
+waits a minute for their owner to sign them anew, and drops them. This process signs them, whether or
+not somebody is at the keyboard. It signs nothing else: trades are affirmed and signed by hand.
+Each event is a line: trades and pages with their states, batches that changed the account, what was
+signed anew, what was lost. It begins where it ended the last time, says when the house does not answer,
+and tries again after 1, 2, 4 ... 60 seconds. One process attends an account; other commands work beside
+it, and each signs while the others wait. Ctrl-C ends it with exit code 0.`
+
 export const DEPOSIT = `
 Examples:
   cloister deposit ANN 5000

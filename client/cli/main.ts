@@ -92,7 +92,9 @@ function programOf(
     }
   }
   addUp(program, commonOf, run)
-  addAccount(program, commonOf, run)
+  addAccount(program, commonOf, run, (text, json) =>
+    output.out(`${isJson ? JSON.stringify(json) : text}\n`),
+  )
   addCash(program, commonOf, run)
   addTrade(program, commonOf, run)
   riskCommand(program, commonOf, run)
@@ -133,6 +135,8 @@ function programOf(
 
 type CommonOf = (command: Command) => Common & Given
 type Run = (work: Promise<Result>) => Promise<void>
+/** A line of a command that has many. */
+type Tell = (text: string, json: Readonly<Record<string, unknown>>) => void
 const NO_WAIT = ['--no-wait', 'do not wait: return as soon as it is asked for'] as const
 
 function addUp(program: Command, commonOf: CommonOf, run: Run): void {
@@ -161,7 +165,7 @@ function addUp(program: Command, commonOf: CommonOf, run: Run): void {
     )
 }
 
-function addAccount(program: Command, commonOf: CommonOf, run: Run): void {
+function addAccount(program: Command, commonOf: CommonOf, run: Run, tell: Tell): void {
   const account = program
     .command('account')
     .description('open an account; see what is in it; change its keys; attend it')
@@ -202,6 +206,17 @@ function addAccount(program: Command, commonOf: CommonOf, run: Run): void {
           accountRotate(name, { ...commonOf(command), ...options }),
         ),
       ),
+    )
+  addAttend(account, commonOf, run, tell)
+}
+
+function addAttend(account: Command, commonOf: CommonOf, run: Run, tell: Tell): void {
+  account
+    .command('attend <name>')
+    .description('stay with the account: tell what happens to it, sign anew what the house has cut')
+    .addHelpText('after', help.ACCOUNT_ATTEND)
+    .action((name: string, _options: Given, command: Command) =>
+      run(import('./attend.ts').then(({ attend }) => attend(name, { ...commonOf(command), tell }))),
     )
 }
 

@@ -21,6 +21,8 @@ export class Session {
   readonly l1: MemberL1
   readonly ring: KeyRing
   readonly options: Common
+  /** Told of what ready() has signed anew and left out. */
+  onRealigned: (realigned: Realigned) => void
 
   constructor(store: MemberStore, house: House, options: Common) {
     const { stored } = store
@@ -33,6 +35,13 @@ export class Session {
     this.store = store
     this.house = house
     this.options = options
+    this.onRealigned = ({ lost }) => {
+      if (lost.length > 0)
+        options.note(
+          'left out, since the house does not have them or says that they cannot settle: ' +
+            lost.join(', '),
+        )
+    }
     this.ring = store.ring()
     this.l1 = new MemberL1(rpcUrl, status.contract, status.token, store.l1Key())
     this.member = new Member({
@@ -87,14 +96,14 @@ export class Session {
     await member.connect()
     const { head } = await this.answered(() => this.house.api.account(), true)
     if (head === null)
-      throw new Undone(`no batch has registered account ${member.account} yet: ask again`)
+      throw new NotYet(`no batch has registered account ${member.account} yet: ask again`)
     // A record that was lost: the journal has a rotation that only L1 can say the end of.
     if (member.isRotating && !this.isRotating) await this.adoptKeys()
     try {
-      this.sayLost(await member.realigned())
+      this.onRealigned(await member.realigned())
     } catch (error) {
       if (!(error instanceof JournalError) || error.refusal !== 'HeadMustBeCurrent') throw error
-      throw new Undone(
+      throw new NotYet(
         `the house has account ${member.account} at a head that was not signed here: ` +
           'has another device signed with this seed?',
       )
@@ -118,13 +127,6 @@ export class Session {
           `${batch} at the latest: it may be behind L1, ask again`,
       )
     })
-  }
-
-  private sayLost({ lost }: Realigned): void {
-    if (lost.length > 0)
-      this.options.note(
-        `left out, since the house does not have them or says that they cannot settle: ${lost.join(', ')}`,
-      )
   }
 
   /** Nothing may be signed behind a rotation: its batch installs the key that signs what follows. */

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { KeyRing, type KeysInForce } from '../key-ring.ts'
 import { createSeedFile, readSeedFile, type Seed } from '../keys.ts'
 import { tryLock, type Release } from '../pid-lock.ts'
-import { NotYet, Undone } from './failures.ts'
+import { Busy, Undone } from './failures.ts'
 import { fromHere, ROOT } from './root.ts'
 import { parseName } from './terms.ts'
 
@@ -117,7 +117,7 @@ export class MemberStore {
   /** Keeps other commands of this member away until `work` is done: they would fork its heads. */
   async locked<T>(work: () => Promise<T>): Promise<T> {
     const release = await this.#release('lock', (process) => {
-      throw new NotYet(`another command (${process}) is at work for ${this.name}: let it finish`)
+      throw new Busy(`another command (${process}) is at work for ${this.name}: let it finish`)
     })
     try {
       this.#stored = null
@@ -130,7 +130,7 @@ export class MemberStore {
   /** One process attends a member; commands go on beside it. */
   async attended<T>(work: () => Promise<T>): Promise<T> {
     const release = await this.#release('attending', (process) => {
-      throw new NotYet(`${this.name} is attended already, by ${process}`)
+      throw new Undone(`${this.name} is attended already, by ${process}`)
     })
     return work().finally(release)
   }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { id as keccakOf, Interface, Transaction, Wallet } from 'ethers'
 import { feeAccountOf, leafHash } from '../../circuits/account.ts'
 import { SHAPES, type Shape } from '../../circuits/params.ts'
+import { tableOf, type Row } from '../../circuits/table.ts'
 import { buildBatch } from '../../circuits/witness.ts'
 import { HouseApi } from '../../client/api.ts'
 import { MemberStore } from '../../client/cli/store.ts'
@@ -130,10 +131,7 @@ export class ChainedFloor {
       isDevelopmentKey: true,
       sizes: MINI,
     })
-    const number = this.l1.post(this.floor.rows)
-    const [root, table] = [...this.l1.tables][0] as [bigint, { marksRoot: bigint }]
-    const { marksRoot } = table
-    this.emit({ kind: 'table', number, root, marksRoot, dataHash: '0x', time: 0n, marks: '0x' })
+    this.post(this.floor.rows)
     this.l1.onSubmit = (batch) => this.show(batch)
     this.node.onCall = (name, [account, x, y]) => {
       if (name !== 'rotate') throw new Error(`the fake contract has no ${name}`)
@@ -151,6 +149,20 @@ export class ChainedFloor {
     floor.url = `http://127.0.0.1:${address.port}`
     chained.rpcUrl = await chained.node.listen()
     return chained
+  }
+
+  post(rows: readonly Row[]): void {
+    const number = this.l1.post(rows)
+    const { root, marksRoot } = tableOf(rows)
+    this.emit({ kind: 'table', number, root, marksRoot, dataHash: '0x', time: 0n, marks: '0x' })
+  }
+
+  /** Its door to members closes, and opens again at the same address. */
+  async shut(): Promise<void> {
+    await this.floor.app?.close()
+  }
+  async reopen(): Promise<void> {
+    this.floor.app = await serve(this.floor.house, Number(new URL(this.floor.url).port))
   }
 
   /** That L1 has accepted. */

@@ -99,7 +99,9 @@ export class Journal {
   settle(head: bigint, batchNumber: bigint): void {
     this.#locked(() => {
       const { settledHead, pending } = this.state
-      if (head === settledHead && batchNumber <= this.state.settledBatch) return
+      // A node may be behind another one that was asked before.
+      if (batchNumber < this.state.settledBatch) return
+      if (head === settledHead && batchNumber === this.state.settledBatch) return
       const isKnown = head === settledHead || pending.some((p) => p.head === head)
       if (!isKnown && this.#record.runTo(head) === null) {
         refuse(

@@ -25,7 +25,8 @@ export type AttendOptions = Common & {
 }
 
 const WAIT_SECONDS = 20
-const LONGEST_PAUSE_SECONDS = 60
+/** Well below the minute that a house waits for pages to be signed anew: it may be back at any moment. */
+const LONGEST_PAUSE_SECONDS = 15
 const LOCK_PAUSE_MILLISECONDS = 250
 /** The place in the events is gone: of another house, or too far back. */
 const LOST_PLACE: ReadonlySet<string | null> = new Set(['EventsMustBeKept', 'SequenceMustExist'])
@@ -55,6 +56,8 @@ class Attendant {
   private readonly store: MemberStore
   private readonly options: AttendOptions
   private readonly stopped: Promise<'stopped'>
+  /** Of pages under way, in the journal, by their name in the house. */
+  private readonly names = new Map<string, string>()
   private isStopped = false
   private isConnected = false
   private session: Session | null = null
@@ -126,10 +129,33 @@ class Attendant {
   }
 
   private async take(session: Session, told: Told): Promise<void> {
-    this.tell(eventText(told.event), { sequence: told.sequence, ...told.event }, told.at)
+    const event = { ...told.event, ...(await this.nameOf(session, told)) }
+    this.tell(eventText(event), { sequence: told.sequence, ...event }, told.at)
     // Before it is written down that the event was told: whoever starts again signs in any case.
     if (told.event.kind === 'resign') await this.align(session)
     this.keepPlace(told.sequence)
+  }
+
+  /** A page is sent under a name of its own each time; the journal's is the one that people know. */
+  private async nameOf({ house, member }: Session, { event }: Told): Promise<{ page?: string }> {
+    const { kind, clientId } = event
+    if (kind !== 'page' || typeof clientId !== 'string') return {}
+    const known = this.names.get(clientId)
+    if (event['state'] === 'final' || event['state'] === 'refused') this.names.delete(clientId)
+    if (known !== undefined) return { page: known }
+    const head = await house.api.pageState(clientId).then(
+      (page) => page.head,
+      (error: unknown) => {
+        // Forgotten by now: the name that the house has is better than none.
+        if (error instanceof HouseError && error.code === 'PageMustBeKnown') return null
+        throw error
+      },
+    )
+    member.journal.refresh()
+    const page = member.journal.state.pending.find((p) => `${p.head}` === head)?.clientId
+    if (page === undefined) return {}
+    this.names.set(clientId, page)
+    return { page }
   }
 
   private keepPlace(sequence: number): void {

@@ -162,6 +162,9 @@ describe('who attends', () => {
     await settled()
     expect(await chained.json(ann.store, 'trade', 'list', 'ANN')).toMatchObject({ ok: true })
     await attendant.untilTold('page')
+    expect(attendant.lines.find(({ kind }) => kind === 'page')).toMatchObject({
+      page: expect.stringMatching(/^withdrawal-/) as string,
+    })
   })
 
   it('waits for another command that is at work, and signs then', async () => {

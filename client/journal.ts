@@ -183,8 +183,6 @@ export class Journal {
     const { account } = this.state
     if (page.account !== account)
       refuse('PageMustBeOwn', `a page of account ${page.account} in the journal of ${account}`)
-    if (this.state.pending.at(-1)?.page.kind === 'rotation')
-      refuse('RotationMustEndItsJournal', 'a rotation waits for its batch: nothing follows it')
     if (page.counterparty === account)
       refuse('CounterpartyMustDiffer', 'an account cannot trade with itself')
     const distance = stampSeconds(page.stamp) - now

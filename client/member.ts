@@ -222,6 +222,8 @@ export class Member {
     clientId: string,
     extra: { ticket?: string; rotation?: RotationKeys },
   ): Promise<Rule | null> {
+    if (this.journal.page(clientId) === undefined && (await this.isBehindRotation()))
+      return 'RotationMustEndItsJournal'
     for (let attempt = 1; ; attempt++) {
       const signed = this.journal.signPage(page, {
         key: this.keys.signing,
@@ -317,6 +319,13 @@ export class Member {
     return this.journal.state.pending.at(-1)?.page.kind === 'rotation'
   }
 
+  /** Nothing that is signed there could settle. Whether the rotation has, the house knows first. */
+  private async isBehindRotation(): Promise<boolean> {
+    if (!this.isRotating) return false
+    const { head, settledHead } = await this.api.account()
+    return head !== settledHead
+  }
+
   /** Speaks and signs with these keys from now on: whoever calls has seen the leaf that has them. */
   use(keys: MemberKeys): void {
     this.keys = keys
@@ -353,9 +362,10 @@ export class Member {
   async rotate(next: MemberKeys, clientId?: string): Promise<Outcome> {
     const page = await this.rotationPage(next)
     const rotation = { key: eighthOf(next.signing), viewKey: next.viewKey }
+    const before = this.next
     this.next = next
     const rule = await this.send(page, clientId ?? `rotation-${page.payload}`, { rotation })
-    if (rule !== null) this.next = null
+    if (rule !== null) this.next = before
     return { trade: 'rotation', state: rule === null ? 'accepted' : 'refused', rule }
   }
 

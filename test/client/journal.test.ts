@@ -141,20 +141,6 @@ describe('settle and rebase', () => {
     expect(refusalOf(() => journal.settle(a?.head ?? 0n, 5n))).toBe('SettledHeadMustBeKnown')
     expect(refusalOf(() => journal.settle(123n, 5n))).toBe('SettledHeadMustBeKnown')
   })
-  it('sign nothing behind a rotation until its batch', () => {
-    const journal = Journal.open(path, genesis)
-    const rotation = page({ kind: 'rotation', counterparty: 0, entries: [] })
-    const { head } = journal.signPage(rotation, options('r'))
-    const before = readFileSync(path, 'utf8')
-    expect(refusalOf(() => journal.signPage(page(), options('a')))).toBe(
-      'RotationMustEndItsJournal',
-    )
-    expect(readFileSync(path, 'utf8')).toBe(before)
-    // Asked again for the rotation itself, the answer is the same.
-    expect(journal.signPage(rotation, options('r')).head).toBe(head)
-    journal.settle(head, 1n)
-    journal.signPage(page(), options('a'))
-  })
   it('sees what another process has written', () => {
     const [one, other] = [Journal.open(path, genesis), Journal.open(path, genesis)]
     one.signPage(page(), options('a'))

@@ -143,6 +143,19 @@ describe('a rotation by page', () => {
     expect(await withdraw(ann, 'ANN')).toMatchObject({ ok: true })
   })
 
+  it('has no page of a program behind it either, until its batch', async () => {
+    const { member, store } = ann
+    expect(await member.rotate(store.ring().at(1))).toMatchObject({ state: 'accepted' })
+    const before = journal()
+    const rule = 'RotationMustEndItsJournal'
+    expect(await member.withdraw(1, 5_000_000n, 7n)).toMatchObject({ rule })
+    expect(await member.rotate(store.ring().at(2))).toMatchObject({ rule })
+    expect(journal()).toBe(before)
+    await chained.floor.batch()
+    member.use(store.ring().at(1))
+    expect(await member.withdraw(1, 5_000_000n, 7n)).toMatchObject({ state: 'accepted' })
+  })
+
   it('does not end a trade that waits for a signature', async () => {
     const ben = await chained.member('BEN')
     const lots = [{ instrument: 1025, quantity: 1n, price: 2_000_000n }]

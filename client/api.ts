@@ -167,12 +167,13 @@ export class HouseApi {
     path: string,
     body: string | null,
     headers: Record<string, string>,
+    end: AbortSignal | null = null,
   ): Promise<Answered> {
     try {
       const response = await fetch(
         `${this.url}${path}`,
         body === null
-          ? { method, headers }
+          ? { method, headers, signal: end }
           : { method, headers: { 'content-type': 'application/json', ...headers }, body },
       )
       return { status: response.status, value: await response.json() }
@@ -194,8 +195,14 @@ export class HouseApi {
   }
 
   /** As this account. What is safe to repeat is sent again if no answer came. */
-  private async own<T>(method: 'GET' | 'POST', path: string, value?: unknown): Promise<T> {
-    const answer = await this.signed(method, path, value)
+  private async own<T>(
+    method: 'GET' | 'POST',
+    path: string,
+    value?: unknown,
+    end?: AbortSignal,
+  ): Promise<T> {
+    const body = value === undefined ? null : encode(value)
+    const answer = await this.signedText(method, path, body, end)
     if (answer.status !== 200) throw this.failure(method, path, answer)
     return answer.value as T
   }
@@ -208,18 +215,19 @@ export class HouseApi {
     method: 'GET' | 'POST',
     path: string,
     body: string | null,
+    end?: AbortSignal,
   ): Promise<Answered> {
     for (let attempt = 1; ; attempt++) {
       const session = await this.liveSession()
       try {
         const headers = session.headers(method, path, body ?? '')
-        const answer = await this.send(method, path, body, headers)
+        const answer = await this.send(method, path, body, headers, end)
         const code = (answer.value as Failure).error?.code ?? ''
         if (answer.status !== 401 || !REOPENED.has(code) || attempt === TRIES) return answer
         this.session = null
       } catch (error) {
         // Every request is the same asked twice: by its client id, or by what it names.
-        if (attempt === TRIES) throw error
+        if (attempt === TRIES || end?.aborted === true) throw error
         await new Promise((wake) => setTimeout(wake, RETRY_MILLISECONDS))
       }
     }
@@ -329,9 +337,9 @@ export class HouseApi {
       if ('refused' in answer || first + RESIGN_AT_ONCE >= pages.length) return answer
     }
   }
-  /** Events behind a number; waits so many seconds for the first. */
-  events(after: number, wait = 0): Promise<Events> {
-    return this.own('GET', `/v1/events?after=${after}&wait=${wait}`)
+  /** Events behind a number; waits so many seconds for the first, unless it is ended before. */
+  events(after: number, wait = 0, end?: AbortSignal): Promise<Events> {
+    return this.own('GET', `/v1/events?after=${after}&wait=${wait}`, undefined, end)
   }
   /** As `events`, one after the other as they happen, until the socket is closed. */
   async stream(after: number, onEvents: (events: Events) => void): Promise<WebSocket> {

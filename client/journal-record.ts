@@ -9,7 +9,6 @@ export type JournalRefusal =
   | 'ClientIdMustBeNew'
   | 'CounterpartyMustDiffer'
   | 'PageMustBeOwn'
-  | 'RotationMustEndItsJournal'
   | 'PageMustBeWellFormed'
   | 'SettledHeadMustBeKnown'
   | 'ReceiptMustVerify'

@@ -52,6 +52,11 @@ export class Journal {
     return journal
   }
 
+  /** Takes over what another process of this member has written since. */
+  refresh(): void {
+    this.#locked(() => {})
+  }
+
   get state(): JournalState {
     return this.#record.state
   }
@@ -94,7 +99,9 @@ export class Journal {
   settle(head: bigint, batchNumber: bigint): void {
     this.#locked(() => {
       const { settledHead, pending } = this.state
-      if (head === settledHead && batchNumber <= this.state.settledBatch) return
+      // A node may be behind another one that was asked before.
+      if (batchNumber < this.state.settledBatch) return
+      if (head === settledHead && batchNumber === this.state.settledBatch) return
       const isKnown = head === settledHead || pending.some((p) => p.head === head)
       if (!isKnown && this.#record.runTo(head) === null) {
         refuse(
@@ -176,8 +183,6 @@ export class Journal {
     const { account } = this.state
     if (page.account !== account)
       refuse('PageMustBeOwn', `a page of account ${page.account} in the journal of ${account}`)
-    if (this.state.pending.at(-1)?.page.kind === 'rotation')
-      refuse('RotationMustEndItsJournal', 'a rotation waits for its batch: nothing follows it')
     if (page.counterparty === account)
       refuse('CounterpartyMustDiffer', 'an account cannot trade with itself')
     const distance = stampSeconds(page.stamp) - now

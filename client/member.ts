@@ -222,6 +222,8 @@ export class Member {
     clientId: string,
     extra: { ticket?: string; rotation?: RotationKeys },
   ): Promise<Rule | null> {
+    if (this.journal.page(clientId) === undefined && (await this.isBehindRotation()))
+      return 'RotationMustEndItsJournal'
     for (let attempt = 1; ; attempt++) {
       const signed = this.journal.signPage(page, {
         key: this.keys.signing,
@@ -276,6 +278,7 @@ export class Member {
       if (view.head === null) throw new HouseError('no batch has registered this account yet')
       const wanted = new Set(view.resign)
       const head = BigInt(view.head)
+      this.journal.refresh()
       const { state } = this.journal
       const isHere = head === state.settledHead || state.pending.some((p) => p.head === head)
       if (!isHere) this.journal.follow(head)
@@ -299,6 +302,7 @@ export class Member {
 
   /** As realign; says what was signed anew and what was left out. */
   async realigned(): Promise<Realigned> {
+    this.journal.refresh()
     const before = this.journal.state.pending
     const isChanged = await this.realign()
     const after = new Map(this.journal.state.pending.map((p) => [p.clientId, p.head]))
@@ -313,6 +317,13 @@ export class Member {
   /** Whether the last page signed is a rotation that has not settled, as far as the journal knows. */
   get isRotating(): boolean {
     return this.journal.state.pending.at(-1)?.page.kind === 'rotation'
+  }
+
+  /** Nothing that is signed there could settle. Whether the rotation has, the house knows first. */
+  private async isBehindRotation(): Promise<boolean> {
+    if (!this.isRotating) return false
+    const { head, settledHead } = await this.api.account()
+    return head !== settledHead
   }
 
   /** Speaks and signs with these keys from now on: whoever calls has seen the leaf that has them. */
@@ -351,9 +362,10 @@ export class Member {
   async rotate(next: MemberKeys, clientId?: string): Promise<Outcome> {
     const page = await this.rotationPage(next)
     const rotation = { key: eighthOf(next.signing), viewKey: next.viewKey }
+    const before = this.next
     this.next = next
     const rule = await this.send(page, clientId ?? `rotation-${page.payload}`, { rotation })
-    if (rule !== null) this.next = null
+    if (rule !== null) this.next = before
     return { trade: 'rotation', state: rule === null ? 'accepted' : 'refused', rule }
   }
 

@@ -5,7 +5,7 @@ const wordsOf = (state: unknown, batch: unknown): string =>
   batch === null || batch === undefined ? String(state) : `${String(state)}, batch ${String(batch)}`
 
 export function eventText({ kind, ...event }: Told['event']): string {
-  const { id, clientId, state, batch, refused } = event
+  const { id, clientId, page = clientId, state, batch, refused } = event
   switch (kind) {
     case 'trade':
       return (
@@ -13,7 +13,7 @@ export function eventText({ kind, ...event }: Told['event']): string {
         (typeof refused === 'string' ? `refused by ${refused}` : wordsOf(state, batch))
       )
     case 'page':
-      return `page ${String(clientId)}: ${wordsOf(state, batch)}`
+      return `page ${String(page)}: ${wordsOf(state, batch)}`
     case 'leaf':
       return `the account on L1 has changed: batch ${String(batch)}`
     case 'resign':

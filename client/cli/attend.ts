@@ -18,13 +18,15 @@ import type { MemberStore } from './store.ts'
 export type AttendOptions = Common & {
   /** One line of what happens: for people, and as JSON. */
   readonly tell: (text: string, json: Readonly<Record<string, unknown>>) => void
+  /** Seconds that one request for events waits in the house. */
+  readonly wait?: number
   /** Ends it; a signal of the process, unless given. */
   readonly stop?: Promise<void>
 }
 
-/** Seconds that one request for events waits in the house. */
 const WAIT_SECONDS = 20
-const LONGEST_PAUSE_SECONDS = 60
+/** Well below the minute that a house waits for pages to be signed anew: it may be back at any moment. */
+const LONGEST_PAUSE_SECONDS = 15
 const LOCK_PAUSE_MILLISECONDS = 250
 /** The place in the events is gone: of another house, or too far back. */
 const LOST_PLACE: ReadonlySet<string | null> = new Set(['EventsMustBeKept', 'SequenceMustExist'])
@@ -54,10 +56,14 @@ class Attendant {
   private readonly store: MemberStore
   private readonly options: AttendOptions
   private readonly stopped: Promise<'stopped'>
+  /** Of pages under way, in the journal, by their name in the house. */
+  private readonly names = new Map<string, string>()
   private isStopped = false
   private isConnected = false
   private session: Session | null = null
   private end: () => void = () => {}
+  /** Of the request that waits in the house. */
+  private readonly ending = new AbortController()
 
   constructor(store: MemberStore, options: AttendOptions) {
     this.store = store
@@ -69,6 +75,7 @@ class Attendant {
   stop(): void {
     this.isStopped = true
     this.end()
+    this.ending.abort()
   }
 
   async run(): Promise<void> {
@@ -109,7 +116,9 @@ class Attendant {
         after,
       })
     }
-    const asked = session.answered(() => api.events(after, WAIT_SECONDS))
+    const asked = session.answered(() =>
+      api.events(after, this.options.wait ?? WAIT_SECONDS, this.ending.signal),
+    )
     // A request that is left behind when it stops has nobody to tell.
     asked.catch(() => {})
     const told = await Promise.race([asked, this.stopped]).catch((error: unknown) =>
@@ -120,10 +129,33 @@ class Attendant {
   }
 
   private async take(session: Session, told: Told): Promise<void> {
-    this.tell(eventText(told.event), { sequence: told.sequence, ...told.event }, told.at)
+    const event = { ...told.event, ...(await this.nameOf(session, told)) }
+    this.tell(eventText(event), { sequence: told.sequence, ...event }, told.at)
     // Before it is written down that the event was told: whoever starts again signs in any case.
     if (told.event.kind === 'resign') await this.align(session)
     this.keepPlace(told.sequence)
+  }
+
+  /** A page is sent under a name of its own each time; the journal's is the one that people know. */
+  private async nameOf({ house, member }: Session, { event }: Told): Promise<{ page?: string }> {
+    const { kind, clientId } = event
+    if (kind !== 'page' || typeof clientId !== 'string') return {}
+    const known = this.names.get(clientId)
+    if (event['state'] === 'final' || event['state'] === 'refused') this.names.delete(clientId)
+    if (known !== undefined) return { page: known }
+    const head = await house.api.pageState(clientId).then(
+      (page) => page.head,
+      (error: unknown) => {
+        // Forgotten by now: the name that the house has is better than none.
+        if (error instanceof HouseError && error.code === 'PageMustBeKnown') return null
+        throw error
+      },
+    )
+    member.journal.refresh()
+    const page = member.journal.state.pending.find((p) => `${p.head}` === head)?.clientId
+    if (page === undefined) return {}
+    this.names.set(clientId, page)
+    return { page }
   }
 
   private keepPlace(sequence: number): void {

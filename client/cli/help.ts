@@ -61,7 +61,7 @@ waits a minute for their owner to sign them anew, and drops them. This process s
 not somebody is at the keyboard. It signs nothing else: trades are affirmed and signed by hand.
 Each event is a line: trades and pages with their states, batches that changed the account, what was
 signed anew, what was lost. It begins where it ended the last time, says when the house does not answer,
-and tries again after 1, 2, 4 ... 60 seconds. One process attends an account; other commands work beside
+and tries again after 1, 2, 4, 8, then 15 seconds. One process attends an account; other commands work beside
 it, and each signs while the others wait. Ctrl-C ends it with exit code 0.`
 
 export const DEPOSIT = `

@@ -59,8 +59,8 @@ function untilInstalled(
       const standing = await standingOf(session)
       if (standing === null)
         throw new Undone(
-          `the rotation of ${name} came to nothing: its page has expired or could not settle. The ` +
-            'old keys are valid; ask again',
+          `the rotation of ${name} came to nothing: its page has expired or could not settle, or ` +
+            'another rotation has taken its place. cloister account show says which keys are valid',
         )
       return standing.state === 'done' ? standing : null
     }),
@@ -78,21 +78,17 @@ async function standingOf(session: Session): Promise<Standing | null> {
     store.save({ rotating: null })
     return { state: 'done', keys, batch }
   }
-  if (rotating.by === 'l1')
-    throw new Undone(
-      `a rotation of ${store.name} from L1 was begun and is not served: cloister account rotate ` +
-        `${store.name} --l1 shows how far it is`,
-    )
+  // One from L1 that waits there is found in its queue; one that never got there is over.
   const isPending = rotating.id !== null && member.journal.isPending(rotating.id)
   return isPending ? { state: 'waiting', to: rotating.to } : null
 }
 
 async function signRotation(session: Session): Promise<Standing> {
   const { store, member, ring } = session
-  if (store.stored.rotating != null)
-    session.options.note('the page of the rotation that was begun is gone: it is signed again')
   const { keys } = await session.adoptKeys()
   await mustBeFreeOfOthers(session)
+  if (store.stored.rotating != null)
+    session.options.note('the rotation that was begun has come to nothing: another page is signed')
   const to = Math.max(keys.owner, keys.view) + 1
   const id = `rotation-${to}-${randomBytes(6).toString('hex')}`
   // Before the page leaves: whatever happens to this process, the next one knows what to look for.

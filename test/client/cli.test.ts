@@ -51,6 +51,11 @@ describe('help', () => {
   it.each([
     ['account new', ['--dollars', '--no-wait', '--dir', '--json']],
     ['account show', ['needs no house']],
+    [
+      'account rotate',
+      ['--l1', '--print', '--no-wait', 'wins over any page', 'Where the SEED got out'],
+    ],
+    ['account attend', ['--json', 'signs nothing else', 'exit code 0', 'One process attends']],
     ['deposit', ['cloister deposit ANN 5000']],
     ['withdraw', ['--to', 'cloister claim']],
     ['trade', ['INSTRUMENT:QUANTITY@PRICE', 'affirm', 'sign', 'reject']],

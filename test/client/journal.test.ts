@@ -135,8 +135,18 @@ describe('settle and rebase', () => {
     expect(journal.state.pending.map((p) => p.clientId)).toEqual(['c'])
     expect(journal.state.head).toBe(c?.head)
     journal.settle(b?.head ?? 0n, 4n)
+    // A node that is behind says nothing new, and nothing wrong.
+    journal.settle(a?.head ?? 0n, 3n)
+    expect(journal.state).toMatchObject({ settledHead: b?.head, settledBatch: 4n })
     expect(refusalOf(() => journal.settle(a?.head ?? 0n, 5n))).toBe('SettledHeadMustBeKnown')
     expect(refusalOf(() => journal.settle(123n, 5n))).toBe('SettledHeadMustBeKnown')
+  })
+  it('sees what another process has written', () => {
+    const [one, other] = [Journal.open(path, genesis), Journal.open(path, genesis)]
+    one.signPage(page(), options('a'))
+    expect(other.state.pending).toEqual([])
+    other.refresh()
+    expect(other.state.pending.map((p) => p.clientId)).toEqual(['a'])
   })
   it('signs later pages anew on the settled head without the one that cannot settle', () => {
     const journal = Journal.open(path, genesis)

@@ -1,9 +1,17 @@
 /** One process a lock, however many come at once, and whatever a dead one has left. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ROOT } from '../../client/cli/root.ts'
 import { holderOf, isOfLock, tryLock, type Release } from '../../client/pid-lock.ts'
 
 const DEAD = 999_999_999
@@ -112,4 +120,35 @@ it('is held by one of three processes at a time, again and again', async () => {
     return new Promise((done) => child.on('exit', done))
   })
   expect(await Promise.all(ends)).toEqual([0, 0, 0])
+})
+
+it('is not held by two of many that find a dead one', async () => {
+  const log = join(folder, 'log')
+  const script = join(folder, 'worker.ts')
+  appendFileSync(
+    script,
+    `import { appendFileSync, writeFileSync } from 'node:fs'
+    import { tryLock } from ${JSON.stringify(join(ROOT, 'client/pid-lock.ts'))}
+    for (let done = 0; done < 60; ) {
+      const taken = tryLock(${JSON.stringify(path)})
+      if (typeof taken !== 'function') continue
+      appendFileSync(${JSON.stringify(log)}, 'in ' + process.pid + '\\n')
+      appendFileSync(${JSON.stringify(log)}, 'out ' + process.pid + '\\n')
+      // Every other time it dies in the midst, as far as the others can see.
+      if (++done % 2 === 0) taken()
+      else writeFileSync(${JSON.stringify(path)}, '999999999 ' + process.pid + ' ' + done + '\\n')
+    }`,
+  )
+  const ends = Array.from({ length: 4 }, () => {
+    const child = spawn(process.execPath, ['--import', 'tsx', script], {
+      cwd: ROOT,
+      stdio: 'inherit',
+    })
+    return new Promise((resolve) => child.once('exit', resolve))
+  })
+  expect(await Promise.all(ends)).toEqual([0, 0, 0, 0])
+  const lines = readFileSync(log, 'utf8').trim().split('\n')
+  expect(lines).toHaveLength(4 * 60 * 2)
+  for (let i = 0; i < lines.length; i += 2)
+    expect(lines[i + 1]).toBe(lines[i]?.replace('in ', 'out '))
 })

@@ -143,6 +143,19 @@ describe('a rotation by page', () => {
     expect(await withdraw(ann, 'ANN')).toMatchObject({ ok: true })
   })
 
+  it('has no page of a program behind it either, until its batch', async () => {
+    const { member, store } = ann
+    expect(await member.rotate(store.ring().at(1))).toMatchObject({ state: 'accepted' })
+    const before = journal()
+    const rule = 'RotationMustEndItsJournal'
+    expect(await member.withdraw(1, 5_000_000n, 7n)).toMatchObject({ rule })
+    expect(await member.rotate(store.ring().at(2))).toMatchObject({ rule })
+    expect(journal()).toBe(before)
+    await chained.floor.batch()
+    member.use(store.ring().at(1))
+    expect(await member.withdraw(1, 5_000_000n, 7n)).toMatchObject({ state: 'accepted' })
+  })
+
   it('does not end a trade that waits for a signature', async () => {
     const ben = await chained.member('BEN')
     const lots = [{ instrument: 1025, quantity: 1n, price: 2_000_000n }]
@@ -174,7 +187,7 @@ describe('a rotation by page', () => {
       await chained.floor.batch()
       expect(ownerIs(0)).toBe(true)
       const { err } = await chained.run(ann.store, 'account', 'rotate', 'ANN', '--no-wait')
-      expect(err).toContain('is gone: it is signed again')
+      expect(err).toContain('has come to nothing: another page is signed')
       await chained.floor.batch()
       expect(await rotate()).toMatchObject(done({ owner: 1, view: 1 }))
     } finally {
@@ -296,7 +309,7 @@ describe('a rotation from L1', () => {
   it('wins over a page that the house holds back, and says which page is void', async () => {
     expect(await rotate()).toMatchObject({ state: 'waiting', to: 1 })
     expect(await rotate('--l1')).toMatchObject({ ok: true, state: 'waiting', to: 2 })
-    expect((await rotate())['message']).toContain('from L1 was begun')
+    expect((await rotate())['message']).toContain('from L1 waits for its batch')
     await chained.floor.batch()
     const served = await rotate('--l1')
     expect(served).toMatchObject({ ok: true, owner: 2, view: 0 })
@@ -370,6 +383,12 @@ describe('a rotation from L1', () => {
     // What the thief has put in place of the view key is not this seed's to open.
     expect(back).toMatchObject({ ok: false, state: 'done', owner: 1, view: null })
     expect(back['problem']).toContain('no view key of this seed')
+  })
+
+  it('that L1 never got leaves the way by a page open', async () => {
+    expect(await rotate('--l1', '--print')).toMatchObject({ state: 'unsent', to: 1 })
+    await byPage(1)
+    expect(await withdraw(ann, 'ANN')).toMatchObject({ ok: true })
   })
 
   it("needs the L1 owner's key", async () => {

@@ -273,9 +273,9 @@ describe('the file', () => {
     const journal = Journal.open(path, genesis)
     writeFileSync(`${path}.lock`, '')
     expect(() => journal.signPage(page(), options('a'))).toThrow('another process is writing')
-    writeFileSync(`${path}.lock`, `${process.pid} 1\n`)
+    writeFileSync(`${path}.lock`, `${process.ppid} 1\n`)
     expect(() => journal.signPage(page(), options('a'))).toThrow(
-      `writing this journal (${process.pid})`,
+      `writing this journal (${process.ppid})`,
     )
     rmSync(`${path}.lock`)
     journal.signPage(page(), options('a'))

@@ -44,9 +44,9 @@ let house: Up
 let port: number
 const notes: string[] = []
 
-async function open(): Promise<Up> {
+async function open(directory = data): Promise<Up> {
   return up({
-    data,
+    data: directory,
     port,
     cadence: 1,
     tables: 600,
@@ -300,7 +300,9 @@ describe('what cannot be started is said in a sentence', () => {
   const other = (path: string, shapes = ['mini']) => Folder.open(path, shapes)
 
   it('a port that is taken', async () => {
-    await expect(open()).rejects.toThrow(`port ${port} must be free for the members' port`)
+    await expect(open(join(folder, 'another'))).rejects.toThrow(
+      `port ${port} must be free for the members' port`,
+    )
   })
   it('a directory that another process keeps', () => {
     const path = copyOf('locked')

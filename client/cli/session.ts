@@ -14,6 +14,9 @@ import { NotYet, RefusedByRule, Undone } from './failures.ts'
 import { accountOf, isInstalled, keysInWords, leafOf } from './keys-on-l1.ts'
 import { MemberStore } from './store.ts'
 
+/** For so long a house may be behind L1 before a command gives up. */
+const BEHIND_SECONDS = 10
+
 export class Session {
   readonly store: MemberStore
   readonly house: House
@@ -121,13 +124,20 @@ export class Session {
       if (!isOtherKey(error)) throw error
     }
     const { keys, batch } = await (isAlone ? this.adoptKeys() : this.lookUp())
-    return ask().catch((error: unknown) => {
-      if (!isOtherKey(error)) throw error
-      throw new NotYet(
-        `the house does not take the ${keysInWords(keys)}, which the account has on L1 since batch ` +
-          `${batch} at the latest: it may be behind L1, ask again`,
-      )
-    })
+    // L1 had the batch a moment ago, and the house hears of it a moment later.
+    for (const end = Date.now() + BEHIND_SECONDS * 1000; ;) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (!isOtherKey(error)) throw error
+      }
+      if (Date.now() >= end)
+        throw new NotYet(
+          `the house does not take the ${keysInWords(keys)}, which the account has on L1 since batch ` +
+            `${batch} at the latest: it may be behind L1, ask again`,
+        )
+      await new Promise((wake) => setTimeout(wake, 500))
+    }
   }
 
   /** Nothing may be signed behind a rotation: its batch installs the key that signs what follows. */

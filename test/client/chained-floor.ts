@@ -92,8 +92,11 @@ class Node extends FakeNode {
 
 class ShownL1 extends MemoryL1 {
   onSubmit: (batch: Submission) => void = () => {}
+  /** When the house hears of it: L1 has it already. */
+  heard: () => Promise<void> = async () => {}
   override async submit(batch: Submission) {
     this.onSubmit(batch)
+    await this.heard()
     return super.submit(batch)
   }
 }
@@ -163,6 +166,11 @@ export class ChainedFloor {
   }
   async reopen(): Promise<void> {
     this.floor.app = await serve(this.floor.house, Number(new URL(this.floor.url).port))
+  }
+
+  /** From here on the house hears of its batches on L1 when `heard` says so. */
+  delay(heard: () => Promise<void>): void {
+    this.l1.heard = heard
   }
 
   /** That L1 has accepted. */

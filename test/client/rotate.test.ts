@@ -118,6 +118,24 @@ describe('a rotation by page', () => {
     expect(await withdraw(ann, 'ANN')).toMatchObject({ ok: true })
   })
 
+  it('is used at once, where the house hears of its batch a moment after L1 has it', async () => {
+    await rotate()
+    let isOnL1 = false
+    let hear = (): void => {}
+    chained.delay(() => {
+      isOnL1 = true
+      return new Promise((resolve) => (hear = resolve))
+    })
+    const batch = chained.floor.batch()
+    await vi.waitFor(() => expect(isOnL1).toBe(true), 60_000)
+    const refused = vi.spyOn(HouseApi.prototype, 'account')
+    const waited = withdraw(ann, 'ANN')
+    await vi.waitFor(() => expect(refused.mock.calls.length).toBeGreaterThan(2), 60_000)
+    hear()
+    await batch
+    expect(await waited).toMatchObject({ ok: true })
+  })
+
   it('is waited for by the command itself', async () => {
     const waited = chained.json(ann.store, 'account', 'rotate', 'ANN')
     await vi.waitFor(() => expect(journal()).toContain('rotation'), 5_000)

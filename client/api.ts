@@ -328,8 +328,7 @@ export class HouseApi {
   pageState(clientId: string): Promise<PageView> {
     return this.own('GET', `/v1/pages/${clientId}`)
   }
-  /** Pages that the house asked for, signed on new heads. */
-  /** In journal order, as many at a time as the house takes. */
+  /** Pages that the house asked for, signed on new heads: in journal order, as many at a time as it takes. */
   async resign(pages: readonly PageOnHead[]): Promise<PageAnswer | Refused> {
     for (let first = 0; ; first += RESIGN_AT_ONCE) {
       const some = pages.slice(first, first + RESIGN_AT_ONCE)

@@ -1,7 +1,7 @@
 /** An audit in words for people and in JSON for machines. */
 import type { AuditReport } from './audit.ts'
 import type { Section } from './checks.ts'
-import { hexWord } from '../hex-word.ts'
+import { hexWord } from '../../circuits/hex-word.ts'
 import { timeText } from '../time-text.ts'
 
 const SECTIONS: readonly (readonly [Section, string])[] = [

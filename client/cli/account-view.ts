@@ -2,7 +2,7 @@
 import { holdingsOf, type Change, type Step } from '../l1/history.ts'
 import type { OwnDeposit } from '../l1/own-account.ts'
 import type { SignedPage } from '../journal-file.ts'
-import { hexWord } from '../hex-word.ts'
+import { hexWord } from '../../circuits/hex-word.ts'
 import { timeText } from '../time-text.ts'
 import { dollars, instrumentName, lotsInWords } from './terms.ts'
 

@@ -2,7 +2,7 @@
 import { rebuild } from '../l1/rebuild.ts'
 import { connect } from '../l1/rpc.ts'
 import { sweepJson, sweepText, sweepsOnL1 } from '../exit/sweeps.ts'
-import { hexWord } from '../hex-word.ts'
+import { hexWord } from '../../circuits/hex-word.ts'
 import { findDay, findHouse, START, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { fromHere } from './root.ts'

@@ -1,7 +1,7 @@
 /** What a member checks at the end of the day: its leaf against the root on L1, its worth in every world. */
 import { rowLookup, settledRow, settlementsOf, tableOf, worthOf } from '../../circuits/table.ts'
 import type { HouseStatus } from '../api.ts'
-import { hexWord } from '../hex-word.ts'
+import { hexWord } from '../../circuits/hex-word.ts'
 import { rebuild } from '../l1/rebuild.ts'
 import type { Member } from '../member.ts'
 

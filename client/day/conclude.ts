@@ -1,6 +1,6 @@
 /** What a day amounts to: recomputed from L1 and from leaves that their owners opened, never from the sequencer's word. */
 import type { BatchReport } from '../api.ts'
-import { hexWord } from '../hex-word.ts'
+import { hexWord } from '../../circuits/hex-word.ts'
 import { footprintOf } from '../l1/footprint.ts'
 import { readFundingTables, type FundingTables } from '../l1/oracle-tables.ts'
 import { rebuild, type Rebuilt } from '../l1/rebuild.ts'

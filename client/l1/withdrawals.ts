@@ -4,6 +4,7 @@
  */
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { MerkleTree } from 'merkletreejs'
+import { hexWord } from '../../circuits/hex-word.ts'
 import { keccakOf } from './batch-words.ts'
 import type { WithdrawalRecord } from './ledger.ts'
 
@@ -21,7 +22,7 @@ export function withdrawalLeaf(
   { batch, slot, token, amount, to }: Withdrawal,
 ): string {
   const inner = keccakOf([BigInt(contract), batch, BigInt(slot), BigInt(token), amount, BigInt(to)])
-  const hash = keccak_256(bytesOf(`0x${inner.toString(16).padStart(64, '0')}`))
+  const hash = keccak_256(bytesOf(hexWord(inner)))
   return `0x${Buffer.from(hash).toString('hex')}`
 }
 

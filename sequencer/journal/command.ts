@@ -4,6 +4,7 @@
  * only reseal wants it for itself, so that nothing is acknowledged into the old one meanwhile.
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
+import { hexWord } from '../../circuits/hex-word.ts'
 import { Diverged } from '../core.ts'
 import { JournalError, type Entry } from './journal.ts'
 import { openJournal, readJournal, type JournalConfiguration, type ReadEnd } from './open.ts'
@@ -88,9 +89,6 @@ function lineOf(record: object, secrets: boolean): string {
     return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
   })
 }
-
-/** As `cloister status` and the contract show a root. */
-const hexWord = (root: bigint): string => `0x${root.toString(16).padStart(64, '0')}`
 
 async function replayRecords({ configuration, root }: Work): Promise<Answer> {
   const roots: { readonly number: bigint; readonly root: bigint }[] = []

@@ -28,6 +28,9 @@ export async function openPostgresJobs({
   const sql = postgres(url, {
     max: 4,
     connect_timeout: 10,
+    // The driver asks for the types of arrays on each new connection, and nobody hears when that fails:
+    // the whole process would end with a session that the database ends at this moment.
+    fetch_types: false,
     onnotice: () => {},
     connection: { application_name: 'cloister-prover' },
   })
@@ -75,6 +78,8 @@ function storeOn(sql: postgres.Sql, schema: string): JobStore {
   const fence = `${schema}.fence`
   const lease = (milliseconds: number) =>
     sql`clock_timestamp() + ${milliseconds} * interval '1 millisecond'`
+  /** As a list of texts: the driver knows no arrays. Circuits are named by hashes, without commas. */
+  const listOf = (circuits: readonly string[]) => sql`string_to_array(${circuits.join(',')}, ',')`
   /** Only the holder of the last lease writes. */
   const held = ({ name, fence: own }: TakenJob) =>
     sql`name = ${name} and fence = ${own.toString()} and state = 'leased'`
@@ -101,7 +106,7 @@ function storeOn(sql: postgres.Sql, schema: string): JobStore {
           fence = nextval(${fence}::regclass), lease_until = ${lease(leaseMs)}
         where name = (
           select name from ${jobs}
-          where circuit = any(${[...worker.circuits]}) and attempts < max_attempts
+          where circuit = any(${listOf(worker.circuits)}) and attempts < max_attempts
             and (state = 'waiting' or (state = 'leased' and lease_until < clock_timestamp()))
           order by place limit 1 for update skip locked)
         returning name, circuit, sealed, attempts, fence`
@@ -148,7 +153,7 @@ function storeOn(sql: postgres.Sql, schema: string): JobStore {
     announce: async ({ name, circuits }) => {
       await sql`
         insert into ${workers} (name, circuits, seen)
-        values (${name}, ${[...circuits]}, clock_timestamp())
+        values (${name}, ${listOf(circuits)}, clock_timestamp())
         on conflict (name) do update set circuits = excluded.circuits, seen = excluded.seen`
       await sql`delete from ${workers}
         where seen < clock_timestamp() - ${WORKER_DAYS} * interval '1 day'`

@@ -33,6 +33,7 @@ function connectTo(url: string, onclose: () => void = () => {}): Sql {
     idle_timeout: 0,
     max_lifetime: null,
     connect_timeout: 10,
+    fetch_types: false, // see prover/jobs/postgres-jobs.ts
     onnotice: () => {},
     onclose,
     connection: { application_name: 'cloister', synchronous_commit: 'on', ...SILENCE },
@@ -269,6 +270,9 @@ export class PostgresJournal implements Journal {
     const { schema, sealer } = this.follower.options
     const identity = Buffer.from(this.identity, 'hex')
     const rows: { sequence: number; hash: string; sealed: string }[] = []
+    /** One text parameter for all rows: neither digits nor base64 have a comma in them. */
+    const listOf = (key: 'sequence' | 'hash' | 'sealed'): string =>
+      rows.map((row) => row[key]).join(',')
     let head = this.last
     for (const payload of payloads) {
       const sequence = head.sequence + 1
@@ -286,9 +290,9 @@ export class PostgresJournal implements Journal {
       insert into ${sql(`${schema}.journal`)} (sequence, epoch, hash, sealed)
       select r.sequence, leader.epoch, decode(r.hash, 'base64'), decode(r.sealed, 'base64')
       from leader, unnest(
-        ${rows.map((row) => String(row.sequence))}::bigint[],
-        ${rows.map((row) => row.hash)}::text[],
-        ${rows.map((row) => row.sealed)}::text[]
+        string_to_array(${listOf('sequence')}, ',')::bigint[],
+        string_to_array(${listOf('hash')}, ','),
+        string_to_array(${listOf('sealed')}, ',')
       ) as r (sequence, hash, sealed)`.catch((error: unknown) => {
       // The statement was undone as a whole; after any other error nobody knows.
       if ((error as { code?: string }).code === DISK_FULL)

@@ -1,0 +1,89 @@
+/** A database that ends a session at the worst moment: before it has answered anything at all. */
+import { createServer, Socket, type AddressInfo, type Server } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { openPostgresJobs } from '../../prover/jobs/postgres-jobs.ts'
+import { PostgresFollower } from '../../sequencer/journal/postgres-journal.ts'
+import { UNSEALED } from '../../sequencer/journal/seal.ts'
+import { found, pause, useJobs } from './jobs-store.ts'
+
+/** What the server sends when it is ready for a question: 'Z', 5 bytes, idle. */
+const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49])
+const END = errorFrame('57P01', 'terminating connection due to administrator command')
+
+/** ErrorResponse of the wire protocol (postgresql.org/docs, "Message Formats"). */
+function errorFrame(code: string, text: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${text}\0\0`)
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(fields.length + 4)
+  return Buffer.concat([Buffer.from('E'), length, fields])
+}
+
+/** Stands before the database; the first `cut` sessions end with their first question. */
+async function cutting(to: number, cut: number): Promise<{ server: Server; port: number }> {
+  let sessions = 0
+  const server = createServer((client) => {
+    const isCut = sessions++ < cut
+    const database = new Socket().connect(to, '127.0.0.1')
+    let isReady = false
+    client.on('data', (bytes) => {
+      if (isCut && isReady) client.end(END)
+      else database.write(bytes)
+    })
+    database.on('data', (bytes) => {
+      isReady ||= bytes.includes(READY)
+      client.write(bytes)
+    })
+    for (const [one, other] of [[client, database] as const, [database, client] as const]) {
+      one.on('error', () => other.destroy())
+      one.on('close', () => other.destroy())
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { server, port: (server.address() as AddressInfo).port }
+}
+
+describe.skipIf('missing' in found)('a session that the database ends before its answer', () => {
+  const { closing, fresh, url: direct } = useJobs()
+
+  /** The address of a database behind a proxy that cuts one session. */
+  const behind = async (): Promise<string> => {
+    await fresh()
+    const url = new URL(direct())
+    const { server, port } = await cutting(Number(url.port), 1)
+    closing.push(() => server.close())
+    url.port = String(port)
+    return url.href
+  }
+  /** A promise that fails and that nobody holds would end the whole process. */
+  const unheardIn = async (run: () => Promise<void>): Promise<readonly unknown[]> => {
+    const unheard: unknown[] = []
+    const hear = (error: unknown): void => void unheard.push(error)
+    process.on('unhandledRejection', hear)
+    await run()
+    await pause(50)
+    process.off('unhandledRejection', hear)
+    return unheard
+  }
+
+  it('is an error that says so, and the jobs open the next time', async () => {
+    const url = await behind()
+    const run = async (): Promise<void> => {
+      await expect(openPostgresJobs({ url })).rejects.toThrow('the jobs cannot be opened')
+      const store = await openPostgresJobs({ url })
+      closing.push(() => store.close())
+      expect(await store.look('a')).toBeNull()
+    }
+    expect(await unheardIn(run)).toEqual([])
+  })
+
+  it('is the same to who opens a journal', async () => {
+    const options = { url: await behind(), sealer: UNSEALED }
+    const run = async (): Promise<void> => {
+      await expect(PostgresFollower.open(options)).rejects.toThrow('it cannot be opened')
+      const follower = await PostgresFollower.open(options)
+      closing.push(() => follower.close())
+      expect(follower.identity).not.toBe('')
+    }
+    expect(await unheardIn(run)).toEqual([])
+  })
+})

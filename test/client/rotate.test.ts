@@ -9,6 +9,7 @@ import { Journal } from '../../client/journal.ts'
 import { KeyRing } from '../../client/key-ring.ts'
 import { memberKeys, Seed } from '../../client/keys.ts'
 import type { Member } from '../../client/member.ts'
+import { until } from '../until.ts'
 import { ChainedFloor } from './chained-floor.ts'
 
 type Own = { readonly store: MemberStore; readonly member: Member }
@@ -127,10 +128,10 @@ describe('a rotation by page', () => {
       return new Promise((resolve) => (hear = resolve))
     })
     const batch = chained.floor.batch()
-    await vi.waitFor(() => expect(isOnL1).toBe(true), 60_000)
+    await until(() => isOnL1)
     const refused = vi.spyOn(HouseApi.prototype, 'account')
     const waited = withdraw(ann, 'ANN')
-    await vi.waitFor(() => expect(refused.mock.calls.length).toBeGreaterThan(2), 60_000)
+    await until(() => refused.mock.calls.length > 2)
     hear()
     await batch
     expect(await waited).toMatchObject({ ok: true })
@@ -138,8 +139,8 @@ describe('a rotation by page', () => {
 
   it('is waited for by the command itself', async () => {
     const waited = chained.json(ann.store, 'account', 'rotate', 'ANN')
-    await vi.waitFor(() => expect(journal()).toContain('rotation'), 5_000)
-    await vi.waitFor(async () => expect(await chained.floor.batch()).not.toBeNull(), 5_000)
+    await until(() => journal().includes('rotation'))
+    await until(async () => (await chained.floor.batch()) !== null)
     expect(await waited).toMatchObject(done({ owner: 1, view: 1 }))
     expect(ann.store.directory).toBeTruthy()
   })

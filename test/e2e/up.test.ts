@@ -21,6 +21,7 @@ import { Folder } from '../../client/up/folder.ts'
 import { up, type Up } from '../../client/up/up.ts'
 import { cloister } from '../client/command.ts'
 import { freePort } from '../free-port.ts'
+import { until } from '../until.ts'
 
 /** Lots and micro-dollars that stand nowhere by chance. */
 const LOTS = 31_415_926
@@ -78,13 +79,6 @@ async function trade(leg: string): Promise<void> {
       }
     })(),
   ])
-}
-async function until(what: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 9_000; i++) {
-    if (await what()) return
-    await new Promise((resolve) => setTimeout(resolve, 200))
-  }
-  throw new Error('it did not come about')
 }
 const number = async (name: string): Promise<number> => {
   const text = await (await fetch(`${house.operatorUrl}/metrics`)).text()

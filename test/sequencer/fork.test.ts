@@ -10,7 +10,8 @@ import { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { replay, stateText } from '../../sequencer/journal/replay.ts'
 import { BatchRefused } from '../../sequencer/l1.ts'
 import { Floor, ticketOf, wideRow } from './floor.ts'
-import { Stalled, until } from './stalled.ts'
+import { until } from '../until.ts'
+import { Stalled } from './stalled.ts'
 
 const [CASH, FUTURE, OTHER] = [1, 1024, 1025]
 const lots = (instrument: number, quantity: bigint, price: bigint) => [

@@ -63,8 +63,11 @@ export function createProverPool(
 
   /** One that has the key, or one that has nothing better to do, or a new one. */
   const take = (job: ProveJob): Child => {
-    const at = idle.findIndex((child) => child.zkeyPath === job.zkeyPath)
-    const [child] = idle.splice(at < 0 ? 0 : at, 1)
+    // One that was let go of, or died, may not be gone yet: a job would end with it.
+    const alive = idle.splice(0).filter(({ isAlive }) => isAlive)
+    const at = alive.findIndex((child) => child.zkeyPath === job.zkeyPath)
+    const [child] = alive.splice(at < 0 ? 0 : at, 1)
+    idle.push(...alive)
     if (child !== undefined) {
       clearTimeout(child.timer)
       return child

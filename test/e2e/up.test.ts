@@ -126,8 +126,10 @@ describe('a house that is kept', () => {
   })
 
   it('says what an operator wants to know, to this machine only', async () => {
+    // On a crowded machine its last look at L1 may be a while ago.
+    await until(async () => (await fetch(`${house.operatorUrl}/ready`)).status === 200)
     const ready = await fetch(`${house.operatorUrl}/ready`)
-    expect([ready.status, await ready.json()]).toEqual([200, { ready: true, reasons: [] }])
+    expect(await ready.json()).toEqual({ ready: true, reasons: [] })
     expect(await (await fetch(`${house.operatorUrl}/health`)).json()).toEqual({ alive: true })
     expect((await fetch(`${house.operatorUrl}/`)).status).toBe(404)
     expect((await fetch(`${house.operatorUrl}/ready`, { method: 'POST' })).status).toBe(405)
@@ -136,7 +138,7 @@ describe('a house that is kept', () => {
     expect(await number('cloister_pages_total{outcome="accepted"}')).toBe(2)
     expect(await number('cloister_pages_total{outcome="waiting"}')).toBe(1)
     expect(await number('cloister_batch_number')).toBeGreaterThan(2)
-    expect(await number('cloister_l1_lag_blocks')).toBeLessThan(5)
+    await until(async () => (await number('cloister_l1_lag_blocks')) < 5)
     expect(await number('cloister_gas_total')).toBeGreaterThan(100_000)
     expect(await number('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0)
   })

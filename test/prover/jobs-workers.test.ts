@@ -273,7 +273,9 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     await waiting
     const before = new AbortController()
     before.abort()
-    await expect(remote.prove(keyOf(), OPENING, undefined, before.signal)).rejects.toThrow()
+    await expect(remote.prove(keyOf(), OPENING, undefined, before.signal)).rejects.toThrow(
+      'the proof is not wanted any more',
+    )
     expect(await store.look(name)).toBeNull()
   })
 

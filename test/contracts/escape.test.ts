@@ -2,18 +2,16 @@
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { valueOf } from '../../client/exit/due.ts'
+import { PROOF, createBatch, submit } from './batch-data.ts'
 import {
   DOLLAR_UNIT,
-  PROOF,
   TERMS,
   type World,
-  createBatch,
   deploy,
   mustRefuse,
   provider,
   send,
   setTime,
-  submit,
 } from './l1.ts'
 import {
   MARKS,

@@ -1,13 +1,11 @@
 /** The grounds to freeze, each to the second, and what a freeze ends. */
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
+import { PROOF, batchArguments, createBatch, submit } from './batch-data.ts'
 import {
-  PROOF,
   TERMS,
   type World,
-  batchArguments,
   countersign,
-  createBatch,
   createWorld,
   deploy,
   mustRefuse,
@@ -17,7 +15,6 @@ import {
   send,
   sendPaid,
   setTime,
-  submit,
 } from './l1.ts'
 import { keyOf } from './points.ts'
 import {

@@ -35,6 +35,9 @@ export type HouseStatus = {
 /** As the house's OpenAPI says. */
 const RESIGN_AT_ONCE = 512
 export type Refused = { readonly refused: RuleName | HouseWord; readonly detail: string }
+export function isRefused(answer: object): answer is Refused {
+  return 'refused' in answer && typeof (answer as Refused).refused === 'string' && !('id' in answer)
+}
 export type TicketView = {
   readonly id: string
   readonly clientId: string

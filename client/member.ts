@@ -9,11 +9,12 @@ import {
 } from '../circuits/account.ts'
 import { documentHash } from '../circuits/document.ts'
 import { eighthOf } from '../circuits/eddsa.ts'
-import { headAfter, stampOf, type Entry, type Page } from '../circuits/page.ts'
+import { stampOf, type Entry, type Page } from '../circuits/page.ts'
 import type { RuleName } from '../circuits/rules.ts'
 import {
   HouseApi,
   HouseError,
+  isRefused,
   type HouseStatus,
   type PageAnswer,
   type Refused,
@@ -28,6 +29,10 @@ import type { FundingTables } from './l1/oracle-tables.ts'
 import { openAccount, type Rebuilt } from './l1/rebuild.ts'
 import { pageOf, rotationPage, withdrawalPage, type OwnTerms } from './pages.ts'
 import { checkFunding, checkHalts, type FundingRefusal, type FundingRule } from './perpetual.ts'
+import { fateOf, realign, RESIGN_ATTEMPTS, type Realigned } from './realign.ts'
+
+export { isRefused } from './api.ts'
+export type { Realigned } from './realign.ts'
 
 /** What a member must not forget between runs, besides its journal. The seed finds the rest. */
 export type MemberRecord = { account: number | null; deposits: number }
@@ -54,23 +59,9 @@ export type MemberOptions = {
   readonly fundingTables?: () => Promise<FundingTables>
 }
 
-/** What has become of pages that were signed and not settled, by their names in the journal. */
-export type Realigned = {
-  readonly isChanged: boolean
-  readonly signedAnew: readonly string[]
-  /** In the journal no more: they never arrived, or cannot settle. */
-  readonly lost: readonly string[]
-}
-
 const POLL_MILLISECONDS = 40
-/** The house may cut a journal again while it is being signed anew. */
-const RESIGN_ATTEMPTS = 5
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const nowSeconds = (): bigint => BigInt(Math.floor(Date.now() / 1000))
-
-export function isRefused(answer: object): answer is Refused {
-  return 'refused' in answer && typeof (answer as Refused).refused === 'string' && !('id' in answer)
-}
 
 /**
  * One call at a time: a page is on its way between two looks at the journal. Crashes are healed by
@@ -267,37 +258,11 @@ export class Member {
     if (this.journal.isPending(clientId)) this.journal.rebase([clientId], this.keys.signing)
   }
 
-  /**
-   * Brings the journal to the head that the house has: pages that never arrived or cannot settle
-   * are left out, pages behind them are signed anew with their stamps. Only heads and pages of this
-   * journal are believed. True if something has changed.
-   */
-  async realign(): Promise<boolean> {
-    for (let attempt = 0; attempt < RESIGN_ATTEMPTS; attempt++) {
-      const view = await this.api.account()
-      if (view.head === null) throw new HouseError('no batch has registered this account yet')
-      const wanted = new Set(view.resign)
-      const head = BigInt(view.head)
-      this.journal.refresh()
-      const { state } = this.journal
-      const isHere = head === state.settledHead || state.pending.some((p) => p.head === head)
-      if (!isHere) this.journal.follow(head)
-      const before = this.journal.state.pending.findIndex((p) => p.head === head) + 1
-      const later = this.journal.state.pending.slice(before)
-      const without = later.filter((p) => !wanted.has(headAfter(0n, p.page).toString()))
-      if (without.length === 0 && later.length === 0) return !isHere || attempt > 0
-      const pages = this.journal.rebase(
-        without.map((p) => p.clientId),
-        this.keys.signing,
-      )
-      const again = pages.slice(before)
-      if (again.length === 0) return true
-      const answer = await this.api.resign(again)
-      if (isRefused(answer)) continue
-      await this.take(answer, again.at(-1) as SignedPage)
-      return true
-    }
-    throw new HouseError('the house asks again and again for pages to be signed anew')
+  /** Brings the journal to the head that the house has (`realign.ts`). True if something has changed. */
+  realign(): Promise<boolean> {
+    return realign(this.journal, this.api, this.keys.signing, (answer, last) =>
+      this.take(answer, last),
+    )
   }
 
   /** As realign; says what was signed anew and what was left out. */
@@ -305,13 +270,7 @@ export class Member {
     this.journal.refresh()
     const before = this.journal.state.pending
     const isChanged = await this.realign()
-    const after = new Map(this.journal.state.pending.map((p) => [p.clientId, p.head]))
-    const signedAnew = before.filter(
-      ({ clientId, head }) => after.has(clientId) && after.get(clientId) !== head,
-    )
-    const lost = before.filter(({ clientId }) => !after.has(clientId))
-    const namesOf = (pages: typeof before) => pages.map(({ clientId }) => clientId)
-    return { isChanged, signedAnew: namesOf(signedAnew), lost: namesOf(lost) }
+    return { isChanged, ...fateOf(before, this.journal.state.pending) }
   }
 
   /** Whether the last page signed is a rotation that has not settled, as far as the journal knows. */

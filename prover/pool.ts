@@ -63,19 +63,24 @@ export function createProverPool(
 
   /** One that has the key, or one that has nothing better to do, or a new one. */
   const take = (job: ProveJob): Child => {
-    const at = idle.findIndex((child) => child.zkeyPath === job.zkeyPath)
-    const [child] = idle.splice(at < 0 ? 0 : at, 1)
+    // One that was let go of, or died, may not be gone yet: a job that it is given never ends.
+    const alive = idle.splice(0).filter(({ isAlive }) => isAlive)
+    const at = alive.findIndex((child) => child.zkeyPath === job.zkeyPath)
+    const [child] = alive.splice(at < 0 ? 0 : at, 1)
+    idle.push(...alive)
     if (child !== undefined) {
       clearTimeout(child.timer)
       return child
     }
     const fresh = startChild(log)
     children.add(fresh)
-    fresh.process.once('close', () => {
+    const forget = (): void => {
       children.delete(fresh)
       const place = idle.indexOf(fresh)
       if (place >= 0) idle.splice(place, 1)
-    })
+    }
+    // One that was disconnected has no 'close', one that never started no 'exit'.
+    fresh.process.once('exit', forget).once('close', forget)
     return fresh
   }
   const giveBack = (child: Child): void => {

@@ -3,8 +3,10 @@
  * plain values here, and batches become transactions that are settled exactly once.
  */
 import { proofWords } from '../prover/proof-words.ts'
-import { Diverged } from './core.ts'
+import { Calls, type BatchJob, type Receipted } from './l1/calls.ts'
 import { Chain, type Place } from './l1/chain.ts'
+import { countersignature, type Registration } from './l1/countersign.ts'
+import { dutiesAt, tableAgeAt } from './l1/duties.ts'
 import {
   coderOf,
   connectedContract,
@@ -13,20 +15,12 @@ import {
   type Coder,
   type Operator,
 } from './l1/ethers.ts'
-import { dutiesAt, tableAgeAt } from './l1/duties.ts'
-import { GAS_POLICY, type GasPolicy } from './l1/gas.ts'
-import { newsOf, NO_NEWS } from './l1/news.ts'
+import { Follower } from './l1/follower.ts'
+import type { GasPolicy } from './l1/gas.ts'
 import { NoAgreement, Pool, type Alarm } from './l1/pool.ts'
 import { nodeAt, RpcError, type Transport } from './l1/rpc.ts'
-import { Closed, Sender, type Job, type Outcome } from './l1/sender.ts'
-import {
-  addressOf,
-  BatchRefused,
-  type Duties,
-  type L1News,
-  type Submission,
-  type TableAge,
-} from './l1/words.ts'
+import { Closed } from './l1/sender.ts'
+import { addressOf, type Duties, type L1News, type Submission, type TableAge } from './l1/words.ts'
 import { contractsOf } from './solidity.ts'
 
 export {
@@ -45,8 +39,10 @@ export {
   type Sender,
   type Sent,
 } from './l1/ethers.ts'
+export type { BatchJob, Receipted } from './l1/calls.ts'
 export type { Alarm } from './l1/pool.ts'
 export type { GasPolicy } from './l1/gas.ts'
+export { untilAnswering } from './l1/rpc.ts'
 export {
   addressOf,
   BatchRefused,
@@ -59,17 +55,6 @@ export {
   type Submission,
   type TableAge,
 } from './l1/words.ts'
-
-/** Resolves when the node answers; throws after `seconds`. */
-export async function untilAnswering(rpcUrl: string, seconds: number): Promise<void> {
-  const end = Date.now() + 1000 * seconds
-  const node = nodeAt(rpcUrl)
-  for (;;) {
-    if ((await node.ask('eth_chainId', []).catch(() => null)) !== null) return
-    if (Date.now() > end) throw new Error(`L1: no answer within ${seconds} s`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
 
 export type L1Options = {
   /** Blocks from an event on, its own included, before it counts; 0 and 1: at once. */
@@ -85,14 +70,6 @@ export type L1Options = {
   /** In place of HTTP. */
   readonly transport?: Transport
 }
-/** What the journal knows of the transactions of a batch, and where the next one is recorded. */
-export type BatchJob = {
-  readonly number: bigint
-  /** Raw, in the order of signing. */
-  readonly earlier: readonly string[]
-  /** Resolves once it is durable; only then any node hears of it. */
-  readonly record: (raw: string) => Promise<void>
-}
 /** `balance` of the operator in wei; `sweepAge` in seconds of the contract's service clock. */
 export type Vitals = {
   readonly head: number
@@ -102,13 +79,6 @@ export type Vitals = {
   readonly tableTime: number | null
 }
 export type FreeVault = { readonly lots: bigint; readonly batch: bigint }
-export type Receipted = { readonly gasUsed: bigint; readonly hash: string }
-
-/** Of a transaction whose gas cannot be estimated yet; what is not used is not paid. */
-const GAS_LIMIT = 3_000_000n
-/** The one refusal that the next block may lift: its clock goes on. */
-const PASSING = /^TimeMustNotBeAhead\(/
-
 /** Made once: the ABI is the same for every connection. */
 let words: Coder | null = null
 
@@ -118,13 +88,10 @@ export class SequencerL1 {
   private readonly key: string
   private readonly self: Operator
   private readonly alarm: (alarm: Alarm) => void
-  private readonly options: L1Options
-  private sending: Promise<Sender> | null = null
+  private readonly pollMilliseconds: number
+  private readonly follower: Follower
+  private readonly calls: Calls
   private connected: ReturnType<typeof connectedContract> | null = null
-  private nextBlock: number
-  /** The last block that was looked at, and the last one that the journal stands on. */
-  private looked: Place | null = null
-  private recorded: Place | null = null
   private isClosed = false
 
   constructor(
@@ -133,7 +100,8 @@ export class SequencerL1 {
     operatorKey: string,
     options: L1Options = {},
   ) {
-    const { confirmations = 1, quorum, alarm = () => {}, timeoutMilliseconds, transport } = options
+    const { confirmations = 1, quorum, alarm = () => {} } = options
+    const { timeoutMilliseconds, pollMilliseconds, transport } = options
     const urls = typeof rpcUrl === 'string' ? [rpcUrl] : rpcUrl
     const nodes = urls.map((url) =>
       nodeAt(url, {
@@ -147,8 +115,17 @@ export class SequencerL1 {
     this.key = operatorKey
     this.self = operatorOf(operatorKey)
     this.alarm = alarm
-    this.options = options
-    this.nextBlock = options.firstBlock ?? 0
+    this.pollMilliseconds = pollMilliseconds ?? (this.chain.confirmations > 1 ? 2_000 : 100)
+    const of = { chain: this.chain, address: contract, coder: () => this.coder, alarm }
+    this.follower = new Follower({ ...of, firstBlock: options.firstBlock ?? 0 })
+    this.calls = new Calls({
+      ...of,
+      operator: this.self,
+      chainId: () => this.chainId(),
+      latestAt: (at) => this.latestAt(at),
+      pollMilliseconds: this.pollMilliseconds,
+      ...(options.gas === undefined ? {} : { gas: options.gas }),
+    })
   }
 
   /** The operator's address. */
@@ -176,15 +153,14 @@ export class SequencerL1 {
       this.key,
       this.address,
       contractsOf()['Cloister'] ?? { abi: [] },
-      (to, data) => this.runCall(to, data),
+      (to, data) => this.calls.call(to, data),
     )
     return this.connected
   }
 
   /** Goes on from the first block that an earlier run has not looked at; the hash is of the one before. */
   resumeAt(block: number, hash?: string): void {
-    this.nextBlock = Math.max(block, this.options.firstBlock ?? 0)
-    this.looked = this.recorded = hash === undefined ? null : { number: block - 1, hash }
+    this.follower.resumeAt(block, hash)
   }
 
   /** The root after a batch that L1 has accepted for good, or null. Waits until L1 answers. */
@@ -205,7 +181,7 @@ export class SequencerL1 {
       if (this.isClosed) throw new Closed('the door to L1 is closed')
       try {
         const at = await place()
-        if (at === null || number > ((await this.view(at, 'batchNumber')) as bigint)) return null
+        if (at === null || number > (await this.latestAt(at))) return null
         return (await this.view(at, 'roots', number)) as bigint
       } catch (error) {
         if (!(error instanceof NoAgreement) && !(error instanceof RpcError)) throw error
@@ -219,42 +195,17 @@ export class SequencerL1 {
    * What is new in the blocks that count. Throws Diverged when a block that the journal stands on has
    * vanished, NoAgreement while the nodes are silent or contradict each other.
    */
-  async news(): Promise<L1News> {
-    const at = await this.chain.deep()
-    if (at === null) return NO_NEWS
-    await this.checkAnchor(at)
-    if (at.number < this.nextBlock) return NO_NEWS
-    const logs = await this.chain.logs(this.address, this.nextBlock, at)
-    const events = logs.flatMap((log) => this.coder.event(log) ?? [])
-    const news = newsOf(events)
-    this.nextBlock = at.number + 1
-    this.looked = at
-    // What brings news is recorded with this block; if it is not, resumeAt takes it back.
-    if (events.length > 0) this.recorded = at
-    return { ...news, nextBlock: this.nextBlock, blockHash: at.hash }
-  }
-
-  private async checkAnchor(at: Place): Promise<void> {
-    const isThere = async ({ number, hash }: Place): Promise<boolean> =>
-      number > at.number ? false : (await this.chain.block(number)).hash === hash
-    const { looked, recorded } = this
-    // A head that went back a little says nothing yet: the blocks may come again.
-    if (looked === null || looked.number > at.number || (await isThere(looked))) return
-    const detail = `block ${looked.number} is another one than before, deeper than ${this.chain.confirmations} confirmations`
-    this.alarm({ what: 'l1Reorg', detail })
-    if (recorded !== null && !(await isThere(recorded)))
-      throw new Diverged(
-        `L1 was reorganised below block ${recorded.number} (${recorded.hash}), on which the journal ` +
-          `stands: deeper than ${this.chain.confirmations} confirmations`,
-      )
-    // Nothing was recorded from the blocks that vanished: they are read again.
-    this.nextBlock = recorded === null ? (this.options.firstBlock ?? 0) : recorded.number + 1
-    this.looked = recorded
+  news(): Promise<L1News> {
+    return this.follower.news()
   }
 
   private async view(at: Place, name: string, ...args: readonly unknown[]): Promise<unknown> {
     const data = this.coder.encode(name, ...args)
     return this.coder.decode(name, await this.chain.call({ to: this.address, data }, at))
+  }
+
+  private async latestAt(at: Place): Promise<bigint> {
+    return (await this.view(at, 'batchNumber')) as bigint
   }
 
   /**
@@ -283,31 +234,11 @@ export class SequencerL1 {
   }
 
   /** The operator's word that it holds the view key: without it the contract takes no registration. */
-  async countersign(registration: {
-    l1Owner: string
-    ownerX: bigint
-    ownerY: bigint
-    viewKeyHash: bigint
-  }): Promise<string> {
+  async countersign(registration: Registration): Promise<string> {
     const at = await this.chain.head()
     const nonce = (await this.view(at, 'registrationNonce', registration.l1Owner)) as bigint
-    const domain = {
-      name: 'Cloister',
-      version: '1',
-      chainId: await this.chainId(),
-      verifyingContract: this.address,
-    }
-    const uint = (name: string): { name: string; type: string } => ({ name, type: 'uint256' })
-    const types = {
-      Registration: [
-        { name: 'l1Owner', type: 'address' },
-        uint('ownerX'),
-        uint('ownerY'),
-        uint('viewKeyHash'),
-        uint('nonce'),
-      ],
-    }
-    return this.self.wallet.signTypedData(domain, types, { ...registration, nonce })
+    const house = { chainId: await this.chainId(), contract: this.address }
+    return countersignature(this.self, house, registration, nonce)
   }
 
   /** Signed on acceptance of a page; anyone can check it offline against the operator's address. */
@@ -333,42 +264,15 @@ export class SequencerL1 {
       proofWords(s.proof),
     )
     const head = job === undefined ? await this.chain.head() : null
-    const number =
-      head === null
-        ? (job as BatchJob).number
-        : ((await this.view(head, 'batchNumber')) as bigint) + 1n
-    return this.settle(data, { earlier: [], record: async () => {}, ...job, number })
+    const number = head === null ? (job as BatchJob).number : (await this.latestAt(head)) + 1n
+    return this.calls.settle(data, { earlier: [], record: async () => {}, ...job, number })
   }
 
   /** A batch that an earlier run has signed already: the same one, to its end. */
   follow(job: BatchJob): Promise<Receipted> {
     const last = job.earlier.at(-1)
     if (last === undefined) throw new Error(`batch ${job.number} was never signed`)
-    return this.settle(signedOf(last).data, job)
-  }
-
-  private async settle(data: string, { number, earlier, record }: BatchJob): Promise<Receipted> {
-    const lastAt = async (at: Place): Promise<bigint> =>
-      (await this.view(at, 'batchNumber')) as bigint
-    const outcome = await (
-      await this.sender()
-    ).run({
-      to: this.address,
-      data,
-      earlier: earlier.map(signedOf),
-      record: ({ raw }) => record(raw),
-      isDone: async (at) => (await lastAt(at)) >= number,
-      // The contract gives the number: before the batch before it, this one would be another.
-      isReady: async (at) => (await lastAt(at)) === number - 1n,
-      ...this.limits,
-    })
-    return receiptOf(
-      outcome,
-      (reason) => {
-        throw new BatchRefused(`L1 refused the batch: ${reason}`)
-      },
-      this.coder,
-    )
+    return this.calls.settle(signedOf(last).data, job)
   }
 
   /** How many entries of the settlement register L1 was told are converted. */
@@ -378,61 +282,12 @@ export class SequencerL1 {
 
   /** The operator's word that nobody holds anything of the first entries of the register. */
   confirmConverted(count: number): Promise<Receipted> {
-    return this.runCall(this.address, this.coder.encode('confirmConverted', count))
-  }
-
-  /** Any other call of the operator. Throws RpcError with the contract's own word. */
-  private async runCall(to: string, data: string): Promise<Receipted> {
-    const outcome = await (
-      await this.sender()
-    ).run({
-      to,
-      data,
-      earlier: [],
-      record: async () => {},
-      isDone: async (at, receipt) => {
-        const found = await receipt()
-        return found !== null && found.isGood && found.block <= at.number
-      },
-      isReady: async () => true,
-      ...this.limits,
-    })
-    return receiptOf(
-      outcome,
-      (reason, words) => {
-        throw new RpcError(3, `L1 refused the call: ${reason}`, words)
-      },
-      this.coder,
-    )
-  }
-
-  private get limits(): Pick<Job, 'isPassing' | 'gasLimit'> {
-    const isPassing = (data: string): boolean => PASSING.test(this.coder.error(data) ?? '')
-    return { isPassing, gasLimit: GAS_LIMIT }
-  }
-  private get pollMilliseconds(): number {
-    return this.options.pollMilliseconds ?? (this.chain.confirmations > 1 ? 2_000 : 100)
+    return this.calls.call(this.address, this.coder.encode('confirmConverted', count))
   }
 
   private async chainId(): Promise<bigint> {
     return BigInt(await this.chain.pool.agreed('eth_chainId', [], (id) => String(id)))
   }
-  private sender(): Promise<Sender> {
-    this.sending ??= this.chainId().then(
-      (chainId) =>
-        new Sender({
-          chain: this.chain,
-          account: this.self.accountOn(chainId),
-          policy: { ...GAS_POLICY, ...this.options.gas },
-          pollMilliseconds: this.pollMilliseconds,
-          alarm: this.alarm,
-        }),
-    )
-    // Asked again as long as nobody says which chain this is.
-    this.sending.catch(() => (this.sending = null))
-    return this.sending
-  }
-
   /** What an operator watches of L1 besides the news: of the head, not of what counts. */
   async vitals(): Promise<Vitals> {
     const view = <T>(name: string, ...args: readonly unknown[]): Promise<T> =>
@@ -451,20 +306,7 @@ export class SequencerL1 {
 
   close(): void {
     this.isClosed = true
-    this.sending?.then((sender) => sender.close()).catch(() => {})
+    this.calls.close()
     this.connected?.provider.destroy()
   }
-}
-
-function receiptOf(
-  outcome: Outcome,
-  refuse: (reason: string, words: string | null) => never,
-  coder: Coder,
-): Receipted {
-  if (outcome.kind === 'refused') {
-    const { data } = outcome
-    return refuse((data === null ? null : coder.error(data)) ?? data ?? 'it reverted', data)
-  }
-  const { receipt } = outcome
-  return { gasUsed: BigInt(receipt?.gasUsed ?? 0), hash: receipt?.hash ?? '' }
 }

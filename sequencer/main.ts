@@ -3,7 +3,7 @@
  * if there is one, asks for batches over IPC: {"command":"batch"}. Settings: sequencer/config.ts.
  */
 import { readR1csInfo } from '../prover/groth16.ts'
-import { ConfigurationError, readConfiguration } from './config.ts'
+import { ConfigurationError, readConfiguration } from './config-reading.ts'
 import { configurationHelp } from './config-help.ts'
 import { keepHeapTight } from './heap.ts'
 import { logOf, reasonOf } from './log.ts'

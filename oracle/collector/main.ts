@@ -7,7 +7,7 @@ import { listOf, objectOf, textOf } from '../signer/canonical.ts'
 import { readKey, requirePrivate } from '../signer/config.ts'
 import { stringify } from '../signer/report.ts'
 import { checkUrl } from '../signer/sources.ts'
-import { NoQuorum, type Peer } from './gather.ts'
+import { LIMITS, NoQuorum, type Limits, type Peer } from './gather.ts'
 import {
   confirmTable,
   openReport,
@@ -28,6 +28,7 @@ Gathers signed tables from M of N signers and posts them to L1. Options:
   --key-file FILE    pays for gas and is worth nothing else; readable by its owner alone; else it
                      comes in the environment as ${KEY_VARIABLE}. Never on the command line.
   --every SECONDS    time between tables (default 60)
+  --patience SECONDS how long each signer is waited for (default ${LIMITS.timeoutMs / 1000})
   --once             one table, then end: exit code 0 confirmed, 3 indicative, 1 none
   --tables DIR       keep the whole rows of each posted table there, for who needs every world
   --window SECONDS   settle what expires, at averages over this window (must be the contract's)
@@ -54,6 +55,13 @@ export function peersFrom(value: unknown): readonly Peer[] {
       ? { url, address }
       : { url, address, token: textOf(one['token'], 'token') }
   })
+}
+
+function limitsOf(patience: string | undefined): Limits {
+  if (patience === undefined) return LIMITS
+  if (!/^[1-9][0-9]{0,2}$/.test(patience))
+    throw new Error('--patience must be a whole number of seconds from 1 to 999')
+  return { ...LIMITS, timeoutMs: 1000 * Number(patience) }
 }
 
 function readPeers(path: string): readonly Peer[] {
@@ -112,6 +120,7 @@ async function main(): Promise<void> {
       signers: text,
       'key-file': text,
       every: text,
+      patience: text,
       window: text,
       tables: text,
       once: flag,
@@ -131,6 +140,7 @@ async function main(): Promise<void> {
     contract: getAddress(contract),
     peers: readPeers(signers),
     isPatient: true,
+    limits: limitsOf(values.patience),
     ...(values.tables === undefined ? {} : { tables: values.tables }),
   }
   let isStopped = false

@@ -80,6 +80,17 @@ export function nodeAt(
   return { name, ask }
 }
 
+/** Resolves when the node answers; throws after `seconds`. */
+export async function untilAnswering(rpcUrl: string, seconds: number): Promise<void> {
+  const end = Date.now() + 1000 * seconds
+  const node = nodeAt(rpcUrl)
+  for (;;) {
+    if ((await node.ask('eth_chainId', []).catch(() => null)) !== null) return
+    if (Date.now() > end) throw new Error(`L1: no answer within ${seconds} s`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
 function parse(text: string, id: number): unknown {
   let answer: { id?: unknown; result?: unknown; error?: unknown }
   try {

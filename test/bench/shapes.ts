@@ -3,7 +3,7 @@ import type { Shape } from '../../circuits/params.ts'
 import { circuitOfShape, type Progress } from '../../prover/artifacts.ts'
 import { readR1csInfo } from '../../prover/groth16.ts'
 import { gasWorld, measure } from '../contracts/gas.ts'
-import { createBatch, submit } from '../contracts/l1.ts'
+import { createBatch, submit } from '../contracts/batch-data.ts'
 import { tradesOf } from './load.ts'
 
 export type ShapeCost = {

@@ -12,6 +12,7 @@ import { JournalError } from '../../client/journal.ts'
 import { readLines, type SignedPage } from '../../client/journal-file.ts'
 import type { Member } from '../../client/member.ts'
 import { wideRow } from '../sequencer/floor.ts'
+import { until } from '../until.ts'
 import { ChainedFloor } from './chained-floor.ts'
 
 type Own = { readonly store: MemberStore; readonly member: Member }
@@ -44,7 +45,7 @@ function attending(name = 'ANN', { store } = ann) {
     lines.push(json)
     texts.push(text)
   }
-  const common = { ...where, json: false, timeout: 10, wait: 1, note: () => {} }
+  const common = { ...where, json: false, timeout: 600, wait: 1, note: () => {} }
   const ended = attend(name, { ...common, tell, stop })
   ended.catch(() => {})
   const close = async () => {
@@ -54,9 +55,9 @@ function attending(name = 'ANN', { store } = ann) {
   stops.push(close)
   const kinds = () => lines.map(({ kind }) => kind)
   const untilTold = (kind: string, count = 1) =>
-    vi.waitFor(
-      () => expect(kinds().join(' ').split(kind).length, texts.join('\n')).toBeGreaterThan(count),
-      5_000,
+    until(
+      () => kinds().filter((one) => one === kind).length >= count,
+      () => `"${kind}" is not told ${count} times: ${texts.join('\n')}`,
     )
   return { lines, texts, kinds, untilTold, close, ended }
 }
@@ -199,7 +200,7 @@ describe('who attends', () => {
     await attendant.untilTold('attending', 2)
     await settled()
     await attendant.untilTold('page')
-  }, 20_000)
+  })
 
   it('takes the new keys when another command has rotated them', async () => {
     const attendant = attending()
@@ -319,12 +320,12 @@ describe('the command', () => {
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line) as Line)
-    await vi.waitFor(() => expect(out).toContain('"kind":"attending"'), 30_000)
+    await until(() => out.includes('"kind":"attending"'))
     await cut()
-    await vi.waitFor(() => expect(out).toContain('"kind":"signed"'), 10_000)
+    await until(() => out.includes('"kind":"signed"'))
     expect(ledger().unsignedOf(16)).toEqual([])
     child.kill('SIGINT')
     expect(await code).toBe(0)
     expect(lines().at(-1)).toMatchObject({ ok: true, kind: 'ended', name: 'ANN' })
-  }, 60_000)
+  })
 })

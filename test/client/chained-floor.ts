@@ -20,6 +20,7 @@ import { Member } from '../../client/member.ts'
 import { serve } from '../../sequencer/api.ts'
 import type { Submission } from '../../sequencer/l1.ts'
 import { Floor, MemoryL1, FEE } from '../sequencer/floor.ts'
+import { freePort } from '../free-port.ts'
 import { FakeNode } from './fake-node.ts'
 import { cloister, type Ran } from './command.ts'
 
@@ -146,10 +147,10 @@ export class ChainedFloor {
     const chained = new ChainedFloor()
     const { floor } = chained
     await floor.house.open()
-    floor.app = await serve(floor.house, 0)
-    const address = floor.app.server.address()
-    if (typeof address !== 'object' || address === null) throw new Error('no address')
-    floor.url = `http://127.0.0.1:${address.port}`
+    // Of those that no other is given while the door is shut.
+    const port = await freePort()
+    floor.app = await serve(floor.house, port)
+    floor.url = `http://127.0.0.1:${port}`
     chained.rpcUrl = await chained.node.listen()
     return chained
   }

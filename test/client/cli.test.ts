@@ -172,21 +172,21 @@ describe('amounts', () => {
   ])('%s dollars', (text, micro) => expect(parseDollars(text)).toBe(micro))
 
   it.each([
-    '0.0000001',
-    '-1',
-    '0',
-    '0.000000',
-    '',
-    '.5',
-    '5.',
-    '1e3',
-    '1,000',
-    ' 1',
-    '0x10',
-    'NaN',
-    '36028797018.963968',
-    '99999999999999999999999',
-  ])('"%s" is none', (text) => expect(() => parseDollars(text)).toThrow())
+    ['0.0000001', 'a dollar has 6'],
+    ['-1', 'is no amount'],
+    ['0', 'must be more than zero'],
+    ['0.000000', 'must be more than zero'],
+    ['', 'is no amount'],
+    ['.5', 'is no amount'],
+    ['5.', 'is no amount'],
+    ['1e3', 'is no amount'],
+    ['1,000', 'is no amount'],
+    [' 1', 'is no amount'],
+    ['0x10', 'is no amount'],
+    ['NaN', 'is no amount'],
+    ['36028797018.963968', 'is too much'],
+    ['99999999999999999999999', 'is too much'],
+  ])('"%s" is none: %s', (text, why) => expect(() => parseDollars(text)).toThrow(why))
 
   it.each([
     [0n, '$0.00'],
@@ -209,16 +209,16 @@ describe('legs', () => {
     expect(parseLeg('1031:1@0.000001').price).toBe(1n)
   })
   it.each([
-    'BTC-27MAR20',
-    'BTC-27MAR20:0@1',
-    'BTC-27MAR20:1.5@1',
-    'BTC-27MAR20:1@-1',
-    'BTC-27MAR20:1@1.0000001',
-    'GOLD:1@1',
-    'toString:1@1',
-    '0:1@1',
-    '268435456:1@1',
-  ])('"%s" is none', (text) => expect(() => parseLeg(text)).toThrow())
+    ['BTC-27MAR20', 'is no leg'],
+    ['BTC-27MAR20:0@1', 'moves nothing'],
+    ['BTC-27MAR20:1.5@1', 'is no leg'],
+    ['BTC-27MAR20:1@-1', 'is no leg'],
+    ['BTC-27MAR20:1@1.0000001', 'is no leg'],
+    ['GOLD:1@1', 'is no instrument'],
+    ['toString:1@1', 'is no instrument'],
+    ['0:1@1', 'is no instrument'],
+    ['268435456:1@1', 'is no instrument'],
+  ])('"%s" is none: it %s', (text, why) => expect(() => parseLeg(text)).toThrow(why))
   it('are three at most', () =>
     expect(() => parseLegs(Array<string>(4).fill('1025:1@1'))).toThrow('3 at most'))
   it('are said from the side they belong to', () =>
@@ -229,12 +229,14 @@ describe('legs', () => {
 
 describe('accounts and addresses', () => {
   it.each(['15', '-1', '1.5', '262144', 'ANN', ''])('"%s" is no account', (text) =>
-    expect(() => parseAccount(text)).toThrow(),
+    expect(() => parseAccount(text)).toThrow("is no member's account"),
   )
-  it.each([`0x${'00'.repeat(20)}`, '0x12', 'ANN', '0x52908400098527886E0F7030069857D2E4169Ee7'])(
-    '"%s" is not paid to',
-    (text) => expect(() => parseAddress(text)).toThrow(),
-  )
+  it.each([
+    [`0x${'00'.repeat(20)}`, 'is the zero address'],
+    ['0x12', 'is no L1 address'],
+    ['ANN', 'is no L1 address'],
+    ['0x52908400098527886E0F7030069857D2E4169Ee7', 'with the checksum right'],
+  ])('"%s" is not paid to: it %s', (text, why) => expect(() => parseAddress(text)).toThrow(why))
 })
 
 describe('what the system says of files', () => {

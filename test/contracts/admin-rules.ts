@@ -2,7 +2,8 @@
 import { ethers } from 'ethers'
 import { BAND, KEYS, TIMING } from './oracle-world.ts'
 import { addressOfKey } from '../../oracle/signer/report.ts'
-import { KEY_HASH, PROOF, batchArguments, createBatch, send } from './l1.ts'
+import { PROOF, batchArguments, createBatch } from './batch-data.ts'
+import { KEY_HASH, send } from './l1.ts'
 import { type SealedWorld } from './sealed.ts'
 
 export type Party =

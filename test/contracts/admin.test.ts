@@ -1,19 +1,18 @@
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { CALL_SECONDS, FIELD_MODULUS } from '../../circuits/params.ts'
+import { createBatch, submit } from './batch-data.ts'
 import {
   FEE,
   KEY_HASH,
   REFUND_DELAY,
   configuration,
-  createBatch,
   createWorld,
   TERMS,
   deploy,
   deployCloister,
   mustRefuse,
   send,
-  submit,
 } from './l1.ts'
 
 test('the constructor fixes genesis and says what readers need', async () => {

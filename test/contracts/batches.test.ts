@@ -5,11 +5,16 @@ import { wordCount } from '../../circuits/words.ts'
 import { keyOf } from './points.ts'
 import {
   type Batch,
+  batchArguments,
+  createBatch,
+  statementOf,
+  submit,
+  wordsOf,
+} from './batch-data.ts'
+import {
   KEY_HASH,
   SHAPE_IDS,
   type World,
-  batchArguments,
-  createBatch,
   createWorld,
   mustRefuse,
   now,
@@ -17,9 +22,6 @@ import {
   register,
   send,
   setTime,
-  statementOf,
-  submit,
-  wordsOf,
 } from './l1.ts'
 
 const ask = (world: World, name: string, ...args: unknown[]) =>

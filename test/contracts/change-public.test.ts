@@ -6,10 +6,9 @@ import type { World } from './l1.ts'
 // Before the chain of this process is made.
 process.env['CLOISTER_TEST_CHAIN_ID'] = '7'
 const l1 = await import('./l1.ts')
+const { createBatch, batchArguments } = await import('./batch-data.ts')
 const {
   configuration,
-  createBatch,
-  batchArguments,
   deploy,
   deployCloister,
   mustRefuse,

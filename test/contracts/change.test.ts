@@ -2,15 +2,13 @@
 import { ethers } from 'ethers'
 import { describe, expect, test } from 'vitest'
 import { addressOfKey } from '../../oracle/signer/report.ts'
+import { PROOF, batchArguments, createBatch, statementOf, submit, wordsOf } from './batch-data.ts'
 import {
   FEE,
   KEY_HASH,
-  PROOF,
   TERMS,
-  batchArguments,
   configuration,
   countersign,
-  createBatch,
   deployCloister,
   mustRefuse,
   mustRefusePaid,
@@ -20,9 +18,6 @@ import {
   send,
   sendPaid,
   setTime,
-  statementOf,
-  submit,
-  wordsOf,
 } from './l1.ts'
 import { MARKS, paymentsTree, proofOf, standard } from './exits.ts'
 import {

@@ -1,17 +1,7 @@
 /** An operator and an oracle that work together to keep members in; and terms that would do it alone. */
 import { expect, test } from 'vitest'
-import {
-  type World,
-  TERMS,
-  createBatch,
-  mustRefuse,
-  now,
-  provider,
-  sendPaid,
-  send,
-  setTime,
-  submit,
-} from './l1.ts'
+import { createBatch, submit } from './batch-data.ts'
+import { type World, TERMS, mustRefuse, now, provider, sendPaid, send, setTime } from './l1.ts'
 import { GROUND, ask, memberOf, memberWorld, postTable, standard } from './exits.ts'
 
 const DAY = 86_400n

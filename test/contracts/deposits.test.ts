@@ -1,19 +1,18 @@
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
+import { createBatch, submit } from './batch-data.ts'
 import {
   DOLLAR_UNIT,
   LOT_CAP,
   REFUND_DELAY,
   type World,
-  createBatch,
   createWorld,
   deploy,
   mustRefuse,
   now,
   send,
   setTime,
-  submit,
 } from './l1.ts'
 
 const ask = (world: World, name: string, ...args: unknown[]) =>

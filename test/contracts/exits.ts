@@ -3,19 +3,8 @@ import { ethers } from 'ethers'
 import { MerkleTree } from 'merkletreejs'
 import { SHAPES } from '../../circuits/params.ts'
 import { keyOf } from './points.ts'
-import {
-  PROOF,
-  type World,
-  createBatch,
-  createWorld,
-  deploy,
-  now,
-  register,
-  send,
-  sendPaid,
-  setTime,
-  submit,
-} from './l1.ts'
+import { PROOF, createBatch, submit } from './batch-data.ts'
+import { type World, createWorld, deploy, now, register, send, sendPaid, setTime } from './l1.ts'
 
 export const GROUND = {
   none: 0,

@@ -2,11 +2,16 @@
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import {
-  TERMS,
   type Batch,
-  type World,
   batchArguments,
   createBatch,
+  statementOf,
+  submit,
+  wordsOf,
+} from './batch-data.ts'
+import {
+  TERMS,
+  type World,
   deploy,
   mustRefuse,
   mustRefusePaid,
@@ -16,9 +21,6 @@ import {
   send,
   sendPaid,
   setTime,
-  statementOf,
-  submit,
-  wordsOf,
 } from './l1.ts'
 import { keyOf } from './points.ts'
 import {

@@ -2,17 +2,8 @@
 import { expect, test } from 'vitest'
 import { gasWorld, measure, thousands } from './gas.ts'
 import { keyOf } from './points.ts'
-import {
-  KEY_HASH,
-  PROOF,
-  TERMS,
-  createBatch,
-  deploy,
-  register,
-  send,
-  setTime,
-  submit,
-} from './l1.ts'
+import { PROOF, createBatch, submit } from './batch-data.ts'
+import { KEY_HASH, TERMS, deploy, register, send, setTime } from './l1.ts'
 import {
   GROUND,
   MARKS,

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { type ShapeName, gasWorld, measure, payments, thousands } from './gas.ts'
 import { keyOf } from './points.ts'
-import { createBatch, register, send, submit } from './l1.ts'
+import { createBatch, submit } from './batch-data.ts'
+import { register, send } from './l1.ts'
 
 test.each<[ShapeName, number]>([
   ['standard', 450_000],

@@ -1,17 +1,8 @@
 /** The same world each time, clock included, so that gas figures repeat to the unit. */
 import type { ethers } from 'ethers'
 import { SHAPES, type Shape } from '../../circuits/params.ts'
-import {
-  type SHAPE_IDS,
-  type World,
-  createBatch,
-  createWorld,
-  now,
-  send,
-  setTime,
-  submit,
-  wordOf,
-} from './l1.ts'
+import { createBatch, submit, wordOf } from './batch-data.ts'
+import { type SHAPE_IDS, type World, createWorld, now, send, setTime } from './l1.ts'
 
 export type ShapeName = keyof typeof SHAPE_IDS
 

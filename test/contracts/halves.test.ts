@@ -152,15 +152,15 @@ test('the extension alone has no roles and no money; unknown calls and plain ETH
     )
   }
   const unknown = { from: members[0]!, to: address, data: '0x12345678' }
-  await expect(provider.send('eth_call', [unknown, 'latest'])).rejects.toThrow()
+  await expect(provider.send('eth_call', [unknown, 'latest'])).rejects.toThrow('data="0x"')
   await expect(
     provider.send('eth_sendTransaction', [{ from: members[0]!, to: address, value: '0x1' }]),
-  ).rejects.toThrow()
+  ).rejects.toThrow("there's no receive function, fallback function is not payable")
   const setFee = cloister.interface.encodeFunctionData('setFee', [1n])
   await expect(
     provider.send('eth_sendTransaction', [
       { from: admin, to: address, data: setFee, value: '0x1' },
     ]),
-  ).rejects.toThrow()
+  ).rejects.toThrow('fallback function is not payable and was called with value 1')
   await send(admin, cloister, 'setFee', 1n)
 })

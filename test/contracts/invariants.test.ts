@@ -6,13 +6,12 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { MerkleTree } from 'merkletreejs'
 import { SHAPES } from '../../circuits/params.ts'
+import { batchArguments, createBatch } from './batch-data.ts'
 import {
   LOT_CAP,
   REFUND_DELAY,
   TERMS,
   type World,
-  batchArguments,
-  createBatch,
   createWorld,
   deploy,
   now,

@@ -1,7 +1,8 @@
 /** The end of a house, each step judged by the model: freeze, claims in the window and late, payment. */
 import { expect } from 'vitest'
 import { ask, GROUND, marksOf } from './exits.ts'
-import { now, PROOF, setTime } from './l1.ts'
+import { PROOF } from './batch-data.ts'
+import { now, setTime } from './l1.ts'
 import { LONG, MARK, type Life } from './life.ts'
 
 /** Sometimes with a ground, sometimes without. */

@@ -2,7 +2,8 @@
 import { ethers } from 'ethers'
 import { expect } from 'vitest'
 import { ask, paymentsTree, proofOf, standard } from './exits.ts'
-import { batchArguments, createBatch, now, send, sendPaid, setTime, TERMS } from './l1.ts'
+import { batchArguments, createBatch } from './batch-data.ts'
+import { now, send, sendPaid, setTime, TERMS } from './l1.ts'
 import { TOKENS, type Deposit, type Life } from './life.ts'
 import { isAccepted } from './random.ts'
 

@@ -2,17 +2,8 @@
 import { ethers } from 'ethers'
 import { expect } from 'vitest'
 import { ask, marksOf, setEscapeVerifier, standard } from './exits.ts'
-import {
-  createBatch,
-  createWorld,
-  deploy,
-  provider,
-  register,
-  send,
-  submit,
-  TERMS,
-  type World,
-} from './l1.ts'
+import { createBatch, submit } from './batch-data.ts'
+import { createWorld, deploy, provider, register, send, TERMS, type World } from './l1.ts'
 import { keyOf } from './points.ts'
 import { createRandom, isAccepted } from './random.ts'
 

@@ -1,17 +1,8 @@
 /** A token that calls back during every payment finds every door that moves money closed. */
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
-import {
-  PROOF,
-  TERMS,
-  createBatch,
-  deploy,
-  provider,
-  send,
-  setTime,
-  submit,
-  type World,
-} from './l1.ts'
+import { PROOF, createBatch, submit } from './batch-data.ts'
+import { TERMS, deploy, provider, send, setTime, type World } from './l1.ts'
 import {
   MARKS,
   ask,

@@ -2,16 +2,8 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import { GENERATOR, IDENTITY, SUBGROUP_ORDER, addPoints, keyOf, multiplyPoint } from './points.ts'
-import {
-  countersign,
-  createBatch,
-  createWorld,
-  mustRefuse,
-  provider,
-  register,
-  send,
-  submit,
-} from './l1.ts'
+import { createBatch, submit } from './batch-data.ts'
+import { countersign, createWorld, mustRefuse, provider, register, send } from './l1.ts'
 
 test('a registration takes the next index and stands in the queue as it was signed', async () => {
   const world = await createWorld()

@@ -4,12 +4,11 @@ import { ethers } from 'ethers'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import { SWEEP_WORDS } from '../../circuits/sweep.ts'
 import { evaluateWords } from '../../circuits/words.ts'
+import { PROOF, createBatch, submit } from './batch-data.ts'
 import {
   KEY_HASH,
-  PROOF,
   TERMS,
   type World,
-  createBatch,
   deploy,
   mustRefuse,
   now,
@@ -17,7 +16,6 @@ import {
   register,
   send,
   setTime,
-  submit,
 } from './l1.ts'
 import { ask, memberWorld, postTable, standard, wait } from './exits.ts'
 import { keyOf } from './points.ts'

@@ -1,7 +1,8 @@
 /** Tokens that lie, refuse or shrink harm their own holders at most, never another token's. */
 import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
-import { createBatch, deploy, send, setTime, submit, type World } from './l1.ts'
+import { createBatch, submit } from './batch-data.ts'
+import { deploy, send, setTime, type World } from './l1.ts'
 import {
   MARKS,
   ask,

@@ -2,16 +2,8 @@ import { expect, test } from 'vitest'
 import { ethers } from 'ethers'
 import { MerkleTree } from 'merkletreejs'
 import { SHAPES } from '../../circuits/params.ts'
-import {
-  DOLLAR_UNIT,
-  type World,
-  batchArguments,
-  createBatch,
-  createWorld,
-  mustRefuse,
-  send,
-  submit,
-} from './l1.ts'
+import { batchArguments, createBatch, submit } from './batch-data.ts'
+import { DOLLAR_UNIT, type World, createWorld, mustRefuse, send } from './l1.ts'
 
 type Payment = { readonly token: bigint; readonly amount: bigint; readonly to: string }
 const shape = SHAPES.find(({ name }) => name === 'standard')!

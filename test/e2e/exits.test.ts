@@ -17,11 +17,11 @@ import { proveInChild } from '../../prover/pool.ts'
 import { proofWords } from '../../prover/proof-words.ts'
 import { compileSolidity } from '../../prover/solidity.ts'
 import { GROUND, ask, marksOf } from '../contracts/exits.ts'
+import { createBatch, submit } from '../contracts/batch-data.ts'
 import {
   DOLLAR_UNIT,
   TERMS,
   configuration,
-  createBatch,
   deployCloister,
   deployCompiled,
   deploy,
@@ -29,7 +29,6 @@ import {
   register,
   send,
   setTime,
-  submit,
   type World,
   provider,
 } from '../contracts/l1.ts'

@@ -25,7 +25,8 @@ import { deploy } from '../../sequencer/deploy.ts'
 import { House } from '../../sequencer/house.ts'
 import { domainOf, senderOf, SequencerL1 } from '../../sequencer/l1.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
-import { keepUp, PROOF, provider } from '../contracts/l1.ts'
+import { PROOF } from '../contracts/batch-data.ts'
+import { keepUp, provider } from '../contracts/l1.ts'
 import { startRpc } from '../oracle/rpc.ts'
 
 export const FEE = 100n

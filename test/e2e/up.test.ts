@@ -21,6 +21,7 @@ import { Folder } from '../../client/up/folder.ts'
 import { up, type Up } from '../../client/up/up.ts'
 import { cloister } from '../client/command.ts'
 import { freePort } from '../free-port.ts'
+import { until } from '../until.ts'
 
 /** Lots and micro-dollars that stand nowhere by chance. */
 const LOTS = 31_415_926
@@ -79,13 +80,6 @@ async function trade(leg: string): Promise<void> {
     })(),
   ])
 }
-async function until(what: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 9_000; i++) {
-    if (await what()) return
-    await new Promise((resolve) => setTimeout(resolve, 200))
-  }
-  throw new Error('it did not come about')
-}
 const number = async (name: string): Promise<number> => {
   const text = await (await fetch(`${house.operatorUrl}/metrics`)).text()
   return Number(
@@ -132,8 +126,10 @@ describe('a house that is kept', () => {
   })
 
   it('says what an operator wants to know, to this machine only', async () => {
+    // On a crowded machine its last look at L1 may be a while ago.
+    await until(async () => (await fetch(`${house.operatorUrl}/ready`)).status === 200)
     const ready = await fetch(`${house.operatorUrl}/ready`)
-    expect([ready.status, await ready.json()]).toEqual([200, { ready: true, reasons: [] }])
+    expect(await ready.json()).toEqual({ ready: true, reasons: [] })
     expect(await (await fetch(`${house.operatorUrl}/health`)).json()).toEqual({ alive: true })
     expect((await fetch(`${house.operatorUrl}/`)).status).toBe(404)
     expect((await fetch(`${house.operatorUrl}/ready`, { method: 'POST' })).status).toBe(405)
@@ -142,7 +138,7 @@ describe('a house that is kept', () => {
     expect(await number('cloister_pages_total{outcome="accepted"}')).toBe(2)
     expect(await number('cloister_pages_total{outcome="waiting"}')).toBe(1)
     expect(await number('cloister_batch_number')).toBeGreaterThan(2)
-    expect(await number('cloister_l1_lag_blocks')).toBeLessThan(5)
+    await until(async () => (await number('cloister_l1_lag_blocks')) < 5)
     expect(await number('cloister_gas_total')).toBeGreaterThan(100_000)
     expect(await number('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0)
   })

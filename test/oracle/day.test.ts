@@ -114,6 +114,7 @@ describe('the trades', () => {
     expect(trades.length).toBeGreaterThanOrEqual(66)
     const counts = ROUND_STEPS.map((_, i) => trades.filter((t) => t.round === i + 1).length)
     expect(counts.reduce((a, b) => a + b)).toBe(trades.length)
+    expect(Math.min(...counts)).toBeGreaterThan(0)
     const [one, two, three, four, five] = counts as [number, number, number, number, number]
     for (const pages of [2 * (one + two), 2 * (three + four), 2 * five + 2])
       expect(pages).toBeLessThanOrEqual(64)

@@ -10,7 +10,7 @@ import { verifyTable } from '../../oracle/verify/verify.ts'
 import { mustRefuse, now, provider, send } from '../contracts/l1.ts'
 import { DATED } from '../contracts/oracle-market.ts'
 import { createOracleWorld, KEYS, LISTED, wait, WORLDS } from '../contracts/oracle-world.ts'
-import { CALM, startSigner, type Node } from './signers.ts'
+import { CALM, LIMITS, startSigner, type Node } from './signers.ts'
 
 const CASH = DATED[0] as InstrumentSpec
 const dated = LISTED.filter((spec) => 'expiry' in spec)
@@ -63,7 +63,7 @@ async function postBy(peers: readonly Node[]) {
     wallet: await provider.getSigner(world.anyone),
     contract: world.domain.contract,
     peers,
-    limits: { timeoutMs: 30_000, bytes: 100_000 },
+    limits: LIMITS,
   }
   return postTable(options)
 }

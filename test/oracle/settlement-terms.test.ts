@@ -4,7 +4,7 @@
  */
 import { SigningKey } from 'ethers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ask, NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
+import { NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
 import { confirmTable, postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
 import { tendSettlement } from '../../oracle/collector/settle.ts'
 import { instrumentsBytes, type InstrumentSpec } from '../../oracle/signer/engine.ts'
@@ -20,7 +20,15 @@ import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import { DATED } from '../contracts/oracle-market.ts'
 import { KEYS, TIMING, wait, WORLDS, type OracleWorld } from '../contracts/oracle-world.ts'
-import { CALM, startFive, startLiar, startSigner, type Node, type Prices } from './signers.ts'
+import {
+  askSigner,
+  CALM,
+  startFive,
+  startLiar,
+  startSigner,
+  type Node,
+  type Prices,
+} from './signers.ts'
 
 const [GOOD, HOUR, OTHER, ETHER] = [1029, 1028, 1027, 1026]
 const WINDOW = Number(TIMING.settlementWindow)
@@ -78,7 +86,7 @@ async function watch(seers: readonly number[], ofEther = seers): Promise<void> {
 }
 const tend = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, peers }, WINDOW)
 const settle = (i: number, ids: readonly number[], proposal: string | null = null) =>
-  ask(nodes[i]!, '/settlement', {
+  askSigner(nodes[i]!, '/settlement', {
     serial: 1n,
     ids,
     settled: [],
@@ -148,7 +156,7 @@ describe('what was listed decides', () => {
     await expect(settle(0, [OTHER, GOOD])).rejects.toThrow('SourceMustMatch')
     const wide = { serial: 1n, ids: [GOOD], settled: [], proposal: null, isConfirmation: false }
     await expect(
-      ask(nodes[0]!, '/settlement', { ...wide, window: [window[0] + 900, window[1]] }),
+      askSigner(nodes[0]!, '/settlement', { ...wide, window: [window[0] + 900, window[1]] }),
     ).rejects.toThrow('WindowMustMatch')
   })
   test('a signer whose sources are no index settles nothing that names one', async () => {
@@ -166,7 +174,7 @@ describe('what was listed decides', () => {
     }
     await goTo(EXPIRY + 10n)
     await expect(
-      ask(bare, '/settlement', {
+      askSigner(bare, '/settlement', {
         serial: 1n,
         ids: [GOOD],
         settled: [],
@@ -361,7 +369,7 @@ describe('a fallback is signed', () => {
     toClose.push(blind.close)
     await afterGrace()
     await expect(
-      ask(blind, '/settlement', {
+      askSigner(blind, '/settlement', {
         serial: 1n,
         ids: [GOOD],
         settled: [],

@@ -131,7 +131,7 @@ describe('prices', () => {
     expect(medianOf([5n])).toBe(5n)
     expect(medianOf([9n, 1n, 5n])).toBe(5n)
     expect(medianOf([1n, 4n])).toBe(2n)
-    expect(() => medianOf([])).toThrow()
+    expect(() => medianOf([])).toThrow('there must be at least one value')
     expect([isWithin(105n, 100n, 500n), isWithin(106n, 100n, 500n)]).toEqual([true, false])
     expect([isWithin(95n, 100n, 500n), isWithin(94n, 100n, 500n)]).toEqual([true, false])
     expect(isWithin(0n, 0n, 10_000n)).toBe(false)

@@ -32,7 +32,7 @@ import { fundingBaseIn, readHistory } from '../../oracle/verify/chain.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
 import { now, provider, send, setTime } from '../contracts/l1.ts'
 import { createOracleWorld, KEYS, WORLDS, type OracleWorld } from '../contracts/oracle-world.ts'
-import { CALM, configOf, writePrices } from './signers.ts'
+import { CALM, configOf, LIMITS, writePrices } from './signers.ts'
 
 const INTERVAL = Number(FUNDING_TERMS.interval)
 const SPOT = 6_067_010_000n
@@ -148,7 +148,7 @@ beforeAll(async () => {
     wallet: await provider.getSigner(world.anyone),
     contract: world.domain.contract,
     peers: [],
-    limits: { timeoutMs: 30_000, bytes: 100_000 },
+    limits: LIMITS,
   }
   // Wherever in an interval of the clock this day began.
   await setTime(BigInt((await boundary()) + 3_600))

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SigningKey } from 'ethers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ask } from '../../oracle/collector/gather.ts'
 import { configFrom, marketTime, readKey } from '../../oracle/signer/config.ts'
 import { marketBytes, readMarket } from '../../oracle/signer/engine.ts'
 import { RECORDING, recordedConfig } from '../../oracle/signer/main.ts'
@@ -21,7 +20,7 @@ import { serveSigner } from '../../oracle/signer/server.ts'
 import { Signer, type Memory } from '../../oracle/signer/signer.ts'
 import { KEYS, LISTED, SPECS, WORLDS } from '../contracts/oracle-world.ts'
 import { marketDocument } from '../contracts/oracle-market.ts'
-import { CALM, configOf, startSigner, writePrices, type Node } from './signers.ts'
+import { askSigner, CALM, configOf, startSigner, writePrices, type Node } from './signers.ts'
 
 const domain = { chainId: 31337n, contract: `0x${'11'.repeat(20)}` }
 const START = 1_700_000_000
@@ -41,11 +40,14 @@ beforeEach(() => {
 const proposalOf = (time = now, btc?: bigint) => marketBytes(marketDocument(time, btc))
 const body = (change: object = {}) => ({ number: '2', time: now, rows, proposal: null, ...change })
 const refuse = (change: object, rule: string | RegExp) =>
-  expect(ask(node, '/report', body(change))).rejects.toThrow(rule)
+  expect(askSigner(node, '/report', body(change))).rejects.toThrow(rule)
 
 describe('a report', () => {
   test('is signed over the table that follows from what it sees', async () => {
-    const answer = (await ask(node, '/report', body())) as { report: unknown; signature: string }
+    const answer = (await askSigner(node, '/report', body())) as {
+      report: unknown
+      signature: string
+    }
     const report = tableReportFrom(answer.report)
     expect(signerOf(tableDigest(domain, report), answer.signature)).toBe(node.address)
     expect(readMarket(report.market)).toEqual(marketDocument(now))
@@ -56,7 +58,7 @@ describe('a report', () => {
   })
   test('of a proposal is signed while it is near, to the edge of the tolerance', async () => {
     const edge = 6_067_010_000n + (6_067_010_000n * 50n) / 10_000n
-    await ask(node, '/report', body({ proposal: proposalOf(now, edge) }))
+    await askSigner(node, '/report', body({ proposal: proposalOf(now, edge) }))
     now += 1
     await refuse({ proposal: proposalOf(now, edge + 1n) }, 'ProposalMustBeNear')
     await refuse({ proposal: proposalOf(now, 60_670_100_000n) }, 'ProposalMustBeNear')
@@ -76,8 +78,8 @@ describe('a report', () => {
     await refuse({ time: now - 31 }, 'TimeMustBeNow')
   })
   test('of a second that it signed otherwise is refused, the same again is not', async () => {
-    const first = (await ask(node, '/report', body())) as { digest: string }
-    const again = (await ask(node, '/report', body())) as { digest: string }
+    const first = (await askSigner(node, '/report', body())) as { digest: string }
+    const again = (await askSigner(node, '/report', body())) as { digest: string }
     expect(again.digest).toBe(first.digest)
     await refuse({ number: '3' }, 'ReportMustNotContradict')
     await refuse({ proposal: proposalOf(now, 6_067_010_001n) }, 'ReportMustNotContradict')
@@ -105,20 +107,27 @@ describe('a report', () => {
     [{ proposal: 5 }],
     [{ number: '1'.repeat(100) }],
   ])('%j is malformed', async (change) => {
-    await expect(ask(node, '/report', body(change))).rejects.toThrow(/must/)
+    await expect(askSigner(node, '/report', body(change))).rejects.toThrow(/must/)
   })
 })
 
 describe('a confirmation', () => {
   const reportOf = async () =>
-    tableReportFrom(((await ask(node, '/report', body())) as { report: unknown }).report)
+    tableReportFrom(((await askSigner(node, '/report', body())) as { report: unknown }).report)
   test('comes after a second look, and is another signature', async () => {
     const report = await reportOf()
-    await expect(ask(node, '/confirmation', { report, time: now })).rejects.toThrow('MustWait')
+    await expect(askSigner(node, '/confirmation', { report, time: now })).rejects.toThrow(
+      'MustWait',
+    )
     now += 59
-    await expect(ask(node, '/confirmation', { report, time: now })).rejects.toThrow('MustWait')
+    await expect(askSigner(node, '/confirmation', { report, time: now })).rejects.toThrow(
+      'MustWait',
+    )
     now += 1
-    const { digest, signature } = (await ask(node, '/confirmation', { report, time: now })) as {
+    const { digest, signature } = (await askSigner(node, '/confirmation', {
+      report,
+      time: now,
+    })) as {
       digest: string
       signature: string
     }
@@ -129,7 +138,7 @@ describe('a confirmation', () => {
   test('is refused when the price went away, or the table is not what its inputs give', async () => {
     const report = await reportOf()
     now += 60
-    const asked = (given: object) => ask(node, '/confirmation', { report: given, time: now })
+    const asked = (given: object) => askSigner(node, '/confirmation', { report: given, time: now })
     await expect(asked({ ...report, tableRoot: report.tableRoot + 1n })).rejects.toThrow(
       'TableMustFollowInputs',
     )
@@ -145,7 +154,8 @@ describe('a confirmation', () => {
 })
 
 test('averages are of the past, and of what it has seen', async () => {
-  const averages = (start: number, end: number) => ask(node, `/averages/${start}/${end}`, undefined)
+  const averages = (start: number, end: number) =>
+    askSigner(node, `/averages/${start}/${end}`, undefined)
   await expect(averages(now - 10, now + 1)).rejects.toThrow('WindowMustBePast')
   await expect(averages(now, now)).rejects.toThrow('WindowMustBePast')
   await expect(averages(now - 9_000_000, now - 8_999_000)).rejects.toThrow('WindowMustBeCovered')
@@ -175,8 +185,8 @@ test('a register of years is not too long to be shown, anything else of its leng
     settled,
     isConfirmation: false,
   }
-  await expect(ask(node, '/settlement', given)).rejects.toThrow('WindowMustBePast')
-  await expect(ask(node, '/report', body({ more: settled }))).rejects.toThrow(/too large/)
+  await expect(askSigner(node, '/settlement', given)).rejects.toThrow('WindowMustBePast')
+  await expect(askSigner(node, '/report', body({ more: settled }))).rejects.toThrow(/too large/)
 })
 
 test('where others can ask, a token must be shown', async () => {
@@ -189,9 +199,9 @@ test('where others can ask, a token must be shown', async () => {
   try {
     for (const token of [undefined, '', 'a long enough secre', 'another secret']) {
       const shown = token === undefined ? peer : { ...peer, token }
-      await expect(ask(shown, '/report', body())).rejects.toThrow('token must be shown')
+      await expect(askSigner(shown, '/report', body())).rejects.toThrow('token must be shown')
     }
-    await ask({ ...peer, token: 'a long enough secret' }, '/report', body())
+    await askSigner({ ...peer, token: 'a long enough secret' }, '/report', body())
   } finally {
     await app.close()
   }
@@ -233,12 +243,10 @@ describe('keys and configuration', () => {
     expect(process.env['CLOISTER_TEST_KEY']).toBeUndefined()
     expect(() => readKey(undefined, 'CLOISTER_TEST_KEY')).toThrow(/must come by/)
     process.env['CLOISTER_TEST_KEY'] = secret.slice(0, -1)
-    try {
-      readKey(undefined, 'CLOISTER_TEST_KEY')
-      expect.unreachable()
-    } catch (error) {
-      expect(String(error)).not.toContain('5a5a')
-    }
+    // The whole message: nothing of the key stands in it.
+    expect(() => readKey(undefined, 'CLOISTER_TEST_KEY')).toThrow(
+      /^the key must be 0x and 64 hex digits$/,
+    )
   })
   test('a configuration has every key and no other', () => {
     const good = configOf(domain, folder) as Record<string, unknown>

@@ -44,7 +44,7 @@ import {
   WORLDS,
   type OracleWorld,
 } from '../contracts/oracle-world.ts'
-import { CALM, startFive, startLiar, type Node, type Prices } from './signers.ts'
+import { CALM, LIMITS, startFive, startLiar, type Node, type Prices } from './signers.ts'
 
 const SHORT = 1029
 let world: OracleWorld
@@ -104,7 +104,7 @@ const rootOf = (prices: Prices = CALM): bigint => {
 }
 const micro = (text: string): bigint => BigInt(Math.round(Number(text) * 1e6))
 const counted = () => countedTables(world)
-const roundWith = (peers: readonly Peer[], timeoutMs = 30_000) =>
+const roundWith = (peers: readonly Peer[], timeoutMs = LIMITS.timeoutMs) =>
   postTable({ ...options, peers, limits: { timeoutMs, bytes: 100_000 } })
 
 /** Signs whatever report it likes, well, with a key of the set. */

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import type { SigningKey } from 'ethers'
 import { SETTLEMENT_DEPTH } from '../../circuits/params.ts'
 import { emptyRoot } from '../../circuits/tree.ts'
-import type { Limits, Peer } from '../../oracle/collector/gather.ts'
+import { ask, type Limits, type Peer } from '../../oracle/collector/gather.ts'
 import type { CollectorOptions } from '../../oracle/collector/rounds.ts'
 import { configFrom, type SignerConfig } from '../../oracle/signer/config.ts'
 import type { InstrumentSpec } from '../../oracle/signer/engine.ts'
@@ -107,7 +107,11 @@ export async function startSigner(
   }
 }
 
-export const LIMITS: Limits = { timeoutMs: 30_000, bytes: 100_000 }
+/** Nobody is silent because the machine is slow. */
+export const LIMITS: Limits = { timeoutMs: 300_000, bytes: 100_000 }
+
+export const askSigner = (peer: Peer, path: string, body: unknown): Promise<unknown> =>
+  ask(peer, path, body, LIMITS)
 
 /** An oracle and a house of these instruments, five signers of `documents`, and who collects from them. */
 export async function startFive(

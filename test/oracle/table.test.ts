@@ -251,7 +251,9 @@ describe('what cannot be a table crashes', () => {
     for (const id of [0, 1, 2, 1023, 1024.5, 2 ** 28]) {
       expect(build({ ...anyFuture, id })).toThrow(/instrument/)
     }
-    expect(build({ kind: 'token', id: 1024, name: 'T', underlying: 'ETH', lot: '1' })).toThrow()
+    expect(build({ kind: 'token', id: 1024, name: 'T', underlying: 'ETH', lot: '1' })).toThrow(
+      /below 1024/,
+    )
     expect(build({ kind: 'cash', id: 3, name: 'C' })).toThrow(/cash/)
     for (const lot of ['', '0', '0.0', '-1', '1e3', '.5', 'x']) {
       expect(build({ ...anyFuture, lot })).toThrow(/lot/)

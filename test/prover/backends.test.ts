@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BASE_PRIME } from '../../prover/bn254.ts'
 import { backendFromEnvironment, openBackend } from '../../prover/backends.ts'
@@ -35,8 +35,9 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const leftIn = (root: string): readonly string[] =>
-  readdirSync(root).filter((name) => name.startsWith('cloister-witness-'))
+/** What this process has left: others have prover processes, too, which leave and erase their own. */
+const left = (): readonly string[] =>
+  readdirSync(privateRoot()).filter((name) => name.startsWith(`cloister-witness-${process.pid}-`))
 
 describe('private files', () => {
   it('are readable by nobody else and gone afterwards, after an error as well', async () => {
@@ -159,9 +160,6 @@ describe('a binary that does what it likes', () => {
   }
   const open = async (notes: string[] = []) =>
     openBackend('rapidsnark', opening, 1, (line) => notes.push(line))
-  const before = leftIn(privateRoot())
-  /** Others have prover processes, too, and erase what they find. */
-  const added = () => leftIn(privateRoot()).filter((name) => !before.includes(name))
 
   it('gives a proof like any other, from a private file that is gone', async () => {
     install(`ls -l "$2" > ${folder}/listing; env > ${folder}/env; cp "$2" ${folder}/seen
@@ -173,7 +171,7 @@ describe('a binary that does what it likes', () => {
     expect(readFileSync(join(folder, 'listing'), 'utf8')).toMatch(/^-rw-------/)
     expect(readFileSync(join(folder, 'seen')).equals(Buffer.from(witness))).toBe(true)
     expect(readFileSync(join(folder, 'env'), 'utf8')).not.toContain('CANARY')
-    expect(added()).toEqual([])
+    expect(left()).toEqual([])
   })
 
   it.each([
@@ -196,7 +194,7 @@ describe('a binary that does what it likes', () => {
     const { proof, publicSignals } = await (await open(notes)).prove(witness)
     expect(await verify(opening.verificationKey, publicSignals, proof)).toBe(true)
     expect(notes).toEqual([expect.stringContaining('rapidsnark failed, snarkjs takes over')])
-    expect(added()).toEqual([])
+    expect(left()).toEqual([])
   })
 
   it('is missed by name where it is not installed', async () => {
@@ -205,7 +203,7 @@ describe('a binary that does what it likes', () => {
   })
 
   it('leaves a witness only until the next process starts, when it is killed', async () => {
-    install(`echo $$ > ${folder}/pid; sleep 60`)
+    install(`echo "$2" > ${folder}/witness; echo $$ > ${folder}/pid; exec sleep 3600`)
     const job = { ...opening, input: OPENING, backend: 'rapidsnark' as const }
     const pool = createProverPool(1)
     const killed = pool.prove(job).catch((error: unknown) => error)
@@ -213,7 +211,9 @@ describe('a binary that does what it likes', () => {
     const file = join(folder, 'pid')
     while (!existsSync(file) || !readFileSync(file, 'utf8').includes('\n'))
       await new Promise((resolve) => setTimeout(resolve, 50))
-    expect(added()).toHaveLength(1)
+    const witness = readFileSync(join(folder, 'witness'), 'utf8').trim()
+    expect(witness.startsWith(privateRoot())).toBe(true)
+    expect(statSync(witness).size).toBeGreaterThan(0)
     // As kill -9 on the proving process: it cleans up nothing, and any that starts then does.
     pool.close()
     expect(await killed).toBeInstanceOf(ProveError)
@@ -221,7 +221,7 @@ describe('a binary that does what it likes', () => {
     const next = createProverPool(1)
     const { publicSignals } = await next.prove({ ...opening, input: OPENING, backend: 'engine' })
     expect(publicSignals).toEqual(good.publicSignals)
-    expect(added()).toEqual([])
+    expect(existsSync(dirname(witness))).toBe(false)
     next.close()
   })
 })
@@ -259,6 +259,16 @@ describe('a pool', () => {
       await expect(pool.prove({ ...opening, input: OPENING })).rejects.toThrow('closed')
     },
   )
+
+  it('gives no job to a process that it has just let go of', async () => {
+    const pool = createProverPool(1, { idleMs: 1 })
+    await pool.prove({ ...opening, input: OPENING })
+    // It is told to end, and takes a while.
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    const { publicSignals } = await pool.prove({ ...opening, input: OPENING })
+    expect(publicSignals.at(-1)).toBe('7')
+    pool.close()
+  })
 
   it('gives up a job that is aborted, before or while it is proven', async () => {
     const pool = createProverPool(1)

@@ -18,14 +18,6 @@ export const PROOF = { proof: { pi_a: ['1'] }, publicSignals: ['7'] } as unknown
 export const pause = (ms: number): Promise<unknown> =>
   new Promise((resolve) => setTimeout(resolve, ms))
 
-export async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 24_000; i++) {
-    if (await isTrue()) return
-    await pause(25)
-  }
-  throw new Error('it never came true')
-}
-
 export const worker = (name: string) => ({ name, circuits: [CIRCUIT] })
 
 export const submit = (store: JobStore, name: string, maxAttempts = 3) =>

@@ -13,7 +13,8 @@ import { createRemoteProver, JobParked } from '../../prover/jobs/request.ts'
 import type { JobStore, TakenJob } from '../../prover/jobs/store.ts'
 import { work, type WorkOptions } from '../../prover/jobs/work.ts'
 import { ProveError } from '../../prover/pool.ts'
-import { CIRCUIT, found, pause, PROOF, seal, until, useJobs, worker } from './jobs-store.ts'
+import { CIRCUIT, found, pause, PROOF, seal, useJobs, worker } from './jobs-store.ts'
+import { until } from '../until.ts'
 import { BROKEN, compileOpening, OPENING, type Opening } from './opening.ts'
 
 describe.skipIf('missing' in found)('proving jobs with workers', () => {
@@ -272,7 +273,9 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     await waiting
     const before = new AbortController()
     before.abort()
-    await expect(remote.prove(keyOf(), OPENING, undefined, before.signal)).rejects.toThrow()
+    await expect(remote.prove(keyOf(), OPENING, undefined, before.signal)).rejects.toThrow(
+      'the proof is not wanted any more',
+    )
     expect(await store.look(name)).toBeNull()
   })
 

@@ -32,10 +32,11 @@ test('a file that two processes write again and again is whole whenever it is re
   }
   expect(codes).toEqual([0, 0])
   expect(readdirSync(folder)).toEqual(['made.json'])
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toHaveLength(100_000)
 })
 
 test('where it cannot be put, nothing is left of it', () => {
   mkdirSync(join(folder, 'taken', 'by a folder'), { recursive: true })
-  expect(() => writeWholeFile(join(folder, 'taken'), 'text')).toThrow()
+  expect(() => writeWholeFile(join(folder, 'taken'), 'text')).toThrow('EISDIR')
   expect(readdirSync(folder)).toEqual(['taken'])
 })

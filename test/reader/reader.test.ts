@@ -179,12 +179,19 @@ describe('random batches', () => {
       const data = last.data.slice(0, at) + digit + last.data.slice(at + 1)
       return [...logs.slice(0, -1), { ...last, data }]
     }
-    for (const word of [0, 1, 5, 13, 39 + 11, 39 + 12]) {
+    for (const [word, fault] of [
+      [0, 'domain'],
+      [1, 'number'],
+      [5, 'new root'],
+      [13, 'challenge'],
+      [39 + 11, 'new root'],
+      [39 + 12, 'challenge'],
+    ] as const) {
       const place = 2 + 64 * (5 + word) + 63
-      expect(() => reader.read(altered(place), HOME.chainId, HOME.contract)).toThrow()
+      expect(() => reader.read(altered(place), HOME.chainId, HOME.contract)).toThrow(`${fault}: `)
     }
     expect(() => reader.read(logs, HOME.chainId + 1n, HOME.contract)).toThrow('domain')
-    expect(() => reader.read(logs.slice(1), HOME.chainId, HOME.contract)).toThrow()
+    expect(() => reader.read(logs.slice(1), HOME.chainId, HOME.contract)).toThrow('old root: ')
   })
   it('gives words for bytes as they stand, leading zeros and the largest word included', () => {
     const max = `${'f'.repeat(64)}`

@@ -172,8 +172,7 @@ describe('sockets', () => {
     expect(isOpen.filter((is) => !is).length).toBeGreaterThan(0)
     // A place that is given back can be taken again.
     streams[0]?.close()
-    await pause(50)
-    expect(await stream(url, own, signed(caller, own))).toBe(101)
+    await expect.poll(() => stream(url, own, signed(caller, own))).toBe(101)
   })
 
   it('all of members leave no room for a stranger', async () => {

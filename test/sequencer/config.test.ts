@@ -4,11 +4,10 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { ConfigurationError, readConfiguration } from '../../sequencer/config-reading.ts'
 import {
-  ConfigurationError,
   flagOf,
   KEYS,
-  readConfiguration,
   SECRETS,
   SETTINGS,
   settingsTable,

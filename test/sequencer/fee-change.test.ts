@@ -5,7 +5,8 @@ import { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { decodeRecord, encodeRecord } from '../../sequencer/journal/record.ts'
 import { replay, stateText } from '../../sequencer/journal/replay.ts'
 import { newsOf, NO_NEWS } from '../../sequencer/l1/news.ts'
-import { createBatch, createWorld, send, submit } from '../contracts/l1.ts'
+import { createBatch, submit } from '../contracts/batch-data.ts'
+import { createWorld, send } from '../contracts/l1.ts'
 import { FEE, Floor, ticketOf } from './floor.ts'
 
 const FUTURE = 1024

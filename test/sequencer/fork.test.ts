@@ -10,7 +10,8 @@ import { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { replay, stateText } from '../../sequencer/journal/replay.ts'
 import { BatchRefused } from '../../sequencer/l1.ts'
 import { Floor, ticketOf, wideRow } from './floor.ts'
-import { Stalled, until } from './stalled.ts'
+import { until } from '../until.ts'
+import { Stalled } from './stalled.ts'
 
 const [CASH, FUTURE, OTHER] = [1, 1024, 1025]
 const lots = (instrument: number, quantity: bigint, price: bigint) => [
@@ -301,8 +302,8 @@ describe('a page that the fork shows to be unprovable', () => {
     const before = floor.house.ledger.pendingOf(a.account).map(({ trade }) => trade)
     expect(before.slice(0, 2)).toEqual([fine, bad])
     first.fail(new BatchRefused('L1 refused the batch: PausedMustNotContinue()'))
-    await expect(one).rejects.toThrow()
-    await expect(other).rejects.toThrow()
+    await expect(one).rejects.toThrow('PausedMustNotContinue')
+    await expect(other).rejects.toThrow('is built again')
     expect(floor.house.ledger.pendingOf(a.account).map(({ trade }) => trade)).toEqual(before)
     expect((await ticketOf(a, bad)).state).toBe('accepted')
   })

@@ -8,6 +8,7 @@ import { checkAge } from '../../sequencer/table-age.ts'
 import { growing } from '../../sequencer/reducing.ts'
 import { Floor, FEE, ticketOf } from './floor.ts'
 import { row } from '../law/house.ts'
+import { until } from '../until.ts'
 
 const FUTURE = 1024
 const PRICE = 50_000_000n
@@ -217,8 +218,15 @@ it('a batch that was proven while a table is indicative waits for its confirmati
   floor.whileProving = async () => {
     number = floor.l1.post(moved(), false)
   }
+  let looks = 0
+  const tableAge = floor.l1.tableAge.bind(floor.l1)
+  floor.l1.tableAge = (of) => {
+    if (number > 0n) looks++
+    return tableAge(of)
+  }
   const batch = floor.batch()
-  await new Promise((resolve) => setTimeout(resolve, 600))
+  // It is proven, and has looked for the confirmation more than once.
+  await until(() => looks > 2)
   expect(floor.l1.submitted).toHaveLength(2)
   floor.l1.confirm(number)
   expect(await batch).toMatchObject({ trades: 1 })

@@ -20,6 +20,7 @@ import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
 import { receiptSignerOf } from '../../sequencer/l1/ethers.ts'
 import { READY, type Asked, type Start } from '../../sequencer/helpers/task.ts'
 import { Helpers } from '../../sequencer/helpers/helpers.ts'
+import { until } from '../until.ts'
 import { Caller } from './caller.ts'
 import { Floor } from './floor.ts'
 
@@ -28,13 +29,8 @@ const OTHER = signingKey(new Uint8Array(32).fill(4))
 const OPERATOR = `0x${'05'.repeat(32)}`
 const ORDER = 2736030358979909402780800718157159386076813972158567259200215660948447373041n
 
-const untilReady = async (helpers: Helpers, count: number): Promise<void> => {
-  const until = Date.now() + 300_000
-  while (helpers.alive < count) {
-    if (Date.now() > until) throw new Error('the helpers do not load')
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
+const untilReady = (helpers: Helpers, count: number): Promise<void> =>
+  until(() => helpers.alive >= count, 'the helpers do not load')
 
 /** A house in which account 17 has KEY, and pages of it in journal order. */
 function listOf(count: number) {

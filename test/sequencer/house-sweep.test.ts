@@ -5,6 +5,7 @@ import { sweepingOf, type SweptHouse } from '../../sequencer/house-sweep.ts'
 import { StateHistory } from '../../sequencer/history.ts'
 import type { SequencerL1 } from '../../sequencer/l1.ts'
 import { HOUSE_SWEEP_SHAPES } from '../../sequencer/sweep-shapes.ts'
+import { until } from '../until.ts'
 
 const KEY_HASH = '33'.repeat(32)
 const keys = [
@@ -52,14 +53,6 @@ function played(failures: number, keyHash = KEY_HASH) {
   }
   const open = () => sweepingOf(house, keys, '0x01', () => l1)
   return { log, asked, open, closedCount: () => closed }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 300_000
-  while (!condition()) {
-    if (Date.now() > end) throw new Error('it does not come about')
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 describe('while L1 does not answer', () => {

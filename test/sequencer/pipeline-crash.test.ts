@@ -6,7 +6,8 @@ import { decodeRecord, encodeRecord, type Input } from '../../sequencer/journal/
 import { replay, stateDigest, stateText } from '../../sequencer/journal/replay.ts'
 import { BatchRefused, type Submission } from '../../sequencer/l1.ts'
 import { Floor } from './floor.ts'
-import { Stalled, stalledFloor, until } from './stalled.ts'
+import { until } from '../until.ts'
+import { Stalled, stalledFloor } from './stalled.ts'
 
 const FUTURE = 1024
 const lots = (quantity: bigint) => [{ instrument: FUTURE, quantity, price: 50_000_000n }]

@@ -6,7 +6,8 @@ import type { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
 import { row } from '../law/house.ts'
 import { FEE, Floor, ticketOf } from './floor.ts'
-import { stalledFloor, until, type Stalled } from './stalled.ts'
+import { until } from '../until.ts'
+import { stalledFloor, type Stalled } from './stalled.ts'
 
 const FUTURE = 1024
 const RISEN = 3n * FEE

@@ -10,7 +10,8 @@ import { replay, stateDigest } from '../../sequencer/journal/replay.ts'
 import { BatchRefused } from '../../sequencer/l1.ts'
 import { Metrics } from '../../sequencer/metrics.ts'
 import { FEE, Floor, ticketOf } from './floor.ts'
-import { Proofs, stalledFloor, until, type Stalled } from './stalled.ts'
+import { until } from '../until.ts'
+import { Proofs, stalledFloor, type Stalled } from './stalled.ts'
 
 const FUTURE = 1024
 const PRICE = 50_000_000n

@@ -179,6 +179,7 @@ describe.skipIf('missing' in postgres)('a standby on PostgreSQL', () => {
     expect(impatient.log()).toContain('start this one as a standby')
     leader.child.kill('SIGKILL')
     await standby.until('/metrics', LEADS)
+    await standby.open()
     expect(standby.log()).toContain('this process leads now')
     expect(standby.log()).not.toContain('compiling the contracts')
     // The one that was killed comes back as the standby, and ends at once when it is told to.

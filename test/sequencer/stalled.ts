@@ -2,6 +2,7 @@
 import type { Member } from '../../client/member.ts'
 import { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import type { BatchJob, Receipted, Submission } from '../../sequencer/l1.ts'
+import { until } from '../until.ts'
 import { Floor } from './floor.ts'
 
 export type Waiting = {
@@ -11,14 +12,6 @@ export type Waiting = {
   /** L1 has it, and the door waits on. */
   readonly mine: () => Promise<unknown>
   readonly fail: (error: Error) => void
-}
-
-export async function until(isSo: () => boolean): Promise<void> {
-  const end = Date.now() + 300_000
-  while (!isSo()) {
-    if (Date.now() > end) throw new Error('it never came')
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
 }
 
 export class Stalled {

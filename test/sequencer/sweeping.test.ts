@@ -13,10 +13,9 @@ import { contractsOf } from '../../sequencer/solidity.ts'
 import { Sweeper, type SweeperOptions } from '../../sequencer/sweep.ts'
 import { Sweeping } from '../../sequencer/sweeping.ts'
 import { ask, freezeForNoBatch, marksOf, standard, wait } from '../contracts/exits.ts'
+import { batchArguments, createBatch, PROOF, submit } from '../contracts/batch-data.ts'
 import {
-  batchArguments,
   configuration,
-  createBatch,
   deploy,
   deployCloister,
   DOLLAR_UNIT,
@@ -24,13 +23,11 @@ import {
   LOT_CAP,
   mustRefuse,
   now,
-  PROOF,
   provider,
   register,
   send,
   setTime,
   SHAPE_IDS,
-  submit,
   TERMS,
   type World,
 } from '../contracts/l1.ts'

@@ -26,6 +26,7 @@ import {
   stateText,
 } from '../../../sequencer/journal/replay.ts'
 import { sealerOf } from '../../../sequencer/journal/seal.ts'
+import { until } from '../../until.ts'
 import { Floor, ticketOf, wideRow } from '../floor.ts'
 
 const FUTURE = 1024
@@ -371,7 +372,7 @@ describe('what cannot be recorded', () => {
     const { floor, members } = await Floor.open([1000, 1000], first, journal)
     floors.push(floor)
     const before = stateText(floor.house.core)
-    let release = (): void => {}
+    let release: (() => void) | null = null
     const append = journal.append.bind(journal)
     journal.append = async (payload) => {
       await new Promise<void>((resolve) => (release = resolve))
@@ -384,9 +385,10 @@ describe('what cannot be recorded', () => {
       entries: lots(OTHER, 1n, 2_000_000n),
       payload: 0n,
     })
+    await until(() => release !== null)
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(stateText(floor.house.core)).toBe(before)
-    release()
+    ;(release as unknown as () => void)()
     expect(await proposed).toMatchObject({ state: 'proposed' })
     expect(floor.house.desk.tickets.size).toBe(1)
   })

@@ -136,6 +136,7 @@ describe('a transaction that gets lost', () => {
     await world.pass(300)
     expect(sent.state).toBe('open')
     expect(kinds(world)).toContain('gasCap')
+    expect(recorded.length).toBeGreaterThan(1)
     for (const raw of recorded) expect(signedOf(raw).maxFee).toBeLessThanOrEqual(5_000_000_000n)
     world.chain.baseFee = 2_000_000_000n
     await world.pass(60)

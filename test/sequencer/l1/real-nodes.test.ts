@@ -13,6 +13,7 @@ import { deploy } from '../../../sequencer/deploy.ts'
 import { SequencerL1, untilAnswering, type Alarm, type Submission } from '../../../sequencer/l1.ts'
 import { contractsOf } from '../../../sequencer/solidity.ts'
 import { freePort } from '../../free-port.ts'
+import { until } from '../../until.ts'
 
 const ANVIL = join(PROJECT_ROOT, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil')
 const ADMIN = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
@@ -142,11 +143,16 @@ describe.each([
   let world: World
   const alarms: Alarm[] = []
   const doors: SequencerL1[] = []
-  const door = (confirmations: number, urls: readonly string[] = [world.url]): SequencerL1 => {
+  /** Nothing is silent because the machine is slow, unless a test wants silence. */
+  const door = (
+    confirmations: number,
+    urls: readonly string[] = [world.url],
+    timeoutMilliseconds = 120_000,
+  ): SequencerL1 => {
     const made = new SequencerL1(urls, world.contract, OPERATOR, {
       confirmations,
       pollMilliseconds: 20,
-      timeoutMilliseconds: 500,
+      timeoutMilliseconds,
       alarm: (alarm) => void alarms.push(alarm),
     })
     doors.push(made)
@@ -229,7 +235,7 @@ describe.each([
       earlier: [],
       record: async (raw) => void raws.push(raw),
     })
-    while ((await last()) < number) await new Promise((wake) => setTimeout(wake, 20))
+    await until(async () => (await last()) >= number)
     const early = await Promise.race([sent, new Promise((wake) => setTimeout(wake, 300, 'open'))])
     expect(early).toBe('open')
     expect(await last()).toBe(number)
@@ -253,7 +259,7 @@ describe.each([
       earlier: [],
       record: async (raw) => void raws.push(raw),
     })
-    while ((await last()) < number) await new Promise((wake) => setTimeout(wake, 20))
+    await until(async () => (await last()) >= number)
     // It ends first: else it might send the batch again by itself before anybody looks.
     l1.close()
     await expect(sent).rejects.toThrow('closed')
@@ -266,7 +272,7 @@ describe.each([
     // Nobody has an interest in the empty pool but the door: it asks again after its time.
     const restarted = door(3)
     const again = restarted.follow({ number, earlier: raws, record: async () => {} })
-    while ((await last()) < number) await new Promise((wake) => setTimeout(wake, 20))
+    await until(async () => (await last()) >= number)
     await mine(3)
     expect((await again).gasUsed).toBeGreaterThan(0n)
     expect(await restarted.rootOf(number)).toBe(5001n)
@@ -309,7 +315,8 @@ describe.each([
   it('behind three proxies a liar is outvoted, half a text is none, silence is waited out', async () => {
     alarms.splice(0)
     const [liar, cutter, mute] = world.proxies as [Proxy, Proxy, Proxy]
-    const l1 = door(1, [liar.url, cutter.url, mute.url])
+    const urls = [liar.url, cutter.url, mute.url]
+    const l1 = door(1, urls)
     const number = await last()
     const honest: Proxy['change'] = (_method, text) => text
     liar.change = (method, text) =>
@@ -317,19 +324,17 @@ describe.each([
         ? text.replace(/"result":"0x[0-9a-f]+"/, `"result":"0x${'00'.repeat(32)}"`)
         : text
     expect(await l1.rootOf(number)).toBe(5001n)
-    // On a machine that is busy an honest one may be late as well: that is another alarm.
     const isLie = ({ what }: Alarm): boolean => what === 'l1Disagrees'
     // Two that agree are enough: the liar may answer after them.
-    while (!alarms.some(isLie)) await new Promise((wake) => setTimeout(wake, 20))
+    await until(() => alarms.some(isLie))
     const lies = alarms.filter(isLie)
     expect(lies).toHaveLength(1)
     expect(lies[0]?.detail).toContain(new URL(liar.url).host)
     liar.change = honest
     cutter.change = (_method, text) => text.slice(0, text.length - 7)
     mute.change = () => null
-    const waiting = l1.rootOf(number)
-    while (!alarms.some(({ what }) => what === 'l1Silent'))
-      await new Promise((wake) => setTimeout(wake, 20))
+    const waiting = door(1, urls, 500).rootOf(number)
+    await until(() => alarms.some(({ what }) => what === 'l1Silent'))
     const early = await Promise.race([
       waiting,
       new Promise((wake) => setTimeout(wake, 500, 'open')),

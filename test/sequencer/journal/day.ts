@@ -106,6 +106,7 @@ export async function fullDay(
   const two = floor.batch()
   two.catch(() => {})
   await until(() => house.core.next?.isProven === true)
+  await floor.tradeOrNot(a, b, lots(OTHER, 1n, 2_000_000n))
   const taken = await a.propose('taken-back', b.account, lots(OTHER, 3n, 2_000_000n), 'x')
   if ('id' in taken) await b.api.reject(taken.id)
   const half = await floor.agree(a, b, lots(OTHER, 2n, 2_000_000n))

@@ -1,5 +1,6 @@
 /** What `cloister journal` says of snapshots, and how it takes one: beside the house, which waits for nothing. */
 import type { Core } from '../core.ts'
+import type { Chain } from '../journal/journal.ts'
 import { openReader, type JournalReader } from '../journal/open.ts'
 import { appliedOf, replay, replayInto } from '../journal/replay.ts'
 import { Unfit } from './file.ts'
@@ -44,43 +45,58 @@ function storeFor(configuration: SnapshotConfiguration, file?: string): Store {
   return store
 }
 
+export type Taken = Omit<Loaded, 'core'> & {
+  /** False where the newest was of the last record already. */
+  readonly isNew: boolean
+  /** Records that had to be applied. */
+  readonly applied: number
+  /** Why others are not used. */
+  readonly reasons: readonly string[]
+  /** Seconds. */
+  readonly replayed: number
+  readonly written: number
+}
+
 /** The newest that fits, the records behind it, and a new one. */
-export function takeSnapshot(configuration: SnapshotConfiguration, out?: string): Promise<Said> {
-  return reading(configuration, async (reader) => {
-    const store = storeFor(configuration, out)
-    const started = performance.now()
-    const { loaded, judged } = await newestSnapshot(reader, store)
-    const reasons = judged.flatMap((one) => reasonOf(one) ?? [])
-    const { core, behind } = await brought(reader, loaded?.core ?? null)
-    const sequence = appliedOf(core)
-    const replayed = (performance.now() - started) / 1000
-    if (behind === 0 && loaded !== null && out === undefined) {
-      const text = `${loaded.file} is of record ${sequence}, the last: there is nothing to add`
-      const json = { file: loaded.file, record: sequence, bytes: loaded.bytes, isNew: false }
-      return { ok: true, text: [...reasons, text].join('\n'), json: { ...json, reasons } }
-    }
-    const { file, bytes } = await writeSnapshot(reader, store, { core, sequence }, out)
-    if (out === undefined) await pruneSnapshots(reader, store, sequence, judged)
-    const written = (performance.now() - started) / 1000 - replayed
-    const text =
-      `${file} is the state after record ${sequence}: ${megabytes(bytes)}, sealed; ` +
-      `${behind} records applied in ${replayed.toFixed(1)} s, written in ${written.toFixed(1)} s`
-    const json = { file, record: sequence, bytes, isNew: true, applied: behind, replayed, written }
-    return { ok: true, text: [...reasons, text].join('\n'), json: { ...json, reasons } }
-  })
+export async function bring(chain: Chain, store: Store, out?: string): Promise<Taken> {
+  const started = performance.now()
+  const seconds = (): number => (performance.now() - started) / 1000
+  const { loaded, judged } = await newestSnapshot(chain, store)
+  const reasons = judged.flatMap((one) => reasonOf(one) ?? [])
+  const { core, applied } = await brought(chain, loaded?.core ?? null)
+  const sequence = appliedOf(core)
+  const replayed = seconds()
+  if (applied === 0 && loaded !== null && out === undefined)
+    return { ...loaded, isNew: false, applied, reasons, replayed, written: 0 }
+  const made = await writeSnapshot(chain, store, { core, sequence }, out)
+  if (out === undefined) await pruneSnapshots(chain, store, sequence, judged)
+  return { ...made, isNew: true, applied, reasons, replayed, written: seconds() - replayed }
 }
 
 /** As a restart does it: a snapshot is what a restart would have come to. */
 async function brought(
-  reader: JournalReader,
+  chain: Chain,
   known: Core | null,
-): Promise<{ readonly core: Core; readonly behind: number }> {
+): Promise<{ readonly core: Core; readonly applied: number }> {
   if (known === null) {
-    const { core, records } = await replay(reader.entries(), undefined, undefined, true)
-    return { core, behind: records }
+    const { core, records } = await replay(chain.entries(), undefined, undefined, true)
+    return { core, applied: records }
   }
-  const { records } = await replayInto(known, reader)
-  return { core: known, behind: records }
+  const { records } = await replayInto(known, chain)
+  return { core: known, applied: records }
+}
+
+export function takeSnapshot(configuration: SnapshotConfiguration, out?: string): Promise<Said> {
+  return reading(configuration, async (reader) => {
+    const taken = await bring(reader, storeFor(configuration, out), out)
+    const { file, sequence: record, bytes, isNew, applied, replayed, written, reasons } = taken
+    const text = isNew
+      ? `${file} is the state after record ${record}: ${megabytes(bytes)}, sealed; ${applied} ` +
+        `records applied in ${replayed.toFixed(1)} s, written in ${written.toFixed(1)} s`
+      : `${file} is of record ${record}, the last: there is nothing to add`
+    const json = { file, record, bytes, isNew, applied, replayed, written, reasons }
+    return { ok: true, text: [...reasons, text].join('\n'), json }
+  })
 }
 
 /** Of `verify`: a snapshot that is damaged or contradicts the journal is worth a look, others are not. */

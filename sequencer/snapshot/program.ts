@@ -3,7 +3,7 @@
  * never have come to, so it is not looked at.
  */
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -23,7 +23,9 @@ export function programHash(root: string = ROOT): Buffer {
   )
   const { version, arch } = process
   const hash = createHash('sha256').update(`cloister program 1 ${version} ${arch}\n`)
-  for (const file of [...files.sort(), LIBRARIES]) {
+  // Who installs without it has no other record of what was installed.
+  const libraries = existsSync(join(root, LIBRARIES)) ? [LIBRARIES] : []
+  for (const file of [...files.sort(), ...libraries]) {
     const text = readFileSync(join(root, file))
     hash.update(`${file} ${text.length}\n`).update(text)
   }

@@ -103,6 +103,9 @@ describe('the simulation', () => {
     expect(sum['behind']).toBeGreaterThan(seeds.length / 2)
     expect(sum['behindAccepted']).toBeGreaterThan(seeds.length / 10)
     expect(sum['behindWithdrawn']).toBeGreaterThan(seeds.length / 10)
+    // Nor one in which no start was from a snapshot, or every snapshot fitted.
+    expect(sum['resumed']).toBeGreaterThan(seeds.length / 2)
+    expect(sum['unfit']).toBeGreaterThan(0)
   })
 
   it('gives the same for the same seed, wherever it stands in a row of seeds', async () => {

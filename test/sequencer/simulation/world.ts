@@ -6,14 +6,18 @@ import { vi } from 'vitest'
 import { tableOf, type Row, type Table } from '../../../circuits/table.ts'
 import type { ShapeKey } from '../../../prover/artifacts.ts'
 import type { Chosen, OpenBatch } from '../../../sequencer/answers.ts'
-import { Diverged } from '../../../sequencer/core.ts'
+import { Diverged, type Core } from '../../../sequencer/core.ts'
 import { House } from '../../../sequencer/house.ts'
 import type { Disk } from '../../../sequencer/journal/disk.ts'
-import { FileJournal } from '../../../sequencer/journal/file-journal.ts'
-import type { Journal } from '../../../sequencer/journal/journal.ts'
+import { FileJournal, readEntries } from '../../../sequencer/journal/file-journal.ts'
+import { JournalError, type Chain, type Journal } from '../../../sequencer/journal/journal.ts'
 import type { Kind } from '../../../sequencer/journal/record.ts'
 import { sealerOf } from '../../../sequencer/journal/seal.ts'
+import { hashAt, identityOf } from '../../../sequencer/journal/segments.ts'
 import { SequencerL1, type Alarm } from '../../../sequencer/l1.ts'
+import { bring } from '../../../sequencer/snapshot/command.ts'
+import { resume } from '../../../sequencer/snapshot/resume.ts'
+import type { Store } from '../../../sequencer/snapshot/store.ts'
 import { createRandom } from '../../contracts/random.ts'
 import { row } from '../../law/house.ts'
 import { MemoryDisk } from '../journal/memory-disk.ts'
@@ -43,6 +47,8 @@ export type Mutation = {
   readonly journal?: (journal: Journal) => Journal
   readonly house?: (house: House, random: (bound: number) => number) => void
   readonly confirmations?: number
+  /** What a snapshot is held against. */
+  readonly chain?: (chain: Chain) => Chain
 }
 type Process = {
   isAlive: boolean
@@ -74,6 +80,10 @@ export class World {
     behindAccepted: 0,
     behindWithdrawn: 0,
     refusals: 0,
+    /** Snapshots written, starts from one, and those that were found not to fit. */
+    snapshots: 0,
+    resumed: 0,
+    unfit: 0,
   }
   readonly tables = new Map<bigint, Table>()
   /** No more faults from now on. */
@@ -164,7 +174,7 @@ export class World {
       })
       const journal = this.mutation.journal?.(file) ?? file
       process.l1 = this.doorOf(process)
-      const house = this.houseOf(process, journal, process.l1)
+      const house = this.houseOf(process, journal, process.l1, await this.coreOf(process, file))
       this.mutation.house?.(house, this.random)
       await house.open()
       await house.meetL1()
@@ -174,6 +184,7 @@ export class World {
         await house.watch()
         await house.tick()
       })
+      void this.every(process, 20_000, () => this.takeSnapshot(process))
       // Twice, so that the next is asked for while one is on its way.
       for (const _ of [1, 2])
         void this.every(process, 9_000, async () => {
@@ -183,6 +194,36 @@ export class World {
       this.judge(process, error as Error)
       if (process.isAlive) this.crash()
     }
+  }
+
+  private storeOf(process: Process): Store {
+    return { disk: this.diskOf(process), directory: `${DIRECTORY}.snapshots`, sealer }
+  }
+
+  /** Most starts are from a snapshot, where there is one. */
+  private async coreOf(process: Process, journal: Chain): Promise<Core | null> {
+    if (this.chance(4)) return null
+    const count = (line: string): void => void (line.includes('not used') && this.counts.unfit++)
+    const chain = this.mutation.chain?.(journal) ?? journal
+    const core = await resume(chain, this.storeOf(process), { info: count, warn: count })
+    if (core !== null) this.counts.resumed++
+    return core
+  }
+
+  /** As a process of its own does it beside the house: it reads what is written, durable or not. */
+  private async takeSnapshot(process: Process): Promise<void> {
+    const { disk } = this
+    const chain: Chain = {
+      identity: Buffer.from(await identityOf(disk, DIRECTORY)).toString('hex'),
+      hashAt: (sequence) => hashAt(disk, DIRECTORY, sequence),
+      entries: (after) => readEntries(disk, DIRECTORY, sealer, after),
+    }
+    const told = this.mutation.chain?.(chain) ?? chain
+    const { isNew } = await bring(told, this.storeOf(process)).catch((error: unknown) => {
+      if (!(error instanceof JournalError)) this.break(`a snapshot cannot be taken: ${error}`)
+      throw error
+    })
+    if (isNew) this.counts.snapshots++
   }
 
   private judge(process: Process, error: Error): void {
@@ -199,7 +240,7 @@ export class World {
     }
   }
 
-  private houseOf(process: Process, journal: Journal, l1: SequencerL1): House {
+  private houseOf(process: Process, journal: Journal, l1: SequencerL1, core: Core | null): House {
     return new House({
       rpcUrl: '',
       deployment: {
@@ -230,6 +271,7 @@ export class World {
       tableByRoot: (root) => this.tables.get(root),
       log: () => {},
       journal,
+      ...(core === null ? {} : { core }),
       onAnswer: (kind, answer) => this.follow(process, kind, answer),
       onFatal: (error) => {
         this.judge(process, error)

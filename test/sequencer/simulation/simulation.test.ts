@@ -197,6 +197,17 @@ describe.runIf(only === undefined)('a house that is broken on purpose is found o
       },
     ],
     [
+      'it believes a snapshot of records that the journal does not have',
+      /Diverged|must not be lost|must give the state|L1 has root|is not the one that is open|must end/,
+      {
+        chain: (chain) => ({
+          identity: chain.identity,
+          entries: (after) => chain.entries(after),
+          hashAt: async () => new Uint8Array(32),
+        }),
+      },
+    ],
+    [
       'it applies something else than it recorded',
       /an independent replay must give the state|is not the one that is open|L1 has root/,
       {

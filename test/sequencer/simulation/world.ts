@@ -82,6 +82,7 @@ export class World {
     refusals: 0,
     /** Snapshots written, starts from one, and those that were found not to fit. */
     snapshots: 0,
+    overtaken: 0,
     resumed: 0,
     unfit: 0,
   }
@@ -149,14 +150,14 @@ export class World {
   }
 
   /** The process ends; half of the time the machine does. */
-  crash(): void {
+  crash(isPowerLost = this.chance(2)): void {
     const { process } = this
     if (process === null || !process.isAlive) return
     this.counts.crashes++
     process.isAlive = false
     process.l1?.close()
-    if (this.chance(2)) this.disk.kill()
-    else this.disk.crash((unsynced) => this.random(unsynced + 1))
+    if (isPowerLost) this.disk.crash((unsynced) => this.random(unsynced + 1))
+    else this.disk.kill()
     this.disk.room = Infinity
     setTimeout(() => void this.start(), 500 + this.random(15_000))
   }
@@ -184,7 +185,7 @@ export class World {
         await house.watch()
         await house.tick()
       })
-      void this.every(process, 20_000, () => this.takeSnapshot(process))
+      void this.every(process, 20_000, () => this.takeSnapshot(this.diskOf(process)))
       // Twice, so that the next is asked for while one is on its way.
       for (const _ of [1, 2])
         void this.every(process, 9_000, async () => {
@@ -196,8 +197,8 @@ export class World {
     }
   }
 
-  private storeOf(process: Process): Store {
-    return { disk: this.diskOf(process), directory: `${DIRECTORY}.snapshots`, sealer }
+  private storeOn(disk: Disk): Store {
+    return { disk, directory: `${DIRECTORY}.snapshots`, sealer }
   }
 
   /** Most starts are from a snapshot, where there is one. */
@@ -205,13 +206,16 @@ export class World {
     if (this.chance(4)) return null
     const count = (line: string): void => void (line.includes('not used') && this.counts.unfit++)
     const chain = this.mutation.chain?.(journal) ?? journal
-    const core = await resume(chain, this.storeOf(process), { info: count, warn: count })
+    const core = await resume(chain, this.storeOn(this.diskOf(process)), {
+      info: count,
+      warn: count,
+    })
     if (core !== null) this.counts.resumed++
     return core
   }
 
   /** As a process of its own does it beside the house: it reads what is written, durable or not. */
-  private async takeSnapshot(process: Process): Promise<void> {
+  private async takeSnapshot(to: Disk): Promise<void> {
     const { disk } = this
     const chain: Chain = {
       identity: Buffer.from(await identityOf(disk, DIRECTORY)).toString('hex'),
@@ -219,11 +223,18 @@ export class World {
       entries: (after) => readEntries(disk, DIRECTORY, sealer, after),
     }
     const told = this.mutation.chain?.(chain) ?? chain
-    const { isNew } = await bring(told, this.storeOf(process)).catch((error: unknown) => {
+    const { isNew } = await bring(told, this.storeOn(to)).catch((error: unknown) => {
       if (!(error instanceof JournalError)) this.break(`a snapshot cannot be taken: ${error}`)
       throw error
     })
     if (isNew) this.counts.snapshots++
+  }
+
+  /** A snapshot of what was written is on the disk before what was written is, and the power goes. */
+  private async overtake(): Promise<void> {
+    await this.takeSnapshot(this.disk).catch(() => {})
+    this.counts.overtaken++
+    this.crash(true)
   }
 
   private judge(process: Process, error: Error): void {
@@ -324,9 +335,10 @@ export class World {
         const file = await on(() => disk.open(path))
         return {
           write: (bytes, position) =>
-            on(() => {
+            on(async () => {
               this.fill()
-              return file.write(bytes, position)
+              await file.write(bytes, position)
+              if (path.startsWith(`${DIRECTORY}/`) && this.fault(250)) await this.overtake()
             }),
           sync: () => on(() => file.sync()),
           truncate: (length) => on(() => file.truncate(length)),

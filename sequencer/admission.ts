@@ -177,7 +177,7 @@ export function checkSignedPage(
   return checkEffect(ledger, page, conditions) ?? { head }
 }
 
-type Verified = { readonly owner: Point; readonly head: bigint; readonly isRight: boolean }
+export type Verified = { readonly owner: Point; readonly head: bigint; readonly isRight: boolean }
 /**
  * What was computed once is not computed again: the first side of a trade is looked at twice, and
  * a helper may have looked before the page was recorded. A replay finds nothing here and computes.
@@ -187,6 +187,10 @@ const verified = new WeakMap<Signature, Verified>()
 /** Another process has verified it: the same question has the same answer here. */
 export function keepVerified(signature: Signature, answer: Verified): void {
   verified.set(signature, answer)
+}
+
+export function verifiedOf(signature: Signature): Verified | undefined {
+  return verified.get(signature)
 }
 
 export function isSigned(owner: Point, head: bigint, signature: Signature): boolean {

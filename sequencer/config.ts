@@ -38,6 +38,7 @@ export type Configuration = {
   readonly journal: string | null
   readonly journalKeyFile: string | null
   readonly journalUnsealed: boolean
+  readonly snapshots: string | null
   readonly standby: boolean
   readonly jobs: string | null
   readonly exits: readonly string[]
@@ -155,6 +156,12 @@ export const SETTINGS: { readonly [K in Key]: Setting<Configuration[K]> } = {
     ...FLAG,
     fallback: 'false',
     about: 'records in plain text: only where the store is encrypted by other means',
+  },
+  snapshots: {
+    ...orNone(TEXT),
+    fallback: null,
+    about:
+      'the directory of snapshots of the state, which `cloister journal snapshot` writes; null: `DIRECTORY.snapshots`, none with PostgreSQL',
   },
   standby: {
     ...FLAG,

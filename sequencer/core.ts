@@ -238,6 +238,11 @@ export class Core {
       table: tableFrom(posted),
     }))
     this.tables.take({ ...seen, tables })
+    this.lookUpRows()
+  }
+
+  /** Follows from table and settlements. */
+  lookUpRows(): void {
     const { table } = this
     if (table !== null) this.rowOf = rowLookup(table, this.settlements)
   }

@@ -213,7 +213,7 @@ export class Desk {
     const ticket = this.tickets.get(id)
     const isSide = ticket?.counterparty === account || ticket?.proposer === account
     // Twice rejected is once rejected.
-    if (ticket !== undefined && isSide && ticket.refusal === WITHDRAWN) return ticket
+    if (ticket !== undefined && isSide && ticket.refusal?.detail === WITHDRAWN.detail) return ticket
     if (ticket === undefined || !isSide || ticket.state !== 'proposed') {
       return tell(
         { rule: 'TradeMustMatch', detail: 'no such open proposal for this account' },

@@ -44,7 +44,7 @@ export const EVENTS_KEPT = 2_000
 export const EVENTS_MORE = 250
 
 /** Numbered from 1 without gaps. */
-class EventLog {
+export class EventLog {
   private items: Told[] = []
   last = 0
 

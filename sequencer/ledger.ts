@@ -20,8 +20,8 @@ export type PendingPage = {
 /** An account with its pages, and what that was made of. */
 type Projection = {
   readonly settled: Account
-  readonly pending: readonly PendingPage[]
-  readonly unsigned: readonly PendingPage[]
+  readonly pending: readonly PendingPage[] | undefined
+  readonly unsigned: readonly PendingPage[] | undefined
   /** How many of `pending` are in it: more are only ever added behind them. */
   readonly count: number
   readonly fee: bigint
@@ -30,7 +30,6 @@ type Projection = {
   readonly lastExpired: bigint | null
   readonly account: Account
 }
-const NO_PAGES: readonly PendingPage[] = []
 
 export class Ledger extends Book {
   readonly tree = new Tree(TREE_DEPTH)
@@ -64,8 +63,9 @@ export class Ledger extends Book {
   projected(index: number, fee: bigint, time: bigint): Account | undefined {
     const settled = this.accounts.get(index)
     if (settled === undefined) return undefined
-    const pending = this.pending.get(index) ?? NO_PAGES
-    const unsigned = this.unsigned.get(index) ?? NO_PAGES
+    const pending = this.pending.get(index)
+    const unsigned = this.unsigned.get(index)
+    const count = pending?.length ?? 0
     const known = this.projections.get(index)
     const isOfThese =
       known?.settled === settled &&
@@ -76,8 +76,10 @@ export class Ledger extends Book {
     const from = isOfThese
       ? known
       : { count: 0, firstLive: null, lastExpired: null, account: settled }
-    if (isOfThese && from.count === pending.length) return from.account
-    const more = isOfThese ? pending.slice(from.count) : [...pending, ...unsigned]
+    if (isOfThese && from.count === count) return from.account
+    const more = isOfThese
+      ? (pending ?? []).slice(from.count)
+      : [...(pending ?? []), ...(unsigned ?? [])]
     const isLive = ({ page }: PendingPage): boolean => livenessAt(page.stamp, time) !== 'expired'
     const stamps = (pages: readonly PendingPage[]): readonly bigint[] =>
       pages.map((p) => p.page.stamp)
@@ -86,7 +88,7 @@ export class Ledger extends Book {
       settled,
       pending,
       unsigned,
-      count: pending.length,
+      count,
       fee,
       firstLive: extreme([from.firstLive, ...stamps(live)], (a, b) => a < b),
       lastExpired: extreme(

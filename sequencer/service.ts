@@ -18,7 +18,7 @@ import { MINT_FLAG } from './deploy-token.ts'
 import { compileExits, type CompiledExit } from './deploy-exits.ts'
 import { sweepingOf } from './house-sweep.ts'
 import { House, type HouseL1, type HouseOptions } from './house.ts'
-import { MemoryJournal, type Journal } from './journal/journal.ts'
+import { MemoryJournal, type Chain, type Journal } from './journal/journal.ts'
 import { openJournal, sealerOfConfiguration } from './journal/open.ts'
 import { PostgresFollower } from './journal/postgres-journal.ts'
 import { deploymentOf, readGenesis } from './journal/replay.ts'
@@ -37,6 +37,7 @@ import { serveOperator } from './operator.ts'
 import { BatchProver, JobsProver, type HouseProver } from './proving.ts'
 import { contractsOf } from './solidity.ts'
 import { Helpers } from './helpers/helpers.ts'
+import { resume, storeOf } from './snapshot/resume.ts'
 import { convertingOf, reasonsOf, watchL1, watchProvers } from './watching.ts'
 
 const REQUESTS_MILLISECONDS = 5_000
@@ -243,7 +244,7 @@ async function journalOf(
   { configuration, secrets, log, signal }: ServiceOptions,
   onFollowed: (sequence: number) => void,
 ): Promise<{ readonly journal: Journal; readonly core: Core | null }> {
-  const { journal: name, journalKeyFile, journalUnsealed, standby } = configuration
+  const { journal: name, journalKeyFile, journalUnsealed, snapshots, standby } = configuration
   if (name === null) {
     log.info('there is no journal: nothing outlives this process')
     return { journal: new MemoryJournal(), core: null }
@@ -255,18 +256,27 @@ async function journalOf(
     ...(key === undefined ? {} : { key }),
     ...(journalKeyFile === null ? {} : { keyFile: journalKeyFile }),
     ...(journalUnsealed ? { unsealed: true } : {}),
+    ...(snapshots === null ? {} : { snapshots }),
   }
-  if (!standby) return { journal: await openJournal(named), core: null }
+  const opened = async () => {
+    const journal = await openJournal(named)
+    return { journal, core: await fromSnapshot(journal) }
+  }
+  const fromSnapshot = async (chain: Chain): Promise<Core | null> => {
+    const store = storeOf(named)
+    return store === null ? null : resume(chain, store, log)
+  }
+  if (!standby) return opened()
   const sealer = sealerOfConfiguration(named)
   const follower = await PostgresFollower.open({ url: name, sealer, log: named.log })
   const genesis = await readGenesis(follower)
   if (genesis === null) {
     // Nobody has ever led: this one is the first.
     await follower.close()
-    return { journal: await openJournal(named), core: null }
+    return opened()
   }
   log.info('standing by for the leader of the journal')
-  const core = new Core(genesis)
+  const core = (await fromSnapshot(follower)) ?? new Core(genesis)
   const followed = { onLook: onFollowed, ...(signal === undefined ? {} : { signal }) }
   const journal = await standBy(core, follower, followed)
   log.info('this process leads now', { record: journal.head.sequence })

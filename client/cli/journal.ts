@@ -17,6 +17,8 @@ type Options = {
   readonly from?: string
   readonly to?: string
   readonly root?: string
+  readonly snapshot?: string
+  readonly snapshots?: string
   readonly target?: string
   readonly targetKeyFile?: string
 }
@@ -29,7 +31,11 @@ A journal in use is read as far as it is durable; nothing is ever changed. Examp
   cloister journal verify /var/lib/cloister/journal
   cloister journal export /var/lib/cloister/journal --out day.jsonl --from 1000 --to 2000
   cloister journal replay /var/lib/cloister/journal --root ROOT_ON_L1
+  cloister journal snapshot /var/lib/cloister/journal
   cloister journal reseal /var/lib/cloister/journal --target /var/lib/cloister/journal-2
+A snapshot is a cache of the state, from which a sequencer starts without the records before it; it
+lies in DIRECTORY.snapshots, or where --snapshots or CLOISTER_SNAPSHOTS says, and may be removed at
+any time. replay believes none, and says whether the newest holds what the records come to.
 reseal needs the sequencer stopped; the new key comes from CLOISTER_JOURNAL_TARGET_KEY or a file.
 Exit codes: 0 all held, 1 something is damaged, missing or another's, 2 it could not be read.`
 
@@ -37,7 +43,7 @@ Exit codes: 0 all held, 1 something is damaged, missing or another's, 2 it could
 export function journalCommand(program: Command, commonOf: CommonOf, run: Run): void {
   const group = program
     .command('journal')
-    .description('verify, export or replay the journal of a sequencer')
+    .description('verify, export or replay the journal of a sequencer, or take a snapshot')
     .addHelpText('after', HELP)
   const add = (name: string, description: string): Command =>
     group
@@ -46,13 +52,17 @@ export function journalCommand(program: Command, commonOf: CommonOf, run: Run): 
       .option('--key-file <file>', 'the key of the journal')
       .option('--unsealed', 'the journal is kept without a key')
       .addHelpText('after', HELP)
+  const withSnapshots = (command: Command): Command =>
+    command.option('--snapshots <directory>', 'where snapshots lie (default: DIRECTORY.snapshots)')
   const act =
-    (command: 'verify' | 'export' | 'replay' | 'reseal') =>
+    (command: 'verify' | 'export' | 'replay' | 'snapshot' | 'reseal') =>
     (journal: string | undefined, options: Options, given: Command): Promise<void> => {
       commonOf(given)
       return run(work(command, journal, options))
     }
-  add('verify', 'every record: whole, in its place, readable with the key').action(act('verify'))
+  withSnapshots(
+    add('verify', 'every record: whole, in its place, readable with the key; which snapshots fit'),
+  ).action(act('verify'))
   add('export', 'records as lines of JSON: positions in plain text')
     .requiredOption('--out <file>', 'the file to make')
     .option('--from <sequence>', 'the first record')
@@ -63,9 +73,13 @@ export function journalCommand(program: Command, commonOf: CommonOf, run: Run): 
     .requiredOption('--target <journal>', 'a new directory, or the URL of an empty PostgreSQL')
     .option('--target-key-file <file>', 'its key (default: DIRECTORY.key, made with it)')
     .action(act('reseal'))
-  add('replay', 'rebuild the state from the journal alone; roots of all batches')
+  withSnapshots(add('replay', 'rebuild the state from the journal alone; roots of all batches'))
     .option('--root <root>', 'the root that must come out, as L1 has it')
+    .option('--snapshot <file>', 'a snapshot to compare with (default: the newest that fits)')
     .action(act('replay'))
+  withSnapshots(add('snapshot', 'write the state down, so that a start need not apply all records'))
+    .option('--out <file>', 'another place for it: then older ones are left alone')
+    .action(act('snapshot'))
 }
 
 function sequence(text: string | undefined, name: string): number | undefined {
@@ -74,13 +88,11 @@ function sequence(text: string | undefined, name: string): number | undefined {
   return Number(text)
 }
 
-async function work(
-  command: string,
-  given: string | undefined,
-  { keyFile, unsealed, out, secrets, from, to, root, target, targetKeyFile }: Options,
-): Promise<Result> {
+async function work(command: string, given: string | undefined, options: Options): Promise<Result> {
+  const { keyFile, unsealed, out, secrets, from, to, root, target, targetKeyFile } = options
   const {
     CLOISTER_JOURNAL: named,
+    CLOISTER_SNAPSHOTS: snapshots,
     CLOISTER_JOURNAL_KEY: key,
     CLOISTER_JOURNAL_TARGET_KEY: targetKey,
     ...env
@@ -92,7 +104,13 @@ async function work(
   const placed = (name: string): string =>
     /^postgres(ql)?:\/\//.test(name) ? name : fromHere(name)
   const fileOf = (name: string | undefined) => (name === undefined ? undefined : fromHere(name))
-  const configuration = { journal: placed(journal), key, keyFile: fileOf(keyFile), unsealed }
+  const configuration = {
+    journal: placed(journal),
+    key,
+    keyFile: fileOf(keyFile),
+    unsealed,
+    snapshots: fileOf(options.snapshots ?? snapshots),
+  }
   const asked = {
     command,
     configuration,
@@ -101,13 +119,14 @@ async function work(
     from: sequence(from, '--from'),
     to: sequence(to, '--to'),
     root,
+    snapshot: fileOf(options.snapshot),
     target:
       target === undefined
         ? undefined
         : { journal: placed(target), key: targetKey, keyFile: fileOf(targetKeyFile) },
   }
   if (asked.out !== undefined && existsSync(asked.out))
-    throw new Undone(`${asked.out} exists: an export overwrites nothing`)
+    throw new Undone(`${asked.out} exists: nothing is written over`)
   const answer = await runProcess({ ...env, CLOISTER_JOURNAL_WORK: JSON.stringify(asked) })
   const rule = answer.json['rule']
   if (!answer.ok && rule === null) throw new Undone(answer.text)

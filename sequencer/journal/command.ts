@@ -1,5 +1,5 @@
 /**
- * `cloister journal` as a process: verify, export, replay, reseal. Arguments as JSON in CLOISTER_JOURNAL_WORK,
+ * `cloister journal` as a process: verify, export, replay, snapshot, reseal. Arguments as JSON in CLOISTER_JOURNAL_WORK,
  * one line of JSON as the answer. The journal is read beside whoever writes it, and never changed;
  * only reseal wants it for itself, so that nothing is acknowledged into the old one meanwhile.
  */
@@ -8,19 +8,22 @@ import { hexWord } from '../../circuits/hex-word.ts'
 import { Diverged } from '../core.ts'
 import { JournalError, type Entry } from './journal.ts'
 import { openJournal, readJournal, type JournalConfiguration, type ReadEnd } from './open.ts'
+import { Comparison, snapshotsFound, takeSnapshot } from '../snapshot/command.ts'
+import type { SnapshotConfiguration } from '../snapshot/resume.ts'
 import { decodeRecord, type JournalRecord } from './record.ts'
 import { replay, stateDigest } from './replay.ts'
 
 export type Work = {
-  readonly command: 'verify' | 'export' | 'replay' | 'reseal'
-  readonly configuration: JournalConfiguration
-  /** Of export. */
+  readonly command: 'verify' | 'export' | 'replay' | 'snapshot' | 'reseal'
+  readonly configuration: SnapshotConfiguration
+  /** Of export and snapshot. */
   readonly out?: string
   readonly secrets?: boolean
   readonly from?: number
   readonly to?: number
   /** Of replay. */
   readonly root?: string
+  readonly snapshot?: string
   /** Of reseal: the journal to make. */
   readonly target?: JournalConfiguration
 }
@@ -50,10 +53,12 @@ async function verify({ configuration }: Work): Promise<Answer> {
     tornBytes === 0
       ? ''
       : `\n${tornBytes} bytes at the end are of a write that is on its way or never ended`
+  const snapshots = await snapshotsFound(configuration)
+  const first = `${records} records, all whole and in their places; the last is of ${time}${torn}`
   return {
-    ok: true,
-    text: `${records} records, all whole and in their places; the last is of ${time}${torn}`,
-    json: { identity, records, kinds, time, tornBytes },
+    ok: snapshots.ok,
+    text: [first, ...snapshots.lines].join('\n'),
+    json: { identity, records, kinds, time, tornBytes, snapshots: snapshots.json },
   }
 }
 
@@ -90,20 +95,21 @@ function lineOf(record: object, secrets: boolean): string {
   })
 }
 
-async function replayRecords({ configuration, root }: Work): Promise<Answer> {
+async function replayRecords({ configuration, root, snapshot }: Work): Promise<Answer> {
+  // The audit believes none: it says whether one is what its own records come to.
+  const comparison = await Comparison.open(configuration, snapshot)
   const roots: { readonly number: bigint; readonly root: bigint }[] = []
   let ended: ReadEnd | null = null
   async function* entries(): AsyncGenerator<Entry> {
     ended = yield* readJournal(configuration)
   }
-  const { core, records, failed, seconds } = await replay(
-    entries(),
-    ({ input }, _at, { ledger }) => {
-      if (input.kind === 'accepted') roots.push({ number: input.number, root: ledger.tree.root })
-    },
-  )
+  const { core, records, failed, seconds } = await replay(entries(), ({ input }, at, core) => {
+    const { root } = core.ledger.tree
+    if (input.kind === 'accepted') roots.push({ number: input.number, root })
+    comparison.look(core, at)
+  })
   const last = core.ledger.tree.root.toString()
-  const ok = root === undefined || BigInt(root).toString() === last
+  const isRoot = root === undefined || BigInt(root).toString() === last
   const digest = stateDigest(core)
   const rate = Math.round(records / Math.max(seconds, 1e-3))
   const lines = [
@@ -114,12 +120,14 @@ async function replayRecords({ configuration, root }: Work): Promise<Answer> {
     `root ${hexWord(core.ledger.tree.root)}`,
     `state ${digest}`,
     ...(core.open === null ? [] : ['a batch is open: L1 has not spoken about it yet']),
-    ...(ok ? [] : [`not the root that was expected: ${hexWord(BigInt(root ?? 0))}`]),
+    ...(isRoot ? [] : [`not the root that was expected: ${hexWord(BigInt(root ?? 0))}`]),
+    ...comparison.lines,
   ]
   const { tornBytes = 0 } = (ended ?? {}) as Partial<ReadEnd>
   const batches = roots.map((b) => ({ number: b.number.toString(), root: b.root.toString() }))
-  const json = { records, failed, seconds, root: last, state: digest, batches, tornBytes }
-  return { ok, text: lines.join('\n'), json }
+  const found = { records, failed, seconds, root: last, state: digest, batches, tornBytes }
+  const json = { ...found, snapshot: comparison.json }
+  return { ok: isRoot && comparison.ok, text: lines.join('\n'), json }
 }
 
 /** Every record into a new journal, under its own key: for another key, or from one engine to the other. */
@@ -150,7 +158,9 @@ async function reseal({ configuration, target }: Work): Promise<Answer> {
   }
 }
 
-const WORK = { verify, export: exportRecords, replay: replayRecords, reseal }
+const snapshot = ({ configuration, out }: Work): Promise<Answer> => takeSnapshot(configuration, out)
+
+const WORK = { verify, export: exportRecords, replay: replayRecords, snapshot, reseal }
 
 const given = process.env['CLOISTER_JOURNAL_WORK']
 delete process.env['CLOISTER_JOURNAL_WORK']

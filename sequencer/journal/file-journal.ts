@@ -6,7 +6,7 @@ import { encodeFrame, encodeSegmentHeader, originHash, SEGMENT_HEADER_BYTES } fr
 import { GroupCommit, JournalError, type Entry, type Head, type Journal } from './journal.ts'
 import type { DirectoryLock } from './lock.ts'
 import { checkKey, placeOf, type Sealer } from './seal.ts'
-import { segmentName, segmentsIn, walk, type Tail } from './segments.ts'
+import { hashAt, segmentName, segmentsIn, walk, type Tail } from './segments.ts'
 
 export type FileJournalOptions = {
   readonly directory: string
@@ -18,14 +18,17 @@ export type FileJournalOptions = {
 }
 const SEGMENT_BYTES = 1 << 26
 
-/** Records of a directory that nobody writes to, or as far as they are whole right now. */
+/**
+ * Records of a directory that nobody writes to, or as far as they are whole right now. What stands in
+ * segments before the one of the first record that is wanted is not looked at.
+ */
 export async function* readEntries(
   disk: Disk,
   directory: string,
   sealer: Sealer,
   after = 0,
 ): AsyncGenerator<Entry, Tail> {
-  const frames = walk(disk, directory)
+  const frames = walk(disk, directory, after + 1)
   for (;;) {
     const next = await frames.next()
     if (next.done === true) {
@@ -121,6 +124,10 @@ export class FileJournal implements Journal {
       yield entry
       if (entry.sequence === until) return
     }
+  }
+  hashAt(sequence: number): Promise<Uint8Array | null> {
+    const { disk, directory } = this.options
+    return hashAt(disk, directory, sequence)
   }
   async close(): Promise<void> {
     await this.commit.close()

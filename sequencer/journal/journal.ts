@@ -14,6 +14,8 @@ export type JournalRule =
   | 'JournalMustBeKnown'
   | 'JournalMustBelong'
   | 'RecordMustFit'
+  | 'SnapshotMustBeSealed'
+  | 'SnapshotMustBeWritten'
 
 export class JournalError extends Error {
   readonly rule: JournalRule
@@ -36,9 +38,17 @@ export type Entry = {
 /** The last record: its number (0 of an empty journal) and the hash that covers all up to it. */
 export type Head = { readonly sequence: number; readonly hash: Uint8Array }
 
-export type Journal = {
+/** A journal as who only reads it sees it. */
+export type Chain = {
   /** 16 bytes in hex, drawn when the journal was made. */
   readonly identity: string
+  /** The hash that covers all up to a record; null if the journal has no such record. */
+  hashAt(sequence: number): Promise<Uint8Array | null>
+  /** What is durable, in order, from the record after `after` on. */
+  entries(after?: number): AsyncIterable<Entry>
+}
+
+export type Journal = Omit<Chain, 'hashAt'> & {
   readonly head: Head
   /**
    * Resolves with the sequence number once the record is durable, in the order of the calls. Rejects
@@ -46,8 +56,6 @@ export type Journal = {
    * then nobody knows until the journal is opened again.
    */
   append(payload: Uint8Array): Promise<number>
-  /** What is durable, in order, from the record after `after` on. */
-  entries(after?: number): AsyncIterable<Entry>
   /** Waits for what was appended, then lets go. */
   close(): Promise<void>
 }

@@ -3,10 +3,11 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DISK } from './disk.ts'
 import { FileJournal, readEntries } from './file-journal.ts'
-import type { Entry, Journal } from './journal.ts'
+import type { Chain, Entry, Journal } from './journal.ts'
 import { sealerFrom } from './key-file.ts'
 import { PostgresFollower, PostgresJournal } from './postgres-journal.ts'
 import type { Sealer } from './seal.ts'
+import { hashAt, identityOf, segmentsIn } from './segments.ts'
 
 export type JournalConfiguration = {
   /** A directory, or postgres://user:password@host:port/database. */
@@ -41,7 +42,7 @@ export function sealerOfConfiguration(configuration: JournalConfiguration): Seal
 }
 
 /** For the one process that writes. With PostgreSQL it throws JournalMustBeFree while another leads. */
-export async function openJournal(configuration: JournalConfiguration): Promise<Journal> {
+export async function openJournal(configuration: JournalConfiguration): Promise<Journal & Chain> {
   const { journal, log = () => {} } = configuration
   if (isPostgres(journal)) {
     const sealer = sealerOfConfiguration(configuration)
@@ -58,26 +59,54 @@ export type ReadEnd = {
   /** Bytes of a write that is on its way, or never ended. */
   readonly tornBytes: number
 }
-/** Reads what is durable, beside whoever writes; changes nothing. */
+/** A journal beside whoever writes it, as far as it is durable; nothing is changed. */
+export type JournalReader = Omit<Chain, 'entries'> & {
+  readonly entries: (after?: number) => AsyncGenerator<Entry, ReadEnd>
+  readonly close: () => Promise<void>
+}
+
+export async function openReader(configuration: JournalConfiguration): Promise<JournalReader> {
+  const { journal } = configuration
+  if (isPostgres(journal)) {
+    const sealer = sealerOfConfiguration(configuration)
+    const follower = await PostgresFollower.open({ url: journal, sealer })
+    const { identity } = follower
+    return {
+      identity,
+      hashAt: (sequence) => follower.hashAt(sequence),
+      entries: async function* (after) {
+        yield* follower.entries(after)
+        return { identity, tornBytes: 0 }
+      },
+      close: () => follower.close(),
+    }
+  }
+  // Reading makes no key: a directory without segments is an error of its own.
+  if (!existsSync(journal)) throw new Error(`there is no directory ${journal}`)
+  const directory = resolve(journal)
+  const isEmpty = (await segmentsIn(DISK, directory)).length === 0
+  if (isEmpty) throw new Error(`${journal} holds no journal`)
+  const sealer = sealerOfConfiguration(configuration)
+  const identity = Buffer.from(await identityOf(DISK, directory)).toString('hex')
+  return {
+    identity,
+    hashAt: (sequence) => hashAt(DISK, directory, sequence),
+    entries: async function* (after) {
+      const { tornBytes } = yield* readEntries(DISK, directory, sealer, after)
+      return { identity, tornBytes }
+    },
+    close: async () => {},
+  }
+}
+
+/** All records from the first on. */
 export async function* readJournal(
   configuration: JournalConfiguration,
 ): AsyncGenerator<Entry, ReadEnd> {
-  const { journal } = configuration
-  if (!isPostgres(journal)) {
-    // Reading makes no key: a directory without segments is an error of its own.
-    if (!existsSync(journal)) throw new Error(`there is no directory ${journal}`)
-    const isEmpty = !readdirSync(journal).some((name) => name.endsWith('.segment'))
-    if (isEmpty) throw new Error(`${journal} holds no journal`)
-    const sealer = sealerOfConfiguration(configuration)
-    const { identity, tornBytes } = yield* readEntries(DISK, resolve(journal), sealer)
-    return { identity: Buffer.from(identity).toString('hex'), tornBytes }
-  }
-  const sealer = sealerOfConfiguration(configuration)
-  const follower = await PostgresFollower.open({ url: journal, sealer })
+  const reader = await openReader(configuration)
   try {
-    yield* follower.entries()
-    return { identity: follower.identity, tornBytes: 0 }
+    return yield* reader.entries()
   } finally {
-    await follower.close()
+    await reader.close()
   }
 }

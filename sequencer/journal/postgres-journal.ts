@@ -83,10 +83,9 @@ export class PostgresFollower {
     const table = sql(`${options.schema}.journal`)
     let head: Head = { sequence: 0, hash: originHash(meta.identity) }
     if (after > 0) {
-      const [row] = await sql<{ hash: Uint8Array }[]>`
-        select hash from ${table} where sequence = ${after}`
-      if (row === undefined) return
-      head = { sequence: after, hash: row.hash }
+      const hash = await this.hashAt(after)
+      if (hash === null) return
+      head = { sequence: after, hash }
     }
     for (;;) {
       const rows = await sql<{ sequence: string; hash: Uint8Array; sealed: Uint8Array }[]>`
@@ -104,6 +103,13 @@ export class PostgresFollower {
       }
       if (rows.length < PAGE_ROWS) return
     }
+  }
+
+  async hashAt(sequence: number): Promise<Uint8Array | null> {
+    const { sql, options } = this
+    const [row] = await sql<{ hash: Uint8Array }[]>`
+      select hash from ${sql(`${options.schema}.journal`)} where sequence = ${sequence}`
+    return row?.hash ?? null
   }
 
   /** Becomes the leader, or null while another is. */
@@ -254,6 +260,9 @@ export class PostgresJournal implements Journal {
       yield entry
       if (entry.sequence >= until) return
     }
+  }
+  hashAt(sequence: number): Promise<Uint8Array | null> {
+    return this.follower.hashAt(sequence)
   }
   async close(): Promise<void> {
     await this.commit.close()

@@ -74,6 +74,11 @@ export function appliedOf(core: Core): number {
   return lastApplied.get(core) ?? 0
 }
 
+/** Of a core that was not made here by records: it is as they would have left it. */
+export function placeAt(core: Core, sequence: number): void {
+  lastApplied.set(core, sequence)
+}
+
 /** Brings a core up to the journal's end, from where it is. */
 export async function replayInto(
   core: Core,

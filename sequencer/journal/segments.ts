@@ -33,23 +33,52 @@ export type Tail = {
   readonly tornBytes: number
 }
 
+/** Place in the list of the segment that has record `sequence`, or would. */
+function placeIn(names: readonly string[], sequence: number): number {
+  const place = names.findLastIndex((name) => Number(NAME.exec(name)?.[1]) <= sequence)
+  return Math.max(0, place)
+}
+
+/** Which journal it is, as its first segment says. */
+export async function identityOf(disk: Disk, directory: string): Promise<Uint8Array> {
+  const [name] = await segmentsIn(disk, directory)
+  if (name === undefined) throw noSegment(directory)
+  const file = join(directory, name)
+  return decodeSegmentHeader(file, await disk.read(file)).identity
+}
+
+/** The hash of the chain at a record; null if the journal has no such record. */
+export async function hashAt(
+  disk: Disk,
+  directory: string,
+  sequence: number,
+): Promise<Uint8Array | null> {
+  for await (const frame of walk(disk, directory, sequence))
+    if (frame.sequence === sequence) return frame.hash
+  return null
+}
+
 /**
- * Walks all frames from the first record on. Throws JournalMustBeWhole, with file and offset, on any
+ * Walks all frames, from the first of the segment that has record `from`: the chain before it is not
+ * looked at. Throws JournalMustBeWhole, with file and offset, on any
  * damage but a torn end; the caller cuts that or leaves it.
  */
 export async function* walk(
   disk: Disk,
   directory: string,
+  from = 1,
 ): AsyncGenerator<Frame & { readonly header: SegmentHeader }, Tail> {
-  const names = await segmentsIn(disk, directory)
+  const all = await segmentsIn(disk, directory)
+  const names = all.slice(placeIn(all, from))
   let head: Head | null = null
   let tail: Tail | null = null
   for (const [i, segment] of names.entries()) {
     const file = join(directory, segment)
     const bytes = await disk.read(file)
     const header = decodeSegmentHeader(file, bytes)
-    checkJoint(file, segment, header, head, tail)
     const before: Head = { sequence: header.firstSequence - 1, hash: header.hashBefore }
+    const isInMidst = i === 0 && names.length < all.length
+    checkJoint(file, segment, header, isInMidst ? before : head, tail)
     head = before
     const frames = framesOf(bytes, header)
     let end = SEGMENT_HEADER_BYTES
@@ -72,8 +101,12 @@ export async function* walk(
     const { identity, keyId } = header
     tail = { identity, keyId, head, segment, end, tornBytes: bytes.length - end }
   }
-  if (tail === null) throw new JournalError('JournalMustBeWhole', `${directory} holds no segment`)
+  if (tail === null) throw noSegment(directory)
   return tail
+}
+
+function noSegment(directory: string): JournalError {
+  return new JournalError('JournalMustBeWhole', `${directory} holds no segment`)
 }
 
 function checkJoint(

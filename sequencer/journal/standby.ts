@@ -1,7 +1,7 @@
 /** A standby: it applies what another records, and goes on when that one ends. */
 import type { Core } from '../core.ts'
 import { PostgresFollower, type PostgresJournal } from './postgres-journal.ts'
-import { replayInto } from './replay.ts'
+import { appliedOf, replayInto } from './replay.ts'
 
 export type StandbyOptions = {
   /** Milliseconds between two looks. */
@@ -20,7 +20,7 @@ export async function standBy(
   follower: PostgresFollower,
   { every = 200, signal, onLook = () => {} }: StandbyOptions = {},
 ): Promise<PostgresJournal> {
-  let sequence = 0
+  let sequence = appliedOf(core)
   for (;;) {
     signal?.throwIfAborted()
     await replayInto(core, follower, (_record, at) => (sequence = at))

@@ -10,6 +10,7 @@ import { replay } from '../../sequencer/journal/replay.ts'
 import { sealerOf } from '../../sequencer/journal/seal.ts'
 import { findPostgres, startPostgres } from '../postgres.ts'
 import { Floor } from '../sequencer/floor.ts'
+import { snapshotCost, type SnapshotCost } from './snapshot.ts'
 
 export type AppendCost = {
   readonly engine: 'file' | 'PostgreSQL'
@@ -24,6 +25,7 @@ export type JournalCost = {
   readonly replayRecords: number
   /** By processor seconds. */
   readonly replayPerSecond: number
+  readonly snapshot: SnapshotCost
   /** Why PostgreSQL was not measured. */
   readonly missing: string | null
 }
@@ -104,7 +106,11 @@ async function replayCost(trades: number) {
   return { records, seconds: (user + system) / 1e6 }
 }
 
-export async function journalCost(progress: (what: string) => void): Promise<JournalCost> {
+/** `count`: records of the journal that is started with and without a snapshot. */
+export async function journalCost(
+  progress: (what: string) => void,
+  count = 5_000,
+): Promise<JournalCost> {
   const folder = mkdtempSync(join(tmpdir(), 'cloister-bench-'))
   const appends: AppendCost[] = []
   try {
@@ -127,8 +133,11 @@ export async function journalCost(progress: (what: string) => void): Promise<Jou
   }
   progress('journal: replay')
   const { records, seconds } = await replayCost(40)
+  progress(`journal: a snapshot of ${count} records`)
+  const snapshot = await snapshotCost(count)
   return {
     appends,
+    snapshot,
     replayRecords: records,
     replayPerSecond: records / seconds,
     missing: 'missing' in found ? found.missing : null,

@@ -22,6 +22,7 @@ type Options = {
   readonly helpers: string
   readonly wide?: true
   readonly journal?: true
+  readonly records: string
   readonly worlds?: true
   readonly provers?: true
   readonly prove: string
@@ -158,6 +159,12 @@ function printJournal(cost: JournalCost): void {
     `Replayed with every signature checked again: ${count(Math.round(cost.replayPerSecond))} ` +
       `records a processor second (${cost.replayRecords} records, batches included).\n`,
   )
+  const { records, behind, bytes, without, taking, with: resumed } = cost.snapshot
+  print(
+    `A restart of ${count(records)} records takes ${seconds(without)} processor seconds, from a snapshot ` +
+      `with ${count(behind)} records behind it\n${seconds(resumed)}; taking that one, ` +
+      `${(bytes / 1e6).toFixed(1)} MB sealed, ${seconds(taking)} beside the records that lead to it.\n`,
+  )
 }
 
 function printService({ helpers, loads, replays }: ServiceCost): void {
@@ -246,6 +253,7 @@ const command = new Command('bench')
   .option('--prove <shapes>', 'shapes to prove, with commas, or none', 'mini,small')
   .option('--only <shapes>', 'shapes to count, with commas, or none', ORDER.join(','))
   .option('--journal', 'only: how fast records become durable and are replayed')
+  .option('--records <n>', 'with --journal: so many for the restart with a snapshot', '5000')
   .option('--service', 'only: the house under load by HTTP, everything but proofs')
   .option('--minutes <n>', 'with --service: so long at 300 trades a second as well', '0')
   .option('--helpers <n>', 'with --service: processes for signatures beside the house', '1')
@@ -264,7 +272,7 @@ const command = new Command('bench')
 const options = command.opts<Options>()
 
 if (options.journal) {
-  const journal = await journalCost(progress)
+  const journal = await journalCost(progress, Number(options.records))
   if (options.json) print(JSON.stringify({ journal }))
   else printJournal(journal)
 } else if (options.provers) {

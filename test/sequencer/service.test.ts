@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Wallet } from 'ethers'
 import { openEmbeddedL1, serveL1 } from '../../client/up/embedded-l1.ts'
+import { takeSnapshot } from '../../sequencer/snapshot/command.ts'
 import { freePort } from '../free-port.ts'
 import { findPostgres, startPostgres, type TestPostgres } from '../postgres.ts'
 
@@ -96,12 +97,15 @@ describe('the ends of a process', () => {
     first.child.kill('SIGTERM')
     expect(await first.ended).toBe(0)
     expect(first.log()).toContain('stopping: no new pages are taken')
+    expect(first.log()).not.toContain('need not be applied')
+    const { json } = await takeSnapshot({ journal: env.CLOISTER_JOURNAL })
     const second = await start(env)
     await second.until('/metrics', LEADS)
     await second.open()
     expect(second.log()).toContain('the house of the journal: nothing is deployed')
     expect(second.log()).toContain(String(contract))
     expect(second.log()).not.toContain('compiling the contracts')
+    expect(second.log()).toContain(`${json['record']} records need not be applied: their state is`)
     // A third finds the directory taken, and says by whom.
     const third = await start(env)
     expect(await third.ended).toBe(70)
@@ -167,12 +171,18 @@ describe.skipIf('missing' in postgres)('a standby on PostgreSQL', () => {
     const env = {
       CLOISTER_JOURNAL: await server.database('house'),
       CLOISTER_JOURNAL_KEY: '0d'.repeat(32),
+      CLOISTER_SNAPSHOTS: join(folder, 'snapshots'),
     }
     const leader = await start(env)
     await leader.until('/metrics', LEADS)
+    const configuration = { journal: env.CLOISTER_JOURNAL, key: env.CLOISTER_JOURNAL_KEY }
+    await expect(takeSnapshot(configuration)).rejects.toThrow('name the directory of the snapshots')
+    const snapshots = env.CLOISTER_SNAPSHOTS
+    const { json } = await takeSnapshot({ ...configuration, snapshots })
     const standby = await start({ ...env, CLOISTER_STANDBY: 'true' })
     await standby.until('/ready', 'it stands by: it has followed the leader to record 1')
     expect(await standby.get('/metrics')).toContain('\ncloister_leader 0\n')
+    expect(standby.log()).toContain(`${json['record']} records need not be applied: their state is`)
     // One that is not told to stand by does not wait.
     const impatient = await start(env)
     expect(await impatient.ended).toBe(70)

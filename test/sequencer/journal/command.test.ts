@@ -14,8 +14,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cloister } from '../../client/command.ts'
 import type { Member } from '../../../client/member.ts'
-import { openJournal } from '../../../sequencer/journal/open.ts'
+import { openJournal, openReader } from '../../../sequencer/journal/open.ts'
 import { stateDigest } from '../../../sequencer/journal/replay.ts'
+import { storeOf } from '../../../sequencer/snapshot/resume.ts'
+import { loadSnapshot, writeSnapshot, type Store } from '../../../sequencer/snapshot/store.ts'
 import { Floor } from '../floor.ts'
 
 let folder: string
@@ -129,6 +131,64 @@ describe('cloister journal', () => {
     expect((await cloister('journal', 'verify')).code).toBe(2)
     expect((await cloister('journal', 'replay', directory, '--root', 'x')).code).toBe(2)
     expect((await cloister('journal', 'export', directory)).code).toBe(2)
+  })
+
+  it('takes a snapshot, says that it fits, and holds it against the records', async () => {
+    const verify = async () => cloister('journal', 'verify', directory, '--json')
+    const first = await cloister('journal', 'snapshot', directory, '--json')
+    const { file } = json(first.out) as { file: string }
+    expect([first.code, json(first.out)]).toMatchObject([
+      0,
+      { record: records, applied: records, isNew: true, reasons: [] },
+    ])
+    expect(file.startsWith(`${directory}.snapshots/`)).toBe(true)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(readFileSync(file).includes(`${CANARY}`)).toBe(false)
+    const twice = await cloister('journal', 'snapshot', directory)
+    expect([twice.code, twice.out]).toEqual([0, expect.stringContaining('there is nothing to add')])
+    expect(json((await verify()).out)).toMatchObject({
+      ok: true,
+      snapshots: [{ file, record: records, fits: true }],
+    })
+    const replayed = await cloister('journal', 'replay', directory, '--json')
+    const snapshot = { file, record: records, isSame: true, difference: null }
+    expect([replayed.code, json(replayed.out)]).toMatchObject([0, { snapshot }])
+    // Elsewhere, and not over what is there.
+    const copy = join(folder, 'copy.snapshot')
+    expect((await cloister('journal', 'snapshot', directory, '--out', copy)).code).toBe(0)
+    expect((await cloister('journal', 'snapshot', directory, '--out', copy)).code).toBe(2)
+    const named = await cloister('journal', 'replay', directory, '--snapshot', copy)
+    expect([named.code, named.out]).toEqual([
+      0,
+      expect.stringContaining(`${copy} is the state after record ${records}, as the records have`),
+    ])
+    // One that holds something else, made by whoever has the key, convinces no audit.
+    const reader = await openReader({ journal: directory })
+    const store = storeOf({ journal: directory }) as Store
+    const { core } = await loadSnapshot(reader, store, copy)
+    core.desk.refusedCount++
+    rmSync(copy)
+    await writeSnapshot(reader, store, { core, sequence: records }, copy)
+    const lie = await cloister('journal', 'replay', directory, '--snapshot', copy)
+    expect([lie.code, lie.out]).toEqual([1, expect.stringContaining('NOT the state after record')])
+    expect(lie.out).toContain('.desk.refusedCount')
+    // Damaged ones are named, and the journal is as it was.
+    const bytes = readFileSync(file)
+    writeFileSync(file, bytes.subarray(0, 1000))
+    const damaged = await verify()
+    expect([damaged.code, json(damaged.out)]).toMatchObject([
+      1,
+      { ok: false, records, snapshots: [{ file, fits: false, isAlarming: true }] },
+    ])
+    const asked = await cloister('journal', 'replay', directory, '--snapshot', file)
+    expect([asked.code, asked.out]).toEqual([1, expect.stringContaining('is not compared: it is')])
+    const unasked = await cloister('journal', 'replay', directory)
+    expect([unasked.code, unasked.out]).toEqual([0, expect.stringContaining('is not used: it is')])
+    rmSync(`${directory}.snapshots`, { recursive: true })
+    const elsewhere = ['--snapshots', join(folder, 'elsewhere')]
+    expect((await cloister('journal', 'snapshot', directory, ...elsewhere)).code).toBe(0)
+    expect(readdirSync(join(folder, 'elsewhere'))).toHaveLength(1)
+    expect(existsSync(`${directory}.snapshots`)).toBe(false)
   })
 
   it('is sealed anew under another key, record for record, when nobody writes it', async () => {

@@ -27,9 +27,9 @@ import {
 } from '../../../sequencer/journal/replay.ts'
 import { sealerOf } from '../../../sequencer/journal/seal.ts'
 import { until } from '../../until.ts'
-import { Floor, ticketOf, wideRow } from '../floor.ts'
+import { Floor, ticketOf } from '../floor.ts'
+import { day as dayOn } from './day.ts'
 
-const FUTURE = 1024
 const OTHER = 1025
 const sealer = sealerOf(new Uint8Array(32).fill(1))
 const lots = (instrument: number, quantity: bigint, price: bigint) => [
@@ -38,6 +38,11 @@ const lots = (instrument: number, quantity: bigint, price: bigint) => [
 const first = () => 0
 let folder: string
 const floors: Floor[] = []
+async function day(journal: Journal, seed: number, steps: number): Promise<Floor> {
+  const { floor } = await dayOn(journal, seed, steps)
+  floors.push(floor)
+  return floor
+}
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
@@ -48,68 +53,6 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true })
   vi.useRealTimers()
 })
-
-/** A generator with a seed, so that a failing history can be seen again. */
-function generator(seed: number): (bound: number) => number {
-  let state = seed
-  return (bound) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    return (state >>> 8) % bound
-  }
-}
-
-/** Trades that settle and that do not, tables, settlements, expiries, rotations, in random order. */
-async function day(journal: Journal, seed: number, steps: number): Promise<Floor> {
-  const random = generator(seed)
-  const dollars = [2000, 500, 1000, 300, 1000]
-  const { floor, members } = await Floor.open(dollars, null, journal)
-  floors.push(floor)
-  const other = (one: Member): Member => {
-    const rest = members.filter((m) => m !== one)
-    return rest[random(rest.length)] as Member
-  }
-  for (let step = 0; step < steps; step++) {
-    const one = members[random(members.length)] as Member
-    const two = other(one)
-    vi.setSystemTime(Date.now() + 1000 * random(20))
-    switch (random(9)) {
-      case 0:
-        await floor.batch()
-        break
-      case 1: {
-        const isWide = random(2) === 0
-        const rows = isWide ? [wideRow(FUTURE, 50_000_000n), ...floor.rows.slice(1)] : floor.rows
-        // Some are indicative for a while: what is traded meanwhile may only reduce.
-        const isConfirmed = random(3) > 0
-        const number = floor.l1.post(rows, isConfirmed)
-        await floor.house.watch()
-        if (isConfirmed) break
-        await floor.tradeOrNot(one, two, lots(OTHER, 1n, 2_000_000n))
-        await floor.batch()
-        floor.l1.confirm(number)
-        await floor.house.watch()
-        break
-      }
-      case 2:
-        for (const member of members) await member.realign()
-        break
-      case 3:
-        vi.setSystemTime(Date.now() + 100_000)
-        break
-      case 4:
-        // Affirmed and never signed.
-        await floor.agree(one, two, lots(OTHER, BigInt(random(5)), 2_000_000n)).catch(() => {})
-        break
-      default: {
-        const size = BigInt(1 + random(4))
-        const instrument = random(2) === 0 ? FUTURE : OTHER
-        await floor.tradeOrNot(one, two, lots(instrument, size, 2_000_000n))
-      }
-    }
-  }
-  await floor.batch()
-  return floor
-}
 
 function kindsOf(records: readonly JournalRecord[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()

@@ -103,6 +103,9 @@ describe('the simulation', () => {
     expect(sum['behind']).toBeGreaterThan(seeds.length / 2)
     expect(sum['behindAccepted']).toBeGreaterThan(seeds.length / 10)
     expect(sum['behindWithdrawn']).toBeGreaterThan(seeds.length / 10)
+    // Nor one in which no start was from a snapshot, or every snapshot fitted.
+    expect(sum['resumed']).toBeGreaterThan(seeds.length / 2)
+    expect(sum['unfit']).toBeGreaterThan(0)
   })
 
   it('gives the same for the same seed, wherever it stands in a row of seeds', async () => {
@@ -191,6 +194,17 @@ describe.runIf(only === undefined)('a house that is broken on purpose is found o
           const ground = core.ground.bind(core)
           core.ground = () => ({ ...ground(), book: core.ledger })
         },
+      },
+    ],
+    [
+      'it believes a snapshot of records that the journal does not have',
+      /Diverged|must not be lost|must give the state|L1 has root|is not the one that is open|must end/,
+      {
+        chain: (chain) => ({
+          identity: chain.identity,
+          entries: (after) => chain.entries(after),
+          hashAt: async () => new Uint8Array(32),
+        }),
       },
     ],
     [

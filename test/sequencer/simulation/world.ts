@@ -6,14 +6,18 @@ import { vi } from 'vitest'
 import { tableOf, type Row, type Table } from '../../../circuits/table.ts'
 import type { ShapeKey } from '../../../prover/artifacts.ts'
 import type { Chosen, OpenBatch } from '../../../sequencer/answers.ts'
-import { Diverged } from '../../../sequencer/core.ts'
+import { Diverged, type Core } from '../../../sequencer/core.ts'
 import { House } from '../../../sequencer/house.ts'
 import type { Disk } from '../../../sequencer/journal/disk.ts'
-import { FileJournal } from '../../../sequencer/journal/file-journal.ts'
-import type { Journal } from '../../../sequencer/journal/journal.ts'
+import { FileJournal, readEntries } from '../../../sequencer/journal/file-journal.ts'
+import { JournalError, type Chain, type Journal } from '../../../sequencer/journal/journal.ts'
 import type { Kind } from '../../../sequencer/journal/record.ts'
 import { sealerOf } from '../../../sequencer/journal/seal.ts'
+import { hashAt, identityOf } from '../../../sequencer/journal/segments.ts'
 import { SequencerL1, type Alarm } from '../../../sequencer/l1.ts'
+import { bring } from '../../../sequencer/snapshot/command.ts'
+import { resume } from '../../../sequencer/snapshot/resume.ts'
+import type { Store } from '../../../sequencer/snapshot/store.ts'
 import { createRandom } from '../../contracts/random.ts'
 import { row } from '../../law/house.ts'
 import { MemoryDisk } from '../journal/memory-disk.ts'
@@ -43,6 +47,8 @@ export type Mutation = {
   readonly journal?: (journal: Journal) => Journal
   readonly house?: (house: House, random: (bound: number) => number) => void
   readonly confirmations?: number
+  /** What a snapshot is held against. */
+  readonly chain?: (chain: Chain) => Chain
 }
 type Process = {
   isAlive: boolean
@@ -74,6 +80,11 @@ export class World {
     behindAccepted: 0,
     behindWithdrawn: 0,
     refusals: 0,
+    /** Snapshots written, starts from one, and those that were found not to fit. */
+    snapshots: 0,
+    overtaken: 0,
+    resumed: 0,
+    unfit: 0,
   }
   readonly tables = new Map<bigint, Table>()
   /** No more faults from now on. */
@@ -139,14 +150,14 @@ export class World {
   }
 
   /** The process ends; half of the time the machine does. */
-  crash(): void {
+  crash(isPowerLost = this.chance(2)): void {
     const { process } = this
     if (process === null || !process.isAlive) return
     this.counts.crashes++
     process.isAlive = false
     process.l1?.close()
-    if (this.chance(2)) this.disk.kill()
-    else this.disk.crash((unsynced) => this.random(unsynced + 1))
+    if (isPowerLost) this.disk.crash((unsynced) => this.random(unsynced + 1))
+    else this.disk.kill()
     this.disk.room = Infinity
     setTimeout(() => void this.start(), 500 + this.random(15_000))
   }
@@ -164,7 +175,7 @@ export class World {
       })
       const journal = this.mutation.journal?.(file) ?? file
       process.l1 = this.doorOf(process)
-      const house = this.houseOf(process, journal, process.l1)
+      const house = this.houseOf(process, journal, process.l1, await this.coreOf(process, file))
       this.mutation.house?.(house, this.random)
       await house.open()
       await house.meetL1()
@@ -174,6 +185,7 @@ export class World {
         await house.watch()
         await house.tick()
       })
+      void this.every(process, 20_000, () => this.takeSnapshot(this.diskOf(process)))
       // Twice, so that the next is asked for while one is on its way.
       for (const _ of [1, 2])
         void this.every(process, 9_000, async () => {
@@ -183,6 +195,46 @@ export class World {
       this.judge(process, error as Error)
       if (process.isAlive) this.crash()
     }
+  }
+
+  private storeOn(disk: Disk): Store {
+    return { disk, directory: `${DIRECTORY}.snapshots`, sealer }
+  }
+
+  /** Most starts are from a snapshot, where there is one. */
+  private async coreOf(process: Process, journal: Chain): Promise<Core | null> {
+    if (this.chance(4)) return null
+    const count = (line: string): void => void (line.includes('not used') && this.counts.unfit++)
+    const chain = this.mutation.chain?.(journal) ?? journal
+    const core = await resume(chain, this.storeOn(this.diskOf(process)), {
+      info: count,
+      warn: count,
+    })
+    if (core !== null) this.counts.resumed++
+    return core
+  }
+
+  /** As a process of its own does it beside the house: it reads what is written, durable or not. */
+  private async takeSnapshot(to: Disk): Promise<void> {
+    const { disk } = this
+    const chain: Chain = {
+      identity: Buffer.from(await identityOf(disk, DIRECTORY)).toString('hex'),
+      hashAt: (sequence) => hashAt(disk, DIRECTORY, sequence),
+      entries: (after) => readEntries(disk, DIRECTORY, sealer, after),
+    }
+    const told = this.mutation.chain?.(chain) ?? chain
+    const { isNew } = await bring(told, this.storeOn(to)).catch((error: unknown) => {
+      if (!(error instanceof JournalError)) this.break(`a snapshot cannot be taken: ${error}`)
+      throw error
+    })
+    if (isNew) this.counts.snapshots++
+  }
+
+  /** A snapshot of what was written is on the disk before what was written is, and the power goes. */
+  private async overtake(): Promise<void> {
+    await this.takeSnapshot(this.disk).catch(() => {})
+    this.counts.overtaken++
+    this.crash(true)
   }
 
   private judge(process: Process, error: Error): void {
@@ -199,7 +251,7 @@ export class World {
     }
   }
 
-  private houseOf(process: Process, journal: Journal, l1: SequencerL1): House {
+  private houseOf(process: Process, journal: Journal, l1: SequencerL1, core: Core | null): House {
     return new House({
       rpcUrl: '',
       deployment: {
@@ -230,6 +282,7 @@ export class World {
       tableByRoot: (root) => this.tables.get(root),
       log: () => {},
       journal,
+      ...(core === null ? {} : { core }),
       onAnswer: (kind, answer) => this.follow(process, kind, answer),
       onFatal: (error) => {
         this.judge(process, error)
@@ -282,9 +335,10 @@ export class World {
         const file = await on(() => disk.open(path))
         return {
           write: (bytes, position) =>
-            on(() => {
+            on(async () => {
               this.fill()
-              return file.write(bytes, position)
+              await file.write(bytes, position)
+              if (path.startsWith(`${DIRECTORY}/`) && this.fault(250)) await this.overtake()
             }),
           sync: () => on(() => file.sync()),
           truncate: (length) => on(() => file.truncate(length)),

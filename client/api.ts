@@ -113,6 +113,8 @@ export class HouseError extends Error {
 /** A rule of the law, or a word of the desk, and not a fault of the request. */
 const REFUSAL_STATUS = 422
 const CLIENT_ID_TAKEN = 'ClientIdMustBeNew'
+/** The page was not taken, and leaves the journal: it is signed again later, on the head of then. */
+const FULL = 'PagesMustBeFew'
 /** The house has started again, or the session has run out: a new one is opened. */
 const REOPENED: ReadonlySet<string> = new Set(['SessionMustBeLive', 'InstanceMustBeCurrent'])
 const TRIES = 3
@@ -241,7 +243,7 @@ export class HouseApi {
     const answer = await this.signed('POST', path, value)
     if (answer.status === 200) return answer.value as T
     const { code, detail = '' } = (answer.value as Failure).error ?? {}
-    if (answer.status === REFUSAL_STATUS || code === CLIENT_ID_TAKEN)
+    if (answer.status === REFUSAL_STATUS || code === CLIENT_ID_TAKEN || code === FULL)
       return { refused: code as Refused['refused'], detail }
     throw this.failure('POST', path, answer)
   }

@@ -6,6 +6,8 @@ export const HOUSE_WORDS = {
   TradeMustBeAdmissible:
     'both sides must be able to take the trade; what is wrong with the other is not told',
   ClientIdMustBeNew: 'a client id stands for one request',
+  PagesMustBeFew:
+    'too many pages of the account wait: sign this one again when a batch has settled some of them',
 } as const
 
 export type HouseWord = keyof typeof HOUSE_WORDS

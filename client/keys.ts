@@ -124,30 +124,41 @@ export function createSeedFile(path: string): Seed {
   return new Seed(bytes)
 }
 
+/** What stands for standard input, which a pipe or a socket may be: no path opens the latter. */
+export const STDIN = '/dev/stdin'
+
 /** Refuses a file that group or others may read; says nothing of its content. */
 export function readSeedFile(path: string): Seed {
   let file: number
   try {
-    file = openSync(path, 'r')
+    file = path === STDIN ? 0 : openSync(path, 'r')
   } catch (error) {
     throw new Error(`the seed file ${path} cannot be opened: ${codeOf(error)}`)
   }
   try {
     // The open file is asked, not the path: the path could be exchanged between two looks.
-    const { mode } = fstatSync(file)
-    if ((mode & 0o077) !== 0) {
+    const stat = fstatSync(file)
+    const { mode } = stat
+    if (stat.isDirectory()) throw new Error(`the seed file ${path} is a directory`)
+    const isPipe = file === 0 && (stat.isFIFO() || stat.isSocket())
+    if (!isPipe && (mode & 0o077) !== 0) {
       throw new Error(
         `the seed file ${path} has mode ${(mode & 0o777).toString(8).padStart(4, '0')}: others ` +
           `may read it; run chmod 600 ${path}`,
       )
     }
     const buffer = Buffer.alloc(2 * SEED_BYTES + 3)
-    const text = buffer.toString('latin1', 0, readSync(file, buffer, 0, buffer.length, 0))
+    // Without a position: a pipe, as of `pass show seed | ...`, has none, and gives it in pieces.
+    let length = 0
+    for (let read = -1; read !== 0 && length < buffer.length; length += read)
+      read = readSync(file, buffer, length, buffer.length - length, null)
+    const text = buffer.toString('latin1', 0, length)
+    buffer.fill(0)
     if (!/^[0-9a-fA-F]{64}\r?\n?$/.test(text))
       throw new Error(`the seed file ${path} does not hold 64 hex digits`)
     return new Seed(Buffer.from(text.slice(0, 2 * SEED_BYTES), 'hex'))
   } finally {
-    closeSync(file)
+    if (file !== 0) closeSync(file)
   }
 }
 

@@ -16,6 +16,7 @@ import { publicRoutes } from './api/public-routes.ts'
 import type { Desk } from './api/routes.ts'
 import { ERROR } from './api/schemas.ts'
 import { Sockets } from './api/sockets.ts'
+import { WaitingPages } from './api/waiting.ts'
 import type { House } from './house.ts'
 import { Helpers } from './helpers/helpers.ts'
 import { stringify } from './wire.ts'
@@ -112,7 +113,8 @@ export async function apiOf(
   const door = new Door(house, limits, options.now ?? (() => Date.now()), known)
   const { helpers = new Helpers({ count: 0 }) } = options
   const feeds = new Feeds(limits)
-  const desk: Desk = { app, house, door, feeds, helpers }
+  const waiting = new WaitingPages(() => house().ledger, limits)
+  const desk: Desk = { app, house, door, feeds, helpers, waiting }
   watch?.open({
     sockets: () => sockets.open,
     feeds: () => feeds.count,

@@ -2,5 +2,5 @@
 import { register } from 'tsx/esm/api'
 
 register()
-const { main } = await import('../cli/main.ts')
-process.exit(await main(process.argv.slice(2)))
+const { runOnConsole } = await import('../cli/console.ts')
+process.exit(await runOnConsole(process.argv.slice(2)))

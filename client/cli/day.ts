@@ -37,9 +37,17 @@ export const START = 'start one with: cloister up --data DIR (or npm start -- --
 
 type Named = { readonly house?: string; readonly data?: string }
 
+/** A variable that is set to nothing is not set. */
+const variable = (name: string): string | undefined => process.env[name] || undefined
+
+/** The directory that is named by --data or CLOISTER_DATA. */
+export function houseFolder({ data }: { readonly data?: string }): string | undefined {
+  return data ?? variable('CLOISTER_DATA')
+}
+
 /** Where a house that runs here has said that it is: in --data, CLOISTER_DATA, or as the latest. */
-function placeOf({ data }: Named): string {
-  const folder = data ?? process.env['CLOISTER_DATA']
+function placeOf(named: Named): string {
+  const folder = houseFolder(named)
   return folder === undefined ? dayPath() : join(fromHere(folder), 'run.json')
 }
 
@@ -61,7 +69,7 @@ export function findDay(named: Named = {}): Day | null {
  */
 export async function findHouse(options: Common): Promise<House> {
   const named =
-    options.house ?? (options.data === undefined ? process.env['CLOISTER_HOUSE'] : undefined)
+    options.house ?? (options.data === undefined ? variable('CLOISTER_HOUSE') : undefined)
   const day = named === undefined ? findDay(options) : null
   const url = named ?? day?.url
   if (url === undefined)

@@ -85,7 +85,7 @@ export function addExit(program: Command, commonOf: CommonOf, run: Run): void {
 
 function withPlace(command: Command): Command {
   return command
-    .option('--key <file>', 'seed file')
+    .option('--key <file>', 'seed file, or - for standard input')
     .option('--member <name>', 'the same for a member of this machine')
     .option('--label <name>', "name of the seed's keys (default: the one found beside the seed)")
     .option('--account <index>', 'the account, if the seed has several')

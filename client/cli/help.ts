@@ -23,7 +23,8 @@ Examples:
   cloister up --data ~/house --port 9000
 The directory holds all of it: L1, journal, keys (mode 0600), logs. Ctrl-C stops in good order; after
 a crash the same command goes on with everything that was acknowledged. Prices stand at those of
-12 March 2020, 04:00; nothing expires. Proving keys are DEVELOPMENT keys: anybody can forge proofs.
+12 March 2020, 04:00; nothing expires. With --json a line when the house is open, with url, rpc, operator,
+contract, data, batch and pid, and another when it has stopped. Proving keys are DEVELOPMENT keys: anybody can forge proofs.
 Other commands find the house by --data, CLOISTER_DATA, --house, CLOISTER_HOUSE, or as the last started.`
 
 export const ACCOUNT_NEW = `

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { isRecord } from '../l1/codec.ts'
 import { pagesOfJournal, type KnownPages } from '../l1/own-pages.ts'
-import { readSeedFile } from '../keys.ts'
+import { readSeedFile, STDIN, type Seed } from '../keys.ts'
 import { KeyRing } from '../key-ring.ts'
 import { Undone } from './failures.ts'
 import { fromHere } from './root.ts'
@@ -37,6 +37,8 @@ export function openKey(options: KeyOptions): OpenedKey | null {
   const path = seedPath(options)
   if (path === null) return null
   const seed = readSeedFile(path)
+  // A seed that comes from a pipe has no name beside it.
+  if (path === STDIN) return keyOfPipe(seed, options.label)
   const directory = dirname(path)
   const record = recordIn(directory)
   const label = options.label ?? stringOf(record['name']) ?? basename(directory)
@@ -51,10 +53,15 @@ export function openKey(options: KeyOptions): OpenedKey | null {
   }
 }
 
+function keyOfPipe(seed: Seed, label: string | undefined): OpenedKey {
+  const ring = new KeyRing(seed, parseLabel(label ?? '', label === undefined))
+  return { ring, directory: fromHere('.'), beside: { pages: null } }
+}
+
 function seedPath({ key, member, dir }: KeyOptions): string | null {
   if (key !== undefined && member !== undefined)
     throw new Undone('--key and --member name two keys: give one of them')
-  if (key !== undefined) return fromHere(key)
+  if (key !== undefined) return key === '-' ? STDIN : fromHere(key)
   if (member === undefined) return null
   const store = new MemberStore(member, dir)
   if (!existsSync(store.seedPath))

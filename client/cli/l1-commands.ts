@@ -128,7 +128,7 @@ export function addDisclose(program: Command, commonOf: CommonOf, run: Run): voi
 
 function withKey(command: Command): Command {
   return command
-    .option('--key <file>', 'seed file')
+    .option('--key <file>', 'seed file, or - for standard input')
     .option('--member <name>', 'the same for a member of this machine')
     .option('--label <name>', "name of the seed's keys (default: the one found beside the seed)")
 }

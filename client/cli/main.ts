@@ -18,18 +18,14 @@ import { addDisclose, addRebuild } from './l1-commands.ts'
 
 /** As package.json has it; a test compares the two. */
 export const VERSION = '0.1.0'
+const VERSION_JSON = `${JSON.stringify({ ok: true, version: VERSION })}\n`
 
 export type Output = { readonly out: (text: string) => void; readonly err: (text: string) => void }
-
-const CONSOLE: Output = {
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-}
 
 /** Options as commander has them, after those of the parent commands. */
 type Given = Record<string, unknown>
 
-export async function main(argv: readonly string[], output: Output = CONSOLE): Promise<ExitCode> {
+export async function main(argv: readonly string[], output: Output): Promise<ExitCode> {
   const isJson = argv.includes('--json')
   let code: ExitCode = 0
   const run = async (work: Promise<Result>): Promise<void> => {
@@ -51,8 +47,10 @@ export async function main(argv: readonly string[], output: Output = CONSOLE): P
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0
-      const isHelp = error.code === 'commander.help'
-      return isHelp ? 2 : fail(2, null, error.message.replace(/^error: /, ''))
+      if (error.code !== 'commander.help')
+        return fail(2, null, error.message.replace(/^error: /, ''))
+      // The help stands on stderr already; a program is told what it lacks.
+      return isJson ? fail(2, null, 'a command must be named: --help lists them') : 2
     }
     const failure = failureOf(error)
     return fail(failure.code, failure.rule, failure.text)
@@ -67,7 +65,11 @@ function programOf(
   const program = new Command('cloister')
     .description('Private clearing of derivatives, proven on L1.')
     .exitOverride()
-    .configureOutput({ writeOut: output.out, writeErr: output.err, outputError: () => {} })
+    .configureOutput({
+      writeOut: (text) => output.out(isJson && text === `${VERSION}\n` ? VERSION_JSON : text),
+      writeErr: (text) => (isJson ? undefined : output.err(text)),
+      outputError: () => {},
+    })
     .configureHelp({ showGlobalOptions: true, helpWidth: 100 })
     .version(VERSION, '--version', 'print the version of this checkout')
     .option('--json', 'answer with one line of JSON')
@@ -95,10 +97,9 @@ function programOf(
       },
     }
   }
-  addUp(program, commonOf, run)
-  addAccount(program, commonOf, run, (text, json) =>
-    output.out(`${isJson ? JSON.stringify(json) : text}\n`),
-  )
+  const tell: Tell = (text, json) => output.out(`${isJson ? JSON.stringify(json) : text}\n`)
+  addUp(program, commonOf, run, tell)
+  addAccount(program, commonOf, run, tell)
   addCash(program, commonOf, run)
   addTrade(program, commonOf, run)
   riskCommand(program, commonOf, run)
@@ -143,7 +144,7 @@ type Run = (work: Promise<Result>) => Promise<void>
 type Tell = (text: string, json: Readonly<Record<string, unknown>>) => void
 const NO_WAIT = ['--no-wait', 'do not wait: return as soon as it is asked for'] as const
 
-function addUp(program: Command, commonOf: CommonOf, run: Run): void {
+function addUp(program: Command, commonOf: CommonOf, run: Run, tell: Tell): void {
   program
     .command('up')
     .description('keep a whole house running: L1, oracle, sequencer, in the directory --data')
@@ -165,7 +166,11 @@ function addUp(program: Command, commonOf: CommonOf, run: Run): void {
         options: { port: string; cadence: string; tables: string; shape: string },
         command: Command,
       ) =>
-        run(import('./up.ts').then(({ keepUp }) => keepUp({ ...commonOf(command), ...options }))),
+        run(
+          import('./up.ts').then(({ keepUp }) =>
+            keepUp({ ...commonOf(command), ...options, tell }),
+          ),
+        ),
     )
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../l1/own-account.ts'
 import { OpenError } from '../l1/open.ts'
 import { NO_PAGES, pendingOn } from '../l1/own-pages.ts'
+import { FaultError } from '../l1/rebuild.ts'
 import { connect } from '../l1/rpc.ts'
 import { leafList, scanFor, type Scan } from '../l1/scan.ts'
 import { hexWord } from '../../circuits/hex-word.ts'
@@ -59,7 +60,7 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
   ).then(
     (all) => ({ ...all, lost: null }),
     (error: unknown) => {
-      if (!(error instanceof PartialOpen)) throw error
+      if (!(error instanceof PartialOpen)) throw isTooLate(error, options) ?? error
       const value: OwnAccounts = { opened: [error.partial], unopened: [] }
       return { scan: error.scan, value, lost: error.message }
     },
@@ -135,6 +136,18 @@ function dayOf(contract: string, options: { readonly data?: string }): Day | nul
   } catch {
     return null
   }
+}
+
+/** L1 is in order where only the first block that was asked for lies behind the contract's own. */
+function isTooLate(error: unknown, { fromBlock }: RebuildOptions): Undone | null {
+  const isFirst =
+    error instanceof FaultError && error.faults[0]?.must === 'EventsMustBeginWithGenesis'
+  return isFirst && fromBlock !== undefined
+    ? new Undone(
+        `--from-block ${fromBlock} must not lie behind the block of the contract's deployment: ` +
+          'its first events are missing (without it that block is looked for)',
+      )
+    : null
 }
 
 function parseBlock(text: string): number {

@@ -283,7 +283,8 @@ async function signStamped(session: Session, only: string | null): Promise<reado
       const patience = Math.min(end, Date.now() + Number(STAMP_LIFE_SECONDS - age) * 1000)
       const outcome = await within(patience, ticket.id, settle(ticket))
       const { [keyOf(ticket)]: _signed, ...agreed } = store.stored.agreed
-      store.save({ agreed })
+      // What had no room is still agreed, and signed by the next command.
+      if (outcome.rule !== 'PagesMustBeFew') store.save({ agreed })
       finish(ticket, outcome.state, outcome.rule)
     }
   }

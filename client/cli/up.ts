@@ -1,6 +1,6 @@
 /** `cloister up`: keeps a whole house running until it is told to stop. */
 import { up, type Up } from '../up/up.ts'
-import type { Common, Result } from './day.ts'
+import { houseFolder, type Common, type Result } from './day.ts'
 import { fileTrouble, Undone } from './failures.ts'
 import { fromHere } from './root.ts'
 
@@ -9,13 +9,16 @@ export type UpCommand = Common & {
   readonly cadence: string
   readonly tables: string
   readonly shape: string
+  /** Told once, when the house is open: the text for people, the object in one line of JSON. */
+  readonly tell: (text: string, json: Readonly<Record<string, unknown>>) => void
 }
 const SHAPES = ['mini', 'small', 'standard', 'sparse', 'large']
 const LAST_PORT = 65_533
 
-export async function keepUp(options: UpCommand): Promise<Result> {
-  const { data, port, cadence, tables, shape } = options
-  const folder = data ?? process.env['CLOISTER_DATA']
+/** `start` is another one in a test only: a house takes a minute. */
+export async function keepUp(options: UpCommand, start: typeof up = up): Promise<Result> {
+  const { port, cadence, tables, shape } = options
+  const folder = houseFolder(options)
   if (folder === undefined) throw new Undone('name the directory of the house: --data DIR')
   if (!SHAPES.includes(shape)) throw new Undone(`--shape must be one of ${SHAPES.join(', ')}`)
   const started = Date.now()
@@ -26,7 +29,7 @@ export async function keepUp(options: UpCommand): Promise<Result> {
   // A signal while it starts must not leave processes behind: they end with this one.
   const early = (): void => process.exit(130)
   process.once('SIGINT', early).once('SIGTERM', early)
-  const house = await up({
+  const house = await start({
     data: fromHere(folder),
     port: whole(port, '--port', 1, LAST_PORT),
     cadence: whole(cadence, '--cadence', 1, 86_400),
@@ -38,8 +41,26 @@ export async function keepUp(options: UpCommand): Promise<Result> {
     throw new Undone(fileTrouble(error) ?? (error instanceof Error ? error.message : String(error)))
   })
   process.removeListener('SIGINT', early).removeListener('SIGTERM', early)
-  note(welcome(house))
+  // People read it among the notes; a program waits for its line, and for no words.
+  if (options.json) options.tell('', readyJson(house, fromHere(folder)))
+  else note(welcome(house))
   return stopped(house, note)
+}
+
+function readyJson(house: Up, data: string): Readonly<Record<string, unknown>> {
+  const { url, rpcUrl, operatorUrl, contract, isNew, batch } = house
+  return {
+    ok: true,
+    ready: true,
+    url,
+    rpc: rpcUrl,
+    operator: operatorUrl,
+    contract,
+    data,
+    new: isNew,
+    batch: `${batch}`,
+    pid: process.pid,
+  }
 }
 
 function welcome({ url, rpcUrl, operatorUrl, isNew, batch }: Up): string {

@@ -39,6 +39,10 @@ export const API_ERRORS = {
   ContentTypeMustBeJson: [415, 'the content type must be application/json'],
   TradeMustBeAdmissible: [422, 'the trade must be admissible'],
   OpenTradesMustBeFew: [429, 'an account must have few open proposals: end some of them first'],
+  PagesMustBeFew: [
+    429,
+    'few pages of an account must wait: send it again when a batch has settled some of them',
+  ],
   RateMustBeKept: [429, 'the rate of requests must be kept: try again later'],
   QueueMustBeShort: [429, 'requests of one account must wait in a short queue: try again later'],
   FeedsMustBeFew: [429, 'an account, and an address, must have few open event feeds'],

@@ -8,6 +8,9 @@ export type Limits = {
   /** Of an account: served at the same time, and waiting. */
   readonly inFlight: number
   readonly waiting: number
+  /** Pages of an account that wait for a batch; so many more where they are withdrawals and rotations. */
+  readonly pages: number
+  readonly singles: number
   /** Requests of an address that no session answers for. */
   readonly strangersPerSecond: number
   readonly strangersBurst: number
@@ -31,6 +34,9 @@ export const LIMITS: Limits = {
   burst: 400,
   inFlight: 4,
   waiting: 64,
+  // A member has a minute to sign all of them anew, and the house to verify them.
+  pages: 4_096,
+  singles: 64,
   strangersPerSecond: 50,
   strangersBurst: 500,
   feeds: 4,

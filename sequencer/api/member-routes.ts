@@ -233,6 +233,9 @@ function tradeRoutes(desk: Desk): void {
       // Once decided it stays: nothing to record.
       if (ticket.state === 'refused' && ticket.refusal !== null)
         throw new Refused(tell(ticket.refusal, account))
+      if (ticket.state === 'proposed')
+        // Nobody agrees to what cannot be signed in its time. The trade stays a proposal.
+        for (const side of [account, ticket.proposer]) desk.waiting.require(side, account, ticket)
       const made = ticket.state === 'proposed' ? houseOf().affirm(account, ticket.id) : ticket
       return shown(account, await made)
     },
@@ -261,9 +264,16 @@ function pageRoutes(desk: Desk): void {
     const signed = signedPage(body, account)
     const known = house.desk.knownPage(clientId, ticket, signed)
     if (known !== null) return accepted(known)
-    const [verified = null] = await verifyAhead(house, desk.helpers, account, [signed])
-    const record = { kind: 'page', ticket, signed, clientId } as const
-    return accepted(await house.ask(verified === null ? record : { ...record, verified }))
+    const trade = ticket === null ? null : (house.desk.tickets.get(ticket) ?? null)
+    // Of a trade of others, or that is settled or refused, nothing will wait: the house says why.
+    const isOwn = trade?.proposer === account || trade?.counterparty === account
+    const isVain = ticket !== null && (!isOwn || trade?.state !== 'stamped')
+    const made = async (): Promise<Admitted | Refusal> => {
+      const [verified = null] = await verifyAhead(house, desk.helpers, account, [signed])
+      const record = { kind: 'page', ticket, signed, clientId } as const
+      return house.ask(verified === null ? record : { ...record, verified })
+    }
+    return accepted(await (isVain ? made() : desk.waiting.record(account, trade, made)))
   }
   members(
     desk,

@@ -4,6 +4,7 @@ import type { House } from '../house.ts'
 import type { Helpers } from '../helpers/helpers.ts'
 import type { Door } from './door.ts'
 import type { Feeds } from './events.ts'
+import type { WaitingPages } from './waiting.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 export type Route = {
@@ -25,6 +26,7 @@ export type Desk = {
   readonly door: Door
   readonly feeds: Feeds
   readonly helpers: Helpers
+  readonly waiting: WaitingPages
 }
 /** Values that the schema has checked. */
 export type Values = Readonly<Record<string, unknown>>

@@ -130,6 +130,12 @@ describe('the house', () => {
     )
     expect(cost).toMatchObject({ batches: 6, bytesPerBatch: 79 * 32 })
   })
+  it('read from a block behind its first is no fault of L1', async () => {
+    const last = l1.events.at(-1)?.block ?? 0
+    const { code, err } = await rebuild('--from-block', `${last}`)
+    expect([code, err]).toEqual([2, expect.stringContaining(`--from-block ${last} must not lie`)])
+  })
+
   it('is told to people with the cost, and progress goes to stderr', async () => {
     const { code, out, err } = await rebuild()
     expect(code).toBe(0)

@@ -142,6 +142,14 @@ export const STANDARD_SET: WorldSet = worldSet(WORLD_COUNT === 32 ? 'standard-32
 /** Its worlds without the variation world: what a row carries. */
 export const WORLDS: readonly World[] = STANDARD_SET.worlds
 
+/** The price move of one underlying in thirds of its scan range; 0 in the mark and in the tails. */
+export function thirdsOf(world: World, underlying: string): number {
+  if (world.kind === 'mark') return 0
+  const { scan } = world
+  if (typeof scan === 'number') return scan
+  return (Object.hasOwn(scan, underlying) ? scan[underlying] : scan['*']) ?? 0
+}
+
 /** What a world does to one underlying of a market. */
 export function shockOf(
   world: World,
@@ -149,8 +157,8 @@ export function shockOf(
   underlying: string,
 ): Shock {
   if (world.kind === 'mark') return NO_SHOCK
-  const { scan, move, vol, skew, twist, rate } = world
-  const thirds = typeof scan === 'number' ? scan : (scan[underlying] ?? scan['*'] ?? 0)
+  const { move, vol, skew, twist, rate } = world
+  const thirds = thirdsOf(world, underlying)
   const range = entryOf(market.scanRange, underlying, 'scan range')
   return { price: 1 + move + (thirds * range) / 3, vol, skew, twist, rate, isStress: true }
 }

@@ -150,6 +150,24 @@ export function thirdsOf(world: World, underlying: string): number {
   return (Object.hasOwn(scan, underlying) ? scan[underlying] : scan['*']) ?? 0
 }
 
+/**
+ * The first two underlyings that move alike in every world of a set, or null. Of such two a position in
+ * one would be a perfect hedge of the other: a set must be made that tells them apart.
+ */
+export function inseparable(
+  worlds: readonly World[],
+  underlyings: readonly string[],
+): readonly [string, string] | null {
+  const seen = new Map<string, string>()
+  for (const name of new Set(underlyings)) {
+    const moves = worlds.map((world) => thirdsOf(world, name)).join()
+    const other = seen.get(moves)
+    if (other !== undefined) return [other, name]
+    seen.set(moves, name)
+  }
+  return null
+}
+
 /** What a world does to one underlying of a market. */
 export function shockOf(
   world: World,

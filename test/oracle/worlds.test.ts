@@ -7,6 +7,7 @@ import { ROW_VALUE_COUNT } from '../../circuits/params.ts'
 import { canonicalHash, canonicalJson, type Json } from '../../oracle/canonical.ts'
 import type { ExposedSpec } from '../../oracle/instruments.ts'
 import { valuesOf, type Holding } from '../../oracle/published/our-worlds.ts'
+import { buildRows } from '../../oracle/table.ts'
 import { parseWorldSet, shockOf, STANDARD_SET, worldSet } from '../../oracle/worlds.ts'
 import { MARKET, randomBook, TIME } from '../bench/random-books.ts'
 
@@ -244,6 +245,33 @@ describe('shocks', () => {
     expect(shockOf(world, market, 'SOL').price).toBeCloseTo(0.6, 12)
     expect(() => shockOf(world, market, 'XRP')).toThrow(/no scan range of XRP/)
   })
+})
+
+test('of two underlyings that move alike in every world there is no table', () => {
+  const named = (...names: string[]) => names.map((name, i) => future(2000 + i, 30, name))
+  const market = {
+    ...MARKET,
+    spot: { ...MARKET.spot, SOL: 100 },
+    vol: { ...MARKET.vol, SOL: 1 },
+    scanRange: { ...MARKET.scanRange, SOL: 0.3 },
+    liquidity: { ...MARKET.liquidity, SOL: 0 },
+  }
+  for (const { worlds } of SETS) {
+    expect(buildRows(market, named('BTC', 'ETH'), worlds)).toHaveLength(2)
+    expect(buildRows(market, named('SOL', 'ETH'), worlds)).toHaveLength(2)
+    expect(buildRows(market, named('SOL', 'SOL', 'ETH'), worlds)).toHaveLength(3)
+    expect(() => buildRows(market, named('BTC', 'ETH', 'SOL'), worlds)).toThrow(
+      'worlds: BTC and SOL must part in one of them to be in one table',
+    )
+    const told = worlds.map((world) =>
+      world.kind === 'scan' && world.name === 'down 3/3, vol down'
+        ? { ...world, scan: { '*': -3, SOL: 1 } }
+        : world,
+    )
+    const isTold = told.some((world, i) => world !== worlds[i])
+    expect(isTold).toBe(true)
+    expect(buildRows(market, named('BTC', 'ETH', 'SOL'), told)).toHaveLength(3)
+  }
 })
 
 test('random books: standard-16 sees nearly what standard-32 sees', () => {

@@ -10,7 +10,7 @@
 
 import { payoffOf, valuePerLot, type ExposedSpec } from './instruments.ts'
 import { entryOf, NO_SHOCK, type Market, type Shock } from './market.ts'
-import type { World } from './worlds.ts'
+import { thirdsOf, type World } from './worlds.ts'
 
 /**
  * All of the distance would bound every book; it would also ask more of a spread than of its loss.
@@ -38,8 +38,9 @@ export function gapCharge(
       ...shock,
       price: 1 + (thirds * range) / 3,
     })
-  const [up, down] = [branch(worlds, 1, valueAt), branch(worlds, -1, valueAt)]
-  if (up === null || down === null) return 0
+  const { underlying } = spec
+  const [up, down] = [1, -1].map((sign) => branch(worlds, underlying, sign, valueAt))
+  if (!up || !down) return 0
   // The quoted volatility lies between the two, at this share from below: 1.5 and 1/1.5 make 0.4.
   const share = (1 - 1 / (1 + down.size)) / (1 + up.size - 1 / (1 + down.size))
   let widest = 0
@@ -56,21 +57,26 @@ export function gapCharge(
   return GAP_SHARE * widest
 }
 
-/** The worlds that move all prices together at a higher, or lower, volatility: nodes of one line. */
+/**
+ * The worlds that move the price of an underlying at a higher, or lower, volatility: nodes of one
+ * line, whatever they do to the other underlyings.
+ */
 function branch(
   worlds: readonly World[],
-  sign: 1 | -1,
+  underlying: string,
+  sign: number,
   valueAt: (thirds: number, shock: Partial<Shock>) => number,
 ): { readonly size: number; readonly nodes: readonly Node[] } | null {
   const nodes = new Map<number, Node>()
   let size = 0
   for (const world of worlds) {
-    if (world.kind !== 'scan' || typeof world.scan !== 'number' || world.vol * sign <= 0) continue
+    if (world.kind !== 'scan' || world.vol * sign <= 0) continue
     size = Math.max(size, Math.abs(world.vol))
     // Rates are left out: they move what is between two expiries, not between two prices.
-    const { scan, vol, skew, twist } = world
-    if (!nodes.has(scan))
-      nodes.set(scan, { thirds: scan, value: valueAt(scan, { vol, skew, twist }) })
+    const { vol, skew, twist } = world
+    const thirds = thirdsOf(world, underlying)
+    if (!nodes.has(thirds))
+      nodes.set(thirds, { thirds, value: valueAt(thirds, { vol, skew, twist }) })
   }
   if (nodes.size < 2) return null
   return { size, nodes: [...nodes.values()].sort((a, b) => a.thirds - b.thirds) }

@@ -14,7 +14,7 @@ import { checkInstrument, isExpired, payoffOf, unitsOf, valuePerLot } from './in
 import type { ExposedSpec, InstrumentSpec } from './instruments.ts'
 import { gapCharge } from './gap.ts'
 import { checkMarket, entryOf, type Market } from './market.ts'
-import { shockOf, weightOf, type World } from './worlds.ts'
+import { inseparable, shockOf, weightOf, type World } from './worlds.ts'
 
 export type TableRow = {
   readonly id: number
@@ -52,6 +52,12 @@ export function buildRows(
   checkMarket(market)
   checkWorlds(worlds)
   instruments.forEach(checkInstrument)
+  const names = instruments.flatMap((spec) => (spec.kind === 'cash' ? [] : [spec.underlying]))
+  const pair = inseparable(worlds, names)
+  if (pair !== null)
+    throw new RangeError(
+      `worlds: ${pair.join(' and ')} must part in one of them to be in one table`,
+    )
   const sorted = [...instruments].sort((a, b) => a.id - b.id)
   sorted.forEach((spec, i) => {
     if (spec.id === sorted[i - 1]?.id) throw new RangeError(`table: id ${spec.id} appears twice`)

@@ -142,6 +142,32 @@ export const STANDARD_SET: WorldSet = worldSet(WORLD_COUNT === 32 ? 'standard-32
 /** Its worlds without the variation world: what a row carries. */
 export const WORLDS: readonly World[] = STANDARD_SET.worlds
 
+/** The price move of one underlying in thirds of its scan range; 0 in the mark and in the tails. */
+export function thirdsOf(world: World, underlying: string): number {
+  if (world.kind === 'mark') return 0
+  const { scan } = world
+  if (typeof scan === 'number') return scan
+  return (Object.hasOwn(scan, underlying) ? scan[underlying] : scan['*']) ?? 0
+}
+
+/**
+ * The first two underlyings that move alike in every world of a set, or null. Of such two a position in
+ * one would be a perfect hedge of the other: a set must be made that tells them apart.
+ */
+export function inseparable(
+  worlds: readonly World[],
+  underlyings: readonly string[],
+): readonly [string, string] | null {
+  const seen = new Map<string, string>()
+  for (const name of new Set(underlyings)) {
+    const moves = worlds.map((world) => thirdsOf(world, name)).join()
+    const other = seen.get(moves)
+    if (other !== undefined) return [other, name]
+    seen.set(moves, name)
+  }
+  return null
+}
+
 /** What a world does to one underlying of a market. */
 export function shockOf(
   world: World,
@@ -149,8 +175,8 @@ export function shockOf(
   underlying: string,
 ): Shock {
   if (world.kind === 'mark') return NO_SHOCK
-  const { scan, move, vol, skew, twist, rate } = world
-  const thirds = typeof scan === 'number' ? scan : (scan[underlying] ?? scan['*'] ?? 0)
+  const { move, vol, skew, twist, rate } = world
+  const thirds = thirdsOf(world, underlying)
   const range = entryOf(market.scanRange, underlying, 'scan range')
   return { price: 1 + move + (thirds * range) / 3, vol, skew, twist, rate, isStress: true }
 }

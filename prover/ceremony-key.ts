@@ -13,7 +13,7 @@ import {
 } from './artifacts.ts'
 import { disagreements } from './ceremony/agreement.ts'
 import { CeremonyFailure } from './ceremony/failure.ts'
-import { readTranscript, transcriptPathOf } from './ceremony/transcript.ts'
+import { readTranscript, sealProblem, transcriptPathOf } from './ceremony/transcript.ts'
 import { readKeyFile, sha256Of } from './ceremony/zkey-file.ts'
 import type { CircuitKey } from './circuit-key.ts'
 import { exportVerificationKey } from './groth16.ts'
@@ -53,8 +53,8 @@ async function keyIn(directory: string, name: string, { r1csPath }: CircuitFiles
   if (!existsSync(zkeyPath)) throw new Error(`there must be a key of ${name}: ${zkeyPath}`)
   const key = await readKeyFile(zkeyPath)
   const transcript = readTranscript(transcriptPathOf(zkeyPath))
-  const [disagreement] = disagreements(transcript, key)
-  if (disagreement !== undefined) throw disagreement
+  const disagreement = disagreements(transcript, key)[0] ?? sealProblem(transcript)
+  if (disagreement !== null) throw disagreement
   const [compiled, said] = [await sha256Of(r1csPath), transcript.circuit.r1csSha256]
   if (compiled !== said)
     throw new CeremonyFailure(

@@ -276,6 +276,7 @@ async function verify(
       ...report.contributions.map(
         ({ kind, name, hash }, i) => `${kind} ${i + 1} of "${name}"\n  ${hash}`,
       ),
+      ...report.notCompared.map((what) => `NOT GIVEN to compare with: ${what}`),
       `announcement  ${report.announcement ?? '-'}`,
       `key hash      ${report.keyHash ?? '-'}`,
       `verifier      ${report.verifierSha256 ?? '-'} (SHA-256 of its creation code)`,

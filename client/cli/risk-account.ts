@@ -233,7 +233,7 @@ function whatIfLines({ refusedBy, isRescue, after, difference }: WhatIf): readon
     `The trade ${verdict}. After it and its fee:`,
     ...marginLines(after),
     '  what the circuit checks to be at least zero, in micro-dollars:',
-    ...difference.map((d, s) => `  ${worldName(s).padEnd(36)} ${String(d).padStart(24)}`),
+    ...difference.map((d, s) => `  ${worldName(s).padEnd(44)} ${String(d).padStart(24)}`),
   ]
 }
 

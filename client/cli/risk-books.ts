@@ -1,5 +1,5 @@
 /** `cloister risk scenarios` and `margin`: books of others under their rules, and under our worlds. */
-import { readFileSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import type { WorldSetName } from '../../oracle/worlds.ts'
 import type { Result } from './day.ts'
@@ -78,22 +78,22 @@ const WHY: Readonly<Record<string, string>> = {
   EACCES: 'it must not be read',
 }
 
-/** A file's text, or that of stdin for "-". */
+/** A file's text, or that of stdin for "-"; no more of it than may be, so that no pipe is endless. */
 async function readInput(file: string): Promise<string> {
-  let bytes: Buffer
+  const chunks: Buffer[] = []
+  let size = 0
   try {
-    bytes = file === '-' ? await readStdin() : readFileSync(file)
+    const source = file === '-' ? process.stdin : createReadStream(file)
+    for await (const chunk of source) {
+      size += (chunk as Buffer).length
+      if (size >= SIZE_UPPER_BOUND) throw new Undone(`${file}: files must be below 64 MiB`)
+      chunks.push(Buffer.from(chunk as Uint8Array))
+    }
   } catch (error) {
+    if (error instanceof Undone) throw error
     const { code } = error as NodeJS.ErrnoException
     const why = (code && WHY[code]) ?? code ?? 'it cannot be read'
     throw new Undone(`${file}: ${why}`)
   }
-  if (bytes.length >= SIZE_UPPER_BOUND) throw new Undone(`${file}: files must be below 64 MiB`)
-  return bytes.toString('utf8')
-}
-
-async function readStdin(): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array))
-  return Buffer.concat(chunks)
+  return Buffer.concat(chunks).toString('utf8')
 }

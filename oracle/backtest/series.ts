@@ -60,8 +60,12 @@ export function parseTime(text: string, where: string): number {
 
 function parsePrice(text: string, where: string): number {
   const price = /^-?\d+(\.\d+)?(e[-+]?\d+)?$/i.test(text) ? Number(text) : NaN
-  if (!(price > 0 && price < Infinity))
-    throw new Error(`${where}: close must be a positive number, not ${JSON.stringify(text)}`)
+  // Between the bounds the quotient of two of them is a number as well.
+  if (!(price >= 1e-15 && price < 1e15))
+    throw new Error(
+      `${where}: close must be a positive number, not ${JSON.stringify(text)}` +
+        (price > 0 ? ': it must be from 10^-15 to 10^15' : ''),
+    )
   return price
 }
 

@@ -137,7 +137,8 @@ async function signed<T>(
 function reasonOf(reason: unknown): string {
   if (!(reason instanceof Error)) return String(reason)
   if (reason.name === 'TimeoutError') return 'no answer in time'
-  return reason.message === 'fetch failed' ? 'no connection' : reason.message
+  // What a peer sends may be in it: it must not fill the log of who asked.
+  return reason.message === 'fetch failed' ? 'no connection' : reason.message.slice(0, 300)
 }
 
 export type TableRequest = {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { getAddress, JsonRpcProvider, Wallet } from '../ethers.ts'
-import { listOf, objectOf, textOf } from '../signer/canonical.ts'
+import { InputError, listOf, objectOf, textOf } from '../signer/canonical.ts'
+import { SECONDS, wholeOption } from '../options.ts'
 import { readKey, requirePrivate } from '../signer/config.ts'
 import { stringify } from '../signer/report.ts'
 import { checkUrl } from '../signer/sources.ts'
@@ -47,7 +48,7 @@ const messageOf = (error: unknown): string => {
 }
 
 export function peersFrom(value: unknown): readonly Peer[] {
-  return listOf(value, 'signers', 64).map((item) => {
+  const peers = listOf(value, 'signers', 64).map((item): Peer => {
     const one = objectOf(item, ['url', 'address', 'token'], 'signer')
     const url = checkUrl(textOf(one['url'], 'url')).href
     const address = getAddress(textOf(one['address'], 'address'))
@@ -55,6 +56,11 @@ export function peersFrom(value: unknown): readonly Peer[] {
       ? { url, address }
       : { url, address, token: textOf(one['token'], 'token') }
   })
+  // Asked twice it signs twice, and L1 takes no call in which one signer stands twice.
+  const twice = peers.find(({ address }, i) => peers.findIndex((p) => p.address === address) < i)
+  if (twice !== undefined)
+    throw new InputError(`signer ${twice.address} must stand in the list once`)
+  return peers
 }
 
 function limitsOf(patience: string | undefined): Limits {
@@ -128,10 +134,12 @@ async function main(): Promise<void> {
     },
   })
   if (values.help) return void process.stdout.write(HELP)
-  const { rpc, contract, signers, window, once } = values
+  const { rpc, contract, signers, once } = values
   if (rpc === undefined || contract === undefined || signers === undefined) {
     throw new Error('--rpc, --contract and --signers must be given (see --help)')
   }
+  const every = wholeOption(values.every, 'every', SECONDS, 60)
+  const window = wholeOption(values.window, 'window', SECONDS, 0)
   const key = readKey(values['key-file'], KEY_VARIABLE)
   const provider = new JsonRpcProvider(rpc, undefined, { pollingInterval: 500 })
   const options: CollectorOptions = {
@@ -147,7 +155,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => (isStopped = true))
   do {
-    if (window !== undefined) await settle(options, Number(window))
+    if (window !== 0) await settle(options, window)
     try {
       process.exitCode = (await round(options)) ? 0 : 3
     } catch (error) {
@@ -156,7 +164,7 @@ async function main(): Promise<void> {
       const answers = error instanceof NoQuorum ? error.answers.length : undefined
       say({ event: isHeld ? 'held' : 'failed', why: messageOf(error), answers })
     }
-    for (let s = Number(values.every ?? 60); s > 0 && !once && !isStopped; s--) await sleep(1000)
+    for (let s = every; s > 0 && !once && !isStopped; s--) await sleep(1000)
   } while (!once && !isStopped)
   provider.destroy()
 }

@@ -29,8 +29,12 @@ export function entriesFrom(text: string): readonly Entry[] {
     if (typeof rule !== 'string') throw new MalformedBooks(`book ${id}: rule must be a text`)
     return { id, rule, fields }
   })
-  if (new Set(entries.map(({ id }) => id)).size !== entries.length)
-    throw new MalformedBooks('every book must have an id of its own')
+  const seen = new Set<string>()
+  for (const { id } of entries) {
+    if (seen.has(id))
+      throw new MalformedBooks(`every book must have an id of its own: ${id} stands twice`)
+    seen.add(id)
+  }
   return entries
 }
 

@@ -128,9 +128,29 @@ export function gapsOf({ market, holdings }: PricedBook, set: WorldSet): number 
   )
 }
 
+/** Far from the spot a forward is another underlying's, or a slip; and its rate is no number. */
+const FORWARD_FACTOR = 1000
+
+function requireForwardsNear({ spot, expiries }: Book): void {
+  const requireNear = (what: string, ratio: number, of: string): void => {
+    if (!(ratio > 1 / FORWARD_FACTOR && ratio < FORWARD_FACTOR))
+      throw new MalformedBooks(
+        `${what} must be within a factor of ${FORWARD_FACTOR} of ${of}, not ${ratio} times it`,
+      )
+  }
+  for (const { forward, discount, seconds } of expiries) {
+    requireNear(`the forward of expiry ${seconds}`, forward / spot, 'inputs.spot')
+    requireNear(`the discount factor of expiry ${seconds}`, discount, 'one')
+  }
+}
+
 export function bookMargin(book: Book, set: WorldSet, scanRange: number): BookMargin {
+  requireForwardsNear(book)
   const priced = priceBook(book, scanRange)
-  checkMarket(priced.market)
+  // The rates of the curves are what the forwards and factors give, and those have been looked at:
+  // minutes before an expiry a sound forward is a rate of any size.
+  const { carry: _carry, discount: _discount, ...quoted } = priced.market
+  checkMarket(quoted)
   const addOn = gapsOf(priced, set)
   const bare = valuesOf(priced, set)
   const isStress = (s: number): boolean => s > 0 && s < bare.length - 1

@@ -43,10 +43,13 @@ export function numberAt(value: unknown, where: string): number {
   return number
 }
 
+/** The lower bound keeps every quotient of two such numbers finite. */
 export function positiveAt(value: unknown, where: string): number {
   const number = numberAt(value, where)
-  if (!(number > 0 && number < 1e15))
-    throw new MalformedBooks(`${where} must be positive and below 10^15, not ${number}`)
+  if (!(number >= 1e-15 && number < 1e15))
+    throw new MalformedBooks(
+      `${where} must be positive and below 10^15 (10^-15 at least), not ${number}`,
+    )
   return number
 }
 

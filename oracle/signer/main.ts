@@ -7,12 +7,14 @@ import { INSTRUMENTS, RECORDED_INDEX } from '../day-2020-03-12.ts'
 import { recordedPerpetuals } from '../day-replay.ts'
 import { JsonRpcProvider } from '../ethers.ts'
 import { bindingsIn, fundingBaseIn, readHistory, referenceTableIn } from '../verify/chain.ts'
-import { documentHash } from './canonical.ts'
+import { documentHash, objectOf, textOf } from './canonical.ts'
 import { configFrom, readConfig, readKey, readSecret, type SignerConfig } from './config.ts'
+import { SECONDS, wholeOption } from '../options.ts'
 import { STANDARD_SET } from '../worlds.ts'
 import { instrumentsBytes, worldsBytes } from './engine.ts'
 import { KEEP_SECONDS } from './look.ts'
 import type { Policy } from './policy.ts'
+import { integerOf } from './report.ts'
 import { sampleFile } from './sample-file.ts'
 import { serveSigner } from './server.ts'
 import { checkUrl } from './sources.ts'
@@ -132,14 +134,18 @@ async function main(): Promise<void> {
   if ((path === undefined) === (recorded === undefined)) {
     throw new Error('one of --config and --recorded must be given (see --help)')
   }
-  const startedAt = Number(values.start ?? Math.floor(Date.now() / 1000))
+  const { MAX_SAFE_INTEGER } = Number
+  const [port, every] = [
+    wholeOption(values.port, 'port', [0, 65_535], 9200),
+    wholeOption(values.watch, 'watch', SECONDS, 60),
+  ]
+  const chain = wholeOption(values.chain, 'chain', [1, MAX_SAFE_INTEGER], 31337)
+  const now = Math.floor(Date.now() / 1000)
+  const startedAt = wholeOption(values.start, 'start', [1, MAX_SAFE_INTEGER], now)
   const config =
     path !== undefined
       ? readConfig(path)
-      : configFrom(
-          recordedConfig(Number(values.chain ?? 31337), recorded as string, startedAt),
-          HERE,
-        )
+      : configFrom(recordedConfig(chain, recorded as string, startedAt), HERE)
   const { memory: file, samples, rpc } = values
   const documents = documentsIn(values.documents)
   const signer = new Signer({
@@ -147,23 +153,17 @@ async function main(): Promise<void> {
     documents,
     key,
     ...(recorded === undefined ? {} : { recorded: { policyAt: fundedPolicy(config) } }),
-    ...(file !== undefined && existsSync(file)
-      ? { memory: JSON.parse(readFileSync(file, 'utf8')) as Memory }
-      : {}),
+    ...(file !== undefined && existsSync(file) ? { memory: memoryIn(file) } : {}),
     ...(file === undefined ? {} : { remember: (memory) => keep(file, memory) }),
     ...(samples === undefined ? {} : sampleFile(samples, KEEP_SECONDS)),
     ...(rpc === undefined ? {} : viewOfL1(rpc, config, documents)),
   })
-  const port = Number(values.port ?? 9200)
   const host = values.host ?? '127.0.0.1'
   const app = await serveSigner(signer, { port, host, ...(token === undefined ? {} : { token }) })
-  const watch = setInterval(
-    () => {
-      // Whoever asks is told why; here there is nobody.
-      signer.observe(signer.now()).catch(() => {})
-    },
-    Number(values.watch ?? 60) * 1000,
-  )
+  const watch = setInterval(() => {
+    // Whoever asks is told why; here there is nobody.
+    signer.observe(signer.now()).catch(() => {})
+  }, every * 1000)
   process.stdout.write(`${JSON.stringify({ signer: signer.address, url: app.listeningOrigin })}\n`)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
@@ -181,6 +181,19 @@ function viewOfL1(rpc: string, { domain }: SignerConfig, { instruments }: Docume
     bindings: async () => bindingsIn(await read(), documentHash(instruments)),
     fundingBase: async () => fundingBaseIn(await read()),
     tableBefore: async (time: number) => referenceTableIn(await read(), time),
+  }
+}
+
+/** What it cannot read it must not forget: it would sign a second opinion of a second. */
+function memoryIn(file: string): Memory {
+  try {
+    const given = objectOf(JSON.parse(readFileSync(file, 'utf8')), ['time', 'digest'], 'it')
+    return {
+      time: String(integerOf(given['time'], 'time')),
+      digest: textOf(given['digest'], 'digest'),
+    }
+  } catch (error) {
+    throw new Error(`${file} must be what --memory wrote: ${(error as Error).message}`)
   }
 }
 

@@ -14,6 +14,7 @@ import {
   assertName,
   FORMAT,
   readTranscript,
+  sealProblem,
   transcriptPathOf,
   writeTranscript,
   type AnnouncedBeacon,
@@ -141,8 +142,8 @@ export type Exported = {
 export async function exportKey(zkeyPath: string, outDir: string): Promise<Exported> {
   const key = await readKeyFile(zkeyPath)
   const transcript = readTranscript(transcriptPathOf(zkeyPath))
-  const [disagreement] = disagreements(transcript, key)
-  if (disagreement !== undefined) throw disagreement
+  const disagreement = disagreements(transcript, key)[0] ?? sealProblem(transcript)
+  if (disagreement !== null) throw disagreement
   if (!key.contributions.some(({ kind }) => kind === 'contribution'))
     throw new CeremonyFailure(
       'KeyMustBeContributedTo',
@@ -171,8 +172,8 @@ export function contractNameOf(circuit: string): string {
 async function openCeremony(zkeyPath: string): Promise<Made> {
   const key = await readKeyFile(zkeyPath)
   const transcript = readTranscript(transcriptPathOf(zkeyPath))
-  const [disagreement] = disagreements(transcript, key)
-  if (disagreement !== undefined) throw disagreement
+  const disagreement = disagreements(transcript, key)[0] ?? sealProblem(transcript)
+  if (disagreement !== null) throw disagreement
   if (key.contributions.at(-1)?.kind === 'beacon')
     throw new CeremonyFailure('BeaconMustBeLast', `${zkeyPath} already ends with its beacon`)
   return { key, transcript }

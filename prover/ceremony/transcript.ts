@@ -51,8 +51,13 @@ export type Transcript = {
   }
   readonly steps: readonly Step[]
 }
+/** As it lies in its file. */
+export type SealedTranscript = Transcript & {
+  /** SHA-256 over all the rest. Whoever rewrites a transcript can seal it anew; a slip cannot. */
+  readonly seal: string
+}
 
-export const FORMAT = 'cloister-ceremony-1'
+export const FORMAT = 'cloister-ceremony-2'
 const SHA256 = /^[0-9a-f]{64}$/
 const BLAKE2B = /^[0-9a-f]{128}$/
 const BEACON_VALUE = /^([0-9a-f]{2}){16,255}$/
@@ -104,12 +109,39 @@ export function announcementHash({ circuit, phase1, announced, steps }: Transcri
 export function writeTranscript(zkeyPath: string, transcript: Transcript): void {
   const path = transcriptPathOf(zkeyPath)
   const temporary = `${path}.partial`
-  writeFileSync(temporary, `${JSON.stringify(transcript, null, 2)}\n`)
+  const sealed: SealedTranscript = { ...transcript, seal: sealOf(transcript) }
+  writeFileSync(temporary, `${JSON.stringify(sealed, null, 2)}\n`)
   renameSync(temporary, path)
 }
 
+/** What the seal of a transcript must be; a seal that it has already does not count. */
+export function sealOf(transcript: Transcript): string {
+  const { seal: _seal, ...rest } = transcript as SealedTranscript
+  return createHash('sha256')
+    .update(JSON.stringify(inOrder(rest)))
+    .digest('hex')
+}
+
+/** Keys in one order: who formats the file anew changes nothing. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder)
+  if (!isParts(value)) return value
+  return Object.keys(value)
+    .sort()
+    .map((key) => [key, inOrder(value[key])])
+}
+
+/** Of files between the first and the last nothing else tells: nobody has them any more. */
+export function sealProblem(transcript: SealedTranscript): CeremonyFailure | null {
+  if (sealOf(transcript) === transcript.seal) return null
+  return new CeremonyFailure(
+    'TranscriptMustMatchKey',
+    'the transcript is not as its last step left it: something was changed in it since',
+  )
+}
+
 /** Throws CeremonyFailure with TranscriptMustBeWellFormed. */
-export function readTranscript(path: string): Transcript {
+export function readTranscript(path: string): SealedTranscript {
   if (!existsSync(path))
     throw new CeremonyFailure('TranscriptMustBeWellFormed', `there is no transcript at ${path}`)
   let parsed: unknown
@@ -121,7 +153,7 @@ export function readTranscript(path: string): Transcript {
   const problem = problemOf(parsed)
   if (problem !== null)
     throw new CeremonyFailure('TranscriptMustBeWellFormed', `${path}: ${problem}`)
-  return parsed as Transcript
+  return parsed as SealedTranscript
 }
 
 type Parts = Readonly<Record<string, unknown>>
@@ -133,7 +165,8 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 
 function problemOf(value: unknown): string | null {
   if (!isParts(value) || value['format'] !== FORMAT) return `it is not of the form ${FORMAT}`
-  const { circuit, phase1, announced, steps } = value
+  const { circuit, phase1, announced, steps, seal } = value
+  if (!isText(seal, SHA256)) return 'it has no seal'
   if (
     !isParts(circuit) ||
     !isText(circuit['name'], /./) ||

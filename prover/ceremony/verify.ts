@@ -14,6 +14,7 @@ import { complaintOf } from './phase2.ts'
 import {
   announcementHash,
   readTranscript,
+  sealProblem,
   transcriptPathOf,
   type Transcript,
 } from './transcript.ts'
@@ -46,6 +47,8 @@ export type CeremonyReport = {
   readonly verdict: 'held' | 'failed' | 'unchecked'
   readonly contributions: KeyFile['contributions']
   readonly announcement: string | null
+  /** What was not given to compare with: of these things there is the transcript's word alone. */
+  readonly notCompared: readonly string[]
 } & VerifierHashes
 
 /** Never throws for what is wrong with the ceremony; the report says it. */
@@ -78,6 +81,10 @@ export async function verifyCeremony(options: VerifyOptions): Promise<CeremonyRe
     announcement = transcript === null ? null : announcementHash(transcript)
     checkHistory(options, key, transcript, checks)
     made = await checkOrigin(options, key, transcript, checks)
+    // Last, where nothing else says what was changed.
+    const broken = transcript === null ? null : sealProblem(transcript)
+    if (broken !== null && list.every(({ verdict }) => verdict !== 'failed'))
+      checks.failed(broken.rule, broken.detail)
   }
   const has = (verdict: CeremonyCheck['verdict']): boolean =>
     list.some((check) => check.verdict === verdict)
@@ -86,8 +93,21 @@ export async function verifyCeremony(options: VerifyOptions): Promise<CeremonyRe
     verdict: has('failed') ? 'failed' : has('unchecked') ? 'unchecked' : 'held',
     contributions: key?.contributions ?? [],
     announcement,
+    notCompared: notCompared(options),
     ...made,
   }
+}
+
+function notCompared({ announcement, published = [], beaconValue }: VerifyOptions): string[] {
+  return [
+    ...(announcement === undefined
+      ? ['the announcement: that parties and beacon are those announced before the first step']
+      : []),
+    ...(published.length === 0
+      ? ['hashes that parties published: that a contribution is of the party it is named for']
+      : []),
+    ...(beaconValue === undefined ? ['the beacon: that its source gave this value'] : []),
+  ]
 }
 
 const NOTHING_MADE = { keyHash: null, verifierSha256: null }
@@ -207,11 +227,16 @@ async function checkOrigin(
 }
 
 function checkPhaseOneWords(phase1: PhaseOne, transcript: Transcript | null, checks: Checks): void {
-  const said = transcript?.phase1.blake2b
-  if (said !== undefined && said !== phase1.blake2b)
+  const said = transcript?.phase1
+  if (said !== undefined && said.blake2b !== phase1.blake2b)
     checks.failed(
       'PhaseOneMustBePinned',
-      `${phase1.path} has ${short(phase1.blake2b)}, the transcript has ${short(said)}`,
+      `${phase1.path} has ${short(phase1.blake2b)}, the transcript has ${short(said.blake2b)}`,
+    )
+  else if (said !== undefined && (said.power !== phase1.power || said.isPublic !== phase1.isPublic))
+    checks.failed(
+      'PhaseOneMustBePinned',
+      `the transcript calls it ${sizeWords(said)}, it is ${sizeWords(phase1)}`,
     )
   else if (phase1.isPublic)
     checks.held('PhaseOneMustBePinned', `2^${phase1.power} of the public ceremony`)
@@ -220,6 +245,10 @@ function checkPhaseOneWords(phase1: PhaseOne, transcript: Transcript | null, che
       'PhaseOneMustBePinned',
       `2^${phase1.power} with the hash that was given; NOT of the public ceremony`,
     )
+}
+
+function sizeWords({ power, isPublic }: Transcript['phase1']): string {
+  return `2^${power}, ${isPublic ? 'public' : 'not public'}`
 }
 
 function checkCircuit(
@@ -235,6 +264,17 @@ function checkCircuit(
       'CircuitMustMatch',
       `the transcript is of ${said.name} with r1cs ${short(said.r1csSha256)}, this checkout ` +
         `compiles ${words}`,
+    )
+  else if (
+    said !== undefined &&
+    (said.name !== identity.name ||
+      said.constraints !== identity.constraints ||
+      said.publicSignals !== identity.publicSignals)
+  )
+    checks.failed(
+      'CircuitMustMatch',
+      `the transcript is of ${said.name} with ${said.constraints} constraints and ` +
+        `${said.publicSignals} public signals, this checkout compiles ${words}`,
     )
   else if (key.nPublic !== identity.publicSignals)
     checks.failed(

@@ -11,13 +11,20 @@ import { WORLDS, worldSet, type World, type WorldSet } from '../../oracle/worlds
 import { MARKET, randomBook, TIME, type Style } from './random-books.ts'
 import { tableText } from './table.ts'
 
-type Grid = 'price x vol' | 'and skew, twist'
+type Grid = 'price x vol' | 'and skew, twist' | 'prices apart'
 
-/** 25 prices, three volatilities, the worlds of standard-32; on demand five skews and twists of each. */
+const TOGETHER = Array.from({ length: 25 }, (_, i) => (i - 12) / 4)
+const THIRDS = [-3, -2, -1, 0, 1, 2, 3]
+const APART = THIRDS.flatMap((others) => THIRDS.map((ETH) => ({ '*': others, ETH })))
+
+/**
+ * 25 prices, three volatilities, the worlds of standard-32; on demand five skews and twists of each, or
+ * seven prices of either underlying beside each of the other.
+ */
 function denseSet(grid: Grid): WorldSet {
   const base = worldSet('standard-32')
   const turns: readonly (readonly [number, number])[] =
-    grid === 'price x vol'
+    grid !== 'and skew, twist'
       ? [[0, 0]]
       : [
           [0, 0],
@@ -27,13 +34,13 @@ function denseSet(grid: Grid): WorldSet {
           [0, -0.2],
         ]
   const more: World[] = []
-  for (let step = -12; step <= 12; step++)
+  for (const scan of grid === 'prices apart' ? APART : TOGETHER)
     for (const vol of [-0.5, 0, 0.5])
       for (const [skew, twist] of turns)
         more.push({
           kind: 'scan',
           name: `dense ${more.length}`,
-          scan: step / 4,
+          scan,
           move: 0,
           vol,
           skew,
@@ -43,7 +50,9 @@ function denseSet(grid: Grid): WorldSet {
         })
   const kept = base.worlds.filter(
     (world) =>
-      grid !== 'price x vol' || world.kind === 'mark' || (world.skew === 0 && world.twist === 0),
+      grid === 'and skew, twist' ||
+      world.kind === 'mark' ||
+      (world.skew === 0 && world.twist === 0),
   )
   return { ...base, name: grid, worlds: [...kept, ...more] }
 }
@@ -100,9 +109,12 @@ export function timeOfTable(instrumentCount: number): { rows: number; hash: numb
 }
 
 export function worldsReport(count: number): string {
-  const lines = (['options', 'spreads', 'mixed'] as const).flatMap((style) =>
-    (['price x vol', 'and skew, twist'] as const).flatMap((grid) => compare(style, grid, count)),
-  )
+  const lines = [
+    ...(['options', 'spreads', 'mixed'] as const).flatMap((style) =>
+      (['price x vol', 'and skew, twist'] as const).flatMap((grid) => compare(style, grid, count)),
+    ),
+    ...compare('mixed', 'prices apart', count),
+  ]
   const columns = ['lowest', '1 %', 'median', 'below 0.9']
   const head = ['books', 'grid', 'set', ...columns, ...columns.map((name) => `${name} +`)]
   return `Worst loss of a world set over that of a dense grid (1 is all of it);\n+ with the charge for gaps\n\n${tableText(head, lines)}`

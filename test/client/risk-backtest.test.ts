@@ -151,6 +151,11 @@ describe('a wrong question', () => {
     const { code, err } = await backtest(broken, '--no-chart')
     expect(code).toBe(2)
     expect(err).toContain('broken.csv: line 3: close must be a positive number, not "zero"')
+    // Two such closes have a quotient that is no number.
+    writeFileSync(broken, 'timestamp,close\n2024-01-01,1e-300\n2024-01-02,1e300\n')
+    expect((await backtest(broken, '--no-chart')).err).toContain(
+      'broken.csv: line 2: close must be',
+    )
   })
 
   it('about a folder for the chart that does not exist', async () => {

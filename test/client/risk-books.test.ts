@@ -93,7 +93,7 @@ describe('cloister risk', () => {
       ['half', '[{"id":"a"', /must be JSON/],
       ['no list', '{}', /must be a list/],
       ['NaN', '[{"id":"a","inputs":{"spot":NaN}}]', /must be JSON/],
-      ['a doubled id', '[{"id":"a"},{"id":"a"}]', /an id of its own/],
+      ['a doubled id', '[{"id":"a"},{"id":"b"},{"id":"b"}]', /an id of its own: b stands twice/],
     ])('%s: 2, and one line that says what must be', async (_what, text, why) => {
       for (const command of ['scenarios', 'margin']) {
         const { code, out, err } = await ask(command, text)
@@ -105,6 +105,12 @@ describe('cloister risk', () => {
     test.each<[string, (book: Book) => void, RegExp]>([
       ['a huge spot', (book) => (book.inputs['spot'] = 1e308), /spot must be positive and below/],
       ['a negative spot', (book) => (book.inputs['spot'] = -1), /spot must be positive/],
+      ['a spot of next to nothing', (book) => (book.inputs['spot'] = 5e-324), /spot must be posi/],
+      [
+        'a forward of next to nothing',
+        (book) => (book.inputs.forwards[String(book.inputs.options[0]![3])]![0] = 1e-300),
+        /the forward of expiry 794852 must be positive/,
+      ],
       [
         'a huge quantity',
         (book) => (book.inputs.options[0]![0] = 1e300),
@@ -171,6 +177,37 @@ describe('cloister risk', () => {
         expect(code).toBe(0)
         expect(out).not.toMatch(/null|NaN|Infinity/)
       }
+    })
+
+    test('a minute before its expiry a forward is a rate of any size, and a book all the same', async () => {
+      const text = changed(({ inputs }) => {
+        const option = inputs.options[0] as Option
+        inputs.forwards['60'] = [(inputs['spot'] as number) * 1.001, 0.05]
+        option[3] = 60
+        option[5] = 0.9999
+      })
+      const { code, out } = await ask('margin', text)
+      expect([code, out.includes('null')]).toEqual([0, false])
+    })
+
+    test.each<[string, (book: Book, key: string) => void, RegExp]>([
+      [
+        'forward',
+        ({ inputs }, key) => (inputs.forwards[key]![0] = 1000.1 * (inputs['spot'] as number)),
+        /the forward of expiry 794852 must be within a factor of 1000 of inputs.spot, not 1000.1/,
+      ],
+      [
+        'discount factor',
+        ({ inputs }) => (inputs.options[0]![5] = 1e-4),
+        /the discount factor of expiry 794852 must be within a factor of 1000 of one/,
+      ],
+    ])('a %s that is none is named', async (_what, change, why) => {
+      const { code, err } = await ask(
+        'margin',
+        changed((book) => change(book, String(book.inputs.options[0]![3]))),
+      )
+      expect(code).toBe(2)
+      expect(err).toMatch(why)
     })
 
     test('what has expired is not charged for gaps: it is paid out', async () => {

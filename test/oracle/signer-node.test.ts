@@ -3,8 +3,10 @@ import { mkdtempSync, chmodSync, writeFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SigningKey } from 'ethers'
+import { SigningKey, ZeroAddress } from 'ethers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { peersFrom } from '../../oracle/collector/main.ts'
+import { SECONDS, wholeOption } from '../../oracle/options.ts'
 import { configFrom, marketTime, readKey } from '../../oracle/signer/config.ts'
 import { marketBytes, readMarket } from '../../oracle/signer/engine.ts'
 import { RECORDING, recordedConfig } from '../../oracle/signer/main.ts'
@@ -349,4 +351,44 @@ describe('the processes', () => {
       expect(run(file, ['--key', '0x00']).status).not.toBe(0)
     },
   )
+  test('a number that is none is refused: it would be a loop without pause', () => {
+    for (const given of ['', 'abc', '0', '-1', '1e9', '60.5', '86401'])
+      expect(() => wholeOption(given, 'watch', SECONDS, 60), given).toThrow(
+        '--watch must be a whole number from 1 to 86400',
+      )
+    expect(wholeOption(undefined, 'watch', SECONDS, 60)).toBe(60)
+    expect(wholeOption('86400', 'watch', SECONDS, 60)).toBe(86_400)
+    const key = {
+      CLOISTER_SIGNER_KEY: KEYS[0]!.privateKey,
+      CLOISTER_COLLECTOR_KEY: KEYS[0]!.privateKey,
+    }
+    const contract = ZeroAddress
+    const signer = run('oracle/signer/main.ts', ['--recorded', contract, '--watch', 'soon'], key)
+    expect([signer.status, signer.stderr]).toEqual([1, expect.stringContaining('--watch must be')])
+    const where = ['--rpc', 'http://127.0.0.1:1', '--contract', contract, '--signers', 'none']
+    const collector = run('oracle/collector/main.ts', [...where, '--every', '0'], key)
+    expect([collector.status, collector.stderr]).toEqual([
+      2,
+      expect.stringContaining('--every must be'),
+    ])
+  })
+  test('a signer stands in the list of a collector once', () => {
+    const peer = (url: string) => ({ url, address: node.address.toLowerCase(), token: null })
+    expect(peersFrom([peer('http://127.0.0.1:1')])).toHaveLength(1)
+    expect(() => peersFrom([peer('http://127.0.0.1:1'), peer('http://127.0.0.1:2')])).toThrow(
+      `signer ${node.address} must stand in the list once`,
+    )
+  })
+  test('a memory that cannot be read is no empty one', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'cloister-memory-')), 'memory')
+    for (const text of ['', '{}', '{"time":1,"digest":"0x"}', '{"time":"1"']) {
+      writeFileSync(file, text)
+      const { status, stderr } = run(
+        'oracle/signer/main.ts',
+        ['--recorded', ZeroAddress, '--memory', file, '--port', '0'],
+        { CLOISTER_SIGNER_KEY: KEYS[0]!.privateKey },
+      )
+      expect([status, stderr]).toEqual([1, expect.stringContaining('must be what --memory wrote')])
+    }
+  })
 })

@@ -7,6 +7,7 @@ import { ROW_VALUE_COUNT } from '../../circuits/params.ts'
 import { canonicalHash, canonicalJson, type Json } from '../../oracle/canonical.ts'
 import type { ExposedSpec } from '../../oracle/instruments.ts'
 import { valuesOf, type Holding } from '../../oracle/published/our-worlds.ts'
+import { buildRows } from '../../oracle/table.ts'
 import { parseWorldSet, shockOf, STANDARD_SET, worldSet } from '../../oracle/worlds.ts'
 import { MARKET, randomBook, TIME } from '../bench/random-books.ts'
 
@@ -17,8 +18,8 @@ const fileOf = (name: string): Record<string, Json> & { worlds: Record<string, J
 describe('sets', () => {
   test('their hashes are pinned: another number is another version', () => {
     expect(SETS.map(({ name, version, hash }) => [name, version, hash])).toEqual([
-      ['standard-16', 2, '0x830943cfc1e7a5ced981ec98ec0768c80b64f71ce70ad562843834b801601ad0'],
-      ['standard-32', 1, '0x4e1250a78322ec6804f1062f331128046592c5d08faa9993443acd80de65547b'],
+      ['standard-16', 3, '0x17321e1ebd82c5024032b55ddd5b8f57e6231d8eea014d01138f9dfe174b256c'],
+      ['standard-32', 2, '0x679ea5c668bd019a449b8e485bd80df17d2d610420675901fe882a7a00baf2ea'],
     ])
   })
 
@@ -173,16 +174,42 @@ describe.each(SETS.map((set) => [set.name, set] as const))('%s', (_name, set) =>
     expect(pair).toBeLessThan(0.06 * alone)
   })
 
-  test('a pair across underlyings keeps two thirds of both ranges', () => {
-    const [btc, eth] = [hold(1, future(1, 30)), hold(-20, future(2, 30, 'ETH'))]
-    const pair = initial([btc, eth], set)
-    // The rate moves the forwards of both, by less than a hundredth.
-    const moved = 60_000 * (2 / 3) * (0.18 + 0.2)
-    expect(pair / moved).toBeGreaterThan(1)
-    expect(pair / moved).toBeLessThan(1.02)
-    // Above the larger of the two alone, below both together.
-    expect(pair).toBeGreaterThan(initial([eth], set))
-    expect(pair).toBeLessThan(initial([btc], set) + initial([eth], set))
+  test.each([1, -1])(
+    'a pair across underlyings keeps two thirds of both ranges, and one and a third of the wider (%i)',
+    (sign) => {
+      const [btc, eth] = [hold(sign, future(1, 30)), hold(-20 * sign, future(2, 30, 'ETH'))]
+      const pair = initial([btc, eth], set)
+      // The rate moves the forwards of both, by less than a hundredth.
+      const moved = 60_000 * Math.max((2 / 3) * (0.18 + 0.2), 0.2 + 0.18 / 3)
+      expect(pair / moved).toBeGreaterThan(0.96)
+      expect(pair / moved).toBeLessThan(1.02)
+      // Above the larger of the two alone, below both together.
+      expect(pair).toBeGreaterThan(initial([eth], set))
+      expect(pair).toBeLessThan(initial([btc], set) + initial([eth], set))
+    },
+  )
+
+  test('options on one underlying are no hedge of those on another: one may move, the other not', () => {
+    // With worlds that move all prices equally far, a straddle against a straddle was nearly free.
+    const kinds = [['call', 'put'], ['call'], ['put']] as const
+    for (const days of [3, 14, 30])
+      for (const sides of kinds)
+        for (const sign of [1, -1]) {
+          const legs = (underlying: string, strike: number, quantity: number) =>
+            sides.map((side, i) =>
+              hold(quantity, {
+                ...option(1 + i, side, strike, days),
+                underlying,
+                id: 2000 + 10 * strike + i,
+              }),
+            )
+          const bought = legs('BTC', 60_000, sign)
+          const sold = legs('ETH', 3_000, -20 * sign)
+          const short = sign === 1 ? sold : bought
+          const what = `${sides.join(' and ')} of ${days} d, ${sign}`
+          const share = initial([...bought, ...sold], set) / initial(short, set)
+          expect(share, what).toBeGreaterThan(days === 30 ? 0.4 : 0.5)
+        }
   })
 
   test('joining books never costs more than keeping them apart', () => {
@@ -218,6 +245,33 @@ describe('shocks', () => {
     expect(shockOf(world, market, 'SOL').price).toBeCloseTo(0.6, 12)
     expect(() => shockOf(world, market, 'XRP')).toThrow(/no scan range of XRP/)
   })
+})
+
+test('of two underlyings that move alike in every world there is no table', () => {
+  const named = (...names: string[]) => names.map((name, i) => future(2000 + i, 30, name))
+  const market = {
+    ...MARKET,
+    spot: { ...MARKET.spot, SOL: 100 },
+    vol: { ...MARKET.vol, SOL: 1 },
+    scanRange: { ...MARKET.scanRange, SOL: 0.3 },
+    liquidity: { ...MARKET.liquidity, SOL: 0 },
+  }
+  for (const { worlds } of SETS) {
+    expect(buildRows(market, named('BTC', 'ETH'), worlds)).toHaveLength(2)
+    expect(buildRows(market, named('SOL', 'ETH'), worlds)).toHaveLength(2)
+    expect(buildRows(market, named('SOL', 'SOL', 'ETH'), worlds)).toHaveLength(3)
+    expect(() => buildRows(market, named('BTC', 'ETH', 'SOL'), worlds)).toThrow(
+      'worlds: BTC and SOL must part in one of them to be in one table',
+    )
+    const told = worlds.map((world) =>
+      world.kind === 'scan' && world.name === 'down 3/3, vol down'
+        ? { ...world, scan: { '*': -3, SOL: 1 } }
+        : world,
+    )
+    const isTold = told.some((world, i) => world !== worlds[i])
+    expect(isTold).toBe(true)
+    expect(buildRows(market, named('BTC', 'ETH', 'SOL'), told)).toHaveLength(3)
+  }
 })
 
 test('random books: standard-16 sees nearly what standard-32 sees', () => {

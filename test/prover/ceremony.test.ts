@@ -16,7 +16,9 @@ import { beacon, contribute, exportKey, initCeremony } from '../../prover/ceremo
 import {
   announcementHash,
   readTranscript,
+  sealOf,
   transcriptPathOf,
+  type SealedTranscript,
   type Transcript,
 } from '../../prover/ceremony/transcript.ts'
 import {
@@ -104,17 +106,20 @@ function verify(zkeyPath: string, more: Partial<VerifyOptions> = {}): Promise<Ce
 const failedIn = (report: CeremonyReport): CeremonyRule[] =>
   report.checks.filter(({ verdict }) => verdict === 'failed').map(({ must }) => must)
 const detailOf = (report: CeremonyReport, rule: CeremonyRule): string =>
-  report.checks.find(({ must }) => must === rule)?.detail ?? ''
+  [...report.checks]
+    .sort((a, b) => Number(b.verdict === 'failed') - Number(a.verdict === 'failed'))
+    .find(({ must }) => must === rule)?.detail ?? ''
 
 /** A copy of a key with a transcript that was changed on the way. */
-function altered(from: string, name: string, change: (told: Transcript) => unknown): string {
+function altered(from: string, name: string, change: (told: SealedTranscript) => unknown): string {
   const to = at(`${name}.zkey`)
   copyFileSync(from, to)
-  const told = JSON.parse(readFileSync(transcriptPathOf(from), 'utf8')) as Transcript
+  const told = JSON.parse(readFileSync(transcriptPathOf(from), 'utf8')) as SealedTranscript
   writeFileSync(transcriptPathOf(to), JSON.stringify(change(told)))
   return to
 }
 
+const sealedAnew = (told: Transcript) => ({ ...told, seal: sealOf(told) })
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 const editStep = (told: Transcript, index: number, edit: object): Transcript => ({
   ...told,
@@ -251,12 +256,20 @@ describe('verification names what is wrong', () => {
     expect(failedIn(report)).toEqual(['ContributionMustNotBeSkipped', 'PartyMustHaveContributed'])
     expect(detailOf(report, 'ContributionMustNotBeSkipped')).toContain('contribution 2 of "Ben"')
     // Without Ben in the transcript, what Ben published and what was announced still tell.
-    const benGone = altered(at('skipped.zkey'), 'ben-gone', (told) => ({
-      ...told,
-      announced: { ...told.announced, parties: ['Ann', 'Cyd'] },
-      steps: told.steps.filter((_, i) => i !== 2),
-    }))
-    expect((await verify(benGone)).verdict).toBe('held')
+    const benGone = altered(at('skipped.zkey'), 'ben-gone', (told) =>
+      sealedAnew({
+        ...told,
+        announced: { ...told.announced, parties: ['Ann', 'Cyd'] },
+        steps: told.steps.filter((_, i) => i !== 2),
+      }),
+    )
+    const alone = await verify(benGone)
+    expect(alone.verdict).toBe('held')
+    expect(alone.notCompared).toEqual([
+      expect.stringContaining('announcement'),
+      expect.stringContaining('published'),
+      expect.stringContaining('beacon'),
+    ])
     const ben = whole.steps[2]
     const told = await verify(benGone, {
       published: [ben?.kind === 'contribution' ? ben.contributionHash : ''],
@@ -265,7 +278,7 @@ describe('verification names what is wrong', () => {
     expect(failedIn(told)).toEqual(['PublishedContributionMustBeInKey', 'AnnouncementMustMatch'])
   })
 
-  it.each<[string, (told: Transcript) => unknown, CeremonyRule, string]>([
+  it.each<[string, (told: SealedTranscript) => unknown, CeremonyRule, string]>([
     ['another name', (t) => editStep(t, 1, { name: 'Eve' }), 'TranscriptMustMatchKey', 'Eve'],
     [
       'another hash of a contribution',
@@ -338,6 +351,55 @@ describe('verification names what is wrong', () => {
       (t) => ({ ...t, announced: { ...t.announced, beacon: { ...BEACON, iterationsLog2: 11 } } }),
       'BeaconMustBeAsAnnounced',
       '2^11',
+    ],
+    [
+      'another file between the first and the last',
+      (t) => editStep(t, 2, { zkeySha256: '0'.repeat(64) }),
+      'TranscriptMustMatchKey',
+      'not as its last step left it',
+    ],
+    [
+      'another source of the beacon',
+      (t) => ({ ...t, announced: { ...t.announced, beacon: { ...BEACON, source: 'a die' } } }),
+      'TranscriptMustMatchKey',
+      'not as its last step left it',
+    ],
+    [
+      'a field that nobody knows',
+      (t) => ({ ...t, circuit: { ...t.circuit, note: 'trust me' } }),
+      'TranscriptMustMatchKey',
+      'not as its last step left it',
+    ],
+    ['no seal', ({ seal: _, ...t }) => t, 'TranscriptMustBeWellFormed', 'seal'],
+    [
+      'another name of the circuit, sealed anew',
+      (t) => sealedAnew({ ...t, circuit: { ...t.circuit, name: 'small' } }),
+      'CircuitMustMatch',
+      'the transcript is of small',
+    ],
+    [
+      'another number of constraints, sealed anew',
+      (t) => sealedAnew({ ...t, circuit: { ...t.circuit, constraints: 9 } }),
+      'CircuitMustMatch',
+      'with 9 constraints',
+    ],
+    [
+      'another number of public signals, sealed anew',
+      (t) => sealedAnew({ ...t, circuit: { ...t.circuit, publicSignals: 9 } }),
+      'CircuitMustMatch',
+      '9 public signals',
+    ],
+    [
+      'another size of phase 1, sealed anew',
+      (t) => sealedAnew({ ...t, phase1: { ...t.phase1, power: 28 } }),
+      'PhaseOneMustBePinned',
+      'calls it 2^28, not public',
+    ],
+    [
+      'a phase 1 that is called public, sealed anew',
+      (t) => sealedAnew({ ...t, phase1: { ...t.phase1, isPublic: true } }),
+      'PhaseOneMustBePinned',
+      'calls it 2^9, public',
     ],
     ['not a transcript', () => [], 'TranscriptMustBeWellFormed', 'form'],
   ])('a transcript with %s', async (what, change, rule, words) => {
@@ -506,10 +568,9 @@ describe('a step refuses', () => {
   })
 
   it('a beacon that was not announced', async () => {
-    const key = altered(at('3.zkey'), 'unannounced', (told) => ({
-      ...told,
-      announced: { ...told.announced, beacon: null },
-    }))
+    const key = altered(at('3.zkey'), 'unannounced', (told) =>
+      sealedAnew({ ...told, announced: { ...told.announced, beacon: null } }),
+    )
     await expect(beacon({ from: key, to: at('5.zkey'), value: BEACON_VALUE })).rejects.toThrow(
       'BeaconMustBeAsAnnounced',
     )
@@ -528,6 +589,15 @@ describe('a step refuses', () => {
     const from = at('3.zkey')
     for (const name of ['Eve', '', ' Ann', 'A\nB', 'x'.repeat(65)])
       await expect(contribute({ from, to: at('5.zkey'), name })).rejects.toThrow('must be')
+  })
+
+  it('to go on from a transcript that was changed on the way', async () => {
+    const from = altered(at('1.zkey'), 'changed', (told) =>
+      editStep(told, 0, { zkeySha256: '0'.repeat(64) }),
+    )
+    await expect(contribute({ from, to: at('5.zkey'), name: 'Ben' })).rejects.toThrow(
+      'not as its last step left it',
+    )
   })
 
   it('to write over a file', async () => {

@@ -158,8 +158,8 @@ template Escape(NODES, SETTLED_SLOTS) {
 
     // 2. BalancesMustBeWellFormed: the leaf's words are read in the one way that keeps all widths
     component balances = Balances();
-    balances.id <== id;
-    balances.quantity <== quantity;
+    balances.held.id <== id;
+    balances.held.quantity <== quantity;
     // 2. BalancesMustBeWellFormed: id 0 where nothing is held
     component isUnheld[n];
     for (var i = 0; i < n; i++) {

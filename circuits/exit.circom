@@ -1,11 +1,11 @@
-// Forced exits and what follows from them: how much is paid, and how an account unwinds.
+// Forced exits: how much is paid.
 //
 //  1. ForcedExitMustBeExact
-//  2. ReduceOnlyMustReduce
-//  3. RequestMustBeServed
+//  2. RequestMustBeServed
 pragma circom 2.2.0;
 
 include "lib/bits.circom";
+include "records.circom";
 include "generated/params.circom";
 
 // A request of an L1 owner for one token. The amount paid is the least of four caps, and the slot names
@@ -20,30 +20,24 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     signal input amount;
     signal input choice[MEMBERS];
     // Named by the prover.
-    signal input isCap[4];
-    signal input worldChoice[WORLD_COUNT()];
-    signal input rowChoice[ROWS];
+    input Cap(ROWS) cap;
     // Of the accounts after the batch, and of the rows.
-    signal input newId[MEMBERS][SLOT_COUNT() - 1];
-    signal input newCash[MEMBERS];
-    signal input difference[MEMBERS][WORLD_COUNT()];
-    signal input rescueChoice[RESCUES][MEMBERS];
-    signal input oldWorth[RESCUES][WORLD_COUNT()];
-    signal input rowId[ROWS];
-    signal input rowAddOn[ROWS];
-    signal input rowValue[ROWS][ROW_VALUE_COUNT()];
+    input AccountSlot() account[MEMBERS];
+    input Claim() claim[MEMBERS];
+    input RescueSlot(MEMBERS) rescue[RESCUES];
+    input RowSlot() row[ROWS];
     signal output isPaid[MEMBERS];
 
     // 1. ForcedExitMustBeExact: one cap is named, amounts keep their widths, no more than is free
-    component cap[4];
+    component capFlag[4];
     for (var i = 0; i < 4; i++) {
-        cap[i] = AssertBoolean();
-        cap[i].in <== isCap[i];
+        capFlag[i] = AssertBoolean();
+        capFlag[i].in <== cap.is[i];
     }
-    var isBalance = isCap[0];
-    var isVault = isCap[1];
-    var isWorld = isCap[2];
-    var isLoss = isCap[3];
+    var isBalance = cap.is[0];
+    var isVault = cap.is[1];
+    var isWorld = cap.is[2];
+    var isLoss = cap.is[3];
     isBalance + isVault + isWorld + isLoss === isUsed;
     component tokenRange = AssertInRange(TOKEN_BITS());
     tokenRange.in <== token;
@@ -67,7 +61,7 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     for (var k = 0; k < RESCUES; k++) {
         var sum = 0;
         for (var a = 0; a < MEMBERS; a++) {
-            match[k][a] <== choice[a] * rescueChoice[k][a];
+            match[k][a] <== choice[a] * rescue[k].choice[a];
             sum += match[k][a];
         }
         isRescuedBy[k] <== sum;
@@ -84,7 +78,7 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     signal cashPart[MEMBERS];
     var cashSum = 0;
     for (var a = 0; a < MEMBERS; a++) {
-        cashPart[a] <== choice[a] * newCash[a];
+        cashPart[a] <== choice[a] * account[a].next.quantity[0];
         cashSum += cashPart[a];
     }
     signal cash <== isCash * cashSum;
@@ -97,7 +91,7 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     for (var i = 0; i < SLOT_COUNT() - 1; i++) {
         var id = 0;
         for (var a = 0; a < MEMBERS; a++) {
-            idPart[i][a] <== choice[a] * newId[a][i];
+            idPart[i][a] <== choice[a] * account[a].next.id[i];
             id += idPart[i][a];
         }
         isOther[i] = AssertNonZeroIf();
@@ -119,7 +113,7 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     signal addOnPart[ROWS];
     var addOn = 0;
     for (var r = 0; r < ROWS; r++) {
-        addOnPart[r] <== rowChoice[r] * rowAddOn[r];
+        addOnPart[r] <== cap.row[r] * row[r].addOn;
         addOn += addOnPart[r];
     }
     var worlds = 0;
@@ -128,30 +122,30 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     var lot = 0;
     for (var s = 0; s < WORLD_COUNT(); s++) {
         worldFlag[s] = AssertBoolean();
-        worldFlag[s].in <== worldChoice[s];
-        worlds += worldChoice[s];
+        worldFlag[s].in <== cap.world[s];
+        worlds += cap.world[s];
         var now = 0;
         for (var a = 0; a < MEMBERS; a++) {
-            worthPart[s][a] <== choice[a] * difference[a][s];
+            worthPart[s][a] <== choice[a] * claim[a].difference[s];
             now += worthPart[s][a];
         }
-        namedWorth[s] <== worldChoice[s] * now;
+        namedWorth[s] <== cap.world[s] * now;
         worth += namedWorth[s];
         var then = 0;
         for (var k = 0; k < RESCUES; k++) {
-            oldPart[s][k] <== isRescuedBy[k] * oldWorth[k][s];
+            oldPart[s][k] <== isRescuedBy[k] * rescue[k].oldWorth[s];
             then += oldPart[s][k];
         }
-        namedOld[s] <== worldChoice[s] * then;
+        namedOld[s] <== cap.world[s] * then;
         oldWorthNamed += namedOld[s];
         // The last world counts tokens as nothing; the add-on is charged between the first and the last.
         if (s < ROW_VALUE_COUNT()) {
             var value = 0;
             for (var r = 0; r < ROWS; r++) {
-                valuePart[s][r] <== rowChoice[r] * rowValue[r][s];
+                valuePart[s][r] <== cap.row[r] * row[r].value[s];
                 value += valuePart[s][r];
             }
-            namedValue[s] <== worldChoice[s] * (value - (s > 0 ? addOn : 0));
+            namedValue[s] <== cap.world[s] * (value - (s > 0 ? addOn : 0));
             lot += namedValue[s];
         }
     }
@@ -166,9 +160,9 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
     var rowToken = 0;
     for (var r = 0; r < ROWS; r++) {
         rowFlag[r] = AssertBoolean();
-        rowFlag[r].in <== rowChoice[r];
-        rowCount += rowChoice[r];
-        rowIdPart[r] <== rowChoice[r] * rowId[r];
+        rowFlag[r].in <== cap.row[r];
+        rowCount += cap.row[r];
+        rowIdPart[r] <== cap.row[r] * row[r].id;
         rowToken += rowIdPart[r];
     }
     rowCount === needsRow;
@@ -185,26 +179,18 @@ template ForcedExit(MEMBERS, ROWS, RESCUES) {
 // The requests that are forced exits, each in one of COUNT slots.
 template ForcedExits(COUNT, REQUESTS, MEMBERS, ROWS, RESCUES) {
     signal input isForced[REQUESTS];
-    signal input word[REQUESTS][6];
-    signal input requestChoice[REQUESTS][MEMBERS];
-    signal input choice[COUNT][REQUESTS];
-    signal input isCap[COUNT][4];
-    signal input worldChoice[COUNT][WORLD_COUNT()];
-    signal input rowChoice[COUNT][ROWS];
-    signal input newId[MEMBERS][SLOT_COUNT() - 1];
-    signal input newCash[MEMBERS];
-    signal input difference[MEMBERS][WORLD_COUNT()];
-    signal input rescueChoice[RESCUES][MEMBERS];
-    signal input oldWorth[RESCUES][WORLD_COUNT()];
-    signal input rowId[ROWS];
-    signal input rowAddOn[ROWS];
-    signal input rowValue[ROWS][ROW_VALUE_COUNT()];
-    signal output isPaid[MEMBERS];
+    input RequestWords() word[REQUESTS];
+    input RequestSlot(MEMBERS) request[REQUESTS];
+    input ForcedExitSlot(REQUESTS, ROWS) slot[COUNT];
+    input AccountSlot() account[MEMBERS];
+    input Claim() claim[MEMBERS];
+    input RescueSlot(MEMBERS) rescue[RESCUES];
+    input RowSlot() row[ROWS];
 
-    // 3. RequestMustBeServed: each forced exit has a slot, each slot one forced exit at most
+    // 2. RequestMustBeServed: each forced exit has a slot, each slot one forced exit at most
     component flag[COUNT][REQUESTS];
     component once[COUNT];
-    component slot[COUNT];
+    component exit[COUNT];
     signal part[COUNT][REQUESTS][3];
     signal member[COUNT][REQUESTS][MEMBERS];
     var paid[MEMBERS];
@@ -215,8 +201,8 @@ template ForcedExits(COUNT, REQUESTS, MEMBERS, ROWS, RESCUES) {
         var slots = 0;
         for (var k = 0; k < COUNT; k++) {
             flag[k][q] = AssertBoolean();
-            flag[k][q].in <== choice[k][q];
-            slots += choice[k][q];
+            flag[k][q].in <== slot[k].choice[q];
+            slots += slot[k].choice[q];
         }
         slots === isForced[q];
     }
@@ -230,103 +216,39 @@ template ForcedExits(COUNT, REQUESTS, MEMBERS, ROWS, RESCUES) {
             chosen[a] = 0;
         }
         for (var q = 0; q < REQUESTS; q++) {
-            used += choice[k][q];
-            part[k][q][0] <== choice[k][q] * word[q][2];
-            part[k][q][1] <== choice[k][q] * word[q][4];
-            part[k][q][2] <== choice[k][q] * word[q][5];
+            used += slot[k].choice[q];
+            part[k][q][0] <== slot[k].choice[q] * word[q].data[0];
+            part[k][q][1] <== slot[k].choice[q] * word[q].data[2];
+            part[k][q][2] <== slot[k].choice[q] * word[q].data[3];
             token += part[k][q][0];
             freeVault += part[k][q][1];
             amount += part[k][q][2];
             for (var a = 0; a < MEMBERS; a++) {
-                member[k][q][a] <== choice[k][q] * requestChoice[q][a];
+                member[k][q][a] <== slot[k].choice[q] * request[q].choice[a];
                 chosen[a] += member[k][q][a];
             }
         }
         once[k] = AssertBoolean();
         once[k].in <== used;
-        slot[k] = ForcedExit(MEMBERS, ROWS, RESCUES);
-        slot[k].isUsed <== used;
-        slot[k].token <== token;
-        slot[k].freeVault <== freeVault;
-        slot[k].amount <== amount;
+        exit[k] = ForcedExit(MEMBERS, ROWS, RESCUES);
+        exit[k].isUsed <== used;
+        exit[k].token <== token;
+        exit[k].freeVault <== freeVault;
+        exit[k].amount <== amount;
         for (var a = 0; a < MEMBERS; a++) {
-            slot[k].choice[a] <== chosen[a];
+            exit[k].choice[a] <== chosen[a];
         }
-        slot[k].isCap <== isCap[k];
-        slot[k].worldChoice <== worldChoice[k];
-        slot[k].rowChoice <== rowChoice[k];
-        slot[k].newId <== newId;
-        slot[k].newCash <== newCash;
-        slot[k].difference <== difference;
-        slot[k].rescueChoice <== rescueChoice;
-        slot[k].oldWorth <== oldWorth;
-        slot[k].rowId <== rowId;
-        slot[k].rowAddOn <== rowAddOn;
-        slot[k].rowValue <== rowValue;
+        exit[k].cap <== slot[k].cap;
+        exit[k].account <== account;
+        exit[k].claim <== claim;
+        exit[k].rescue <== rescue;
+        exit[k].row <== row;
         for (var a = 0; a < MEMBERS; a++) {
-            paid[a] += slot[k].isPaid[a];
+            paid[a] += exit[k].isPaid[a];
         }
     }
-    isPaid <== paid;
-}
-
-// One changed balance of a reduce-only account with pages: kept + closed lots of one sign before, kept
-// lots of the same sign after. The word binds them before the challenge.
-template Reduction(MEMBERS) {
-    signal input choice[MEMBERS];
-    signal input index[MEMBERS];
-    signal input id;
-    signal input kept;
-    signal input closed;
-    signal input isShort;
-    signal output isUsed;
-    signal output account;
-    signal output word;
-
-    // 2. ReduceOnlyMustReduce: what is kept and what is closed are sizes; an unused slot is all zeros
-    component flag[MEMBERS];
-    signal part[MEMBERS];
-    var count = 0;
-    var sum = 0;
+    // 2. RequestMustBeServed: a payment is one of a forced exit
     for (var a = 0; a < MEMBERS; a++) {
-        flag[a] = AssertBoolean();
-        flag[a].in <== choice[a];
-        part[a] <== choice[a] * index[a];
-        count += choice[a];
-        sum += part[a];
+        paid[a] === account[a].isPaid;
     }
-    isUsed <== count;
-    account <== sum;
-    component used = AssertBoolean();
-    used.in <== isUsed;
-    component idRange = AssertInRange(INSTRUMENT_BITS());
-    idRange.in <== id;
-    component keptRange = AssertInRange(QUANTITY_BITS());
-    keptRange.in <== kept;
-    component closedRange = AssertInRange(QUANTITY_BITS());
-    closedRange.in <== closed;
-    component short = AssertBoolean();
-    short.in <== isShort;
-    // 28 + 56 + 56 + 1 = 141 bits
-    word <== id + kept * (1 << 28) + closed * (1 << 84) + isShort * (1 << 140);
-    (1 - isUsed) * word === 0;
-}
-
-template ReductionTerms() {
-    signal input challenge[17];
-    signal input isUsed;
-    signal input account;
-    signal input id;
-    signal input kept;
-    signal input closed;
-    signal input isShort;
-    signal output term;
-
-    signal before <== challenge[CH_REDUCED()] * (kept + closed);
-    signal moved <== (1 - 2 * isShort) * (kept + before);
-    signal counted <== challenge[CH_REDUCTION_COUNT()] * isUsed;
-    signal key <== challenge[CH_INSTRUMENT()] * id;
-    signal fraction <-- (moved + counted) / (challenge[CH_POINT()] - account - key);
-    fraction * (challenge[CH_POINT()] - account - key) === moved + counted;
-    term <== fraction;
 }

@@ -2,9 +2,11 @@
 //
 //  1. CallMustBeProven
 //  2. ReleaseMustBeProven
+//  3. MetaMustChangeByRule
 pragma circom 2.2.0;
 
 include "lib/bits.circom";
+include "records.circom";
 include "swept-account.circom";
 include "generated/params.circom";
 
@@ -16,13 +18,9 @@ template Call(MEMBERS) {
     signal input mode;
     signal input tableRoot;
     signal input confirmedTableRoot;
-    // Named by the prover: ACTIVE to CALLED, EXITING to CALLED, CALLED to LIQUIDATING; the world.
-    signal input isStep[3];
-    signal input worldChoice[MARGIN_COUNT()];
-    // Of the rescue slot, and of the accounts.
-    signal input choice[MEMBERS];
-    signal input isWorse[WORLD_COUNT()];
-    signal input oldWorth[WORLD_COUNT()];
+    input CallSlot() slot;
+    input RescueSlot(MEMBERS) rescue;
+    // Of the accounts.
     signal input status[MEMBERS];
     signal input meta[MEMBERS];
     signal input difference[MEMBERS][WORLD_COUNT()];
@@ -32,28 +30,29 @@ template Call(MEMBERS) {
     component stepFlag[3];
     for (var i = 0; i < 3; i++) {
         stepFlag[i] = AssertBoolean();
-        stepFlag[i].in <== isStep[i];
+        stepFlag[i].in <== slot.isStep[i];
     }
-    signal isUsed <== isStep[0] + isStep[1] + isStep[2];
+    signal isUsed <== slot.isStep[0] + slot.isStep[1] + slot.isStep[2];
     isUsed * (isUsed - 1) === 0;
     signal statusPart[MEMBERS];
     signal metaPart[MEMBERS];
     var oldStatus = 0;
     var oldMeta = 0;
     for (var a = 0; a < MEMBERS; a++) {
-        statusPart[a] <== choice[a] * status[a];
-        metaPart[a] <== choice[a] * meta[a];
+        statusPart[a] <== rescue.choice[a] * status[a];
+        metaPart[a] <== rescue.choice[a] * meta[a];
         oldStatus += statusPart[a];
         oldMeta += metaPart[a];
     }
-    isUsed * oldStatus === isStep[0] * ACTIVE() + isStep[1] * EXITING() + isStep[2] * CALLED();
+    isUsed * oldStatus === slot.isStep[0] * ACTIVE() + slot.isStep[1] * EXITING()
+        + slot.isStep[2] * CALLED();
 
     // 1. CallMustBeProven: at a confirmed table; LIQUIDATING in normal mode only, CALL_SECONDS after
     // the call. A liquidation step in meta, which no rule sets, would count as the far future.
     isUsed * (tableRoot - confirmedTableRoot) === 0;
-    isStep[2] * mode === 0;
+    slot.isStep[2] * mode === 0;
     component elapsed = AssertInRange(TIME_BITS());
-    elapsed.in <== isStep[2] * (time - CALL_SECONDS() - (oldMeta - CALLED()) * (1 / 8));
+    elapsed.in <== slot.isStep[2] * (time - CALL_SECONDS() - (oldMeta - CALLED()) * (1 / 8));
 
     // 1. CallMustBeProven: after the batch the margin of the named world is below zero, in fifths and
     // scaled as the sweep has it. |margin| < 2^110.6
@@ -61,10 +60,10 @@ template Call(MEMBERS) {
     signal old[WORLD_COUNT()];
     var worth[WORLD_COUNT()];
     for (var s = 0; s < WORLD_COUNT(); s++) {
-        old[s] <== isWorse[s] * oldWorth[s];
+        old[s] <== rescue.isWorse[s] * rescue.oldWorth[s];
         worth[s] = old[s];
         for (var a = 0; a < MEMBERS; a++) {
-            part[s][a] <== choice[a] * difference[a][s];
+            part[s][a] <== rescue.choice[a] * difference[a][s];
             worth[s] += part[s][a];
         }
     }
@@ -74,9 +73,10 @@ template Call(MEMBERS) {
     var margin = 0;
     for (var s = 0; s < MARGIN_COUNT(); s++) {
         worldFlag[s] = AssertBoolean();
-        worldFlag[s].in <== worldChoice[s];
-        worlds += worldChoice[s];
-        named[s] <== worldChoice[s] * (s == MARGIN_COUNT() - 1 ? 5 * worth[s + 1] : worth[0] + 4 * worth[s + 1]);
+        worldFlag[s].in <== slot.world[s];
+        worlds += slot.world[s];
+        named[s] <== slot.world[s]
+            * (s == MARGIN_COUNT() - 1 ? 5 * worth[s + 1] : worth[0] + 4 * worth[s + 1]);
         margin += named[s];
     }
     worlds === isUsed;
@@ -85,9 +85,9 @@ template Call(MEMBERS) {
 
     // 1. CallMustBeProven: the flag's clock starts with the batch
     signal start <== isUsed * (time * 8 - oldMeta);
-    var next = (isStep[0] + isStep[1]) * CALLED() + isStep[2] * LIQUIDATING();
+    var next = (slot.isStep[0] + slot.isStep[1]) * CALLED() + slot.isStep[2] * LIQUIDATING();
     for (var a = 0; a < MEMBERS; a++) {
-        change[a] <== choice[a] * (start + next);
+        change[a] <== rescue.choice[a] * (start + next);
     }
 }
 
@@ -95,9 +95,8 @@ template Call(MEMBERS) {
 template Release(MEMBERS) {
     signal input time;
     signal input mode;
-    signal input choice[MEMBERS];
-    // Named by the prover: from CALLED, from LIQUIDATING, from EXITING.
-    signal input isStep[3];
+    input ReleaseSlot(MEMBERS) slot;
+    // Of the accounts.
     signal input status[MEMBERS];
     signal input meta[MEMBERS];
     signal input isRescue[MEMBERS];
@@ -108,7 +107,7 @@ template Release(MEMBERS) {
     component stepFlag[3];
     for (var i = 0; i < 3; i++) {
         stepFlag[i] = AssertBoolean();
-        stepFlag[i].in <== isStep[i];
+        stepFlag[i].in <== slot.isStep[i];
     }
     component flag[MEMBERS];
     signal statusPart[MEMBERS];
@@ -122,12 +121,12 @@ template Release(MEMBERS) {
     var highest = 0;
     for (var a = 0; a < MEMBERS; a++) {
         flag[a] = AssertBoolean();
-        flag[a].in <== choice[a];
-        statusPart[a] <== choice[a] * status[a];
-        metaPart[a] <== choice[a] * meta[a];
-        rescuePart[a] <== choice[a] * isRescue[a];
-        idPart[a] <== choice[a] * highestId[a];
-        count += choice[a];
+        flag[a].in <== slot.choice[a];
+        statusPart[a] <== slot.choice[a] * status[a];
+        metaPart[a] <== slot.choice[a] * meta[a];
+        rescuePart[a] <== slot.choice[a] * isRescue[a];
+        idPart[a] <== slot.choice[a] * highestId[a];
+        count += slot.choice[a];
         oldStatus += statusPart[a];
         oldMeta += metaPart[a];
         rescued += rescuePart[a];
@@ -135,18 +134,81 @@ template Release(MEMBERS) {
     }
     signal isUsed <== count;
     isUsed * (isUsed - 1) === 0;
-    isStep[0] + isStep[1] + isStep[2] === isUsed;
-    oldStatus === isStep[0] * CALLED() + isStep[1] * LIQUIDATING() + isStep[2] * EXITING();
+    slot.isStep[0] + slot.isStep[1] + slot.isStep[2] === isUsed;
+    oldStatus === slot.isStep[0] * CALLED() + slot.isStep[1] * LIQUIDATING()
+        + slot.isStep[2] * EXITING();
 
     // 2. ReleaseMustBeProven: in normal mode, every world at least zero after the batch: nobody who
     // needed a rescue; and who was leaving holds tokens only
     isUsed * mode === 0;
     rescued === 0;
     component isFlat = AssertInRange(TOKEN_BITS());
-    isFlat.in <== isStep[2] * highest;
+    isFlat.in <== slot.isStep[2] * highest;
 
     signal start <== isUsed * (ACTIVE() + time * 8);
     for (var a = 0; a < MEMBERS; a++) {
-        change[a] <== choice[a] * (start - oldMeta);
+        change[a] <== slot.choice[a] * (start - oldMeta);
+    }
+}
+
+// The flag steps of a batch.
+template FlagSteps(MEMBERS, RESCUES, RELEASES) {
+    signal input time;
+    signal input mode;
+    signal input tableRoot;
+    signal input confirmedTableRoot;
+    input CallSlot() callSlot[RESCUES];
+    input ReleaseSlot(MEMBERS) releaseSlot[RELEASES];
+    input RescueSlot(MEMBERS) rescue[RESCUES];
+    input AccountSlot() account[MEMBERS];
+    input Claim() claim[MEMBERS];
+    input AccountFacts() fact[MEMBERS];
+
+    component call[RESCUES];
+    component release[RELEASES];
+    var change[MEMBERS];
+    for (var a = 0; a < MEMBERS; a++) {
+        change[a] = 0;
+    }
+    for (var k = 0; k < RESCUES; k++) {
+        call[k] = Call(MEMBERS);
+        call[k].time <== time;
+        call[k].mode <== mode;
+        call[k].tableRoot <== tableRoot;
+        call[k].confirmedTableRoot <== confirmedTableRoot;
+        call[k].slot <== callSlot[k];
+        call[k].rescue <== rescue[k];
+        for (var a = 0; a < MEMBERS; a++) {
+            call[k].status[a] <== fact[a].status;
+            call[k].meta[a] <== account[a].oldMeta;
+            call[k].difference[a] <== claim[a].difference;
+        }
+        for (var a = 0; a < MEMBERS; a++) {
+            change[a] += call[k].change[a];
+        }
+    }
+    for (var k = 0; k < RELEASES; k++) {
+        release[k] = Release(MEMBERS);
+        release[k].time <== time;
+        release[k].mode <== mode;
+        release[k].slot <== releaseSlot[k];
+        for (var a = 0; a < MEMBERS; a++) {
+            release[k].status[a] <== fact[a].status;
+            release[k].meta[a] <== account[a].oldMeta;
+            release[k].isRescue[a] <== fact[a].isRescue;
+            release[k].highestId[a] <== fact[a].highestId;
+        }
+        for (var a = 0; a < MEMBERS; a++) {
+            change[a] += release[k].change[a];
+        }
+    }
+    // 3. MetaMustChangeByRule: by the flag steps of the slots, one release at most
+    for (var a = 0; a < MEMBERS; a++) {
+        var releases = 0;
+        for (var k = 0; k < RELEASES; k++) {
+            releases += releaseSlot[k].choice[a];
+        }
+        releases * (releases - 1) === 0;
+        change[a] === account[a].flagChange;
     }
 }

@@ -9,6 +9,7 @@ pragma circom 2.2.0;
 include "lib/bits.circom";
 include "lib/poseidon.circom";
 include "lib/tree.circom";
+include "records.circom";
 include "generated/params.circom";
 
 // A node of eight rows, opened once for the rows that are read from it.
@@ -52,51 +53,45 @@ template RowNode() {
     node.out === found;
 }
 
-// place: 3 bits of the row's place in its node; isInRegister: whether that is a node of the register.
+// isInRegister: whether the row's node is one of the register.
 template Row() {
-    signal input isUsed;
+    input RowSlot() slot;
     signal input isInRegister;
-    signal input place[3];
     signal input child[8];
-    signal input id;
-    signal input status;
-    signal input addOn;
-    signal input value[ROW_VALUE_COUNT()];
-    signal output isToken;
-    signal output isSettled;
+    output RowFacts() fact;
 
     // 1. RowMustBeInTable: the row stands at its place in the node
     component idBits = Bits(INSTRUMENT_BITS());
-    idBits.in <== id;
+    idBits.in <== slot.id;
     component statusBits = AssertInRange(ROW_STATUS_BITS());
-    statusBits.in <== status;
+    statusBits.in <== slot.status;
     component addOnBits = AssertInRange(ADD_ON_BITS());
-    addOnBits.in <== addOn;
+    addOnBits.in <== slot.addOn;
     component used = AssertBoolean();
-    used.in <== isUsed;
+    used.in <== slot.isUsed;
     component flag[3];
     for (var i = 0; i < 3; i++) {
         flag[i] = AssertBoolean();
-        flag[i].in <== place[i];
+        flag[i].in <== slot.place[i];
     }
     component hash = HashTagged(1 + ROW_VALUE_COUNT());
     hash.tag <== TAG_ROW() + isInRegister * (TAG_SETTLED() - TAG_ROW());
-    hash.in[0] <== id + status * (1 << 28) + addOn * (1 << 32);
+    hash.in[0] <== slot.id + slot.status * (1 << 28) + slot.addOn * (1 << 32);
     for (var s = 0; s < ROW_VALUE_COUNT(); s++) {
-        hash.in[1 + s] <== value[s];
+        hash.in[1 + s] <== slot.value[s];
     }
     component at = OneHot8();
-    at.bit <== place;
+    at.bit <== slot.place;
     signal picked[8];
     var found = 0;
     for (var i = 0; i < 8; i++) {
         picked[i] <== at.out[i] * child[i];
         found += picked[i];
     }
-    isUsed * (hash.out - found) === 0;
-    (1 - isUsed) * id === 0;
+    slot.isUsed * (hash.out - found) === 0;
+    (1 - slot.isUsed) * slot.id === 0;
     // The values of an unused row are free, so it must not count as settled.
-    isSettled <== isUsed * isInRegister;
+    fact.isSettled <== slot.isUsed * isInRegister;
 
     var aboveTokens = 0;
     for (var i = TOKEN_BITS(); i < INSTRUMENT_BITS(); i++) {
@@ -104,7 +99,7 @@ template Row() {
     }
     component tokenTest = EqualsZero();
     tokenTest.in <== aboveTokens;
-    isToken <== tokenTest.out;
+    fact.isToken <== tokenTest.out;
 }
 
 // Distinct ids: an instrument that stood in two rows could be valued by either.
@@ -128,28 +123,15 @@ template Rows(ROWS, ROWS_PER_NODE) {
     var NODES = ROWS \ ROWS_PER_NODE;
     signal input tableRoot;
     signal input settlementRoot;
-    signal input marksRoot;
-    signal input tableFlags;
-    signal input tableNode[TABLE_NODE_COUNT()];
-    signal input settledNode[WINDOW_COUNT()][8];
-    signal input windowBit[WINDOW_COUNT()][3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
-    signal input windowChild[WINDOW_COUNT()][SETTLEMENT_DEPTH() - WINDOW_DEPTH()][8];
-    signal input nodePosition[NODES][NODE_POSITION_BITS()];
-    signal input nodeChild[NODES][8];
-    signal input isUsed[ROWS];
-    signal input place[ROWS][3];
-    signal input id[ROWS];
-    signal input status[ROWS];
-    signal input addOn[ROWS];
-    signal input value[ROWS][ROW_VALUE_COUNT()];
-    signal output isToken[ROWS];
-    signal output isSettled[ROWS];
+    input Opening(NODES) opening;
+    input RowSlot() slot[ROWS];
+    output RowFacts() fact[ROWS];
 
     // 1. RowMustBeInTable: the nodes that rows are read from are those of the table and the register
     component worldsRoot = TableRoot();
-    worldsRoot.node <== tableNode;
+    worldsRoot.node <== opening.tableNode;
     component root = Hash(TAG_TABLE(), 3);
-    root.in <== [marksRoot, worldsRoot.out, tableFlags];
+    root.in <== [opening.marksRoot, worldsRoot.out, opening.tableFlags];
     root.out === tableRoot;
     var above = SETTLEMENT_DEPTH() - WINDOW_DEPTH();
     component window[WINDOW_COUNT()];
@@ -157,61 +139,47 @@ template Rows(ROWS, ROWS_PER_NODE) {
     component windowFlag[WINDOW_COUNT()][3 * above];
     for (var v = 0; v < WINDOW_COUNT(); v++) {
         window[v] = Hash(TAG_NODE(), 8);
-        window[v].in <== settledNode[v];
+        window[v].in <== opening.settledNode[v];
         for (var l = 0; l < above; l++) {
             windowStep[v][l] = ReadUp();
             for (var i = 0; i < 3; i++) {
                 windowFlag[v][3 * l + i] = AssertBoolean();
-                windowFlag[v][3 * l + i].in <== windowBit[v][3 * l + i];
-                windowStep[v][l].bit[i] <== windowBit[v][3 * l + i];
+                windowFlag[v][3 * l + i].in <== opening.windowBit[v][3 * l + i];
+                windowStep[v][l].bit[i] <== opening.windowBit[v][3 * l + i];
             }
-            windowStep[v][l].child <== windowChild[v][l];
+            windowStep[v][l].child <== opening.windowChild[v][l];
             windowStep[v][l].node <== l == 0 ? window[v].out : windowStep[v][l == 0 ? 0 : l - 1].parent;
         }
         windowStep[v][above - 1].parent === settlementRoot;
     }
-    component rowNode[NODES];
+    component node[NODES];
     for (var n = 0; n < NODES; n++) {
-        rowNode[n] = RowNode();
-        rowNode[n].position <== nodePosition[n];
-        rowNode[n].child <== nodeChild[n];
-        rowNode[n].tableNode <== tableNode;
-        rowNode[n].settledNode <== settledNode;
+        node[n] = RowNode();
+        node[n].position <== opening.nodePosition[n];
+        node[n].child <== opening.nodeChild[n];
+        node[n].tableNode <== opening.tableNode;
+        node[n].settledNode <== opening.settledNode;
     }
     component row[ROWS];
+    component ascend = AssertRowsAscend(ROWS);
     for (var r = 0; r < ROWS; r++) {
         row[r] = Row();
-        row[r].isUsed <== isUsed[r];
-        row[r].isInRegister <== nodePosition[r \ ROWS_PER_NODE][NODE_POSITION_BITS() - 1];
-        row[r].place <== place[r];
-        row[r].child <== nodeChild[r \ ROWS_PER_NODE];
-        row[r].id <== id[r];
-        row[r].status <== status[r];
-        row[r].addOn <== addOn[r];
-        row[r].value <== value[r];
-        isToken[r] <== row[r].isToken;
-        isSettled[r] <== row[r].isSettled;
+        row[r].slot <== slot[r];
+        row[r].isInRegister <== opening.nodePosition[r \ ROWS_PER_NODE][NODE_POSITION_BITS() - 1];
+        row[r].child <== opening.nodeChild[r \ ROWS_PER_NODE];
+        fact[r] <== row[r].fact;
+        ascend.isUsed[r] <== slot[r].isUsed;
+        ascend.id[r] <== slot[r].id;
     }
-    component rowsAscend = AssertRowsAscend(ROWS);
-    rowsAscend.isUsed <== isUsed;
-    rowsAscend.id <== id;
 }
 
 // rowQuantity = sum over accounts of weight * (new + mu * counted old) quantity in this row, rowSize
 // the same of absolute quantities; both were fixed before the second challenge. What counts of the old
 // is everything in a rescued account and what is converted in another.
 template RowTerms() {
-    signal input challenge[17];
-    signal input second[3];
-    signal input worldWeight[WORLD_COUNT()];
-    signal input stressWeight;
-    signal input inverseMu;
-    signal input isUsed;
-    signal input isSettled;
-    signal input isToken;
-    signal input id;
-    signal input addOn;
-    signal input value[ROW_VALUE_COUNT()];
+    input Challenges() challenge;
+    input RowSlot() slot;
+    input RowFacts() fact;
     signal input rowQuantity;
     signal input rowSize;
     signal output worth;
@@ -219,31 +187,32 @@ template RowTerms() {
     signal output conversion;
 
     // The variation world counts a token as nothing and everything else at its mark.
-    signal variation <== value[0] * (1 - isToken);
+    signal variation <== slot.value[0] * (1 - fact.isToken);
     signal weighted[WORLD_COUNT()];
     var sum = 0;
     for (var s = 0; s < WORLD_COUNT(); s++) {
-        weighted[s] <== worldWeight[s] * (s < ROW_VALUE_COUNT() ? value[s < ROW_VALUE_COUNT() ? s : 0] : variation);
+        weighted[s] <== challenge.worldWeight[s]
+            * (s < ROW_VALUE_COUNT() ? slot.value[s < ROW_VALUE_COUNT() ? s : 0] : variation);
         sum += weighted[s];
     }
     // A settled row holds no new balance, and the old ones count by their cash.
-    signal usedWorth <== (isUsed - isSettled) * sum;
-    signal usedCharge <== (isUsed - isSettled) * addOn;
-    signal charge <== usedCharge * stressWeight;
+    signal usedWorth <== (slot.isUsed - fact.isSettled) * sum;
+    signal usedCharge <== (slot.isUsed - fact.isSettled) * slot.addOn;
+    signal charge <== usedCharge * challenge.stressWeight;
     signal worthQuantity <== usedWorth * rowQuantity;
     signal worthSize <== charge * rowSize;
     worth <== worthQuantity - worthSize;
 
     // 3. TokenMustNotBeNegative: the absolute amounts of a token sum to the amounts
-    isToken * (rowSize - rowQuantity) === 0;
+    fact.isToken * (rowSize - rowQuantity) === 0;
 
     // 4. SettledBalanceMustBeConverted: in a settled row only converted old balances appear
-    signal settledQuantity <== isSettled * rowQuantity;
-    signal converted <== settledQuantity * inverseMu;
-    conversion <== converted * value[0];
+    signal settledQuantity <== fact.isSettled * rowQuantity;
+    signal converted <== settledQuantity * challenge.inverseMu;
+    conversion <== converted * slot.value[0];
 
-    signal sizePart <== second[1] * rowSize;
-    signal convertedPart <== second[2] * converted;
-    lookup <-- (rowQuantity + sizePart + convertedPart) / (second[0] - id);
-    lookup * (second[0] - id) === rowQuantity + sizePart + convertedPart;
+    signal sizePart <== challenge.second[1] * rowSize;
+    signal convertedPart <== challenge.second[2] * converted;
+    lookup <-- (rowQuantity + sizePart + convertedPart) / (challenge.second[0] - slot.id);
+    lookup * (challenge.second[0] - slot.id) === rowQuantity + sizePart + convertedPart;
 }

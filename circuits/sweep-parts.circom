@@ -84,11 +84,8 @@ template AssertSweepSums(ACCOUNTS, ROWS) {
     signal input size[ACCOUNTS][SLOT_COUNT() - 1];
     signal input margin[ACCOUNTS][MARGIN_COUNT()];
     signal input lack[ACCOUNTS];
-    signal input rowIsUsed[ROWS];
+    input RowSlot() row[ROWS];
     signal input rowIsToken[ROWS];
-    signal input rowId[ROWS];
-    signal input rowAddOn[ROWS];
-    signal input rowValue[ROWS][ROW_VALUE_COUNT()];
     signal input rowQuantity[ROWS];
     signal input rowSize[ROWS];
 
@@ -148,20 +145,20 @@ template AssertSweepSums(ACCOUNTS, ROWS) {
     signal worthSize[ROWS];
     for (var r = 0; r < ROWS; r++) {
         rowSizePart[r] <== second[1] * rowSize[r];
-        rowLookup[r] <-- (rowQuantity[r] + rowSizePart[r]) / (second[0] - rowId[r]);
-        rowLookup[r] * (second[0] - rowId[r]) === rowQuantity[r] + rowSizePart[r];
+        rowLookup[r] <-- (rowQuantity[r] + rowSizePart[r]) / (second[0] - row[r].id);
+        rowLookup[r] * (second[0] - row[r].id) === rowQuantity[r] + rowSizePart[r];
         lookup -= rowLookup[r];
         // Maintenance is four fifths of the way from the mark to the world: mark + 4 * world in
         // fifths. The variation world is not scaled, and counts a token as nothing.
-        variation[r] <== rowValue[r][0] * (1 - rowIsToken[r]);
+        variation[r] <== row[r].value[0] * (1 - rowIsToken[r]);
         var sum = 0;
         for (var s = 0; s < MARGIN_COUNT(); s++) {
             rowWeighted[r][s] <== worldWeight[s] * (s == MARGIN_COUNT() - 1 ? 5 * variation[r]
-                : rowValue[r][0] + 4 * rowValue[r][s == MARGIN_COUNT() - 1 ? 0 : s + 1]);
+                : row[r].value[0] + 4 * row[r].value[s == MARGIN_COUNT() - 1 ? 0 : s + 1]);
             sum += rowWeighted[r][s];
         }
-        usedWorth[r] <== rowIsUsed[r] * sum;
-        usedCharge[r] <== rowIsUsed[r] * rowAddOn[r];
+        usedWorth[r] <== row[r].isUsed * sum;
+        usedCharge[r] <== row[r].isUsed * row[r].addOn;
         charge[r] <== usedCharge[r] * 4 * stress;
         worthQuantity[r] <== usedWorth[r] * rowQuantity[r];
         worthSize[r] <== charge[r] * rowSize[r];

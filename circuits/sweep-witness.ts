@@ -5,6 +5,7 @@ import { challengesOf, CHALLENGE_NAMES } from './challenges.ts'
 import { mod } from './field.ts'
 import { times } from './lists.ts'
 import { hash } from './poseidon.ts'
+import { sweepInput } from './records.ts'
 import { rowInputs } from './rows.ts'
 import { accountsOf, MARGIN_BITS, MARGIN_COUNT, type SweepTrace } from './sweep.ts'
 import type { Row } from './table.ts'
@@ -14,7 +15,9 @@ export type BuiltSweep = {
   /** In the order of SWEEP_WORDS. */
   readonly words: readonly bigint[]
   readonly commitment: bigint
-  /** Completes the inputs once x is known. */
+  /** All signals by name, once x is known. */
+  readonly signals: (x: bigint, y: bigint) => WitnessInput
+  /** The same as the circuit takes them. */
   readonly finish: (x: bigint, y: bigint) => WitnessInput
 }
 
@@ -66,7 +69,7 @@ export function buildSweep(trace: SweepTrace, salt: bigint): BuiltSweep {
     ),
   ]
   const commitment = hash('COMMITMENT', [salt, ...words, ...privates])
-  const finish = (x: bigint, y: bigint): WitnessInput => ({
+  const signals = (x: bigint, y: bigint): WitnessInput => ({
     C: commitment,
     x,
     y,
@@ -81,7 +84,8 @@ export function buildSweep(trace: SweepTrace, salt: bigint): BuiltSweep {
     marksRoot: state.table.marksRoot,
     tableFlags: state.table.flags,
   })
-  return { words, commitment, finish }
+  const finish = (x: bigint, y: bigint): WitnessInput => sweepInput(signals(x, y))
+  return { words, commitment, signals, finish }
 }
 
 function accountSignals({ shape, first, swept }: SweepTrace) {

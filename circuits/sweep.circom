@@ -42,20 +42,8 @@ template Sweep(LEVELS, PARTS, ROWS, FLAGS) {
     signal input liquidationStep[FLAGS];
     signal input child[TREE_DEPTH() - LEVELS][8];
 
-    signal input marksRoot;
-    signal input tableFlags;
-    signal input nodePosition[ROWS][NODE_POSITION_BITS()];
-    signal input nodeChild[ROWS][8];
-    signal input rowIsUsed[ROWS];
-    signal input rowPlace[ROWS][3];
-    signal input rowId[ROWS];
-    signal input rowStatus[ROWS];
-    signal input rowAddOn[ROWS];
-    signal input rowValue[ROWS][ROW_VALUE_COUNT()];
-    signal input tableNode[TABLE_NODE_COUNT()];
-    signal input settledNode[WINDOW_COUNT()][8];
-    signal input windowBit[WINDOW_COUNT()][3 * (SETTLEMENT_DEPTH() - WINDOW_DEPTH())];
-    signal input windowChild[WINDOW_COUNT()][SETTLEMENT_DEPTH() - WINDOW_DEPTH()][8];
+    input Opening(ROWS) opening;
+    input RowSlot() row[ROWS];
     signal input rowQuantity[ROWS];
     signal input rowSize[ROWS];
 
@@ -88,20 +76,8 @@ template Sweep(LEVELS, PARTS, ROWS, FLAGS) {
     component rows = Rows(ROWS, 1);
     rows.tableRoot <== word[1];
     rows.settlementRoot <== word[2];
-    rows.marksRoot <== marksRoot;
-    rows.tableFlags <== tableFlags;
-    rows.nodePosition <== nodePosition;
-    rows.nodeChild <== nodeChild;
-    rows.isUsed <== rowIsUsed;
-    rows.place <== rowPlace;
-    rows.id <== rowId;
-    rows.status <== rowStatus;
-    rows.addOn <== rowAddOn;
-    rows.value <== rowValue;
-    rows.tableNode <== tableNode;
-    rows.settledNode <== settledNode;
-    rows.windowBit <== windowBit;
-    rows.windowChild <== windowChild;
+    rows.opening <== opening;
+    rows.slot <== row;
 
     // 4. FlagMustNotBeOverdue: flags are counted, what they lack is summed, and one account has one
     component flag[FLAGS];
@@ -146,19 +122,19 @@ template Sweep(LEVELS, PARTS, ROWS, FLAGS) {
     component flags = PackBits(flagBits);
     var f = 0;
     for (var r = 0; r < ROWS; r++) {
-        flags.in[f] <== rowIsUsed[r];
+        flags.in[f] <== row[r].isUsed;
         for (var i = 0; i < NODE_POSITION_BITS(); i++) {
-            flags.in[f + 1 + i] <== nodePosition[r][i];
+            flags.in[f + 1 + i] <== opening.nodePosition[r][i];
         }
         f += 1 + NODE_POSITION_BITS();
         for (var i = 0; i < 3; i++) {
-            flags.in[f + i] <== rowPlace[r][i];
+            flags.in[f + i] <== row[r].place[i];
         }
         f += 3;
     }
     for (var v = 0; v < WINDOW_COUNT(); v++) {
         for (var i = 0; i < windowBits; i++) {
-            flags.in[f + i] <== windowBit[v][i];
+            flags.in[f + i] <== opening.windowBit[v][i];
         }
         f += windowBits;
     }
@@ -221,11 +197,10 @@ template Sweep(LEVELS, PARTS, ROWS, FLAGS) {
         sums.lack[a] <== lacks[a];
     }
     sums.margin <== margin;
-    sums.rowIsUsed <== rowIsUsed;
-    sums.rowIsToken <== rows.isToken;
-    sums.rowId <== rowId;
-    sums.rowAddOn <== rowAddOn;
-    sums.rowValue <== rowValue;
+    sums.row <== row;
+    for (var r = 0; r < ROWS; r++) {
+        sums.rowIsToken[r] <== rows.fact[r].isToken;
+    }
     sums.rowQuantity <== rowQuantity;
     sums.rowSize <== rowSize;
 }

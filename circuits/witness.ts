@@ -18,6 +18,7 @@ import { challengesOf } from './challenges.ts'
 import { mod } from './field.ts'
 import { bitsOf, times } from './lists.ts'
 import { hash } from './poseidon.ts'
+import { batchInput } from './records.ts'
 import { rowInputs, type RowInputs } from './rows.ts'
 import { Tree } from './tree.ts'
 import {
@@ -46,7 +47,9 @@ export type BuiltBatch = {
   readonly words: readonly bigint[]
   readonly commitment: bigint
   readonly newRoot: bigint
-  /** Completes the inputs once x is known. */
+  /** All signals by name, once x is known. */
+  readonly signals: (x: bigint, y: bigint) => WitnessInput
+  /** The same as the circuit takes them. */
   readonly finish: (x: bigint, y: bigint) => WitnessInput
 }
 
@@ -128,7 +131,7 @@ export function* batchSteps(
   const commitment = hash('COMMITMENT', [salt, ...words, ...privates])
   const { heads: _heads, ...pageSignals } = pages
   const { solvency: _solvency, ...accountSignals } = accounts
-  const finish = (x: bigint, y: bigint): WitnessInput => {
+  const signals = (x: bigint, y: bigint): WitnessInput => {
     const { rowQuantity, rowSize } = rowSums(members, rows, x)
     return {
       C: commitment,
@@ -158,7 +161,8 @@ export function* batchSteps(
       rowSize,
     }
   }
-  return { words, commitment, newRoot: after.root, finish }
+  const finish = (x: bigint, y: bigint): WitnessInput => batchInput(signals(x, y))
+  return { words, commitment, newRoot: after.root, signals, finish }
 }
 
 /** Touched accounts and, up to the shape's number, empty leaves from the end of the tree. */

@@ -34,7 +34,7 @@ const TEMPLATES = {
   TableRoot: 'table-root',
   'ForcedExit(1, 1, 1)': 'forced-exit',
   'Reduction(1)': 'reduction',
-  ReductionTerms: 'reduction-terms',
+  'ReductionTerms(1)': 'reduction-terms',
   'Call(1)': 'call',
   'Release(1)': 'release',
   'Deposit(1)': 'deposit',

@@ -31,7 +31,7 @@ import { brokenWorld, isCall, type FlagChange, type FlagStep } from '../../circu
 import { entriesOf, headAfter, livenessAt, type Page } from '../../circuits/page.ts'
 import { rowLookup, worthOf, type Row } from '../../circuits/table.ts'
 import type { House } from './house.ts'
-import { finish } from './house.ts'
+import { signalsOf } from './house.ts'
 import { draftOf, type Draft } from './reseal.ts'
 
 export type Forgery = {
@@ -266,5 +266,5 @@ export function forgedDraft(
   plan: BatchPlan,
   forgery: Forgery = {},
 ): Draft {
-  return draftOf(finish(house.build(shape, forge(house, plan, forgery))))
+  return draftOf(signalsOf(house.build(shape, forge(house, plan, forgery))))
 }

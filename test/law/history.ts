@@ -10,7 +10,7 @@ import { forge } from './forge.ts'
 import { fair } from './history-fair.ts'
 import { RandomHouse } from './history-house.ts'
 import { wrong } from './history-wrong.ts'
-import { finish, type House, type Member } from './house.ts'
+import { finish, signalsOf, type House, type Member } from './house.ts'
 import { inputOf, draftOf } from './reseal.ts'
 import { MINI } from './scenes.ts'
 
@@ -67,7 +67,9 @@ export class History {
     if (this.at.random(2) === 0) return
     const trace = forge(this.house, plan, forgery)
     if (!fits(trace)) return
-    const refused = this.circuit.failedRule(inputOf(draftOf(finish(this.house.build(MINI, trace)))))
+    const refused = this.circuit.failedRule(
+      inputOf(draftOf(signalsOf(this.house.build(MINI, trace)))),
+    )
     this.tally.forged++
     const expected = [...(circuitRules ?? rules), ...anyhow]
     if (refused === null || !refused.split('/').some((rule) => expected.includes(rule))) {

@@ -291,3 +291,8 @@ export class House {
 export function finish(built: BuiltBatch, x = randomField()) {
   return built.finish(x, evaluateWords(built.words, x))
 }
+
+/** The same by name, for a draft. */
+export function signalsOf(built: BuiltBatch, x = randomField()) {
+  return built.signals(x, evaluateWords(built.words, x))
+}

@@ -88,3 +88,24 @@ export function wiresByName(files: CircuitFiles): ReadonlyMap<string, number> {
   }
   return names
 }
+
+/**
+ * The paths that are components. A path within one is a record if its signals are of the same template
+ * instance: the third column, which counts an instance after all that it consists of.
+ */
+export function componentPaths(files: CircuitFiles): ReadonlySet<string> {
+  const instance = new Map<string, number>()
+  const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('.')))
+  for (const line of readFileSync(files.symPath, 'utf8').split('\n')) {
+    const [, , node, name] = line.split(',')
+    if (name === undefined) continue
+    for (let path = parentOf(name); path !== ''; path = parentOf(path)) {
+      const known = instance.get(path)
+      if (known !== undefined && known >= Number(node)) break
+      instance.set(path, Number(node))
+    }
+  }
+  return new Set(
+    [...instance.keys()].filter((path) => instance.get(path) !== instance.get(parentOf(path))),
+  )
+}

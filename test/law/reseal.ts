@@ -10,6 +10,7 @@ import {
 import { challengesOf } from '../../circuits/challenges.ts'
 import { mod } from '../../circuits/field.ts'
 import { hash } from '../../circuits/poseidon.ts'
+import { batchInput } from '../../circuits/records.ts'
 import type { WitnessInput, WitnessValue } from '../../circuits/witness.ts'
 import { evaluateWords } from '../../circuits/words.ts'
 
@@ -124,12 +125,14 @@ function copy(value: WitnessValue): WitnessValue {
 }
 
 /** A copy that may be changed; field order as in the circuit does not matter. */
-export function draftOf(input: WitnessInput): Draft {
-  return Object.fromEntries(Object.entries(input).map(([k, v]) => [k, copy(v)])) as unknown as Draft
+export function draftOf(signals: WitnessInput): Draft {
+  return Object.fromEntries(
+    Object.entries(signals).map(([k, v]) => [k, copy(v)]),
+  ) as unknown as Draft
 }
 
 export function inputOf(draft: Draft): WitnessInput {
-  return draft as unknown as WitnessInput
+  return batchInput(draft as unknown as WitnessInput)
 }
 
 /** The head of a page slot from its signals: what the circuit hashes. */

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Account } from '../../circuits/account.ts'
 import { FIELD_MODULUS, STATUS, TIME_BITS } from '../../circuits/params.ts'
+import { sweepInput } from '../../circuits/records.ts'
 import { statementOf } from '../../circuits/statement.ts'
 import {
   MARGIN_COUNT,
@@ -55,9 +56,10 @@ function traceOf(outcome: SweepOutcome): SweepTrace {
 function inputOf(trace: SweepTrace): WitnessInput {
   const built = buildSweep(trace, 99n)
   const { x, y } = statementOf(SCOPE, built.commitment, built.words)
-  return built.finish(x, y)
+  return built.signals(x, y)
 }
-const failed = (trace: SweepTrace): string | null => circuit.failedRule(inputOf(trace))
+const failedAt = (signals: WitnessInput): string | null => circuit.failedRule(sweepInput(signals))
+const failed = (trace: SweepTrace): string | null => failedAt(inputOf(trace))
 
 /** The trace of a prover that obeys no rule: margins as they are, and the flags that it claims. */
 function lieOf(
@@ -230,11 +232,11 @@ test('flags and what they lack are counted, and nothing less than what is lackin
   )
   // One lack below zero would hide the other.
   const input = inputOf(trace)
-  expect(circuit.failedRule({ ...input, lack: [a!.lack + b!.lack, FIELD_MODULUS - 1n] })).toBe(
+  expect(failedAt({ ...input, lack: [a!.lack + b!.lack, FIELD_MODULUS - 1n] })).toBe(
     'FlagMustNotBeOverdue',
   )
   const wrong = (word: (typeof SWEEP_WORDS)[number], value: bigint) =>
-    circuit.failedRule({
+    failedAt({
       ...input,
       word: (input['word'] as bigint[]).with(SWEEP_WORDS.indexOf(word), value),
     })
@@ -242,7 +244,7 @@ test('flags and what they lack are counted, and nothing less than what is lackin
   expect(wrong('shortfall', 0n)).toBe('FlagMustNotBeOverdue')
   // One account under two flags would count twice.
   const choice = (input['choice'] as bigint[][]).map(() => (input['choice'] as bigint[][])[0]!)
-  expect(circuit.failedRule({ ...input, choice })).toBe('FlagMustNotBeOverdue')
+  expect(failedAt({ ...input, choice })).toBe('FlagMustNotBeOverdue')
 })
 
 test('what L1 fixes is in the proof: root, table, register, place, time', () => {
@@ -251,7 +253,7 @@ test('what L1 fixes is in the proof: root, table, register, place, time', () => 
     const input = inputOf(trace)
     const other = inputOf({ ...trace, state: { ...trace.state, ...over } })
     // The words of the other statement over the witness of this one.
-    expect(circuit.failedRule({ ...input, word: other['word']! })).toBe(rule)
+    expect(failedAt({ ...input, word: other['word']! })).toBe(rule)
   }
   refused({ tree: state({ 9: accountOf(1n) }).tree }, 'LeafMustBeInTree')
   refused({ table: stateOf({}, rows.slice(1)).table }, 'RowMustBeInTable')
@@ -263,12 +265,10 @@ test('what L1 fixes is in the proof: root, table, register, place, time', () => 
   refused({ callDelay: CALL_DELAY + 1n }, 'CommitmentMustMatch')
   const input = inputOf(trace)
   const moved = (input['word'] as bigint[]).with(3, 16n)
-  expect(circuit.failedRule({ ...input, word: moved })).toBe('LeafMustBeInTree')
-  expect(circuit.failedRule({ ...input, word: moved.with(3, 9n) })).toBe('LeafMustBeInTree')
-  expect(circuit.failedRule({ ...input, y: (input['y'] as bigint) + 1n })).toBe(
-    'WordsMustMatchChallenge',
-  )
-  expect(circuit.failedRule({ ...input, commitmentSalt: 1n })).toBe('CommitmentMustMatch')
+  expect(failedAt({ ...input, word: moved })).toBe('LeafMustBeInTree')
+  expect(failedAt({ ...input, word: moved.with(3, 9n) })).toBe('LeafMustBeInTree')
+  expect(failedAt({ ...input, y: (input['y'] as bigint) + 1n })).toBe('WordsMustMatchChallenge')
+  expect(failedAt({ ...input, commitmentSalt: 1n })).toBe('CommitmentMustMatch')
 })
 
 test('a balance cannot be moved to another instrument, read otherwise, or left out of the rows', () => {
@@ -288,23 +288,23 @@ test('a balance cannot be moved to another instrument, read otherwise, or left o
   expect(failed(without)).toBe('InstrumentMustBeListed')
   const input = inputOf(trace)
   const id = (input['id'] as bigint[][]).map((list, a) => (a === 2 ? list.with(0, 1025n) : list))
-  expect(circuit.failedRule({ ...input, id })).toBe('LeafMustBeInTree')
+  expect(failedAt({ ...input, id })).toBe('LeafMustBeInTree')
   const alias = (input['id'] as bigint[][]).map((list, a) =>
     a !== 2 ? list : list.with(0, (list[0] as bigint) + (1n << 28n)),
   )
   const quantity = (input['quantity'] as bigint[][]).map((list, a) =>
     a !== 2 ? list : list.with(1, (list[1] as bigint) - 1n),
   )
-  expect(circuit.failedRule({ ...input, id: alias, quantity })).toBe('BalancesMustBeWellFormed')
+  expect(failedAt({ ...input, id: alias, quantity })).toBe('BalancesMustBeWellFormed')
   // An empty leaf with free balances, which could settle the sums of others.
   const ghost = (input['quantity'] as bigint[][]).map((list, a) =>
     a === 0 ? list.with(1, 5n) : list,
   )
-  expect(circuit.failedRule({ ...input, quantity: ghost })).toBe('BalancesMustBeWellFormed')
+  expect(failedAt({ ...input, quantity: ghost })).toBe('BalancesMustBeWellFormed')
   const value = (input['rowValue'] as bigint[][]).map((list, r) =>
     r === 0 ? list.with(3, 0n) : list,
   )
-  expect(circuit.failedRule({ ...input, rowValue: value })).toBe('RowMustBeInTable')
+  expect(failedAt({ ...input, rowValue: value })).toBe('RowMustBeInTable')
 })
 
 test('parts of a node: sixteen accounts at an odd sixteenth', async () => {
@@ -318,11 +318,11 @@ test('parts of a node: sixteen accounts at an odd sixteenth', async () => {
   )
   const all = state({ ...accounts, 47: thin(-1_000_000_000n), 64: thin(-1_000_000_000n) })
   const trace = traceOf(sweepChunk(pair, 48, all))
-  expect(compiled.failedRule(inputOf(trace))).toBeNull()
+  expect(compiled.failedRule(sweepInput(inputOf(trace)))).toBeNull()
   expect(() => sweepChunk(pair, 56, all)).toThrow('multiple of 16')
   const input = inputOf(trace)
   const swapped = (input['salt'] as bigint[]).with(2, 7n)
-  expect(compiled.failedRule({ ...input, salt: swapped })).toBe('LeafMustBeInTree')
+  expect(compiled.failedRule(sweepInput({ ...input, salt: swapped }))).toBe('LeafMustBeInTree')
   const built = buildSweep(trace, 3n)
   expect(evaluateWords(built.words, 1n)).toBe(
     built.words.reduce((a, b) => a + b, 0n) % FIELD_MODULUS,

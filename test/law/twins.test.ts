@@ -28,8 +28,10 @@ import {
   type PageKind,
 } from '../../circuits/params.ts'
 import { hashWithTag } from '../../circuits/poseidon.ts'
+import { SLOT_FIELDS, SLOTS, type SlotName } from '../../circuits/records.ts'
 import { RULES } from '../../circuits/rules.ts'
 import type { WitnessInput } from '../../circuits/witness.ts'
+import { DEPOSIT_WORDS, headerWords, WITHDRAWAL_WORDS } from '../../circuits/words.ts'
 import { VECTORS } from '../vectors/generate.ts'
 import { Circuit } from './circuit.ts'
 
@@ -97,18 +99,18 @@ describe('vectors', () => {
       const input: WitnessInput = {
         time: kind === 0n ? 0n : v.stamp >> 20n,
         fee,
-        isLive: isUsed,
-        isSkipped: 0n,
-        kindBit: [kind & 1n, kind >> 1n],
-        account: BigInt(v.account),
-        counterparty: BigInt(v.counterparty),
-        stamp: v.stamp,
-        maxFee: v.maxFee,
-        previousHead: v.previousHead,
-        payload: v.payload,
-        instrument: v.entries.map((e) => BigInt(e.instrument)),
-        quantity: v.entries.map((e) => e.quantity),
-        price: v.entries.map((e) => e.price),
+        'slot.isLive': isUsed,
+        'slot.isSkipped': 0n,
+        'slot.kindBit': [kind & 1n, kind >> 1n],
+        'slot.account': BigInt(v.account),
+        'slot.counterparty': BigInt(v.counterparty),
+        'slot.stamp': v.stamp,
+        'slot.maxFee': v.maxFee,
+        'slot.previousHead': v.previousHead,
+        'slot.payload': v.payload,
+        'slot.instrument': v.entries.map((e) => BigInt(e.instrument)),
+        'slot.quantity': v.entries.map((e) => e.quantity),
+        'slot.price': v.entries.map((e) => e.price),
       }
       expect(outputsOf('page', input), String(v.name)).toEqual([v.head, kind === 3n ? 1n : 0n])
     }
@@ -120,8 +122,8 @@ describe('vectors', () => {
       const at = <T>(get: (slot: { id: number; quantity: bigint }) => T): T[] =>
         Array.from({ length: SLOT_COUNT }, (_, i) => get(slots[i] ?? { id: 0, quantity: 0n }))
       const balances = outputsOf('balances', {
-        id: at((s) => BigInt(s.id)).slice(1),
-        quantity: at((s) => mod(s.quantity)),
+        'held.id': at((s) => BigInt(s.id)).slice(1),
+        'held.quantity': at((s) => mod(s.quantity)),
       })
       expect(balances.slice(0, BALANCE_WORD_COUNT), String(v.name)).toEqual(v.words)
       expect(balances.slice(BALANCE_WORD_COUNT, BALANCE_WORD_COUNT + SLOT_COUNT - 1)).toEqual(
@@ -252,6 +254,42 @@ describe('tidiness', () => {
       expect(rule.startsWith(`${i + 1}. `)).toBe(true)
       expect(Object.keys(RULES)).toContain(rule.replace(/^\d+\. /, ''))
     })
+  })
+
+  test('records are filled field by field in the order of their buses', () => {
+    const source = readFileSync(join(dir, 'records.circom'), 'utf8')
+    const buses = new Map(
+      [...source.matchAll(/^bus (\w+)\([^)]*\) \{\n([^}]*)\}/gm)].map(([, name, body]) => [
+        name as string,
+        [...(body as string).matchAll(/^ {4}(\w+)(?:\([^)]*\))? (\w+)[^;]*;/gm)].map(
+          ([, type, field]) => [type as string, field as string] as const,
+        ),
+      ]),
+    )
+    const fieldsOf = (bus: string): readonly string[] =>
+      (buses.get(bus) ?? []).flatMap(([type, field]) =>
+        type === 'signal' ? [field] : fieldsOf(type).map((inner) => `${field}.${inner}`),
+      )
+    /** old.id is oldId, next.id newId; a cap's fields and those of a call are named after their slot. */
+    const isNamed = (signal: string, field: string): boolean => {
+      const last = field
+        .replace(/^next\./, 'new.')
+        .split('.')
+        .slice(-1)[0] as string
+      const prefix = /^(old|next)\./.exec(field)?.[1]?.replace('next', 'new') ?? ''
+      const isCap = field === 'cap.is' || field === 'isStep'
+      const ending = isCap ? (field === 'isStep' ? 'Step' : 'Cap') : last
+      return signal.startsWith(prefix) && signal.toLowerCase().endsWith(ending.toLowerCase())
+    }
+    for (const name of Object.keys(SLOT_FIELDS) as SlotName[]) {
+      const [fields, signals] = [fieldsOf(name), SLOT_FIELDS[name]]
+      expect(fields.length, name).toBe(signals.length)
+      signals.forEach((signal, i) => expect(isNamed(signal, fields[i]!), signal).toBe(true))
+    }
+    expect(buses.get('Slots')?.map(([type]) => type)).toEqual(SLOTS)
+    expect(fieldsOf('Header')).toEqual(headerWords)
+    expect(fieldsOf('DepositWords')).toEqual(DEPOSIT_WORDS)
+    expect(fieldsOf('WithdrawalWords')).toEqual(WITHDRAWAL_WORDS)
   })
 
   test('generated files are fresh', () => {

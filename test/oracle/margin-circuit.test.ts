@@ -8,7 +8,7 @@ import { rowsOf } from '../../oracle/liquidation.ts'
 import { whatIf, type Holdings } from '../../oracle/margin.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
 import { circuitNamed, type Circuit } from '../law/circuit.ts'
-import { finish } from '../law/house.ts'
+import { signalsOf } from '../law/house.ts'
 import { draftOf, inputOf, reseal } from '../law/reseal.ts'
 import { funded, MINI, slotOf } from '../law/scenes.ts'
 
@@ -50,7 +50,7 @@ describe('the circuit', () => {
     const { house, outcome, sides } = traded(seed)
     expect(sides.map((side) => side.whatIf.refusedBy)).toEqual([null, null])
     if (!outcome.ok) throw new Error(outcome.rejection.detail)
-    const draft = draftOf(finish(house.build(MINI, outcome.trace)))
+    const draft = draftOf(signalsOf(house.build(MINI, outcome.trace)))
     for (const { index, whatIf } of sides) {
       const slot = slotOf(draft, index)
       const member = outcome.trace.members.find((m) => m.index === index)
@@ -66,7 +66,7 @@ describe('the circuit', () => {
     const { house, outcome, sides } = traded(5)
     if (!outcome.ok) throw new Error(outcome.rejection.detail)
     for (const world of [0, 7, WORLD_COUNT - 1]) {
-      const draft = draftOf(finish(house.build(MINI, outcome.trace)))
+      const draft = draftOf(signalsOf(house.build(MINI, outcome.trace)))
       const { index, whatIf } = sides[0] as (typeof sides)[0]
       draft.difference[slotOf(draft, index)] = whatIf.difference.map((d, s) =>
         s === world ? d + 1n : d,

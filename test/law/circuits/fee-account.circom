@@ -1,6 +1,6 @@
 // FeeAccount alone, for its cost.
 pragma circom 2.2.0;
 
-include "../../../circuits/account.circom";
+include "../../../circuits/member.circom";
 
 component main = FeeAccount();

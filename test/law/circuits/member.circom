@@ -1,6 +1,6 @@
 // Member alone, for its cost.
 pragma circom 2.2.0;
 
-include "../../../circuits/account.circom";
+include "../../../circuits/member.circom";
 
 component main = Member();

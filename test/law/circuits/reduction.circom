@@ -1,6 +1,6 @@
 // Reduction alone, for its cost.
 pragma circom 2.2.0;
 
-include "../../../circuits/exit.circom";
+include "../../../circuits/reduction.circom";
 
 component main = Reduction(1);

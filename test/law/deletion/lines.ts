@@ -1,6 +1,6 @@
 /** Which component of a circuit a constraint belongs to, and what it looks like without its indices. */
 import type { CircuitFiles } from '../../../prover/artifacts.ts'
-import { wiresByName, type Sum, type System } from '../r1cs.ts'
+import { componentPaths, wiresByName, type Sum, type System } from '../r1cs.ts'
 
 const ONE = 0
 const withoutIndices = (name: string): string => name.replace(/\[\d+\]/g, '[]')
@@ -16,10 +16,11 @@ function namesOf(files: CircuitFiles, system: System): readonly (readonly string
   return names
 }
 
-/** The paths of all components that see a signal of this name: its own and those above. */
-function pathsOf(name: string): string[] {
+/** The paths of all components that see a signal of this name: its own and those above, no records. */
+function pathsOf(name: string, components: ReadonlySet<string>): string[] {
   const paths: string[] = []
-  for (let path = parentOf(name); path !== ''; path = parentOf(path)) paths.push(path)
+  for (let path = parentOf(name); path !== ''; path = parentOf(path))
+    if (components.has(path)) paths.push(path)
   return paths
 }
 
@@ -34,7 +35,8 @@ export type Anatomy = {
 
 export function anatomyOf(files: CircuitFiles, system: System): Anatomy {
   const names = namesOf(files, system)
-  const paths = names.map((all) => new Set(all.flatMap(pathsOf)))
+  const components = componentPaths(files)
+  const paths = names.map((all) => new Set(all.flatMap((name) => pathsOf(name, components))))
   const home: string[] = []
   const within = new Map<string, number[]>()
   system.constraints.forEach(({ a, b, c }, k) => {

@@ -129,7 +129,10 @@ export class Worker {
         const error = new Error(`${name} ended with code ${code}`)
         reject(error)
         for (const { reject: fail } of this.waiting.values()) fail(error)
+        this.waiting.clear()
       })
+      // It could not be started, or not be told to end.
+      this.child.on('error', reject)
     })
     this.ready.catch(() => {})
   }
@@ -138,11 +141,15 @@ export class Worker {
     return this.child.pid ?? 0
   }
 
+  /** Throws what the process says against it, or that it has ended. */
   ask<T>(command: Record<string, unknown>): Promise<T> {
     const id = this.nextId++
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject })
-      this.child.send({ id, ...command })
+      this.child.send({ id, ...command }, (error) => {
+        if (error === null || !this.waiting.delete(id)) return
+        reject(new Error(`${this.name} is not there any more: ${error.message}`))
+      })
     })
   }
 

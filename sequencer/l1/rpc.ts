@@ -61,10 +61,15 @@ export function nodeAt(
     const end = new AbortController()
     let timer: NodeJS.Timeout | undefined
     const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+      const giveUp = (): void => {
         end.abort()
         reject(new NoAnswer(`silent for ${timeoutMilliseconds} ms`))
-      }, timeoutMilliseconds)
+      }
+      // Where this thread was held up the answer may lie in its socket already: that is read first.
+      timer = setTimeout(
+        () => (transport === overHttp ? setImmediate(giveUp) : giveUp()),
+        timeoutMilliseconds,
+      )
     })
     try {
       return parse(await Promise.race([transport(url, body, end.signal), silence]), id)

@@ -21,6 +21,7 @@ beforeEach(async () => {
   ann = await chained.member('ANN')
 })
 afterEach(async () => {
+  vi.useRealTimers()
   vi.restoreAllMocks()
   await chained.close()
 })
@@ -129,6 +130,8 @@ describe('a rotation by page', () => {
     })
     const batch = chained.floor.batch()
     await until(() => isOnL1)
+    // However long it takes here, by its clock the command has not waited for long.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const refused = vi.spyOn(HouseApi.prototype, 'account')
     const waited = withdraw(ann, 'ANN')
     await until(() => refused.mock.calls.length > 2)

@@ -1,7 +1,11 @@
 /** What the house answers is what OpenAPI says that it answers, field by field. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Member } from '../../client/member.ts'
 import { isRefused } from '../../client/member.ts'
+import { openApiText } from '../../sequencer/api.ts'
+import { API_ERRORS } from '../../sequencer/api/errors.ts'
 import { ask, Caller, json, type Answer } from './caller.ts'
 import { Floor } from './floor.ts'
 
@@ -155,4 +159,28 @@ it('every route answers as described, once it is asked rightly', async () => {
   )
   // Sessions are opened by every test.
   expect([...seen, 'post /v1/sessions'].sort()).toEqual(described.sort())
+})
+
+it('docs/openapi.json is what the routes are', async () => {
+  const file = join(import.meta.dirname, '..', '..', 'docs', 'openapi.json')
+  // npm run generate writes it.
+  expect(readFileSync(file, 'utf8')).toBe(await openApiText())
+})
+
+it('docs/api.md names every code with its status, and every route', async () => {
+  const docs = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'api.md'), 'utf8')
+  const codes = docs.slice(docs.indexOf('## Codes'))
+  const sections = new Map(
+    [...codes.matchAll(/(\d{3}): ([^.]+)\./g)].map(([, status, names = '']) => [
+      Number(status),
+      names.split(/,\s+|\s+/).filter((name) => name !== ''),
+    ]),
+  )
+  for (const [code, [status]] of Object.entries(API_ERRORS))
+    if (status !== 422) expect(sections.get(status), code).toContain(code)
+  const { paths } = JSON.parse(await openApiText()) as { paths: Record<string, unknown> }
+  for (const path of Object.keys(paths)) {
+    const last = path.replace('/v1/', '').split('/{')[0] as string
+    expect(docs, path).toContain(last)
+  }
 })

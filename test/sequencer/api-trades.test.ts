@@ -1,20 +1,15 @@
 /** What members ask of the API and are answered: trades, pages, accounts, events, receipts. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { TREE_ARITY, TREE_DEPTH } from '../../circuits/params.ts'
 import { hash } from '../../circuits/poseidon.ts'
 import type { Events } from '../../client/house-views.ts'
 import { HouseApi, type TicketView } from '../../client/api.ts'
 import { isRefused, type Member } from '../../client/member.ts'
 import { verifyReceipt } from '../../client/receipt.ts'
-import { openApiText, serve } from '../../sequencer/api.ts'
-import { API_ERRORS } from '../../sequencer/api/errors.ts'
-import { NAMES_KEPT, Recent } from '../../sequencer/asked.ts'
-import { DONE_KEPT, OPEN_TRADES } from '../../sequencer/ticket-book.ts'
+import { serve } from '../../sequencer/api.ts'
 import { EVENTS_KEPT } from '../../sequencer/feed.ts'
 import { MemoryJournal } from '../../sequencer/journal/journal.ts'
+import { until } from '../until.ts'
 import { ask, Caller } from './caller.ts'
 import { Floor } from './floor.ts'
 
@@ -51,30 +46,6 @@ async function restarted<T>(look: (url: string) => Promise<T>): Promise<T> {
     await app.close()
   }
 }
-
-it('docs/openapi.json is what the routes are', async () => {
-  const file = join(import.meta.dirname, '..', '..', 'docs', 'openapi.json')
-  // npm run generate writes it.
-  expect(readFileSync(file, 'utf8')).toBe(await openApiText())
-})
-
-it('docs/api.md names every code with its status, and every route', async () => {
-  const docs = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'api.md'), 'utf8')
-  const codes = docs.slice(docs.indexOf('## Codes'))
-  const sections = new Map(
-    [...codes.matchAll(/(\d{3}): ([^.]+)\./g)].map(([, status, names = '']) => [
-      Number(status),
-      names.split(/,\s+|\s+/).filter((name) => name !== ''),
-    ]),
-  )
-  for (const [code, [status]] of Object.entries(API_ERRORS))
-    if (status !== 422) expect(sections.get(status), code).toContain(code)
-  const { paths } = JSON.parse(await openApiText()) as { paths: Record<string, unknown> }
-  for (const path of Object.keys(paths)) {
-    const last = path.replace('/v1/', '').split('/{')[0] as string
-    expect(docs, path).toContain(last)
-  }
-})
 
 describe('a client id', () => {
   it('of a proposal stands for one body, also after a restart, and needs one record', async () => {
@@ -339,7 +310,7 @@ describe('events', () => {
     await floor.batch()
     const isThere = (): boolean =>
       got.some(({ event }) => event['id'] === id && event['state'] === 'final')
-    while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 10))
+    await until(isThere)
     expect(got.map(({ sequence }) => sequence)).toEqual(got.map((_, i) => i + 3))
     expect(got.slice(0, before.length - 2)).toEqual(before.slice(2))
     socket.close()
@@ -370,80 +341,5 @@ describe('events', () => {
     const { events } = await a.api.account()
     expect((await a.api.events(events - EVENTS_KEPT + 1)).events.length).toBeGreaterThan(0)
     expect((await ask(floor.url, 'GET', '/v1/public-events')).status).toBe(200)
-  })
-})
-
-describe('what is remembered', () => {
-  it('of an account are so many ended trades, those of others untouched', async () => {
-    const { desk } = floor.house
-    const ended: string[] = []
-    const propose = (i: number, from: Member, to: Member): string => {
-      const proposal = { clientId: `m${i}`, counterparty: to.account, entries: [], payload: 1n }
-      const made = desk.propose(from.account, proposal, BigInt(i))
-      if ('refused' in made) throw new Error(made.refused)
-      return made.id
-    }
-    const open = propose(-1, a, b)
-    const alone = propose(0, b, c)
-    desk.reject(c.account, alone)
-    for (let i = 1; i <= DONE_KEPT + 1; i++) {
-      ended.push(propose(i, a, b))
-      desk.reject(b.account, ended.at(-1) as string)
-    }
-    const ids = desk.ticketsOf(a.account).map(({ id }) => id)
-    // What is open stays, however old.
-    expect(ids).toEqual([open, ...ended.slice(1)])
-    expect(desk.tickets.has(ended[0] as string)).toBe(false)
-    // One side has forgotten it, the other has not.
-    expect(desk.ticketsOf(b.account).map(({ id }) => id)).not.toContain(alone)
-    expect(desk.ticketsOf(c.account).map(({ id }) => id)).toEqual([alone])
-    expect(desk.tickets.has(alone)).toBe(true)
-  })
-
-  it('open proposals are few: refused by name until one ends, or cannot be signed any more', async () => {
-    const { desk } = floor.house
-    const propose = (i: number) =>
-      desk.propose(
-        a.account,
-        { clientId: `m${i}`, counterparty: b.account, entries: [], payload: 1n },
-        BigInt(i),
-      )
-    const ids = Array.from({ length: OPEN_TRADES }, (_, i) => {
-      const made = propose(i)
-      if ('refused' in made) throw new Error(made.refused)
-      return made.id
-    })
-    const caller = await Caller.open(floor.url, a, domain)
-    const more = { clientId: 'more', counterparty: b.account, entries: [], payload: '1' }
-    expect(await caller.post('/v1/trades', more)).toMatchObject({
-      status: 429,
-      code: 'OpenTradesMustBeFew',
-    })
-    // It says nothing of what others may propose, to this account or from it.
-    const others = await Caller.open(floor.url, b, domain)
-    const back = { ...more, counterparty: a.account }
-    expect((await others.post('/v1/trades', back)).status).toBe(200)
-    desk.reject(b.account, ids[0] as string)
-    expect((await caller.post('/v1/trades', more)).status).toBe(200)
-    expect((await caller.post('/v1/trades', { ...more, clientId: 'one' })).status).toBe(429)
-    // Stamped and never signed: when its time is over it makes room.
-    await b.api.affirm(ids[1] as string)
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 65_537_000 })
-    try {
-      const late = await Caller.open(floor.url, a, domain)
-      expect((await late.post('/v1/trades', { ...more, clientId: 'two' })).status).toBe(200)
-      expect((await a.api.trade(ids[1] as string)).refused).toBe('StampMustBeLive')
-    } finally {
-      vi.useRealTimers()
-    }
-  })
-
-  it('by name are the latest of each account', () => {
-    const recent = new Recent<string, number>()
-    recent.set(1, 'other', 1)
-    for (let i = 0; i <= NAMES_KEPT; i++) recent.set(2, `${i}`, i)
-    expect(recent.get(2, '0')).toBeUndefined()
-    expect(recent.get(2, '1')).toBe(1)
-    expect(recent.get(1, 'other')).toBe(1)
   })
 })

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BatchRefused } from '../../../sequencer/l1.ts'
 import { signedOf } from '../../../sequencer/l1/ethers.ts'
 import { Closed } from '../../../sequencer/l1/sender.ts'
-import type { SimNode } from './sim-chain.ts'
+import type { SimNode } from './sim-nodes.ts'
 import { batch, jobOf, watched, worldOf, type World } from './world.ts'
 
 const FIRST = batch(1n, 1000n, 1001n)

@@ -17,7 +17,8 @@ import {
   genesisRoot,
   SHAPE,
 } from '../simulation/settings.ts'
-import { ADDRESS, nodesOf, proofOf, SimChain } from './sim-chain.ts'
+import { ADDRESS, proofOf, SimChain } from './sim-chain.ts'
+import { nodesOf } from './sim-nodes.ts'
 import { KEY, watched } from './world.ts'
 
 const table = tableOf([row(FUTURE, 50_000_000n)])

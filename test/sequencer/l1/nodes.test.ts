@@ -1,7 +1,7 @@
 /** Nodes that lie, lag, cut their answers or fall silent: outvoted or waited for, and named. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { NoAgreement } from '../../../sequencer/l1/pool.ts'
-import type { SimNode } from './sim-chain.ts'
+import type { SimNode } from './sim-nodes.ts'
 import { batch, jobOf, watched, worldOf, type World } from './world.ts'
 
 const nodeOf = (world: World, i: number): SimNode => world.nodes[i] as SimNode

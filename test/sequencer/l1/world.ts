@@ -7,7 +7,8 @@ import {
   type L1Options,
   type Submission,
 } from '../../../sequencer/l1.ts'
-import { ADDRESS, nodesOf, plainProof, SimChain } from './sim-chain.ts'
+import { ADDRESS, plainProof, SimChain } from './sim-chain.ts'
+import { nodesOf } from './sim-nodes.ts'
 
 export const KEY = `0x${'42'.repeat(32)}`
 const BLOCK_SECONDS = 12

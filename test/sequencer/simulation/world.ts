@@ -21,7 +21,8 @@ import type { Store } from '../../../sequencer/snapshot/store.ts'
 import { createRandom } from '../../contracts/random.ts'
 import { row } from '../../law/house.ts'
 import { MemoryDisk } from '../journal/memory-disk.ts'
-import { ADDRESS, nodesOf, proofOf, SimChain } from '../l1/sim-chain.ts'
+import { ADDRESS, proofOf, SimChain } from '../l1/sim-chain.ts'
+import { nodesOf } from '../l1/sim-nodes.ts'
 import {
   DOMAIN,
   FEE,

@@ -1,0 +1,36 @@
+/** The processes of a day: whoever asks one that ends, or has ended, is told so. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { ROOT, Worker } from '../../client/day/processes.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'cloister-worker-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const script = join(folder, 'child.ts')
+writeFileSync(
+  script,
+  `process.on('message', ({ id, command }: { id: number; command: string }) => {
+    if (command === 'end') process.exit(3)
+    else process.send?.(JSON.stringify({ id, said: command }))
+  })
+  process.send?.(JSON.stringify({ ready: true }))`,
+)
+const start = () => new Worker('child', relative(ROOT, script), [], {})
+
+it('answers, and says that it ends to everybody who waits', async () => {
+  const worker = start()
+  await worker.ready
+  expect(await worker.ask({ command: 'hello' })).toMatchObject({ said: 'hello' })
+  await expect(worker.ask({ command: 'end' })).rejects.toThrow('child ended with code 3')
+  expect(await worker.ended).toBe(3)
+})
+
+it('is asked after its end: an error, neither silence nor the end of who asks', async () => {
+  const worker = start()
+  await worker.ready
+  worker.kill()
+  await worker.ended
+  await expect(worker.ask({ command: 'hello' })).rejects.toThrow('child is not there any more')
+  await worker.stop()
+})

@@ -224,11 +224,13 @@ export class World {
       entries: (after) => readEntries(disk, DIRECTORY, sealer, after),
     }
     const told = this.mutation.chain?.(chain) ?? chain
-    const { isNew } = await bring(told, this.storeOn(to)).catch((error: unknown) => {
+    const taken = await bring(told, this.storeOn(to)).catch((error: unknown) => {
+      // A journal that cannot be replayed has no snapshots; that it cannot is for the house to see.
+      if (error instanceof Diverged) return null
       if (!(error instanceof JournalError)) this.break(`a snapshot cannot be taken: ${error}`)
       throw error
     })
-    if (isNew) this.counts.snapshots++
+    if (taken?.isNew === true) this.counts.snapshots++
   }
 
   /** A snapshot of what was written is on the disk before what was written is, and the power goes. */

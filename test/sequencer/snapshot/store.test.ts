@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { FileJournal } from '../../../sequencer/journal/file-journal.ts'
 import { MemoryJournal } from '../../../sequencer/journal/journal.ts'
 import { appliedOf, replay, replayInto, stateText } from '../../../sequencer/journal/replay.ts'
+import { walk } from '../../../sequencer/journal/segments.ts'
 import { sealerOf, UNSEALED } from '../../../sequencer/journal/seal.ts'
 import {
   encodeSnapshot,
@@ -128,6 +129,39 @@ describe('a snapshot that fits', () => {
     await journal.close()
     expect(on.files().filter((file) => file.endsWith('.segment')).length).toBeGreaterThan(3)
     expect((await started(await journalOf(payloads.length, { on }))).saved).toBe(EARLY)
+  })
+
+  it('of a journal whose records before it are damaged does not hide that', async () => {
+    const on = new MemoryDisk()
+    const journal = await journalOf(payloads.length, { on })
+    await taken(journal)
+    await journal.close()
+    on.change('journal-0000000000000001.segment', (bytes) => {
+      bytes[1000] = (bytes[1000] as number) ^ 1
+      return bytes
+    })
+    await expect(journalOf(payloads.length, { on })).rejects.toThrow('JournalMustBeWhole')
+  })
+
+  it('is held against the hash of its record, wherever that stands, and followed by the next', async () => {
+    const on = new MemoryDisk()
+    const journal = await journalOf(payloads.length, { on })
+    const hashes: string[] = []
+    for await (const { hash } of walk(on, '/journal'))
+      hashes.push(Buffer.from(hash).toString('hex'))
+    expect(hashes).toHaveLength(payloads.length)
+    for (const [i, hash] of hashes.entries()) {
+      expect(Buffer.from((await journal.hashAt(i + 1)) as Uint8Array).toString('hex')).toBe(hash)
+      const behind: number[] = []
+      for await (const { sequence, payload } of journal.entries(i)) {
+        expect(Buffer.from(payload).equals(payloads[sequence - 1] as Uint8Array)).toBe(true)
+        behind.push(sequence)
+        if (behind.length === 3) break
+      }
+      expect(behind).toEqual([i + 1, i + 2, i + 3].filter((n) => n <= payloads.length))
+    }
+    expect(await journal.hashAt(payloads.length + 1)).toBeNull()
+    expect(Buffer.from(journal.head.hash).toString('hex')).toBe(hashes.at(-1))
   })
 
   it('is the newest of them; of this program the last two are kept, of others the newest', async () => {

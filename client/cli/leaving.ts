@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { onlyAccount } from '../exit/claim.ts'
 import { paymentsDue, refundsDue, sharesDue, type Due } from '../exit/due.ts'
 import { OwnerL1, unsentOf, type OwnerCall } from '../exit/owner.ts'
+import { NO_PAGES } from '../l1/own-pages.ts'
 import { connect, type L1 } from '../l1/rpc.ts'
 import { scan, type Scan } from '../l1/scan.ts'
 import type { Common, Result } from './day.ts'
@@ -51,12 +52,12 @@ export async function leaving(options: ExitOptions): Promise<Leaving> {
 }
 
 export async function allDue(
-  { l1, found, account, owner }: Leaving,
+  { l1, found, account, owner, key }: Leaving,
   options: ExitOptions,
 ): Promise<readonly Due[]> {
   const to = options.to === undefined ? owner : parseAddress(options.to)
   return [
-    ...paymentsDue(l1, found.rebuilt, account),
+    ...paymentsDue(l1, found.rebuilt, account, key.beside.pages ?? NO_PAGES),
     ...refundsDue(l1, found.rebuilt, owner),
     ...(await sharesDue(l1, found, account, owner, to)),
   ]

@@ -39,6 +39,8 @@ export async function leaving(options: ExitOptions): Promise<Leaving> {
   const key = openKey(options)
   if (key === null) throw new Undone('name your seed: --key FILE, or --member NAME')
   const where = placeOf(options, key)
+  if (key.beside.unread !== undefined)
+    options.note(`the journal cannot be read, L1 says the rest: ${key.beside.unread}`)
   const l1 = await connect(where.rpc, where.contract)
   const found = await scan(l1, {
     ...(options.state === undefined ? {} : { state: fromHere(options.state) }),

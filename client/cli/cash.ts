@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { CASH_ID } from '../../circuits/params.ts'
 import { replayFrom, type Rebuilt } from '../l1/rebuild.ts'
 import { connect } from '../l1/rpc.ts'
+import { HouseError } from '../api.ts'
 import { untilBatch, type Common, type House, type Result } from './day.ts'
-import { Undone } from './failures.ts'
+import { Busy, NotYet, Undone } from './failures.ts'
 import { asMember, ruleOf, type Session } from './session.ts'
 import type { Withdrawing } from './store.ts'
 import { dollars, parseAddress, parseDollars } from './terms.ts'
@@ -80,7 +81,12 @@ export async function withdraw(
 export async function claim(name: string, options: Waiting): Promise<Result> {
   const house = await asMember(name, options, async ({ store, house }) =>
     store.stored.withdrawals.length === 0 ? null : house,
-  )
+  ).catch((error: unknown) => {
+    const isGone = error instanceof HouseError || error instanceof NotYet
+    if (!isGone || error instanceof Busy) throw error
+    const how = `what a batch has settled L1 pays without it: cloister exit claim --member ${name}`
+    throw new Undone(`${error.message}; ${how}`)
+  })
   if (house === null)
     return {
       text:

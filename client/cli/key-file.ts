@@ -22,8 +22,10 @@ export type KeyOptions = {
 export type Beside = {
   readonly rpcUrl?: string
   readonly contract?: string
-  /** What the journal beside the seed holds; null if there is none. */
+  /** What the journal beside the seed holds; null if there is none, or none that can be read. */
   readonly pages: KnownPages | null
+  /** Why the journal there cannot be read. */
+  readonly unread?: string
 }
 export type OpenedKey = {
   readonly ring: KeyRing
@@ -41,14 +43,14 @@ export function openKey(options: KeyOptions): OpenedKey | null {
   if (path === STDIN) return keyOfPipe(seed, options.label)
   const directory = dirname(path)
   const record = recordIn(directory)
-  const label = options.label ?? stringOf(record['name']) ?? basename(directory)
+  const label = options.label ?? stringOf(record['name']) ?? options.member ?? basename(directory)
   return {
     ring: new KeyRing(seed, parseLabel(label, options.label === undefined)),
     directory,
     beside: {
       ...optional('rpcUrl', stringOf(record['rpcUrl'])),
       ...optional('contract', stringOf(record['contract'])),
-      pages: journalIn(directory),
+      ...journalIn(directory),
     },
   }
 }
@@ -81,9 +83,15 @@ function recordIn(directory: string): Record<string, unknown> {
   }
 }
 
-function journalIn(directory: string): KnownPages | null {
+/** As the record: nobody is kept from his account, or from leaving, by a file that only explains it. */
+function journalIn(directory: string): Pick<Beside, 'pages' | 'unread'> {
   const path = join(directory, 'journal.jsonl')
-  return existsSync(path) ? pagesOfJournal(path) : null
+  if (!existsSync(path)) return { pages: null }
+  try {
+    return { pages: pagesOfJournal(path) }
+  } catch (error) {
+    return { pages: null, unread: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 function parseLabel(label: string, isGuessed: boolean): string {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { onlyAccount } from '../exit/claim.ts'
 import { paymentsDue, refundsDue, sharesDue, type Due } from '../exit/due.ts'
 import { OwnerL1, unsentOf, type OwnerCall } from '../exit/owner.ts'
+import { NO_PAGES } from '../l1/own-pages.ts'
 import { connect, type L1 } from '../l1/rpc.ts'
 import { scan, type Scan } from '../l1/scan.ts'
 import type { Common, Result } from './day.ts'
@@ -38,6 +39,8 @@ export async function leaving(options: ExitOptions): Promise<Leaving> {
   const key = openKey(options)
   if (key === null) throw new Undone('name your seed: --key FILE, or --member NAME')
   const where = placeOf(options, key)
+  if (key.beside.unread !== undefined)
+    options.note(`the journal cannot be read, L1 says the rest: ${key.beside.unread}`)
   const l1 = await connect(where.rpc, where.contract)
   const found = await scan(l1, {
     ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
@@ -51,12 +54,12 @@ export async function leaving(options: ExitOptions): Promise<Leaving> {
 }
 
 export async function allDue(
-  { l1, found, account, owner }: Leaving,
+  { l1, found, account, owner, key }: Leaving,
   options: ExitOptions,
 ): Promise<readonly Due[]> {
   const to = options.to === undefined ? owner : parseAddress(options.to)
   return [
-    ...paymentsDue(l1, found.rebuilt, account),
+    ...paymentsDue(l1, found.rebuilt, account, key.beside.pages ?? NO_PAGES),
     ...refundsDue(l1, found.rebuilt, owner),
     ...(await sharesDue(l1, found, account, owner, to)),
   ]

@@ -73,6 +73,9 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
       ...houseText(result),
       ...(accounts?.opened ?? []).flatMap(accountText),
       ...(accounts?.unopened ?? []).map(({ why }) => `Not opened, and probably not yours: ${why}`),
+      ...(key?.beside.unread === undefined
+        ? []
+        : [`WITHOUT THE JOURNAL, which cannot be read: ${key.beside.unread}`]),
       ...(lost === null ? [] : [`NOT ALL: ${lost}`]),
       ...(key === null ? ['With --key FILE your own account is opened as well.'] : []),
     ].join('\n'),
@@ -104,6 +107,7 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
       ...(accounts === null
         ? {}
         : { accounts: accounts.opened.map(accountJson), unopened: accounts.unopened }),
+      ...(key?.beside.unread === undefined ? {} : { journalUnread: key.beside.unread }),
       ...(lost === null ? {} : { exitCode: 1, message: lost }),
     },
     code: lost === null ? 0 : 1,

@@ -1,5 +1,6 @@
 /** All that L1 would pay an owner now: payments of batches, refunds, and its share of each pot. */
 import { getAddress } from '../l1/ethers.ts'
+import { NO_PAGES, type KnownPages } from '../l1/own-pages.ts'
 import { withdrawalProof, type Withdrawal } from '../l1/withdrawals.ts'
 import type { Rebuilt } from '../l1/ledger.ts'
 import type { L1 } from '../l1/rpc.ts'
@@ -16,10 +17,21 @@ export type Due = {
   readonly call: { readonly name: string; readonly args: readonly unknown[] }
 }
 
-/** Payments to the owner, and to the addresses that its forced exits named. */
-export function paymentsDue(l1: L1, rebuilt: Rebuilt, account: number): readonly Due[] {
+/**
+ * Payments to the owner, to the addresses that its forced exits named, and to those of its pages, where
+ * the journal is at hand: L1 does not say whose a withdrawal was, and anybody may collect one for whom
+ * it pays.
+ */
+export function paymentsDue(
+  l1: L1,
+  rebuilt: Rebuilt,
+  account: number,
+  pages: KnownPages = NO_PAGES,
+): readonly Due[] {
   const owner = rebuilt.l1Owners.get(account)
   const own = new Set(owner === undefined ? [] : [BigInt(owner)])
+  for (const { page } of pages.values())
+    if (page.account === account && page.kind === 'withdrawal') own.add(page.payload)
   for (const { account: of, kind, y } of rebuilt.keyRequests)
     if (of === account && kind === 'forcedExit') own.add(y)
   const all = [...rebuilt.withdrawals.values()]

@@ -1,5 +1,5 @@
 /** The seed alone finds everything; a wrong one is told from a lost page and from an empty account. */
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Account } from '../../circuits/account.ts'
@@ -271,6 +271,43 @@ describe('the account', () => {
       fill([{ ...first, page: { ...first.page, entries } }, ...signed.slice(1)])
       expect((await ask()).history[1]?.['pages']).toBeNull()
     })
+    it('that is damaged keeps nobody from the account: it is said, and L1 explains the rest', async () => {
+      fill(signed)
+      const whole = readFileSync(journal)
+      for (const damaged of [
+        Buffer.concat([Buffer.from('garbage\n'), whole]),
+        Buffer.concat([whole.subarray(0, 40), Buffer.from([0xff, 10]), whole.subarray(41)]),
+      ]) {
+        writeFileSync(journal, damaged)
+        const found = await rebuildJson('--key', own.path, '--label', 'ANN')
+        expect(found).toMatchObject({ ok: true, journalUnread: expect.stringContaining('line 1') })
+        expect(found.accounts[0]?.now?.head).toBe(`${kept.at(-1)?.head}`)
+        expect(found.accounts[0]?.pending ?? null).toBeNull()
+        const { out } = await rebuild('--key', own.path, '--label', 'ANN')
+        expect(out).toContain('WITHOUT THE JOURNAL, which cannot be read')
+        const status = await cloister(
+          'exit',
+          'status',
+          '--key',
+          own.path,
+          '--label',
+          'ANN',
+          '--rpc',
+          'http://127.0.0.1:9',
+          '--contract',
+          HOME.contract,
+        )
+        // Past the journal, at the node.
+        expect(status.err).toContain('could not be read: no connection')
+      }
+    })
+  })
+  it('of a member whose record is damaged is found by the name that was given', async () => {
+    const dir = seedFolder(SEED, 'elsewhere')
+    writeFileSync(join(dir.folder, 'member.json'), '{')
+    const { code, out } = await rebuild('--member', 'ANN', '--dir', dir.folder, '--json')
+    rmSync(dir.folder, { recursive: true, force: true })
+    expect([code, (JSON.parse(out) as Json).accounts[0]?.account]).toEqual([0, ann.index])
   })
   it('touched once, and never', async () => {
     const few = new SyntheticL1(HOME)

@@ -2,6 +2,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { wordLayout } from '../../circuits/words.ts'
 import type { BatchEvent, EventBody, L1Event } from '../../client/l1/events.ts'
+import { paymentsDue } from '../../client/exit/due.ts'
+import type { SignedPage } from '../../client/journal-file.ts'
+import type { L1 } from '../../client/l1/rpc.ts'
 import { vaultOf, type Rebuilt } from '../../client/l1/ledger.ts'
 import { replay } from '../../client/l1/replay.ts'
 import { withdrawalsRoot } from '../../client/l1/withdrawals.ts'
@@ -103,6 +106,24 @@ describe('a forced exit', () => {
       viewKeyHash: 0n,
     })
     expect(faultsOf()).toContain('RequestKindMustBeKnown')
+  })
+})
+
+describe('a withdrawal to somebody else', () => {
+  it('is collected by whoever has the journal, without the house', () => {
+    const [member, other] = l1.house.members
+    if (member === undefined || other === undefined) throw new Error('no member')
+    const page = l1.house.withdraw(member, 1, 5n, 0xdeadn)
+    l1.batch()
+    const rebuilt = read()
+    const chain = { contract: OWNER } as unknown as L1
+    const signed = { page, head: 1n } as SignedPage
+    expect(paymentsDue(chain, rebuilt, member.index)).toEqual([])
+    const due = paymentsDue(chain, rebuilt, member.index, new Map([[1n, signed]]))
+    expect(due).toMatchObject([{ what: 'payment', amount: 5n, only: null }])
+    expect(BigInt(due[0]?.to ?? 0)).toBe(0xdeadn)
+    // A page of another account says nothing of this one's.
+    expect(paymentsDue(chain, rebuilt, other.index, new Map([[1n, signed]]))).toEqual([])
   })
 })
 

@@ -12,6 +12,7 @@ import {
   configureOracle,
   DEFAULT_BAND,
   DEFAULT_TIMING,
+  publishWorlds,
   type OracleParameters,
 } from './collector/configure.ts'
 import type { Peer } from './collector/gather.ts'
@@ -36,7 +37,7 @@ export type StandingOracleOptions = {
   readonly rpcUrl: string
   /** TableOracle. */
   readonly oracle: string
-  /** Configures the contract; needed while nothing is configured. */
+  /** Configures the contract, and publishes another world set if that of the project has changed. */
   readonly adminKey: string
   /** Pays for the collector's gas. */
   readonly payerKey: string
@@ -77,12 +78,10 @@ export class StandingOracle {
     const keys = options.signerKeys.map((key) => new SigningKey(key))
     const wallet = new NonceManager(new Wallet(payerKey, provider))
     const unmet = { provider, wallet, contract: oracle, peers: [], tables }
+    const admin = new NonceManager(new Wallet(options.adminKey, provider))
     if ((await readState(unmet)).quorum === 0)
-      await configureOracle(
-        oracle,
-        new NonceManager(new Wallet(options.adminKey, provider)),
-        parametersOf(keys, now.time),
-      )
+      await configureOracle(oracle, admin, parametersOf(keys, now.time))
+    else await publishWorlds(oracle, admin, STANDARD_SET)
     const given = recordedConfig(Number(chainId), oracle, now.time) as object
     // A second look at a market that stands shows nothing new, so that nobody waits long for it.
     const config = configFrom({ ...given, confirmAfter: 1 }, SIGNER_FOLDER)

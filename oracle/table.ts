@@ -13,7 +13,8 @@ import { ADD_ON_BITS, ROW_VALUE_COUNT, VALUE_BITS } from '../circuits/params.ts'
 import { checkInstrument, isExpired, payoffOf, unitsOf, valuePerLot } from './instruments.ts'
 import type { ExposedSpec, InstrumentSpec } from './instruments.ts'
 import { gapCharge } from './gap.ts'
-import { checkMarket, entryOf, type Market } from './market.ts'
+import { checkMarket, entryOf, SECONDS_PER_DAY, type Market } from './market.ts'
+import { SCAN_PARAMETERS } from './scan-range.ts'
 import { inseparable, shockOf, weightOf, type World } from './worlds.ts'
 
 export type TableRow = {
@@ -69,8 +70,25 @@ export function buildRows(
 export function worldValue(spec: ExposedSpec, market: Market<string>, world: World): number {
   const mark = valuePerLot(spec, market)
   if (world.kind === 'mark') return mark
-  const stressed = valuePerLot(spec, market, shockOf(world, market, spec.underlying))
+  const scanRange = { [spec.underlying]: rangeOf(spec, market) }
+  const stressed = valuePerLot(spec, market, shockOf(world, { scanRange }, spec.underlying))
   return mark + weightOf(world) * (stressed - mark)
+}
+
+/** Below 1: no price falls by more than itself. */
+const WIDEST_RANGE = 0.95
+
+/**
+ * The scan range. What has expired pays by the price of then, and its row follows the price of now until
+ * the register has its value: these two drift apart for as long as that takes, by the root of the time.
+ * The scan range is a move of two days, so from the third day on it is widened to that of all days since.
+ */
+function rangeOf(spec: ExposedSpec, market: Market<string>): number {
+  const range = entryOf(market.scanRange, spec.underlying, 'scan range')
+  const since = 'expiry' in spec ? (market.time - spec.expiry) / SECONDS_PER_DAY : 0
+  const { liquidationDays } = SCAN_PARAMETERS
+  if (since <= liquidationDays) return range
+  return Math.max(range, Math.min(range * Math.sqrt(since / liquidationDays), WIDEST_RANGE))
 }
 
 function buildRow(market: Market<string>, spec: ExposedSpec, worlds: readonly World[]): TableRow {

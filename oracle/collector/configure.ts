@@ -2,6 +2,7 @@
 import { Contract, ZeroAddress, type Signer as L1Signer } from '../ethers.ts'
 import { expiryOf, instrumentsBytes, worldsBytes, type InstrumentSpec } from '../signer/engine.ts'
 import { specificationHash } from '../registry.ts'
+import { documentHash } from '../signer/canonical.ts'
 import type { WorldSet } from '../worlds.ts'
 import { ORACLE_SETTERS_ABI } from '../verify/abi.ts'
 
@@ -47,6 +48,23 @@ export const DEFAULT_TIMING: TimingParameters = {
   agreementDelay: 300,
   settlementWindow: 1_800,
   challengeDelay: 7_200,
+}
+
+/**
+ * Publishes a world set where L1 has another: a house for try-outs that was made by an earlier version of
+ * the project would have no tables any more. Of a sealed house the lock alone may do it.
+ */
+export async function publishWorlds(
+  contract: string,
+  admin: L1Signer,
+  worlds: WorldSet,
+): Promise<boolean> {
+  const oracle = new Contract(contract, ORACLE_SETTERS_ABI, admin)
+  const document = worldsBytes(worlds)
+  if ((await oracle.getFunction('worldsHash')()) === documentHash(document)) return false
+  const sent = (await oracle.getFunction('setWorlds')(document)) as { wait: () => Promise<unknown> }
+  await sent.wait()
+  return true
 }
 
 export async function configureOracle(

@@ -51,6 +51,7 @@ export const ORACLE_SETTERS_ABI = [
     'uint32 settlementWindow, uint32 challengeDelay) timing)',
   `function addUnderlying(string name, ${BAND} band)`,
   'function setWorlds(bytes document)',
+  'function worldsHash() view returns (bytes32)',
   'function list((uint32 id, uint64 expiry, bytes32 specification)[] added, bytes document)',
 ]
 

@@ -221,7 +221,7 @@ describe('liquidation distance', () => {
     name: 'F',
     underlying: 'BTC',
     lot: '0.01',
-    expiry: 1,
+    expiry: market.time,
   }
   const model: Model = { market, instruments: [spec], worlds: WORLDS }
   const spot = market.spot.BTC

@@ -187,7 +187,7 @@ describe('rounding', () => {
           spot: { BTC: spot, ETH: spot },
           scanRange: { BTC: 0.3, ETH: 0.3 },
         }
-        const row = buildTable(some, [{ ...anyFuture, lot, expiry: 1 }], WORLDS)[0]
+        const row = buildTable(some, [{ ...anyFuture, lot, expiry: some.time }], WORLDS)[0]
         tenths.forEach((tenth, i) => {
           if (i === 0) return
           // In units of 1e-3 micro-dollars: 1e-5 * 1e-3 * 1e-1 dollars.
@@ -267,5 +267,43 @@ describe('what cannot be a table crashes', () => {
     expect(() => buildTable(market, INSTRUMENTS, WORLDS.slice(1))).toThrow(/worlds/)
     const swapped = [...WORLDS.slice(1), ...WORLDS.slice(0, 1)]
     expect(() => buildTable(market, INSTRUMENTS, swapped)).toThrow(/mark/)
+  })
+})
+
+describe('what has expired and is not settled', () => {
+  const expiry = 1_600_000_000
+  const call: ExposedSpec = {
+    ...{ kind: 'call', id: 2200, name: 'C', underlying: 'BTC', lot: '1' },
+    strike: 10_000_000_000n,
+    expiry,
+  }
+  const rowAt = (days: number, spot: number, scanRange = 0.18) => {
+    const [row] = buildTable(
+      {
+        ...{ time: expiry + days * 86_400, rate: 0, spot: { BTC: spot }, vol: { BTC: 0.8 } },
+        ...{ scanRange: { BTC: scanRange }, liquidity: { BTC: 0 } },
+      },
+      [call],
+      WORLDS,
+    )
+    return row!.values.map(Number).map((micro) => micro / 1e6)
+  }
+
+  test('widens with the days since, from the third on', () => {
+    // Worthless at its expiry; the market has risen by a half since.
+    for (const days of [0, 1, 2]) expect(Math.min(...rowAt(days, 15_000))).toBeCloseTo(2_300, 5)
+    for (const days of [8, 30, 1000]) expect(Math.min(...rowAt(days, 15_000))).toBe(0)
+    // The mark does not move, nor does what nobody waits for.
+    expect(rowAt(30, 15_000)[0]).toBe(5_000)
+    expect(Math.max(...rowAt(8, 9_000))).toBeCloseTo(9_000 * 1.36 - 10_000, 5)
+  })
+
+  test('and is finite however wide and long', () => {
+    for (const days of [3, 1e3, 1e5])
+      for (const range of [0.01, 0.9, 0.99]) {
+        const values = rowAt(days, 15_000, range)
+        expect(values.every((value) => Number.isFinite(value) && value >= 0)).toBe(true)
+        expect(Math.min(...values)).toBeLessThanOrEqual(Math.min(...rowAt(0, 15_000, range)))
+      }
   })
 })

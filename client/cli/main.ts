@@ -38,7 +38,8 @@ export async function main(argv: readonly string[], output: Output): Promise<Exi
   const fail = (failed: ExitCode, rule: string | null, text: string): ExitCode => {
     if (isJson)
       output.out(`${JSON.stringify({ ok: false, exitCode: failed, rule, message: text })}\n`)
-    else output.err(`cloister: ${text}\n`)
+    // Words of a house or a node may be in it: nothing that a terminal would obey.
+    else output.err(`cloister: ${text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')}\n`)
     return failed
   }
   try {

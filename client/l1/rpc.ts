@@ -10,6 +10,14 @@ import {
   RefusedError,
   type Transport,
 } from './transport.ts'
+import {
+  blockFrom,
+  bytesOf,
+  logsFrom,
+  quantityOf,
+  transactionFrom,
+  type RawLog,
+} from './rpc-forms.ts'
 
 // Whoever reads L1 needs this door only.
 export { httpTransport, ReadError, type Transport }
@@ -80,7 +88,7 @@ export async function connect(
 ): Promise<L1> {
   const send = typeof rpc === 'string' ? httpTransport(rpc) : rpc
   const address = addressOf(contract)
-  const chainId = BigInt((await send('eth_chainId', [])) as string)
+  const chainId = quantityOf(await send('eth_chainId', []), 'eth_chainId', 'number')
   const head = await blockOf(send, atBlock === undefined ? 'latest' : hex(atBlock))
   const tag = hex(head.number)
   const reader: LogReader = { span: BLOCKS_AT_ONCE, isBounded: false }
@@ -91,12 +99,21 @@ export async function connect(
     args: readonly unknown[],
   ): Promise<readonly unknown[]> => {
     const data = abi.encodeFunctionData(name, args)
-    const result = (await send('eth_call', [{ to, data }, tag])) as string
+    const result = bytesOf(await send('eth_call', [{ to, data }, tag]), 'eth_call')
     if (result === '0x')
       throw new ReadError(
         `there is no ${name}() at ${to} on chain ${chainId} at block ${head.number}`,
       )
-    return abi.decodeFunctionResult(name, result).toArray()
+    try {
+      const decoded = abi.decodeFunctionResult(name, result)
+      // Of what is cut short it complains when it is looked at, all the way down.
+      decoded.toArray(true)
+      return decoded.toArray()
+    } catch {
+      throw new ReadError(
+        `what the RPC node says that ${name}() answers is nothing it could answer`,
+      )
+    }
   }
   return {
     contract: address,
@@ -105,7 +122,10 @@ export async function connect(
     logs: (fromBlock, toBlock, name) => readLogs(send, address, fromBlock, toBlock, reader, name),
     view: (name, args = []) => call(cloister, address, name, args),
     code: async (at, block) =>
-      (await send('eth_getCode', [at, block === undefined ? tag : hex(block)])) as string,
+      bytesOf(
+        await send('eth_getCode', [at, block === undefined ? tag : hex(block)]),
+        'eth_getCode',
+      ),
     balanceOf: async (token, holder) =>
       (await call(erc20, token, 'balanceOf', [holder]))[0] as bigint,
     verifyProof: async (at, p, input) =>
@@ -121,20 +141,10 @@ export async function connect(
         ])
       )[0] as boolean,
     transaction: async (hash) => {
-      const found = (await send('eth_getTransactionByHash', [hash])) as {
-        to: string | null
-        from: string
-        input: string
-        blockNumber: string | null
-      } | null
+      const found = transactionFrom(await send('eth_getTransactionByHash', [hash]))
       if (found === null) return null
-      const block = found.blockNumber === null ? null : Number(found.blockNumber)
-      return {
-        to: found.to === null ? null : getAddress(found.to),
-        from: getAddress(found.from),
-        input: found.input,
-        block,
-      }
+      const { to, from } = found
+      return { ...found, to: to === null ? null : getAddress(to), from: getAddress(from) }
     },
     blockHash: (number) => hashOfBlock(send, number),
     isHeadStillCanonical: async () => (await blockOf(send, tag)).hash === head.hash,
@@ -142,36 +152,19 @@ export async function connect(
 }
 
 async function blockOf(send: Transport, tag: string): Promise<Block> {
-  const found = (await send('eth_getBlockByNumber', [tag, false])) as {
-    number: string
-    hash: string
-    timestamp: string
-  } | null
+  const found = blockFrom(await send('eth_getBlockByNumber', [tag, false]))
   if (found === null) throw new ReadError(`the RPC node has no block ${tag}`)
-  return { number: Number(found.number), hash: found.hash, time: BigInt(found.timestamp) }
+  return found
 }
 
 async function hashOfBlock(send: Transport, number: number): Promise<string | null> {
-  const found = (await send('eth_getBlockByNumber', [hex(number), false])) as {
-    hash: string
-  } | null
-  return found?.hash ?? null
+  return blockFrom(await send('eth_getBlockByNumber', [hex(number), false]))?.hash ?? null
 }
 
 /** How many blocks the node lets itself be asked for; learned while reading. */
 type LogReader = { span: number; isBounded: boolean }
 /** Small enough for most public nodes; a node that still refuses gets halves. */
 const BLOCKS_AT_ONCE = 10_000
-
-type RawLog = {
-  readonly address: string
-  readonly topics: string[]
-  readonly data: string
-  readonly blockNumber: string
-  readonly logIndex: string
-  readonly transactionHash: string
-  readonly removed?: boolean
-}
 
 /** Every log of a range, in order, by as many requests as the node's limits make necessary. */
 async function readLogs(
@@ -210,23 +203,34 @@ async function logsOfRange(
 ): Promise<readonly DecodedLog[]> {
   const topics = only === undefined ? {} : { topics: [cloister.getEvent(only)?.topicHash] }
   const asked = { address, fromBlock: hex(from), toBlock: hex(to), ...topics }
-  const raw = (await send('eth_getLogs', [asked])) as RawLog[]
-  const decoded = raw.flatMap((log): DecodedLog[] => {
-    const block = Number(log.blockNumber)
-    if (log.removed === true) return []
+  const decoded = logsFrom(await send('eth_getLogs', [asked])).flatMap((log): DecodedLog[] => {
+    const { block, index, transaction } = log
+    if (log.isRemoved) return []
     if (BigInt(log.address) !== BigInt(address) || !(block >= from && block <= to))
       throw new ReadError(
         `the RPC node was asked for logs of ${address} in blocks ${from} to ${to} and gave one ` +
           `of ${log.address} in block ${block}`,
       )
-    const parsed = cloister.parseLog({ topics: log.topics, data: log.data })
+    const parsed = parsedLog(log)
     if (parsed === null) return []
     const { name } = parsed
     if (only !== undefined && name !== only) return []
-    const place = { block, index: Number(log.logIndex), transaction: log.transactionHash }
-    return [{ name, args: argsOf(parsed), ...place }]
+    return [{ name, args: argsOf(parsed), block, index, transaction }]
   })
   return decoded.sort((a, b) => a.block - b.block || a.index - b.index)
+}
+
+/** Null for an event of another ABI. */
+function parsedLog({ topics, data, block }: RawLog): LogDescription | null {
+  if (topics.length === 0) return null
+  try {
+    const parsed = cloister.parseLog({ topics, data })
+    // Of data that is cut short it complains when it is looked at.
+    parsed?.args.toArray(true)
+    return parsed
+  } catch {
+    throw new ReadError(`a log of block ${block} is cut short, or no event: ask another RPC node`)
+  }
 }
 
 /**

@@ -11,6 +11,10 @@ export class OverloadedError extends ReadError {}
 
 const TIMEOUT_MS = 30_000
 const ATTEMPT_COUNT = 4
+/** Of an answer; 10,000 blocks full of batches are less. What is longer is asked for by parts. */
+const ANSWER_BYTES = 128 * 1024 * 1024
+const TOO_LONG = Symbol('too long')
+const MESSAGE_LENGTH = 300
 
 /** JSON-RPC over HTTP. Errors name the host only: the rest of an RPC address often is a key. */
 export function httpTransport(rpcUrl: string): Transport {
@@ -36,16 +40,16 @@ export function httpTransport(rpcUrl: string): Transport {
     if (response.status === 429) return { retry: `HTTP ${response.status}` }
     if (response.status === 413 || response.status >= 500)
       return { retry: `HTTP ${response.status}`, isTooMuch: true }
-    const body = (await response.json().catch(() => null)) as {
-      result?: unknown
-      error?: { code?: number; message?: string }
-    } | null
+    const text = await textOf(response).catch(() => null)
+    if (text === TOO_LONG) return { retry: 'the answer is too long', isTooMuch: true }
+    const body = bodyOf(text)
     if (body === null && response.ok)
       return { retry: 'the answer broke off or is no JSON', isTooMuch: true }
     if (body === null)
       throw new ReadError(`${host} answered ${method} with HTTP ${response.status} and no JSON`)
     if (body.error !== undefined) {
-      const { code, message = 'no reason given' } = body.error
+      const { code } = body.error
+      const message = plain(body.error.message)
       if (code === 429 || /too many requests|rate limit/i.test(message)) return { retry: message }
       throw new RefusedError(`${host} refused ${method}: ${message}`)
     }
@@ -66,6 +70,41 @@ export function httpTransport(rpcUrl: string): Transport {
     const text = `${host} could not be read: ${problem} (${method})`
     throw isTooMuch ? new OverloadedError(text) : new ReadError(text)
   }
+}
+
+type Body = { readonly result?: unknown; readonly error?: { code?: number; message?: unknown } }
+
+/** Null for what is no JSON, and for JSON that is no answer. */
+function bodyOf(text: string | null): Body | null {
+  try {
+    const body = JSON.parse(text ?? '') as unknown
+    const isBody = typeof body === 'object' && body !== null && !Array.isArray(body)
+    if (!isBody) return null
+    const { error, ...rest } = body as Body & { readonly error?: unknown }
+    if (error === undefined || error === null) return rest
+    return { error: typeof error === 'object' ? error : { message: error } }
+  } catch {
+    return null
+  }
+}
+
+/** TOO_LONG where it is, read no further: the node decides how much it sends, and this process holds it. */
+async function textOf(response: Response): Promise<string | typeof TOO_LONG> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of response.body ?? []) {
+    parts.push(part as Uint8Array)
+    length += (part as Uint8Array).length
+    // Leaving the loop ends the connection.
+    if (length > ANSWER_BYTES) return TOO_LONG
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+/** A node's own words, as they may be shown on a terminal: one line, no control characters. */
+function plain(message: unknown): string {
+  if (typeof message !== 'string' || message === '') return 'no reason given'
+  return message.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').slice(0, MESSAGE_LENGTH)
 }
 
 function parseUrl(rpcUrl: string): URL {

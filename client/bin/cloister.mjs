@@ -2,5 +2,9 @@
 import { register } from 'tsx/esm/api'
 
 register()
+const { flushed, outliveReaders } = await import('../cli/flush.ts')
 const { main } = await import('../cli/main.ts')
-process.exit(await main(process.argv.slice(2)))
+outliveReaders()
+const code = await main(process.argv.slice(2))
+await flushed()
+process.exit(code)

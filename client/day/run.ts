@@ -9,6 +9,7 @@ import { parseDayTrades } from './csv.ts'
 import { developmentAccounts } from './l1-accounts.ts'
 import type { MemberCheck } from './check.ts'
 import { freePort, ROOT, startL1, stopAll, Worker } from './processes.ts'
+import { watchWritten } from '../cli/written.ts'
 import { HouseApi, type BatchReport } from '../api.ts'
 import { conclude, type Claim, type Conclusion, type RoundResult } from './conclude.ts'
 import { printTable } from './report.ts'
@@ -326,6 +327,7 @@ if (options.help) {
     rmSync(folder, { recursive: true, force: true })
     process.exit(code)
   }
+  const written = watchWritten()
   process.on('SIGINT', () => end(0))
   process.on('SIGTERM', () => end(0))
   try {
@@ -334,9 +336,9 @@ if (options.help) {
     else process.stdout.write(`${JSON.stringify(conclusion.line)}\n`)
     for (const failure of conclusion.failures) process.stderr.write(`FAILED  ${failure}\n`)
     if (!options.stay || conclusion.failures.length > 0)
-      end(conclusion.failures.length === 0 ? 0 : 1)
+      end(await written(conclusion.failures.length === 0 ? 0 : 1))
   } catch (error) {
     process.stderr.write(`FAILED  ${error instanceof Error ? error.message : String(error)}\n`)
-    end(1)
+    end(await written(1))
   }
 }

@@ -185,15 +185,11 @@ function tailReport(
   }
 }
 
-/** Each window begins where the one before it ended. */
+/** Each window begins where the one before it ended. Of all windows one begins at every close. */
 function withoutOverlap(windows: readonly Window[], offset: number): readonly Window[] {
   const kept: Window[] = []
-  let free = -1
-  for (const window of windows.slice(offset)) {
-    if (window.start < free) continue
-    kept.push(window)
-    free = window.end
-  }
+  const first = windows[0]!.start
+  for (let i = offset; i < windows.length; i = kept.at(-1)!.end - first) kept.push(windows[i]!)
   return kept
 }
 

@@ -25,6 +25,7 @@ import {
 import { gatherConfirmation, gatherTable, type Answer, type Limits, type Peer } from './gather.ts'
 import { historyForReport } from './adopting.ts'
 import { heldUntil } from './patience.ts'
+import { sendTo } from './send.ts'
 
 export type CollectorOptions = {
   readonly provider: AbstractProvider
@@ -35,6 +36,8 @@ export type CollectorOptions = {
   readonly limits?: Limits
   /** Hold back what would only begin the delay of an indicative table anew. */
   readonly isPatient?: boolean
+  /** How long a transaction is waited for before the round is given up. */
+  readonly waitMs?: number
   /** Where the whole rows of posted tables are kept, each file named by its root. */
   readonly tables?: string
 }
@@ -212,14 +215,4 @@ export async function confirmTable(
   const { signatures, answers } = await gatherConfirmation(peers, request)
   await sendTo(options, 'confirm', report.number, signatures)
   return answers
-}
-
-export async function sendTo(
-  options: CollectorOptions,
-  name: string,
-  ...args: readonly unknown[]
-): Promise<bigint> {
-  const sent = await oracleAt(options.contract, options.wallet).getFunction(name)(...args)
-  const receipt = await (sent as { wait: () => Promise<{ gasUsed: bigint }> }).wait()
-  return receipt.gasUsed
 }

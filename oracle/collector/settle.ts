@@ -10,13 +10,8 @@ import {
   type SettlementDocument,
 } from '../signer/settlement.ts'
 import { gatherSettlement, groupsOf, NoQuorum } from './gather.ts'
-import {
-  authorised,
-  latestInstruments,
-  readState,
-  sendTo,
-  type CollectorOptions,
-} from './rounds.ts'
+import { sendTo } from './send.ts'
+import { authorised, latestInstruments, readState, type CollectorOptions } from './rounds.ts'
 
 export type Tended =
   | { readonly did: 'nothing' }

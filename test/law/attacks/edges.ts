@@ -101,6 +101,8 @@ export const edges: readonly Attack[] = [
     },
     'an address in an unused slot': () =>
       changed(coverDraft(), (d) => set(d.withdrawalWord[0], 2, 5n)),
+    'an amount in an unused slot': () =>
+      changed(coverDraft(), (d) => set(d.withdrawalWord[0], 1, 5n)),
     'a choice of 2 and -1': () =>
       changed(withdrawalDraft(), (d) => {
         d.withdrawalChoice[0] = [2n, FIELD_MODULUS - 1n, 0n]

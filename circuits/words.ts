@@ -1,6 +1,5 @@
 /** The public words of a batch: their order, and how they are evaluated at the challenge. */
 import { CIPHER_WORD_COUNT, FIELD_MODULUS, type Shape } from './params.ts'
-import { mod } from './field.ts'
 
 export const headerWords = [
   'domain',
@@ -76,9 +75,4 @@ export function wordCount(shape: WordSizes): number {
 /** y = sum of words[i] * x^i mod p, by Horner's rule. */
 export function evaluateWords(words: readonly bigint[], x: bigint): bigint {
   return words.reduceRight((sum, word) => (sum * x + word) % FIELD_MODULUS, 0n)
-}
-
-/** A signed number as a word. */
-export function toWord(value: bigint): bigint {
-  return mod(value)
 }

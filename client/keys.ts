@@ -82,24 +82,6 @@ export function memberKeys(seed: Seed | Uint8Array, label: string, rotation = 0)
   }
 }
 
-/**
- * All keys up to `rotations` rotations, newest first, for opening accounts. An L1 rotation changes
- * the owner key only, so owner and view key of a leaf may be of different rotations.
- */
-export function keyCandidates(
-  seed: Seed | Uint8Array,
-  label: string,
-  rotations: number,
-): {
-  readonly ownerKeyHashes: readonly bigint[]
-  readonly viewKeys: readonly bigint[]
-} {
-  const keys = Array.from({ length: rotations + 1 }, (_, n) =>
-    memberKeys(seed, label, rotations - n),
-  )
-  return { ownerKeyHashes: keys.map((k) => k.ownerKeyHash), viewKeys: keys.map((k) => k.viewKey) }
-}
-
 /** Writes a new seed; never overwrites one, and is on the disk before it returns. */
 export function createSeedFile(path: string): Seed {
   const bytes = randomBytes(SEED_BYTES)

@@ -27,21 +27,6 @@ const CLOSES: PerUnderlying<readonly number[]> = {
 export const STEP_COUNT = 6
 
 /**
- * The whole day of both, for the telling; volumes in units of the underlying.
- * Source: 4-hour candles of a public exchange, 2020-03-12 UTC, taken together.
- */
-export const DAY_FIGURES: PerUnderlying<{
-  readonly open: number
-  readonly high: number
-  readonly low: number
-  readonly close: number
-  readonly volume: number
-}> = {
-  BTC: { open: 7934.58, high: 7966.17, low: 4410.0, close: 4800.0, volume: 261505.608653 },
-  ETH: { open: 194.61, high: 195.55, low: 101.2, close: 107.82, volume: 3814533.14046 },
-}
-
-/**
  * Spot at 13 March 08:00, when the same-day instruments expire.
  * Source: 4-hour candles of a public exchange, close of the one of 2020-03-13 04:00 UTC.
  */
@@ -116,11 +101,6 @@ export function marketAt(step: number): Market {
     liquidity: LIQUIDITY,
     perpetuals: { [PERPETUAL_ID]: perpetualOf(perpetualQuoteAt(time)) },
   }
-}
-
-/** The market of a round of trading, counted from 1. */
-export function marketOfRound(round: number): Market {
-  return marketAt(at(ROUND_STEPS, round - 1))
 }
 
 /**

@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import { afterAll, describe, expect, it } from 'vitest'
 import { isValidKey, sign, verify } from '../../circuits/eddsa.ts'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
-import { createSeedFile, keyCandidates, memberKeys, readSeedFile, Seed } from '../../client/keys.ts'
+import { createSeedFile, memberKeys, readSeedFile, Seed } from '../../client/keys.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'cloister-keys-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
@@ -51,11 +51,6 @@ describe('memberKeys', () => {
     for (const label of ['', 'a/b', 'a b', 'x'.repeat(65)])
       expect(() => memberKeys(seed, label)).toThrow('label')
     for (const n of [-1, 0.5, NaN]) expect(() => memberKeys(seed, 'A', n)).toThrow('counter')
-  })
-  it('lists candidates newest first', () => {
-    const { viewKeys, ownerKeyHashes } = keyCandidates(seed, 'A', 2)
-    expect(viewKeys).toEqual([2, 1, 0].map((n) => memberKeys(seed, 'A', n).viewKey))
-    expect(ownerKeyHashes).toHaveLength(3)
   })
 })
 

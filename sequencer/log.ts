@@ -52,9 +52,18 @@ function toStderr(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
+/** Of ethers, of an answer that is none of the errors that it knows: a node whose disk is full. */
+const NOT_UNDERSTOOD = 'could not coalesce error'
+
 /** The first line of what was thrown: further ones are of libraries and may hold their arguments. */
 export function reasonOf(error: unknown): string {
-  const short = (error as { shortMessage?: unknown } | null)?.shortMessage
+  const { shortMessage, error: inner } = (error ?? {}) as {
+    shortMessage?: unknown
+    error?: unknown
+  }
+  // Where ethers does not understand a node it says so, and keeps what the node said.
+  const said = (inner as { message?: unknown } | null | undefined)?.message
+  const short = shortMessage === NOT_UNDERSTOOD ? (said ?? shortMessage) : shortMessage
   const text = error instanceof Error ? error.message : String(error)
   return ((typeof short === 'string' ? short : text).split('\n')[0] ?? '').slice(0, TEXT_LENGTH)
 }

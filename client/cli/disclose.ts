@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import {
   GrantError,
   grantText,
+  isLine,
   parseGrant,
   renderGrant,
   signGrant,
@@ -45,6 +46,8 @@ export async function discloseGrant(options: GrantOptions): Promise<Result> {
   // Before anything is read: an hour of reading for a name that is taken would be unkind.
   if (existsSync(out)) throw new Undone(`${out} exists: a grant overwrites nothing`)
   if (!existsSync(dirname(out))) throw new Undone(`there is no directory ${dirname(out)}`)
+  const { purpose = '' } = options
+  if (!isLine(purpose)) throw new Undone('--purpose must be one line of at most 1,000 characters')
   const { rpc, contract } = placeOf(options, key)
   const l1 = await connect(rpc, contract)
   const made = await scanned(l1, options, (found) => {
@@ -54,7 +57,7 @@ export async function discloseGrant(options: GrantOptions): Promise<Result> {
     const period = periodOf(rebuilt.summaries, options.from, options.to, now)
     const chain = { rebuilt, log, chainId: l1.chainId }
     return makeGrant(chain, l1.contract, key.ring, account, period, {
-      purpose: options.purpose ?? '',
+      purpose,
       issuedAt: new Date().toISOString(),
     })
   })

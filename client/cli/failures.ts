@@ -63,9 +63,14 @@ export function fileTrouble(error: unknown): string | null {
   return words === undefined ? null : `${path}: ${words}`
 }
 
+const NOT_UNDERSTOOD = 'could not coalesce error'
+
 /** ethers puts the whole transaction behind its reason; the reason is enough. */
 function firstLine(error: Error): string {
-  const short = (error as { shortMessage?: unknown }).shortMessage
+  const { shortMessage, error: inner } = error as { shortMessage?: unknown; error?: unknown }
+  // Where ethers does not understand a node it says so, and keeps what the node said.
+  const said = (inner as { message?: unknown } | null | undefined)?.message
+  const short = shortMessage === NOT_UNDERSTOOD ? (said ?? shortMessage) : shortMessage
   const [line = ''] = (typeof short === 'string' ? `L1: ${short}` : error.message).split('\n')
   return line
 }

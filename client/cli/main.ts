@@ -11,6 +11,7 @@ import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { journalCommand } from './journal.ts'
 import { receiptCommand } from './receipt.ts'
+import { plain } from './plain.ts'
 import { proverCommand } from './prover.ts'
 import { riskCommand } from './risk.ts'
 import { addOracle } from './oracle.ts'
@@ -31,15 +32,16 @@ export async function main(argv: readonly string[], output: Output): Promise<Exi
   const run = async (work: Promise<Result>): Promise<void> => {
     const { text, json, code: given = 0, isJsonText = false } = await work
     output.out(
-      isJson && !isJsonText ? `${JSON.stringify({ ok: given === 0, ...json })}\n` : `${text}\n`,
+      isJson && !isJsonText
+        ? `${JSON.stringify({ ok: given === 0, ...json })}\n`
+        : plain(`${text}\n`),
     )
     code = given
   }
   const fail = (failed: ExitCode, rule: string | null, text: string): ExitCode => {
     if (isJson)
       output.out(`${JSON.stringify({ ok: false, exitCode: failed, rule, message: text })}\n`)
-    // Words of a house or a node may be in it: nothing that a terminal would obey.
-    else output.err(`cloister: ${text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')}\n`)
+    else output.err(plain(`cloister: ${text}\n`))
     return failed
   }
   try {
@@ -94,11 +96,11 @@ function programOf(
       json: isJson,
       timeout: parseSeconds(given.timeout),
       note: (line) => {
-        if (!isJson) output.err(`${line}\n`)
+        if (!isJson) output.err(plain(`${line}\n`))
       },
     }
   }
-  const tell: Tell = (text, json) => output.out(`${isJson ? JSON.stringify(json) : text}\n`)
+  const tell: Tell = (text, json) => output.out(`${isJson ? JSON.stringify(json) : plain(text)}\n`)
   addUp(program, commonOf, run, tell)
   addAccount(program, commonOf, run, tell)
   addCash(program, commonOf, run)

@@ -227,13 +227,19 @@ function checkKeys({ keys, period }: Grant): void {
   })
 }
 
+/** A text that a grant can have. */
+export function isLine(text: string): boolean {
+  return text.length <= TEXT_LIMIT && !/[\p{Cc}\u2028\u2029]/u.test(text)
+}
+
 function record(value: unknown, what: string): Record<string, unknown> {
   if (isRecord(value)) return value
   throw new GrantError(`${what} is missing`)
 }
 function text(value: unknown, what: string): string {
-  if (typeof value === 'string' && value.length <= TEXT_LIMIT) return value
-  throw new GrantError(`${what} must be a text of at most ${TEXT_LIMIT} characters`)
+  // A second line of a member's could be read as one of the statement that it is shown in.
+  if (typeof value === 'string' && isLine(value)) return value
+  throw new GrantError(`${what} must be one line of at most ${TEXT_LIMIT} characters`)
 }
 function whole(value: unknown, what: string, from: number, end: number): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= from && value < end)

@@ -7,6 +7,7 @@ import { Writable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runOnConsole } from '../../client/cli/console.ts'
 import { findHouse } from '../../client/cli/day.ts'
+import { plain } from '../../client/cli/plain.ts'
 import { keepUp } from '../../client/cli/up.ts'
 import { readSeedFile } from '../../client/keys.ts'
 import type { Up } from '../../client/up/up.ts'
@@ -152,6 +153,19 @@ describe('an answer that cannot be written', () => {
     child.stderr.on('data', (part: Buffer) => (told += String(part)))
     const code = await new Promise((resolve) => child.once('close', resolve))
     expect([code, told]).toEqual([0, ''])
+  })
+})
+
+describe('what a terminal would obey', () => {
+  it('is shown and not obeyed, in answers, notes and refusals', async () => {
+    expect(plain('a\u001b[2Jb\rc\u009bd\u202ee\u2066f\u0007')).toBe(
+      'a\ufffd[2Jb\ufffdc\ufffdd\ufffde\ufffdf\ufffd',
+    )
+    const fine = 'two\nlines\tof \u00e9, \u4e2d, \u05d0, \u200d and 0x1f\n'
+    expect(plain(fine)).toBe(fine)
+    const { err } = await cloister('deposit', 'ANN', '5\u001b[1A\u001b[2K$1,000,000 credited')
+    expect(err).toContain('5\ufffd[1A')
+    expect(err).not.toContain('\u001b')
   })
 })
 

@@ -1,6 +1,7 @@
 /** A grant opens the batches of its period and nothing else, and stands in a log. */
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -11,6 +12,7 @@ import {
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { batchKey } from '../../circuits/account.ts'
+import { parseGrant, renderGrant, signGrant } from '../../client/disclosure/grant.ts'
 import { periodOf } from '../../client/disclosure/make.ts'
 import { memberKeys } from '../../client/keys.ts'
 import { openWithBatchKey } from '../../client/l1/open.ts'
@@ -155,6 +157,28 @@ describe('the file', () => {
     expect(json['opens']).toContain(`Opens account ${ann.index} of the house`)
     expect(json['opens']).toContain('It opens no other batch, no other account, and signs nothing')
     expect((await read(file)).out).toContain('Purpose: audit of March')
+  })
+  it('of a purpose that looks like more than a purpose is neither made nor read', async () => {
+    const lie = 'audit\nWhen it ended:\n  cash $1,000,000'
+    for (const purpose of [lie, 'a\u001b[2J', 'a\u2028b', 'x'.repeat(5_000)]) {
+      const file = join(own.folder, 'purpose.grant')
+      const argv = ['disclose', 'grant', ...KEY, ...PLACE, '--from', '4', '--to', '5']
+      const made = await cloister(...argv, '--out', file, '--purpose', purpose)
+      expect([made.code, made.err]).toEqual([
+        2,
+        expect.stringContaining('--purpose must be one line'),
+      ])
+      expect(existsSync(file)).toBe(false)
+    }
+    // Signed all the same, by a program of the member's own.
+    const { grant: honest } = await made('4', '5')
+    const key = [0, 1, 2, 3, 4]
+      .map((rotation) => memberKeys(SEED, 'ANN', rotation).signing)
+      .find(({ publicKey }) => publicKey.x === honest.signer.x)
+    if (key === undefined) throw new Error('no key of the seed signed it')
+    const signedFor = (purpose: string) => renderGrant(signGrant({ ...honest, purpose }, key))
+    expect(() => parseGrant(signedFor(lie))).toThrow('purpose must be one line')
+    expect(parseGrant(signedFor('audit')).purpose).toBe('audit')
   })
   it('that others may read is read, with a warning', async () => {
     const { file } = await made('4', '5')

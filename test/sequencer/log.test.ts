@@ -1,5 +1,9 @@
 /** The log: one line an event, nothing below its level, no password, nothing endless. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { JsonRpcProvider } from 'ethers'
 import { expect, it } from 'vitest'
+import { failureOf } from '../../client/cli/failures.ts'
 import { logOf, reasonOf, type LogFormat, type LogLevel } from '../../sequencer/log.ts'
 
 const NOW = new Date('2026-03-12T04:00:00.000Z')
@@ -35,6 +39,24 @@ it.each([
   log.warn('c')
   log.error('d')
   expect(lines).toHaveLength(count)
+})
+
+it('has what a node said where ethers did not understand it', async () => {
+  const server = createServer((_request, response) => {
+    const error = { code: -32603, message: 'ENOSPC: no space left on device, write' }
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, error }))
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  const provider = new JsonRpcProvider(`http://127.0.0.1:${port}`, 1, {
+    staticNetwork: true,
+    batchMaxCount: 1,
+  })
+  const error = await provider.send('eth_sendRawTransaction', ['0x']).catch((e: unknown) => e)
+  provider.destroy()
+  server.close()
+  for (const text of [reasonOf(error), failureOf(error).text])
+    expect(text).toContain('ENOSPC: no space left on device')
 })
 
 it('stays one line, whatever is in it', () => {

@@ -113,7 +113,6 @@ describe('a flag step', () => {
       const scene = make()
       expect(settled(scene, step, parts).meta).toBe(metaAt(scene.house, status))
     },
-    20_000,
   )
 
   test('calls somebody whose deposit is too small, and releases whose is enough', () => {

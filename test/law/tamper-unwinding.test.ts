@@ -121,13 +121,9 @@ describe('an exiting account', () => {
     ],
     ['like everybody closes while all may only reduce', () => reduceOnly(-3n)],
   ]
-  test.each(fair)(
-    '%s',
-    (_name, make) => {
-      expect(refusedAs(make())).toEqual(['accepted'])
-    },
-    20_000,
-  )
+  test.each(fair)('%s', (_name, make) => {
+    expect(refusedAs(make())).toEqual(['accepted'])
+  })
 
   test.each([
     [1n, 1024],

@@ -67,7 +67,7 @@ test('what is stuck is waited for no longer than told, and the next round clears
   expect(await sendTo(options, 'post', ...(await post()))).toBeGreaterThan(100_000n)
   expect(await number()).toBe(2n)
   expect(await node.getTransactionCount(wallet.address)).toBe(2)
-}, 60_000)
+})
 
 test('what L1 refuses is refused by name, and clears nothing', async () => {
   const world = await createOracleWorld()

@@ -60,4 +60,4 @@ test('publishes its worlds where an earlier version published others, and posts 
   const count = await provider.getTransactionCount(founder.address)
   expect(await round()).toBe(3)
   expect(await provider.getTransactionCount(founder.address)).toBe(count)
-}, 60_000)
+})

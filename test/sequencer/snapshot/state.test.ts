@@ -42,7 +42,7 @@ beforeAll(async () => {
   full = await fullDay(journal, 3, 40)
   middle = journal.payloads.length
   await full.end()
-}, 120_000)
+})
 afterAll(async () => {
   await full.floor.close()
   vi.useRealTimers()

@@ -44,7 +44,7 @@ beforeAll(async () => {
   const all: string[] = []
   await replay(memory.entries(), (_record, _sequence, core) => void all.push(stateText(core)))
   texts = all
-}, 120_000)
+})
 afterAll(() => {
   vi.useRealTimers()
 })

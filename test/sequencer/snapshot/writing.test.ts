@@ -36,7 +36,7 @@ beforeAll(async () => {
   vi.useRealTimers()
   payloads = memory.payloads
   folder = mkdtempSync(join(tmpdir(), 'cloister-snapshot-'))
-}, 120_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function fill(journal: FileJournal | Awaited<ReturnType<typeof openJournal>>, upTo: number) {

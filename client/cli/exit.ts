@@ -2,12 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { CASH_ID } from '../../circuits/params.ts'
 import type { Row } from '../../circuits/table.ts'
-import { claimOf } from '../exit/claim.ts'
+import { claimOf, latestAccount } from '../exit/claim.ts'
 import { missingClaimShapes } from '../exit/claim-shapes.ts'
 import { fields, type Due } from '../exit/due.ts'
 import { GROUND_TEXT, groundsOf, readQueue, readTerms } from '../exit/grounds.ts'
 import type { OwnerCall } from '../exit/owner.ts'
 import { isRecord } from '../l1/codec.ts'
+import type { KeyRing } from '../key-ring.ts'
+import { OpenError } from '../l1/open.ts'
 import { connect } from '../l1/rpc.ts'
 import type { Scan } from '../l1/scan.ts'
 import { timeText } from '../time-text.ts'
@@ -42,9 +44,11 @@ export async function exitForce(
   const { forceDelay = 0n } = await readTerms(l1)
   const price = queue['price'] as bigint
   const isFull = (queue['pending'] as bigint) >= (queue['capacity'] as bigint)
+  const held = heldOf(found, key.ring, account, id)
   const asked = {
     account,
     token: id,
+    held: held === null ? null : `${held}`,
     to,
     priceWei: `${price}`,
     pending: `${queue['pending']}`,
@@ -53,6 +57,7 @@ export async function exitForce(
   const terms =
     `a forced exit of token ${id} by account ${account} to ${to} costs ${ether(price)} now, which is ` +
     `burned; ${queue['pending']} of ${queue['capacity']} wait before it`
+  const holds = heldText(account, id, held)
   if (isFull)
     throw new Undone(
       `${terms}: the queue is full; kept full, it is a ground to freeze (exit freeze)`,
@@ -61,7 +66,7 @@ export async function exitForce(
   if (options.print === true) return written(where.contract, [call], asked)
   if (options.maxPrice === undefined)
     return {
-      text: `${terms}\nNothing is sent. To send it: the same with --max-price ETHER`,
+      text: `${terms}\n${holds}\nNothing is sent. To send it: the same with --max-price ETHER`,
       json: { ...asked, sent: false },
     }
   const most = parseEther(options.maxPrice)
@@ -71,10 +76,32 @@ export async function exitForce(
   await asOwner(key, options, where, owner, (l1Owner) => l1Owner.send({ ...call, value: most }))
   return {
     text:
-      `asked: ${terms}\nBatches must pay it; if none has within ${hours(forceDelay)} of service, ` +
+      `asked: ${terms}\n${holds}\nBatches must pay it; if none has within ${hours(forceDelay)} of service, ` +
       'anybody may freeze the house: cloister exit freeze',
     json: { ...asked, sent: true, forceDelaySeconds: `${forceDelay}` },
   }
+}
+
+/** In lots, as the latest batch left it; null where the seed does not open the account. */
+function heldOf(found: Scan, ring: KeyRing, account: number, token: number): bigint | null {
+  try {
+    const { cash, balances } = latestAccount(found, ring, account)
+    if (token === CASH_ID) return cash
+    return balances.find(({ id }) => id === token)?.quantity ?? 0n
+  } catch (error) {
+    if (error instanceof OpenError) return null
+    throw error
+  }
+}
+
+/** Of no use to who has nothing of it, and the price is burned all the same. */
+function heldText(account: number, token: number, held: bigint | null): string {
+  if (held === null) return `what account ${account} holds of it cannot be opened with this seed`
+  const lots = token === CASH_ID ? dollars(held) : `${held} lots`
+  const holds = `account ${account} holds ${lots} of it as of its last batch`
+  return held > 0n
+    ? holds
+    : `${holds}: NOTHING WOULD BE PAID unless that changes before it is served`
 }
 
 export async function exitFreeze(options: ExitOptions): Promise<Result> {

@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { leafHash } from '../../circuits/account.ts'
+import { leafHash, type Account } from '../../circuits/account.ts'
 import { eighthOf, sign, signingKey } from '../../circuits/eddsa.ts'
 import { headAfter } from '../../circuits/page.ts'
 import { shapeNamed } from '../../prover/artifacts.ts'
@@ -192,6 +192,11 @@ describe('a lying sequencer', () => {
         `${price.price}`,
         false,
       ])
+      // The price is burned whatever is there to pay: it says before what there is.
+      const { cash, balances } = story.house.accounts.get(ann.member.index) as Account
+      const lots = balances.find(({ id }) => id === TOKEN)?.quantity ?? 0n
+      const other = await story.cli(ann, 'exit', 'force', `${TOKEN}`)
+      expect([shown.json['held'], other.json['held']]).toEqual([`${cash}`, `${lots}`])
       const dear = await story.cli(ann, 'exit', 'force', 'cash', '--max-price', '0.0000001')
       expect([dear.code, dear.json['message']]).toEqual([2, expect.stringContaining('max-price')])
       expect((await story.cli(ann, 'exit', 'force', 'cash', '--max-price', '0.1')).code).toBe(0)

@@ -16,7 +16,6 @@ type Most = {
 export class WaitingPages {
   private readonly ledger: () => Ledger
   private readonly most: Most
-  /** Being recorded: several requests of an account are served at once. */
   /**
    * Being recorded: several requests of an account are served at once. Of a trade both sides may come at
    * the same time, and are one page of each account.

@@ -73,7 +73,7 @@ export class Refusal extends Error {
 export const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 const hashOf = (text: string): string => `0x${createHash('sha256').update(text).digest('hex')}`
 const headerAt = (input: WitnessInput, name: (typeof headerWords)[number]): bigint =>
-  (input['header'] as readonly bigint[])[headerWords.indexOf(name)] as bigint
+  (input['words'] as readonly bigint[])[headerWords.indexOf(name)] as bigint
 
 const known = new Map<string, Waiting>()
 /** Finding out who signed is slow, and every node asks. */

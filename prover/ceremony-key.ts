@@ -11,10 +11,9 @@ import {
   type Progress,
   type ShapeKey,
 } from './artifacts.ts'
-import { disagreements } from './ceremony/agreement.ts'
+import { readAgreed } from './ceremony/agreement.ts'
 import { CeremonyFailure } from './ceremony/failure.ts'
-import { readTranscript, sealProblem, transcriptPathOf } from './ceremony/transcript.ts'
-import { readKeyFile, sha256Of } from './ceremony/zkey-file.ts'
+import { sha256Of } from './ceremony/zkey-file.ts'
 import type { CircuitKey } from './circuit-key.ts'
 import { exportVerificationKey } from './groth16.ts'
 
@@ -51,10 +50,7 @@ export async function ceremonyKeyOfCircuit(
 async function keyIn(directory: string, name: string, { r1csPath }: CircuitFiles) {
   const zkeyPath = join(directory, `${name}.zkey`)
   if (!existsSync(zkeyPath)) throw new Error(`there must be a key of ${name}: ${zkeyPath}`)
-  const key = await readKeyFile(zkeyPath)
-  const transcript = readTranscript(transcriptPathOf(zkeyPath))
-  const disagreement = disagreements(transcript, key)[0] ?? sealProblem(transcript)
-  if (disagreement !== null) throw disagreement
+  const { key, transcript } = await readAgreed(zkeyPath)
   const [compiled, said] = [await sha256Of(r1csPath), transcript.circuit.r1csSha256]
   if (compiled !== said)
     throw new CeremonyFailure(

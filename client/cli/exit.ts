@@ -2,14 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { CASH_ID } from '../../circuits/params.ts'
 import type { Row } from '../../circuits/table.ts'
-import { claimOf, latestAccount } from '../exit/claim.ts'
+import { claimOf, latestAccountIfOpen } from '../exit/claim.ts'
 import { missingClaimShapes } from '../exit/claim-shapes.ts'
 import { fields, type Due } from '../exit/due.ts'
 import { GROUND_TEXT, groundsOf, readQueue, readTerms } from '../exit/grounds.ts'
 import type { OwnerCall } from '../exit/owner.ts'
 import { isRecord } from '../l1/codec.ts'
 import type { KeyRing } from '../key-ring.ts'
-import { OpenError } from '../l1/open.ts'
 import { connect } from '../l1/rpc.ts'
 import type { Scan } from '../l1/scan.ts'
 import { timeText } from '../time-text.ts'
@@ -84,14 +83,10 @@ export async function exitForce(
 
 /** In lots, as the latest batch left it; null where the seed does not open the account. */
 function heldOf(found: Scan, ring: KeyRing, account: number, token: number): bigint | null {
-  try {
-    const { cash, balances } = latestAccount(found, ring, account)
-    if (token === CASH_ID) return cash
-    return balances.find(({ id }) => id === token)?.quantity ?? 0n
-  } catch (error) {
-    if (error instanceof OpenError) return null
-    throw error
-  }
+  const opened = latestAccountIfOpen(found, ring, account)
+  if (opened === null) return null
+  if (token === CASH_ID) return opened.cash
+  return opened.balances.find(({ id }) => id === token)?.quantity ?? 0n
 }
 
 /** Of no use to who has nothing of it, and the price is burned all the same. */

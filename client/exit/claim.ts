@@ -35,18 +35,23 @@ export function latestAccount({ rebuilt, log }: Scan, ring: KeyRing, index: numb
   return last.account
 }
 
+/** The same, or null where there is none or the seed does not open it. */
+export function latestAccountIfOpen(scan: Scan, ring: KeyRing, index: number): Account | null {
+  try {
+    return latestAccount(scan, ring, index)
+  } catch (error) {
+    if (error instanceof OpenError) return null
+    throw error
+  }
+}
+
 /** The account that a seed names, if it is one alone. */
 export function onlyAccount(scan: Scan, ring: KeyRing): number {
-  const opened = accountsOfSeed(scan.rebuilt, ring).filter((index) => {
-    if (visitsOf(scan.rebuilt, scan.log, index).length === 0) return true
-    try {
-      latestAccount(scan, ring, index)
-      return true
-    } catch (error) {
-      if (error instanceof OpenError) return false
-      throw error
-    }
-  })
+  const opened = accountsOfSeed(scan.rebuilt, ring).filter(
+    (index) =>
+      visitsOf(scan.rebuilt, scan.log, index).length === 0 ||
+      latestAccountIfOpen(scan, ring, index) !== null,
+  )
   const [index] = opened
   if (index !== undefined && opened.length === 1) return index
   throw new OpenError(

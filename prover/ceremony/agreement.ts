@@ -1,12 +1,30 @@
 /** Where a transcript and a key file tell different stories. */
 import { CeremonyFailure } from './failure.ts'
-import type { BeaconStep, ContributionStep, Transcript } from './transcript.ts'
-import type { KeyContribution, KeyFile } from './zkey-file.ts'
+import {
+  readTranscript,
+  sealProblem,
+  transcriptPathOf,
+  type BeaconStep,
+  type ContributionStep,
+  type Transcript,
+} from './transcript.ts'
+import { readKeyFile, type KeyContribution, type KeyFile } from './zkey-file.ts'
 
 type GivenStep = ContributionStep | BeaconStep
 
 export function givenSteps(transcript: Transcript): readonly GivenStep[] {
   return transcript.steps.filter((step): step is GivenStep => step.kind !== 'init')
+}
+
+/** A key file and the transcript beside it. Throws CeremonyFailure where they disagree, or its seal is broken. */
+export async function readAgreed(
+  zkeyPath: string,
+): Promise<{ readonly key: KeyFile; readonly transcript: Transcript }> {
+  const key = await readKeyFile(zkeyPath)
+  const transcript = readTranscript(transcriptPathOf(zkeyPath))
+  const problem = disagreements(transcript, key)[0] ?? sealProblem(transcript)
+  if (problem !== null) throw problem
+  return { key, transcript }
 }
 
 /** Empty if they agree; a skipped contribution comes first, since the rest follows from it. */

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { hashOfVerificationKey } from '../artifacts.ts'
 import { exportSolidityVerifier, exportVerificationKey } from '../groth16.ts'
-import { disagreements } from './agreement.ts'
+import { readAgreed } from './agreement.ts'
 import { DERIVE, type Derive } from './circuit.ts'
 import { CeremonyFailure } from './failure.ts'
 import { checkPhaseOne, powerFor } from './phase1.ts'
@@ -13,8 +13,6 @@ import {
   assertIterations,
   assertName,
   FORMAT,
-  readTranscript,
-  sealProblem,
   transcriptPathOf,
   writeTranscript,
   type AnnouncedBeacon,
@@ -140,10 +138,7 @@ export type Exported = {
 
 /** Writes what a deployment needs; refuses a key that anybody can forge proofs for. */
 export async function exportKey(zkeyPath: string, outDir: string): Promise<Exported> {
-  const key = await readKeyFile(zkeyPath)
-  const transcript = readTranscript(transcriptPathOf(zkeyPath))
-  const disagreement = disagreements(transcript, key)[0] ?? sealProblem(transcript)
-  if (disagreement !== null) throw disagreement
+  const { key, transcript } = await readAgreed(zkeyPath)
   if (!key.contributions.some(({ kind }) => kind === 'contribution'))
     throw new CeremonyFailure(
       'KeyMustBeContributedTo',
@@ -170,10 +165,7 @@ export function contractNameOf(circuit: string): string {
 
 /** A key with its transcript, if they agree and something may follow. */
 async function openCeremony(zkeyPath: string): Promise<Made> {
-  const key = await readKeyFile(zkeyPath)
-  const transcript = readTranscript(transcriptPathOf(zkeyPath))
-  const disagreement = disagreements(transcript, key)[0] ?? sealProblem(transcript)
-  if (disagreement !== null) throw disagreement
+  const { key, transcript } = await readAgreed(zkeyPath)
   if (key.contributions.at(-1)?.kind === 'beacon')
     throw new CeremonyFailure('BeaconMustBeLast', `${zkeyPath} already ends with its beacon`)
   return { key, transcript }

@@ -166,11 +166,8 @@ export class Comparison {
     this.found = { difference: differenceOf(core, loaded.core, false) }
   }
 
-  private get isCompared(): boolean {
-    return this.found !== null
-  }
   get ok(): boolean {
-    return this.isCompared ? this.found?.difference === null : !this.isAsked
+    return this.found === null ? !this.isAsked : this.found.difference === null
   }
   get lines(): readonly string[] {
     const { loaded, found, reason } = this

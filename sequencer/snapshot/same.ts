@@ -3,7 +3,6 @@
  * says what is compared, so nothing that is added later is left out.
  */
 
-/** What holds a value back: a function is made anew, and its text alone can be compared. */
 type Pair = readonly [one: unknown, other: unknown, path: string]
 
 /**
@@ -18,6 +17,7 @@ export function differenceOf(one: unknown, other: unknown, isOneObject = true): 
     const [a, b, path] = pair
     if (Object.is(a, b) && typeof a !== 'object') continue
     if (typeof a === 'function' && typeof b === 'function') {
+      // It is made anew with each state: its text alone can be compared.
       if (String(a) !== String(b)) return path
       continue
     }
@@ -41,11 +41,10 @@ function partsOf(a: object, b: object, path: string, waiting: Pair[]): string | 
   if (a instanceof Uint8Array)
     return Buffer.from(a).equals(b as Uint8Array) ? null : `${path} (other bytes)`
   if (a instanceof Map || a instanceof Set) {
-    // In their order: what is the oldest goes first.
+    // In their order: what is the oldest goes first. The pairs that a Map is read as are new each time.
     const [ones, others] = [[...a], [...(b as Map<unknown, unknown> | Set<unknown>)]]
     if (ones.length !== others.length) return `${path} (${ones.length} and ${others.length})`
     ones.forEach((item, i) => waiting.push([item, others[i], `${path}[${keyText(item, i)}]`]))
-    // The pairs that a Map is read as are new each time.
   }
   const keys = Reflect.ownKeys(a)
   const others = new Set(Reflect.ownKeys(b))

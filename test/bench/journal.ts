@@ -10,6 +10,7 @@ import { replay } from '../../sequencer/journal/replay.ts'
 import { sealerOf } from '../../sequencer/journal/seal.ts'
 import { findPostgres, startPostgres } from '../postgres.ts'
 import { Floor } from '../sequencer/floor.ts'
+import { processorSeconds } from './processor.ts'
 import { snapshotCost, type SnapshotCost } from './snapshot.ts'
 
 export type AppendCost = {
@@ -99,11 +100,8 @@ async function replayCost(trades: number) {
     if (i % 8 === 7) await floor.batch()
   }
   await floor.close()
-  // By processor time: other work of the machine must not count.
-  const before = process.cpuUsage()
-  const { records } = await replay(journal.entries())
-  const { user, system } = process.cpuUsage(before)
-  return { records, seconds: (user + system) / 1e6 }
+  const { value, seconds } = await processorSeconds(() => replay(journal.entries()))
+  return { records: value.records, seconds }
 }
 
 /** `count`: records of the journal that is started with and without a snapshot. */

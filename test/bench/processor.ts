@@ -41,6 +41,16 @@ export function usageSince(from: Usage): Usage {
   }
 }
 
+/** Seconds of the processor that the work took: what else the machine does must not count. */
+export async function processorSeconds<T>(
+  work: () => Promise<T>,
+): Promise<{ readonly value: T; readonly seconds: number }> {
+  const before = process.cpuUsage()
+  const value = await work()
+  const { user, system } = process.cpuUsage(before)
+  return { value, seconds: (user + system) / 1e6 }
+}
+
 /** The first frame on the way up from what runs that stands here says what it is for. */
 const PARTS: readonly (readonly [string, string, string])[] = [
   ['signatures', 'circuits/eddsa.ts', 'verify'],

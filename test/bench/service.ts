@@ -18,7 +18,7 @@ import { sealerOf } from '../../sequencer/journal/seal.ts'
 import { keepHeapTight } from '../../sequencer/heap.ts'
 import { Helpers } from '../../sequencer/helpers/helpers.ts'
 import { Floor } from '../sequencer/floor.ts'
-import { profiled, usageNow, usageSince } from './processor.ts'
+import { processorSeconds, profiled, usageNow, usageSince } from './processor.ts'
 import type { LoadOrder, LoadResult } from './service-load.ts'
 
 export type LoadCost = {
@@ -197,11 +197,10 @@ async function replayCost(
   trades: number,
   isBelieved: boolean,
 ): Promise<ReplayCost> {
-  const before = process.cpuUsage()
-  const entries = readEntries(DISK, directory, SEALER)
-  const { records } = await replay(entries, undefined, undefined, isBelieved)
-  const { user, system } = process.cpuUsage(before)
-  return { isBelieved, records, trades, seconds: (user + system) / 1e6 }
+  const { value, seconds } = await processorSeconds(() =>
+    replay(readEntries(DISK, directory, SEALER), undefined, undefined, isBelieved),
+  )
+  return { isBelieved, records: value.records, trades, seconds }
 }
 
 /** `minutes` of the full load besides ten seconds of each. */

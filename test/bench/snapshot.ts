@@ -8,6 +8,7 @@ import type { Chain } from '../../sequencer/journal/journal.ts'
 import { replay, replayInto, stateDigest } from '../../sequencer/journal/replay.ts'
 import { sealerOf } from '../../sequencer/journal/seal.ts'
 import { newestSnapshot, writeSnapshot } from '../../sequencer/snapshot/store.ts'
+import { processorSeconds } from './processor.ts'
 import { makeJournal } from './snapshot-journal.ts'
 
 /** Seconds of the processor: other work of the machine must not count. */
@@ -26,15 +27,6 @@ export type SnapshotCost = {
 const SEALER = sealerOf(new Uint8Array(32).fill(1))
 /** Of a hundred records one has come since the snapshot. */
 const BEHIND = 0.01
-
-async function timed<T>(
-  work: () => Promise<T>,
-): Promise<{ readonly value: T; readonly seconds: number }> {
-  const before = process.cpuUsage()
-  const value = await work()
-  const { user, system } = process.cpuUsage(before)
-  return { value, seconds: (user + system) / 1e6 }
-}
 
 /** `directory`: a journal that is there already, sealed with the bench's key. */
 export async function snapshotCost(records: number, directory?: string): Promise<SnapshotCost> {
@@ -63,10 +55,10 @@ async function costOf(journal: Chain, records: number, directory: string): Promi
       for await (const entry of journal.entries(after)) if (entry.sequence <= at) yield entry
     },
   }
-  const whole = await timed(() => replay(journal.entries(), undefined, undefined, true))
+  const whole = await processorSeconds(() => replay(journal.entries(), undefined, undefined, true))
   const { core } = await replay(early.entries(), undefined, undefined, true)
-  const taken = await timed(() => writeSnapshot(early, store, { core, sequence: at }))
-  const resumed = await timed(async () => {
+  const taken = await processorSeconds(() => writeSnapshot(early, store, { core, sequence: at }))
+  const resumed = await processorSeconds(async () => {
     const { loaded } = await newestSnapshot(journal, store)
     if (loaded === null) throw new Error('the snapshot was not found again')
     await replayInto(loaded.core, journal)

@@ -132,3 +132,10 @@ export async function fullDay(
   }
   return { floor, members, end }
 }
+
+/** The same day to its end: what is left of it is its journal. */
+export async function wholeDay(journal: Journal, seed: number, steps: number): Promise<void> {
+  const { floor, end } = await fullDay(journal, seed, steps)
+  await end()
+  await floor.close()
+}

@@ -22,7 +22,7 @@ import {
   writeSnapshot,
   type Store,
 } from '../../../sequencer/snapshot/store.ts'
-import { fullDay } from '../journal/day.ts'
+import { wholeDay } from '../journal/day.ts'
 import { MemoryDisk } from '../journal/memory-disk.ts'
 
 const KEY = new Uint8Array(32).fill(1)
@@ -37,9 +37,7 @@ let store: Store
 beforeAll(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
   const memory = new MemoryJournal()
-  const { floor, end } = await fullDay(memory, 3, 15)
-  await end()
-  await floor.close()
+  await wholeDay(memory, 3, 15)
   payloads = memory.payloads
   const all: string[] = []
   await replay(memory.entries(), (_record, _sequence, core) => void all.push(stateText(core)))

@@ -18,7 +18,7 @@ import {
   type Store,
 } from '../../../sequencer/snapshot/store.ts'
 import { replay } from '../../../sequencer/journal/replay.ts'
-import { fullDay } from '../journal/day.ts'
+import { wholeDay } from '../journal/day.ts'
 import { MemoryDisk } from '../journal/memory-disk.ts'
 
 const KEY = '01'.repeat(32)
@@ -30,9 +30,7 @@ let folder: string
 beforeAll(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
   const memory = new MemoryJournal()
-  const { floor, end } = await fullDay(memory, 3, 5)
-  await end()
-  await floor.close()
+  await wholeDay(memory, 3, 5)
   vi.useRealTimers()
   payloads = memory.payloads
   folder = mkdtempSync(join(tmpdir(), 'cloister-snapshot-'))

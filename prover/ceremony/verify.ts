@@ -2,7 +2,7 @@
  * Verification of a ceremony, believing nobody: circuit and initial key are made again from the
  * sources of this checkout, the chain of contributions is followed, and a proof is forged.
  */
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PROJECT_ROOT } from '../artifacts.ts'
 import { disagreements, givenSteps, short } from './agreement.ts'
@@ -204,8 +204,8 @@ async function checkOrigin(
   const circuit = await checks.attempt('CircuitMustMatch', () =>
     derive.compile(options.circuit, onProgress),
   )
-  const work = join(PROJECT_ROOT, '.cache', `verify-${process.pid}-${Date.now()}`)
-  mkdirSync(work, { recursive: true })
+  mkdirSync(join(PROJECT_ROOT, '.cache'), { recursive: true })
+  const work = mkdtempSync(join(PROJECT_ROOT, '.cache', 'verify-'))
   try {
     if (circuit !== null) checkCircuit(circuit, key, transcript, checks)
     const initPath = join(work, 'init.zkey')

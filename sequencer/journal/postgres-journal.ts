@@ -193,6 +193,7 @@ export class PostgresJournal implements Journal {
   private readonly sql: Sql
   private readonly commit: GroupCommit
   private last: Head
+  private isLost = false
 
   private constructor(follower: PostgresFollower, sql: Sql, epoch: bigint, head: Head) {
     this.follower = follower
@@ -266,11 +267,14 @@ export class PostgresJournal implements Journal {
   }
   async close(): Promise<void> {
     await this.commit.close()
+    // The server ends a session in its own time: whoever leads next must not find it locked until then.
+    if (!this.isLost) await this.sql`select pg_advisory_unlock_all()`.catch(() => {})
     await this.sql.end({ timeout: 5 })
     await this.follower.close()
   }
 
   private lose(why: string): void {
+    this.isLost = true
     this.commit.end(new JournalError('JournalMustBeOwn', why))
   }
 

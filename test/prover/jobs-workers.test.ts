@@ -1,5 +1,4 @@
 /** Workers of proving jobs: proofs made elsewhere, workers that die or lie, and what the database sees. */
-import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -20,6 +19,7 @@ import { BROKEN, compileOpening, OPENING, type Opening } from './opening.ts'
 describe.skipIf('missing' in found)('proving jobs with workers', () => {
   const { closing, fresh, url, serverUrl, endLeases } = useJobs()
   let opening: Opening
+  let workers = 0
   beforeAll(async () => {
     opening = await compileOpening()
   })
@@ -41,7 +41,7 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
       seal,
       circuits: new Map([[CIRCUIT, opening]]),
       prove: honest,
-      name: randomBytes(4).toString('hex'),
+      name: `worker-${++workers}`,
       // A proof holds this thread, and no heart beats meanwhile.
       leaseMs: 600_000,
       pollMs: 20,

@@ -158,9 +158,11 @@ describe('what is wrong', () => {
   })
 
   it('is a file that is no object, or none at all; its text is not repeated', () => {
-    for (const text of ['', '[]', '7', '{"journal":"postgres://u:hush@h/d"'])
+    for (const text of ['', '[]', '7', '{"journal":"postgres://u:hush-hush-hush@h/d"'])
       expect(faults(() => read(text))).toContain('must be one JSON object')
-    expect(faults(() => read('{"journal":"postgres://u:hush@h/d"'))).not.toContain('hush')
+    expect(faults(() => read('{"journal":"postgres://u:hush-hush-hush@h/d"'))).not.toContain(
+      'hush-hush-hush',
+    )
     expect(faults(() => readConfiguration(['--config', '/no/such'], {}))).toContain(
       '/no/such must be a file that can be read',
     )
@@ -183,9 +185,9 @@ describe('what is wrong', () => {
   })
 
   it('is a password where members see it', () => {
-    const said = faults(() => read({ ...NEEDED, rpcUrl: 'https://u:hush@l1.example' }))
+    const said = faults(() => read({ ...NEEDED, rpcUrl: 'https://u:hush-hush-hush@l1.example' }))
     expect(said).toContain('rpcUrl must hold no password')
-    expect(said).not.toContain('hush')
+    expect(said).not.toContain('hush-hush-hush')
   })
 })
 
@@ -228,9 +230,9 @@ describe('secrets', () => {
   })
 
   it('are never repeated, whatever is wrong with them', () => {
-    const said = faults(() => secrets({ OPERATOR_KEY: 'correct horse' }))
+    const said = faults(() => secrets({ OPERATOR_KEY: 'correct horse battery' }))
     expect(said).toContain('OPERATOR_KEY must be hexadecimal digits of 31 or 32 bytes')
-    expect(said).not.toContain('horse')
+    expect(said).not.toContain('horse battery')
   })
 
   const flags = ['operator', 'admin', 'fee-account-view', 'sweeper', 'prover', 'journal']
@@ -238,19 +240,19 @@ describe('secrets', () => {
     for (const args of [[`--${name}-key`, HEX('0c')], [`--${name}-key=${HEX('0c')}`]]) {
       const said = faults(() => read(NEEDED, args))
       expect(said).toContain(`--${name}-key must not be a flag`)
-      expect(said).not.toContain('0c0c')
+      expect(said).not.toContain('0c'.repeat(8))
     }
   })
 
   it('inside the URL of a journal are taken from the environment or a private file only', () => {
-    const journal = 'postgres://cloister:hush@db.example/house'
+    const journal = 'postgres://cloister:hush-hush-hush@db.example/house'
     expect(read({ ...NEEDED, journal }).journal).toBe(journal)
     expect(read(NEEDED, [], { CLOISTER_JOURNAL: journal }).journal).toBe(journal)
     const open = faults(() => read({ ...NEEDED, journal }, [], {}, 0o644))
     expect(open).toContain('must be readable by its owner alone')
     const flag = faults(() => read(NEEDED, ['--journal', journal]))
     expect(flag).toContain('journal with a password must not be a flag: use CLOISTER_JOURNAL')
-    expect(open + flag).not.toContain('hush')
+    expect(open + flag).not.toContain('hush-hush-hush')
     // Without a password it is nothing to hide.
     expect(read(NEEDED, ['--journal', 'postgres://db.example/house']).standby).toBe(false)
   })

@@ -1,5 +1,5 @@
 /** A file that says which process is at work: one at a time, and none that has died holds it. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 
 /** Gives the lock back. */
@@ -24,7 +24,19 @@ export function tryLock(path: string, isAlive = isRunning): Release | { readonly
       if (found === null) continue
       const heldBy = livingIn(found, isAlive)
       if (heldBy !== null) return { heldBy }
-      removeDead(path, `${own}.dead`, found)
+      // Who succeeds a dead one is decided by a lock of its own, named after the dead one's word: from
+      // then on nobody else touches what it left, and it is never out of its place.
+      const chosen = tryLock(`${path}.after.${nameOf(found)}`, isAlive)
+      if (typeof chosen !== 'function') return chosen
+      try {
+        // Another may have succeeded it, and gone again, since it was read.
+        if (textOf(path) !== found) continue
+        renameSync(own, path)
+        held.add(token)
+        return () => release(path, token)
+      } finally {
+        chosen()
+      }
     }
   } finally {
     rmSync(own, { force: true })
@@ -47,7 +59,10 @@ function livingIn(lock: string, isAlive: (pid: number) => boolean): number | nul
 /** Whether a file of this name belongs to the lock `name`, or to one that is about to be. */
 export function isOfLock(file: string, name: string): boolean {
   const [head, ...rest] = file.split(`${name}.`)
-  return file === name || (head === '' && /^\d+\.[0-9a-f]{16}(\.dead)?$/.test(rest.join('')))
+  return (
+    file === name ||
+    (head === '' && /^(\.?(\d+|after)\.[0-9a-f]{16})+(\.dead)?$/.test(rest.join('')))
+  )
 }
 
 function release(path: string, token: string): void {
@@ -55,17 +70,8 @@ function release(path: string, token: string): void {
   if (textOf(path) === token) rmSync(path, { force: true })
 }
 
-/** Moved away first: another process may have removed it, and taken the lock, since it was read. */
-function removeDead(path: string, aside: string, dead: string): void {
-  try {
-    renameSync(path, aside)
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return
-    throw error
-  }
-  if (textOf(aside) !== dead) isLinked(aside, path)
-  rmSync(aside, { force: true })
-}
+const nameOf = (lock: string): string =>
+  createHash('sha256').update(lock).digest('hex').slice(0, 16)
 
 function isLinked(from: string, to: string): boolean {
   try {

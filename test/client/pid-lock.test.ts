@@ -1,5 +1,6 @@
 /** One process a lock, however many come at once, and whatever a dead one has left. */
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   mkdtempSync,
@@ -59,7 +60,7 @@ describe('a lock', () => {
     expect(readFileSync(path, 'utf8')).toBe(text)
   })
 
-  it('that another took over meanwhile is put back, and stays his', () => {
+  it('that another took over meanwhile is never out of its place, and stays his', () => {
     writeFileSync(path, `${DEAD}\n`)
     // Between the look at the dead one and its removal another removes it, and is there himself.
     const judge = (pid: number): boolean => {
@@ -73,6 +74,32 @@ describe('a lock', () => {
     expect(readdirSync(folder)).toEqual(['lock'])
   })
 
+  const after = (lock: string): string =>
+    `${path}.after.${createHash('sha256').update(lock).digest('hex').slice(0, 16)}`
+
+  it('of a dead one belongs to who is about to take it, and to nobody else', () => {
+    writeFileSync(path, `${DEAD}\n`)
+    writeFileSync(after(`${DEAD}\n`), `${ALIVE}\n`)
+    expect(tryLock(path, isAlive)).toEqual({ heldBy: ALIVE })
+    expect(readFileSync(path, 'utf8')).toBe(`${DEAD}\n`)
+  })
+
+  it('is taken also after one who died when he was about to take it, and another after him', () => {
+    const words = [`${DEAD}\n`, `${DEAD} 0123456789abcdef\n`, `${DEAD} fedcba9876543210\n`]
+    writeFileSync(path, words[0] as string)
+    writeFileSync(after(words[0] as string), words[1] as string)
+    const second = createHash('sha256')
+      .update(words[1] as string)
+      .digest('hex')
+      .slice(0, 16)
+    writeFileSync(`${after(words[0] as string)}.after.${second}`, words[2] as string)
+    const release = take()
+    expect(readdirSync(folder)).toEqual(['lock'])
+    expect(holderOf(path)).toBe(process.pid)
+    release()
+    expect(readdirSync(folder)).toEqual([])
+  })
+
   it('of another is not taken away by who gives his own back late', () => {
     const release = take()
     writeFileSync(path, `${ALIVE}\n`)
@@ -81,12 +108,16 @@ describe('a lock', () => {
   })
 
   it('is known by its name, also before it is in its place', () => {
-    const own = ['lock', 'lock.12.0123456789abcdef', 'lock.12.0123456789abcdef.dead']
+    const one = 'lock.12.0123456789abcdef'
+    const succeeding = 'lock.after.0123456789abcdef'
+    const own = ['lock', one, `${one}.dead`, succeeding, `${succeeding}.12.0123456789abcdef`]
     expect(own.every((name) => isOfLock(name, 'lock'))).toBe(true)
     const others = [
       'locks',
       'lock.',
       'lock.x',
+      'lock.after',
+      'lock.after.me',
       'house.json',
       'a.lock',
       'a.lock.12.0123456789abcdef',

@@ -122,7 +122,12 @@ describe.skipIf('missing' in found)('the journal in PostgreSQL', () => {
     expect(['JournalMustBeOwn', 'JournalMustBeWritable']).toContain(
       await ruleOf(journal.append(bytes('after'))),
     )
-    const next = await open()
+    // The server tells the client first, and lets go of the lock then.
+    const follower = await follow()
+    let next: PostgresJournal | null = null
+    while (next === null) next = await follower.lead()
+    const taken = next
+    closing.push(() => taken.close())
     expect(await textsOf(next)).toEqual(['before'])
   })
 

@@ -121,7 +121,8 @@ export class Feeds {
     }
     const stop = feed.listen(reader, send)
     const beat = setInterval(() => {
-      if (!hasAnswered) return socket.terminate()
+      // Where this thread was held up the answer may lie in its socket already: that is read first.
+      if (!hasAnswered) return void setImmediate(() => hasAnswered || socket.terminate())
       if (!isLive()) return socket.close(CLOSED.sessionEnded, 'SessionMustBeLive')
       hasAnswered = false
       signs = 0

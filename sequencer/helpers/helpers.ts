@@ -91,8 +91,12 @@ export class Helpers {
     if (helper === null || !helper.isReady) return Promise.resolve(null)
     const id = ++this.serial
     return new Promise((resolve) => {
+      const giveUp = (): void => {
+        if (helper.waiting.has(id)) this.giveUp(place, helper, 'it does not answer')
+      }
+      // Where this thread was held up the answer may have come already: that is read first.
       const late = setTimeout(
-        () => this.giveUp(place, helper, 'it does not answer'),
+        () => void setImmediate(giveUp),
         this.options.patienceMilliseconds ?? PATIENCE_MILLISECONDS,
       )
       helper.waiting.set(id, (answer) => {

@@ -26,6 +26,11 @@ const SCHEMA = /^[a-z_][a-z0-9_]{0,40}$/
 /** Seconds after which a leader that has fallen silent loses its session. */
 const SILENCE = { tcp_keepalives_idle: 5, tcp_keepalives_interval: 2, tcp_keepalives_count: 3 }
 const DISK_FULL = '53100'
+/** A server that does not answer for so long gets no orderly end. */
+const UNLOCK_MILLISECONDS = 5_000
+
+/** The name of the lock that a leader holds. */
+const lockOf = ({ identity }: PostgresFollower): string => `cloister ${identity}`
 
 function connectTo(url: string, onclose: () => void = () => {}): Sql {
   return postgres(url, {
@@ -119,9 +124,8 @@ export class PostgresFollower {
 
   /** A cheap look, so that a standby does not open a session each time. */
   private async isFree(): Promise<boolean> {
-    const name = `cloister ${this.identity}`
     const [probe] = await this.sql<{ is_free: boolean }[]>`
-      select pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) as is_free`
+      select pg_try_advisory_xact_lock(hashtextextended(${lockOf(this)}, 0)) as is_free`
     return probe?.is_free === true
   }
 
@@ -226,7 +230,7 @@ export class PostgresJournal implements Journal {
     const sql = connectTo(url, () => journal?.lose('the session with PostgreSQL has ended'))
     try {
       const [locked] = await sql<{ is_held: boolean }[]>`
-        select pg_try_advisory_lock(hashtextextended(${`cloister ${follower.identity}`}, 0)) as is_held`
+        select pg_try_advisory_lock(hashtextextended(${lockOf(follower)}, 0)) as is_held`
       if (locked?.is_held !== true) {
         await sql.end({ timeout: 1 })
         return null
@@ -267,10 +271,18 @@ export class PostgresJournal implements Journal {
   }
   async close(): Promise<void> {
     await this.commit.close()
-    // The server ends a session in its own time: whoever leads next must not find it locked until then.
-    if (!this.isLost) await this.sql`select pg_advisory_unlock_all()`.catch(() => {})
+    if (!this.isLost) await this.unlock()
     await this.sql.end({ timeout: 5 })
     await this.follower.close()
+  }
+
+  /** The server hears of the end of a session a while after it: whoever starts next would find the lock held. */
+  private async unlock(): Promise<void> {
+    const late = setTimeout(() => this.sql.end({ timeout: 0 }).catch(() => {}), UNLOCK_MILLISECONDS)
+    // A session that is gone holds nothing.
+    await this.sql`
+      select pg_advisory_unlock(hashtextextended(${lockOf(this.follower)}, 0))`.catch(() => {})
+    clearTimeout(late)
   }
 
   private lose(why: string): void {

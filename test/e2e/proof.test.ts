@@ -18,7 +18,7 @@ let proven: ProvenHouse
 let first: Submission
 
 /** Compiling and the key take a minute on a cold cache. */
-const COLD = 600_000
+const COLD = 900_000
 
 beforeAll(async () => {
   proven = await ProvenHouse.open()

@@ -64,7 +64,8 @@ test('what is stuck is waited for no longer than told, and the next round clears
   expect(await number()).toBe(1n)
   // The way is clear: the round of now is posted, and the one of then is not.
   await wait(1n)
-  expect(await sendTo(options, 'post', ...(await post()))).toBeGreaterThan(100_000n)
+  const patient = { ...options, waitMs: 600_000 }
+  expect(await sendTo(patient, 'post', ...(await post()))).toBeGreaterThan(100_000n)
   expect(await number()).toBe(2n)
   expect(await node.getTransactionCount(wallet.address)).toBe(2)
 })

@@ -2,7 +2,7 @@
 import { createServer, Socket, type AddressInfo, type Server } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { openPostgresJobs } from '../../prover/jobs/postgres-jobs.ts'
-import { PostgresFollower } from '../../sequencer/journal/postgres-journal.ts'
+import { PostgresFollower, PostgresJournal } from '../../sequencer/journal/postgres-journal.ts'
 import { UNSEALED } from '../../sequencer/journal/seal.ts'
 import { found, pause, useJobs } from './jobs-store.ts'
 
@@ -41,6 +41,50 @@ async function cutting(to: number, cut: number): Promise<{ server: Server; port:
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { server, port: (server.address() as AddressInfo).port }
 }
+
+/** What a client sends at its end: 'X', 4 bytes. */
+const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4])
+
+/** Stands before the database, which hears of no end: its sessions last until `release`. */
+async function lingering(to: number) {
+  const sessions: Socket[] = []
+  const server = createServer((client) => {
+    const database = new Socket().connect(to, '127.0.0.1')
+    sessions.push(database)
+    database.on('error', () => client.destroy())
+    client.on('error', () => {})
+    client.on('data', (bytes) => {
+      const isEnd = bytes.subarray(-TERMINATE.length).equals(TERMINATE)
+      const rest = isEnd ? bytes.subarray(0, -TERMINATE.length) : bytes
+      if (rest.length > 0) database.write(rest)
+    })
+    database.on('data', (bytes) => void (client.writable && client.write(bytes)))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const release = (): void => {
+    for (const session of sessions) session.destroy()
+    server.close()
+  }
+  return { port: (server.address() as AddressInfo).port, release }
+}
+
+describe.skipIf('missing' in found)('a database that hears late of the end of a session', () => {
+  const { closing, fresh, url: direct } = useJobs()
+
+  it('has no leader any more when the journal is closed: the next one leads at once', async () => {
+    await fresh()
+    const url = new URL(direct())
+    const { port, release } = await lingering(Number(url.port))
+    closing.push(release)
+    url.port = String(port)
+    const first = await PostgresJournal.open({ url: url.href, sealer: UNSEALED })
+    expect(await first.append(Buffer.from('one'))).toBe(1)
+    await first.close()
+    const next = await PostgresJournal.open({ url: direct(), sealer: UNSEALED })
+    closing.push(() => next.close())
+    expect(await next.append(Buffer.from('two'))).toBe(2)
+  })
+})
 
 describe.skipIf('missing' in found)('a session that the database ends before its answer', () => {
   const { closing, fresh, url: direct } = useJobs()

@@ -1,6 +1,6 @@
 /** What one party can cost the others: floods, slow clients, sockets without end. */
 import { connect, type Socket } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Member } from '../../client/member.ts'
 import { Buckets, Turns, type Limits } from '../../sequencer/api/limits.ts'
@@ -13,6 +13,7 @@ import { Floor } from './floor.ts'
 const FUTURE = 1024
 let floor: Floor | null = null
 afterEach(async () => {
+  vi.useRealTimers()
   await floor?.close()
   floor = null
 })
@@ -208,9 +209,14 @@ describe('sockets', () => {
     })
 
   it('of slow clients are cut: no headers, half of them, half of a body', async () => {
-    const opened = await open({ headersTimeout: 1_500, requestTimeout: 3_000 })
+    const times = { headersTimeout: 290_000, requestTimeout: 300_000 }
+    const opened = await open(times)
     const [a] = opened.members as [Member]
     const caller = await callerOf(opened, a)
+    const server = opened.floor.app?.server
+    expect(server).toMatchObject(times)
+    // Short ones while none but the slow are there: on a crowded machine others are slow, too.
+    Object.assign(server as object, { headersTimeout: 1_500, requestTimeout: 3_000 })
     const slow = [
       socketTo(opened.url),
       socketTo(opened.url, 'GET /v1/status HTTP/1.1\r\nhost: x\r\n'),
@@ -224,6 +230,7 @@ describe('sockets', () => {
     const dripping = setInterval(() => drip.writable && drip.write('y'), 50)
     const answers = await Promise.all([...slow, ended(drip)])
     clearInterval(dripping)
+    Object.assign(server as object, times)
     for (const answer of answers.slice(1)) expect(answer).toContain('408')
     expect((await caller.get('/v1/account')).status).toBe(200)
   })
@@ -320,20 +327,66 @@ describe('streams', () => {
     for (const socket of sockets) socket.close()
   })
 
-  it('are cut when they give no sign of life, or say anything', async () => {
-    const opened = await open({ feedTimeout: 1_500 })
+  /** The house's end of the only stream that is open. */
+  const endOf = ({ floor: { app } }: Opened): WebSocket => {
+    const [socket, ...others] = app?.websocketServer.clients ?? []
+    if (socket === undefined || others.length > 0) throw new Error('there must be one stream')
+    return socket
+  }
+  const FEED_MS = 1_500
+  /** Streams whose beats come when a test says so. */
+  const beating = async () => {
+    const opened = await open({ feedTimeout: FEED_MS })
     const [a] = opened.members as [Member]
     const caller = await callerOf(opened, a)
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    return { opened, caller }
+  }
+
+  it('are cut when they give no sign of life from one beat to the next, not before', async () => {
+    const { opened, caller } = await beating()
     const dead = await stream(opened, caller, { autoPong: false })
+    const pinged = new Promise((resolve) => dead.once('ping', resolve))
+    vi.advanceTimersByTime(FEED_MS)
+    await pinged
+    vi.advanceTimersByTime(FEED_MS - 1)
+    for (let turn = 0; turn < 3; turn++) await pause(1)
+    expect(dead.readyState).toBe(WebSocket.OPEN)
+    vi.advanceTimersByTime(1)
     expect(await closing(dead)).toBe(1006)
+  })
+
+  it('are kept while they answer, and cut when they say anything', async () => {
+    const { opened, caller } = await beating()
     const alive = await stream(opened, caller)
-    await pause(4_000)
+    for (let beat = 0; beat < 3; beat++) {
+      const answered = new Promise((resolve) => endOf(opened).once('pong', resolve))
+      vi.advanceTimersByTime(FEED_MS)
+      await answered
+    }
     expect(alive.readyState).toBe(WebSocket.OPEN)
     alive.send('hello')
     expect(await closing(alive)).toBe(4400)
     const loud = await stream(opened, caller)
     loud.send('x'.repeat(5000))
     expect(await closing(loud)).toBe(1009)
+  })
+
+  it('are kept where the answer lay in the socket while the house was held up', async () => {
+    const { opened, caller } = await beating()
+    const alive = await stream(opened, caller, { autoPong: false })
+    const end = endOf(opened)
+    let isCut = false
+    end.once('close', () => (isCut = true))
+    for (let beat = 0; beat < 3; beat++) {
+      vi.advanceTimersByTime(FEED_MS)
+      // What has come is read in the turn behind the timers.
+      setImmediate(() => end.emit('pong', Buffer.alloc(0)))
+      vi.advanceTimersByTime(FEED_MS)
+      for (let turn = 0; turn < 3; turn++) await pause(1)
+    }
+    expect([isCut, alive.readyState]).toEqual([false, WebSocket.OPEN])
+    alive.terminate()
   })
 
   it('are refused as HTTP without a signature, or from a number that never was', async () => {

@@ -1,6 +1,7 @@
 /** What a silent L1, a missing prover, a proxy and a nosy member must not do. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { isRefused, type Member } from '../../client/member.ts'
+import { until } from '../until.ts'
 import { ask, Caller } from './caller.ts'
 import { ENTRY, Floor, SHAPE } from './floor.ts'
 
@@ -113,8 +114,16 @@ describe('a session that ends', () => {
     const [a, b] = members as [Member, Member]
     const caller = await Caller.open(floor.url, a, BigInt((await a.house()).domain))
     const last = floor.house.core.feed.lastOf(a.account)
-    const waiting = caller.get(`/v1/events?after=${last}&wait=20`)
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    // It waits: who ends the session without it would be told nothing to begin with.
+    let isWaiting = false
+    const { feed } = floor.house.core
+    const listen = feed.listen.bind(feed)
+    feed.listen = (reader, heard) => {
+      isWaiting ||= reader === a.account
+      return listen(reader, heard)
+    }
+    const waiting = caller.get(`/v1/events?after=${last}&wait=30`)
+    await until(() => isWaiting)
     expect((await caller.post('/v1/sessions/end', {})).status).toBe(200)
     const entries = [{ instrument: 1024, quantity: 1n, price: 50_000_000n }]
     expect(isRefused(await b.propose('late', a.account, entries, 'late'))).toBe(false)

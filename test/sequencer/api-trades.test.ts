@@ -289,7 +289,7 @@ describe('events', () => {
 
   it('are waited for, and told as soon as they are there', async () => {
     const { last } = await b.api.events(0)
-    const waiting = b.api.events(last, 20)
+    const waiting = b.api.events(last, 30)
     const made = await a.propose('soon', b.account, lots(1n), 'x')
     const { events } = await waiting
     expect(events.map(({ event }) => event)).toMatchObject([

@@ -6,6 +6,7 @@ import { HOUSE_WORDS } from '../../client/house-views.ts'
 import { LIMITS } from '../../sequencer/api/limits.ts'
 import { WaitingPages } from '../../sequencer/api/waiting.ts'
 import { MemoryJournal } from '../../sequencer/journal/journal.ts'
+import { until } from '../until.ts'
 import { Caller, json } from './caller.ts'
 import { Floor } from './floor.ts'
 
@@ -143,10 +144,14 @@ describe('pages that come at once', () => {
     const caller = await Caller.open(floor.url, a, domain)
     let open = 0
     let most = 0
+    // What is being recorded stays so until one is answered, and nothing but a refusal comes before that.
+    let letGo = (): void => {}
+    const held = new Promise<void>((resolve) => (letGo = resolve))
     const { append } = journal
     journal.append = async (payload) => {
       most = Math.max(most, ++open)
-      await new Promise((wake) => setTimeout(wake, 50))
+      if (most > PAGES) letGo()
+      await held
       return append.call(journal, payload).finally(() => open--)
     }
     const codes = await Promise.all(
@@ -156,7 +161,10 @@ describe('pages that come at once', () => {
           ...{ stamp: '1', maxFee: '100', payload: '1', previousHead: '1', entries: lots() },
           signature: { r: { x: '0', y: '1' }, s: '0' },
         }
-        return (await caller.post('/v1/pages', body)).code
+        const { code } = await caller.post('/v1/pages', body)
+        await until(() => most >= PAGES)
+        letGo()
+        return code
       }),
     )
     // Four are served at once; of these the fourth finds no room.

@@ -217,6 +217,19 @@ describe('a helper', () => {
     expect(all.isIdle).toBe(true)
   })
 
+  it('that has answered while the house was held up is not given up', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { helpers: all, workers } = played({ patienceMilliseconds: 20 })
+    helpers = all
+    const asked = all.receipt('x')
+    // What has come is read in the turn behind the timers.
+    setImmediate(() => workers[0]?.answer(0, 'in time'))
+    vi.advanceTimersByTime(20)
+    expect(await asked).toBe('in time')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect([workers[0]?.killed, all.alive]).toEqual([null, 1])
+  })
+
   it('is asked nothing after the end, and leaves nobody waiting', async () => {
     const { helpers: all } = played()
     helpers = all

@@ -43,6 +43,7 @@ describe('requests', () => {
 
   it('are counted by pattern and class, and no name of a trade, account or address is told', async () => {
     const { metrics, two, caller, url } = await open()
+    const since = performance.now()
     const before = await countOf(metrics, 'GET /v1/trades/:id', '4xx')
     expect(before).toBeNaN()
     await caller.get('/v1/trades/t5-secretsecretsecret')
@@ -61,7 +62,8 @@ describe('requests', () => {
       'cloister_api_request_seconds_sum{route="GET /v1/health",class="2xx"}',
     )
     expect(sum).toBeGreaterThan(0)
-    expect(sum).toBeLessThan(10)
+    // Seconds: never more of them than have passed.
+    expect(sum).toBeLessThan((performance.now() - since) / 1000)
   })
 
   it('over a limit are counted as such, and none else', async () => {

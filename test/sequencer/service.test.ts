@@ -84,6 +84,8 @@ async function start(env: Record<string, string>, args: readonly string[] = []) 
 }
 const pause = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms))
 const LEADS = '\ncloister_leader 1\n'
+/** For so long a stop waits for requests that are under way. */
+const PATIENCE_MS = 5_000
 
 describe('the ends of a process', () => {
   it('by SIGTERM is code 0, the journal closed; the next start deploys nothing', async () => {
@@ -115,10 +117,12 @@ describe('the ends of a process', () => {
   })
 
   it('waits for a client that dawdles, not for ever, and for nobody after a second signal', async () => {
-    const dawdle = async (service: Awaited<ReturnType<typeof start>>) => {
+    /** Resolves when it is stopping, with when the client came, in milliseconds. */
+    const dawdle = async (service: Awaited<ReturnType<typeof start>>): Promise<number> => {
       await service.until('/metrics', LEADS)
       await service.open()
       const url = new URL(/"url":"([^"]+)"/.exec(service.log())?.[1] ?? '')
+      const since = performance.now()
       const socket = connect(Number(url.port), '127.0.0.1')
       socket.on('error', () => {})
       const head = 'POST /pages HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n'
@@ -128,17 +132,23 @@ describe('the ends of a process', () => {
       expect(String(await isRead)).toContain('100 Continue')
       service.child.kill('SIGTERM')
       while (!service.log().includes('stopping')) await pause(20)
-      return socket
+      return since
     }
     const patient = await start({})
-    await dawdle(patient)
+    const begun = await dawdle(patient)
     expect(await patient.ended).toBe(0)
-    const forced = await start({})
-    await dawdle(forced)
-    await pause(300)
-    expect(forced.child.exitCode).toBeNull()
-    forced.child.kill('SIGTERM')
-    expect(await forced.ended).toBe(130)
+    expect(performance.now() - begun).toBeGreaterThan(PATIENCE_MS)
+    for (;;) {
+      const forced = await start({})
+      const since = await dawdle(forced)
+      await pause(300)
+      forced.child.kill('SIGTERM')
+      const code = await forced.ended
+      // Where this machine stood still for so long the client was waited for to the end: nothing is shown.
+      if (code === 0 && performance.now() - since > PATIENCE_MS) continue
+      expect(code).toBe(130)
+      return
+    }
   })
 
   it('by a wrong configuration is code 78 with every fault, and nothing has begun', async () => {

@@ -126,7 +126,7 @@ describe('by a process that is killed', () => {
 
   it(
     'at any step of the disk, whole or not there, and the next one goes on',
-    { timeout: 600_000 },
+    { timeout: 900_000 },
     async () => {
       const directory = join(folder, 'journal')
       const configuration = { journal: directory, key: KEY }

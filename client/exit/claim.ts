@@ -8,7 +8,7 @@ import {
 } from '../../circuits/escape.ts'
 import type { Row } from '../../circuits/table.ts'
 import type { KeyRing } from '../key-ring.ts'
-import { accountsOfSeed, openVisits, visitsOf } from '../l1/own-account.ts'
+import { accountsOfSeed, openLatest, visitsOf } from '../l1/own-account.ts'
 import { OpenError } from '../l1/open.ts'
 import type { L1 } from '../l1/rpc.ts'
 import type { Scan } from '../l1/scan.ts'
@@ -36,8 +36,8 @@ export function latestAccount({ rebuilt, log }: Scan, ring: KeyRing, index: numb
     throw new OpenError(
       `no batch has ever written account ${index}: there is nothing to claim but deposits`,
     )
-  const last = openVisits(rebuilt, visits, ring).at(-1)
-  if (last === undefined) throw new OpenError(`account ${index} does not open with this seed`)
+  const last = openLatest(rebuilt, visits, ring)
+  if (last === null) throw new OpenError(`account ${index} does not open with this seed`)
   return last.account
 }
 

@@ -46,6 +46,8 @@ export async function leaving(options: ExitOptions): Promise<Leaving> {
     ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
     onProgress: options.note,
   })
+  for (const { must, detail } of found.rebuilt.faults)
+    options.note(`${must}: ${detail}. What does not hang on it goes on`)
   const account =
     options.account === undefined ? onlyAccount(found, key.ring) : parseAccount(options.account)
   const owner = found.rebuilt.l1Owners.get(account)

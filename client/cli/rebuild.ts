@@ -99,6 +99,7 @@ export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
           ? null
           : { ...rebuilt.freeze, claimsEndAt: `${rebuilt.freeze.claimsEndAt}` },
       tokens: tokensJson(rebuilt),
+      faults: rebuilt.faults.map(({ must, detail, block }) => ({ must, detail, block })),
       ...(options.leaves === true
         ? { leaves: leafList(rebuilt).map(([index, leaf]) => ({ index, leaf: `${leaf}` })) }
         : {}),
@@ -300,6 +301,9 @@ function houseText(result: Scan): readonly string[] {
           `  FROZEN    in block ${rebuilt.freeze.block}; claims until ` +
             timeText(rebuilt.freeze.claimsEndAt),
         ]),
+    ...rebuilt.faults.map(
+      ({ must, detail }) => `  NOT IN ORDER, of the oracle: ${must}: ${detail}`,
+    ),
     `  members   ${Number(rebuilt.accountCount) - FIRST_MEMBER_INDEX}`,
     `  cost      ${cost.wordBytes} bytes of words, ${cost.bytesPerBatch} a batch, ` +
       `${ACCOUNT_BYTES} a touched account; ${cost.seconds} s for ${cost.replayed} batches`,

@@ -1,12 +1,18 @@
 /** A claim after a freeze, from L1 and a seed: the state that it is proven against, and the witness. */
 import type { Account } from '../../circuits/account.ts'
-import { escapeClaim, type EscapeClaim, type EscapeState } from '../../circuits/escape.ts'
+import {
+  ESCAPE_SHAPES,
+  escapeClaim,
+  type EscapeClaim,
+  type EscapeState,
+} from '../../circuits/escape.ts'
 import type { Row } from '../../circuits/table.ts'
 import type { KeyRing } from '../key-ring.ts'
-import { accountsOfSeed, openVisits, visitsOf } from '../l1/own-account.ts'
+import { accountsOfSeed, openLatest, visitsOf } from '../l1/own-account.ts'
 import { OpenError } from '../l1/open.ts'
 import type { L1 } from '../l1/rpc.ts'
 import type { Scan } from '../l1/scan.ts'
+import { claimShapes } from './claim-shapes.ts'
 import { markedTableOf, PostingError, registerAt } from './posted-table.ts'
 
 /** What L1 froze: the last root, the last confirmed table, the register at it. */
@@ -30,8 +36,8 @@ export function latestAccount({ rebuilt, log }: Scan, ring: KeyRing, index: numb
     throw new OpenError(
       `no batch has ever written account ${index}: there is nothing to claim but deposits`,
     )
-  const last = openVisits(rebuilt, visits, ring).at(-1)
-  if (last === undefined) throw new OpenError(`account ${index} does not open with this seed`)
+  const last = openLatest(rebuilt, visits, ring)
+  if (last === null) throw new OpenError(`account ${index} does not open with this seed`)
   return last.account
 }
 
@@ -70,5 +76,8 @@ export async function claimOf(
 ): Promise<EscapeClaim & { readonly account: Account }> {
   const account = latestAccount(scan, ring, index)
   const state = await frozenState(l1, scan, rows)
-  return { ...escapeClaim(index, account, state), account }
+  // A house that has the large verifier alone is left by it.
+  const known = await claimShapes(l1, scan.log.heads[0]?.fromBlock ?? 0)
+  const shapes = ESCAPE_SHAPES.filter(({ name }) => known.some((shape) => shape.name === name))
+  return { ...escapeClaim(index, account, state, shapes), account }
 }

@@ -2,16 +2,9 @@
  * The table that claims are proven at, from what L1 carries of it: rows of marks, and behind them the
  * root of the worlds and the flags. Nothing is believed: marks, worlds and flags must hash to the root.
  */
-import type { MarkedTable } from '../../circuits/escape.ts'
-import { marksTreeOf } from '../../circuits/escape.ts'
+import { marksTreeOf, type MarkedTable, type Register } from '../../circuits/escape.ts'
 import { hash } from '../../circuits/poseidon.ts'
-import {
-  settledRow,
-  settlementsOf,
-  tableOf,
-  type Row,
-  type Settlements,
-} from '../../circuits/table.ts'
+import { settledRow, settlementsOf, tableOf, type Row } from '../../circuits/table.ts'
 import type { EventLog } from '../l1/event-log.ts'
 import type { TableEvent } from '../l1/events.ts'
 
@@ -40,6 +33,9 @@ export function postingOf(marks: string): Posting {
   if (bytes.length === 0 || word(0) !== BigInt(WORD))
     throw new PostingError('the marks on L1 are not rows of id, status and mark')
   const count = Number(word(1))
+  // Before room is made for them: a count may be any number.
+  if (WORD * (HEAD_WORDS + ROW_WORDS * count) > bytes.length)
+    throw new PostingError('the marks on L1 are cut short')
   const rows = Array.from({ length: count }, (_, i): Row => {
     const at = HEAD_WORDS + ROW_WORDS * i
     const id = Number(word(at))
@@ -82,13 +78,23 @@ export function markedTableOf(posted: TableEvent, rows: readonly Row[] | null = 
   return { rows: marked, flags, root, worlds: { root: worldsRoot } }
 }
 
-/** The register as it was when a table was posted: what settled later does not count at it. */
-export function registerAt(log: EventLog, table: bigint): Settlements {
+/**
+ * The register as it was when a table was posted: what settled later does not count at it. Of a root
+ * that the values posted do not have nothing can be proven: then it is that root and no entries, with
+ * which who holds nothing settled claims all the same.
+ */
+export function registerAt(log: EventLog, table: bigint): Register {
   const rows: Row[] = []
+  let posted: bigint | null = null
   for (const event of log.events()) {
-    if (event.kind === 'settlement')
+    if (event.kind === 'settlement') {
       rows.push(...event.ids.map((id, i) => settledRow(id, event.values[i] ?? 0n)))
-    if (event.kind === 'table' && event.number === table) return settlementsOf(rows)
+      posted = event.root
+    }
+    if (event.kind !== 'table' || event.number !== table) continue
+    const found = settlementsOf(rows)
+    if (posted === null || posted === found.tree.root) return found
+    return { rows: [], tree: { root: posted, path: () => [] } }
   }
   throw new PostingError(`table ${table} was not posted`)
 }

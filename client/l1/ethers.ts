@@ -13,7 +13,6 @@ import {
 } from 'ethers'
 
 export { id as keccakOf, Interface, getAddress }
-export type { LogDescription } from 'ethers'
 
 type MinedLog = { readonly topics: readonly string[]; readonly data: string }
 export type Mined = { readonly logs: readonly MinedLog[] } | null

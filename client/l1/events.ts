@@ -1,6 +1,6 @@
 /** The events of the contract as plain values, in the order of the chain. */
 import { wordsOfBytes, type ShapeSizes } from './batch-words.ts'
-import type { DecodedLog, L1 } from './rpc.ts'
+import { ReadError, type DecodedLog, type L1 } from './rpc.ts'
 
 export type Place = { readonly block: number; readonly index: number; readonly transaction: string }
 
@@ -135,7 +135,8 @@ export async function readEvents(
 export async function eventsOf(l1: L1, logs: readonly DecodedLog[]): Promise<readonly L1Event[]> {
   const sizes = new Map<number, ShapeSizes>()
   for (const { args } of logs.filter((log) => log.name === 'ShapeAdded')) {
-    sizes.set(Number(args.id), await readShapeSizes(l1, Number(args.id)))
+    const id = smallOf(args.id)
+    sizes.set(id, await readShapeSizes(l1, id))
   }
   return logs.flatMap((log) => {
     const body = eventBody(log, sizes)
@@ -143,6 +144,14 @@ export async function eventsOf(l1: L1, logs: readonly DecodedLog[]): Promise<rea
       ? []
       : [{ block: log.block, index: log.index, transaction: log.transaction, ...body }]
   })
+}
+
+/** Ids of shapes, accounts, tokens: the contract bounds each well below 2^53. */
+function smallOf(value: unknown): number {
+  const small = Number(value)
+  if (!Number.isSafeInteger(small))
+    throw new ReadError(`the RPC node tells of an id that the contract never gave: ${small}`)
+  return small
 }
 
 async function readShapeSizes(l1: L1, id: number): Promise<ShapeSizes> {
@@ -163,7 +172,7 @@ function eventBody(
   sizes: ReadonlyMap<number, ShapeSizes>,
 ): EventBody | null {
   const big = (key: string): bigint => args[key] as bigint
-  const small = (key: string): number => Number(args[key])
+  const small = (key: string): number => smallOf(args[key])
   const text = (key: string): string => args[key] as string
   switch (name) {
     case 'Genesis':

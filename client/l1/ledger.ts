@@ -13,7 +13,13 @@ import type {
 } from './events.ts'
 
 /** Something on L1 that the protocol does not allow; `must` is the broken expectation. */
-export type Fault = { readonly must: string; readonly detail: string; readonly block: number }
+export type Fault = {
+  readonly must: string
+  readonly detail: string
+  readonly block: number
+  /** L1 took the oracle's word for it: everything else holds, and nobody is to be kept in by it. */
+  readonly isOfOracle?: true
+}
 
 /**
  * An entry of L1's queue. A key to install: point Q in x and y, the owner key being 8 Q. A forced
@@ -125,6 +131,8 @@ export class Ledger {
   readonly shapes = new Map<number, ShapeEvent>()
   readonly tables: TableEvent[] = []
   readonly settlements = new Map<number, bigint>()
+  /** The register's root as it was posted, which need not be that of the values; null before the first. */
+  postedRegister: bigint | null = null
   fee: bigint | null = null
   served = 0n
   accountCount: bigint
@@ -145,6 +153,10 @@ export class Ledger {
 
   get root(): bigint {
     return this.tree.root
+  }
+  /** What L1 holds batches and tables to. */
+  get registerRoot(): bigint {
+    return this.postedRegister ?? this.settlementTree.root
   }
   get batchNumber(): bigint {
     return this.summaries.at(-1)?.number ?? 0n

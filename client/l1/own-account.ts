@@ -106,10 +106,8 @@ export function openVisits(
   visits: readonly Visit[],
   ring: KeyRing,
 ): readonly OpenVisit[] {
-  const installed = new Map<bigint, KeyOrigin>()
   const index = visits[0]?.touch.index
-  for (const { x, y } of rebuilt.keyRequests.filter((r) => isServedKey(r, index)))
-    installed.set(ownerKeyHash(timesEight({ x, y })), 'L1')
+  const installed = installedKeys(rebuilt, index)
   const isForeign = index !== undefined && !isRegisteredBy(rebuilt, index, ring)
   const opened: OpenVisit[] = []
   let failure: OpenError | null = null
@@ -128,6 +126,40 @@ export function openVisits(
   }
   if (failure !== null && opened.length === 0) throw failure
   return opened
+}
+
+/**
+ * The latest visit. Those before it may have been under keys of somebody else, as after a theft that
+ * was mended: they only help to find rotations further on than the gap. Throws OpenError.
+ */
+export function openLatest(
+  rebuilt: Rebuilt,
+  visits: readonly Visit[],
+  ring: KeyRing,
+): OpenVisit | null {
+  const installed = installedKeys(rebuilt, visits[0]?.touch.index)
+  let near: KeysInForce = { view: 0, owner: 0 }
+  let failure: OpenError | null = null
+  // First the latest alone: an account is touched by many batches and rotates seldom.
+  for (const visit of [...visits.slice(-1), ...visits]) {
+    try {
+      const found = openVisit(visit, ring, near.view, near.owner, installed)
+      if (visit === visits.at(-1)) return found
+      const { viewRotation: view, ownerRotation } = found
+      near = { view, owner: ownerRotation === 'L1' ? near.owner : ownerRotation }
+    } catch (error) {
+      if (!(error instanceof OpenError)) throw error
+      failure = error
+    }
+  }
+  if (failure !== null) throw failure
+  return null
+}
+
+/** Owner keys that L1 was given from elsewhere than the seed, or from it. */
+function installedKeys(rebuilt: Rebuilt, index?: number): ReadonlyMap<bigint, KeyOrigin> {
+  const served = rebuilt.keyRequests.filter((request) => isServedKey(request, index))
+  return new Map(served.map(({ x, y }) => [ownerKeyHash(timesEight({ x, y })), 'L1']))
 }
 
 function isRegisteredBy(rebuilt: Rebuilt, index: number, ring: KeyRing): boolean {

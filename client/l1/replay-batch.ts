@@ -94,12 +94,7 @@ function checkHeader(
   same('reserved0', header.reserved0, 0n, 'ModeMustBeKnown')
   same('reserved1', header.reserved1, 0n, 'ModeMustBeKnown')
   same('fee', header.fee, ledger.fee ?? -1n, 'FeeMustBeCurrent')
-  same(
-    'settlementRoot',
-    header.settlementRoot,
-    ledger.settlementTree.root,
-    'SettlementRootMustBeCurrent',
-  )
+  same('settlementRoot', header.settlementRoot, ledger.registerRoot, 'SettlementRootMustBeCurrent')
   same(
     'accountCountBefore',
     header.accountCountBefore,

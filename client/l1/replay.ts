@@ -201,7 +201,7 @@ function applyDeposit(
 }
 
 /** The register is append-only in order of posting, so its root follows from the values posted. */
-function applySettlement(ledger: Ledger, event: Body<'settlement'>, must: Expect): void {
+function applySettlement(ledger: Ledger, event: Body<'settlement'> & Place, must: Expect): void {
   event.ids.forEach((id, i) => {
     const value = event.values[i] ?? 0n
     if (
@@ -215,11 +215,15 @@ function applySettlement(ledger: Ledger, event: Body<'settlement'>, must: Expect
     ledger.settlementTree.set(ledger.settlements.size, rowHash(settledRow(id, value)))
     ledger.settlements.set(id, value)
   })
-  must(
-    ledger.settlementTree.root === event.root,
-    'SettlementRootMustFollowValues',
-    `the values posted have root ${ledger.settlementTree.root}, L1 says ${event.root}`,
-  )
+  ledger.postedRegister = event.root
+  const { root } = ledger.settlementTree
+  if (root === event.root) return
+  ledger.faults.push({
+    must: 'SettlementRootMustFollowValues',
+    detail: `the values posted have root ${root}, L1 says ${event.root}`,
+    block: event.block,
+    isOfOracle: true,
+  })
 }
 
 function applyClaim(ledger: Ledger, event: Body<'claim'>, must: Expect): void {

@@ -1,7 +1,7 @@
 /**
  * The reading room's door to L1: JSON-RPC, and ethers for the ABI. Everything is read at one block.
  */
-import { getAddress, Interface, type LogDescription } from './ethers.ts'
+import { getAddress, Interface } from './ethers.ts'
 import { CLAIM_VERIFIER_ABI, CLOISTER_ABI, ERC20_ABI, EXIT_ABI, VERIFIER_ABI } from './abi.ts'
 import {
   httpTransport,
@@ -22,7 +22,10 @@ import {
 // Whoever reads L1 needs this door only.
 export { httpTransport, ReadError, type Transport }
 
-const cloister = new Interface([...CLOISTER_ABI, ...EXIT_ABI])
+const HOUSE_ABI = [...CLOISTER_ABI, ...EXIT_ABI]
+const cloister = new Interface(HOUSE_ABI)
+/** The same with bytes for text: L1 takes any bytes for a name, and ethers reads no log that is no UTF-8. */
+const asBytes = new Interface(HOUSE_ABI.map((line) => line.replaceAll(/\bstring\b/g, 'bytes')))
 const verifier = new Interface(VERIFIER_ABI)
 const claimVerifier = new Interface(CLAIM_VERIFIER_ABI)
 const erc20 = new Interface(ERC20_ABI)
@@ -212,34 +215,38 @@ async function logsOfRange(
           `of ${log.address} in block ${block}`,
       )
     const parsed = parsedLog(log)
-    if (parsed === null) return []
-    const { name } = parsed
-    if (only !== undefined && name !== only) return []
-    return [{ name, args: argsOf(parsed), block, index, transaction }]
+    if (parsed === null || (only !== undefined && parsed.name !== only)) return []
+    return [{ ...parsed, block, index, transaction }]
   })
   return decoded.sort((a, b) => a.block - b.block || a.index - b.index)
 }
 
-/** Null for an event of another ABI. */
-function parsedLog({ topics, data, block }: RawLog): LogDescription | null {
-  if (topics.length === 0) return null
+/**
+ * Null for an event of another ABI. Arguments by the names of the ABI; what is no UTF-8 in a text is
+ * replaced, so that nobody who names a shape can make the log of the house unreadable.
+ */
+function parsedLog({ topics, data, block }: RawLog): Pick<DecodedLog, 'name' | 'args'> | null {
+  const event = topics[0] === undefined ? null : cloister.getEvent(topics[0])
+  if (event === null) return null
+  const { name, inputs } = event
   try {
-    const parsed = cloister.parseLog({ topics, data })
-    // Of data that is cut short it complains when it is looked at.
-    parsed?.args.toArray(true)
-    return parsed
+    const form = asBytes.getEvent(name) as typeof event
+    const found = asBytes.decodeEventLog(form, data, [form.topicHash, ...topics.slice(1)])
+    // Of data that is cut short it complains when it is looked at, all the way down.
+    found.toArray(true)
+    // ethers' own Result hides a field called `values` behind Array's method.
+    const values: readonly unknown[] = found.toArray()
+    const args = inputs.map((input, i) => [
+      input.name,
+      input.type === 'string' ? textOf(values[i] as string) : values[i],
+    ])
+    return { name, args: Object.fromEntries(args) as DecodedLog['args'] }
   } catch {
     throw new ReadError(`a log of block ${block} is cut short, or no event: ask another RPC node`)
   }
 }
 
-/**
- * By the names of the ABI; ethers' own Result hides a field called `values` behind Array's method.
- */
-function argsOf(parsed: LogDescription): Readonly<Record<string, unknown>> {
-  const values: readonly unknown[] = parsed.args.toArray()
-  return Object.fromEntries(parsed.fragment.inputs.map((input, i) => [input.name, values[i]]))
-}
+const textOf = (bytes: string): string => Buffer.from(bytes.slice(2), 'hex').toString('utf8')
 
 export function addressOf(text: string): string {
   try {

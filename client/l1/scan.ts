@@ -41,7 +41,14 @@ const SECONDS_A_FLUSH = 10
 const SHORT_CHAIN_BLOCKS = 20_000
 const RETENTION = { isKeepingBatches: false, isKeepingTouches: false }
 
-/** Everything, or an error: ReadError if L1 cannot be read, FaultError if it is not in order. */
+/** What keeps a reader from going on; what the oracle alone has on its conscience does not. */
+const barring = (faults: readonly Fault[]): readonly Fault[] =>
+  faults.filter(({ isOfOracle }) => isOfOracle !== true)
+
+/**
+ * Everything, or an error: ReadError if L1 cannot be read, FaultError if it is not in order. Faults of
+ * the oracle are in the result: leaves, and so the way out of most, do not depend on them.
+ */
 export async function scan(l1: L1, options: ScanOptions = {}): Promise<Scan> {
   const first = await scanOnce(l1, options)
   if ('scan' in first) return first.scan
@@ -109,14 +116,15 @@ async function scanOnce(l1: L1, options: ScanOptions): Promise<Outcome> {
   const resumedAt = ledger.batchNumber
   replayLog(l1, log, ledger, checkpoint, progress)
   const run = new Reading(l1, log, ledger, checkpoint?.comparedTo ?? 0n, progress)
-  if (ledger.faults.length === 0) await run.readOn(options.fromBlock)
+  if (barring(ledger.faults).length === 0) await run.readOn(options.fromBlock)
   if (run.eventCount === 0)
     throw new ReadError(
       `${l1.contract} has emitted nothing on chain ${l1.chainId} up to block ${l1.head.number}: ` +
         'is it a Cloister contract, and on this chain?',
     )
   concluded(ledger)
-  const faults = ledger.faults.length > 0 ? ledger.faults : await run.compare()
+  const found = barring(ledger.faults)
+  const faults = found.length > 0 ? found : await run.compare()
   if (faults.length > 0) {
     // What this run wrote goes; what it found stays, for it may have been this node that lied.
     log.cut(log.heads.findIndex((head, i) => head.digest !== earlier[i]?.digest))
@@ -222,7 +230,7 @@ class Reading {
     while (first <= l1.head.number) {
       const until = Math.min(first + BLOCKS_A_CHUNK - 1, l1.head.number)
       const hash = await this.#readChunk(first, until)
-      if (this.#ledger.faults.length > 0) return
+      if (barring(this.#ledger.faults).length > 0) return
       const { eventCount } = this
       this.#progress(
         `read blocks ${first} to ${until} of ${l1.head.number}: ${eventCount} events, ` +

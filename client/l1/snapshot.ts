@@ -13,7 +13,7 @@ import type { EventLog } from './event-log.ts'
 import { sha256Hex, writeWhole } from './files.ts'
 import type { Freeze, Ledger } from './ledger.ts'
 
-const FORMAT = 'cloister.checkpoint.v1'
+const FORMAT = 'cloister.checkpoint.v2'
 const FILE = 'checkpoint.json'
 
 /** What a ledger holds besides its trees, which follow from it. */
@@ -29,8 +29,9 @@ const PARTS = [
   'shapes',
   'tables',
   'settlements',
+  'faults',
 ] as const
-const SCALARS = ['fee', 'served', 'accountCount', 'domain', 'mode'] as const
+const SCALARS = ['fee', 'served', 'accountCount', 'domain', 'mode', 'postedRegister'] as const
 
 export type Checkpoint = {
   /** Segments of the log that the ledger has taken in. */
@@ -111,6 +112,7 @@ function fill(ledger: Ledger, stored: Stored): void {
   ledger.accountCount = scalars.accountCount ?? 0n
   ledger.domain = scalars.domain
   ledger.mode = scalars.mode ?? 0n
+  ledger.postedRegister = scalars.postedRegister
   ledger.freeze = freeze
   for (const number of confirmed) ledger.confirmed.add(number)
   const dense: bigint[] = []

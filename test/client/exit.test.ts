@@ -1,14 +1,20 @@
 /** Leaving by L1: the table that L1 carries, the register at it, and what the commands say. */
 import { AbiCoder } from 'ethers'
 import { describe, expect, it } from 'vitest'
-import { marksTreeOf } from '../../circuits/escape.ts'
+import { ESCAPE_SHAPES, escapeClaim, marksTreeOf } from '../../circuits/escape.ts'
 import { settledRow, settlementsOf, tableOf, type Row } from '../../circuits/table.ts'
 import { main } from '../../client/cli/main.ts'
-import { markedTableOf, postingOf, registerAt } from '../../client/exit/posted-table.ts'
+import {
+  markedTableOf,
+  postingOf,
+  PostingError,
+  registerAt,
+} from '../../client/exit/posted-table.ts'
 import type { EventLog } from '../../client/l1/event-log.ts'
 import type { L1Event, TableEvent } from '../../client/l1/events.ts'
 import { marksData } from '../contracts/marks-data.ts'
 import { row } from '../law/house.ts'
+import { accountOf, stateOf } from '../law/states.ts'
 import { seedBytes, seedFolder } from './seeded.ts'
 
 const MARK = 50_000_000n
@@ -87,19 +93,22 @@ describe('a posting', () => {
     const at = 2 + WORDS_OF_RANGE * 4 - 1
     const odd = `${BARE.slice(0, at)}7${BARE.slice(at + 1)}`
     expect(() => markedTableOf(posted({ marks: odd }))).toThrow('no status')
+    for (const count of ['f'.repeat(64), `${'0'.repeat(54)}ffffffffff`])
+      expect(() => postingOf(`0x${BARE.slice(2, 66)}${count}${BARE.slice(130)}`)).toThrow(
+        PostingError,
+      )
   })
 })
 
 it('the register at a table is the one before its posting', () => {
   const place = { block: 1, index: 0, transaction: '0x' }
-  const settle = (id: number, value: bigint): L1Event => ({
-    ...place,
-    kind: 'settlement',
-    ids: [id],
-    values: [value],
-    root: 0n,
-  })
-  const events: readonly L1Event[] = [
+  const all: Row[] = []
+  const settle = (id: number, value: bigint, by = 0n): L1Event => {
+    all.push(settledRow(id, value))
+    const root = settlementsOf(all).tree.root + by
+    return { ...place, kind: 'settlement', ids: [id], values: [value], root }
+  }
+  const events: L1Event[] = [
     settle(1024, 7n),
     { ...place, ...posted({}, 1n) },
     settle(1025, -3n),
@@ -112,6 +121,28 @@ it('the register at a table is the one before its posting', () => {
   const second = [...first, settledRow(1025, -3n)]
   expect(registerAt(log, 2n).tree.root).toBe(settlementsOf(second).tree.root)
   expect(() => registerAt(log, 3n)).toThrow('was not posted')
+
+  // A root that the values do not have proves nothing, but is what L1 asks a claim for.
+  events.push(settle(1027, 2n, 1n), { ...place, ...posted({}, 3n) })
+  const { rows: entries, tree } = registerAt(log, 3n)
+  expect([entries, tree.root]).toEqual([[], settlementsOf(all).tree.root + 1n])
+  const account = accountOf(9n, [{ id: 1024, quantity: 1n }])
+  const state = { ...stateOf({ 16: account }, rows, []), settlements: { rows: entries, tree } }
+  const claim = escapeClaim(16, account, state)
+  expect(claim).toMatchObject({ ok: true, statement: { settlementRoot: tree.root } })
+})
+
+it('a claim is made in a shape that the house has', () => {
+  const account = accountOf(9n, [{ id: 1024, quantity: 1n }])
+  const state = stateOf({ 16: account }, rows, [])
+  const nameOf = (shapes: typeof ESCAPE_SHAPES): string => {
+    const claim = escapeClaim(16, account, state, shapes)
+    return claim.ok ? claim.shape.name : claim.rejection.rule
+  }
+  expect(nameOf(ESCAPE_SHAPES)).toBe('escape')
+  expect(nameOf(ESCAPE_SHAPES.slice(1))).toBe('escape-settled')
+  // Which one is missing is said by its name.
+  expect(nameOf([])).toBe('escape')
 })
 
 describe('cloister exit', () => {

@@ -217,7 +217,7 @@ function viewOf(truth: Rebuilt, contract: string, name: string, id: bigint): rea
     case 'tableNumber':
       return [truth.tables.length]
     case 'settlementRoot':
-      return [truth.settlementTree.root]
+      return [truth.registerRoot]
     case 'settlement':
       return [truth.settlements.has(Number(id)), truth.settlements.get(Number(id)) ?? 0n]
     case 'tables': {

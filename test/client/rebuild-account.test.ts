@@ -7,7 +7,11 @@ import { sign } from '../../circuits/eddsa.ts'
 import { headAfter } from '../../circuits/page.ts'
 import { cloister } from './command.ts'
 import { appendLine, type SignedPage } from '../../client/journal-file.ts'
-import { memberKeys } from '../../client/keys.ts'
+import { latestAccount } from '../../client/exit/claim.ts'
+import { KeyRing, ROTATION_GAP } from '../../client/key-ring.ts'
+import { memberKeys, Seed } from '../../client/keys.ts'
+import { connect } from '../../client/l1/rpc.ts'
+import { scan } from '../../client/l1/scan.ts'
 import { FakeNode } from './fake-node.ts'
 import {
   depositSeeded,
@@ -391,6 +395,40 @@ describe('the account', () => {
     const { out } = await cloister(...argv, '--label', 'ANN', '--json')
     expect((JSON.parse(out) as Json).accounts[0]?.deposits).toMatchObject([{ lots: '3' }])
     there.stop()
+  })
+})
+
+describe('the latest leaf, which a claim is made of', () => {
+  const latest = async (chain: SyntheticL1, member: Member): Promise<Account> => {
+    const there = new FakeNode(HOME, chain.events)
+    const found = await scan(await connect(there.transport, HOME.contract))
+    return latestAccount(found, new KeyRing(new Seed(SEED), 'ANN'), member.index)
+  }
+
+  it('opens, whoever held the account between: a thief of its trading key who is out again', async () => {
+    const chain = new SyntheticL1(HOME)
+    const member = joinSeeded(chain, SEED, 'ANN')
+    chain.batch({ credits: [depositSeeded(chain, member, SEED, 'ANN', 0, 7n)] })
+    rotateSeeded(chain, member, seedBytes(99), 'THIEF', 0)
+    chain.batch()
+    // The owner key comes back by L1, the view key by a page: only then does the seed open the leaf.
+    rotateOnL1(chain, member, SEED, 'ANN', 1)
+    chain.batch()
+    await expect(latest(chain, member)).rejects.toThrow('no view key of this seed')
+    rotateSeeded(chain, member, SEED, 'ANN', 2)
+    chain.batch()
+    expect(await latest(chain, member)).toEqual(chain.house.accounts.get(member.index))
+  })
+
+  it('is found behind more rotations than the gap, where each was in force for a batch', async () => {
+    const chain = new SyntheticL1(HOME)
+    const member = joinSeeded(chain, SEED, 'ANN')
+    chain.batch()
+    for (const rotation of [ROTATION_GAP - 1, 2 * ROTATION_GAP - 2]) {
+      rotateSeeded(chain, member, SEED, 'ANN', rotation)
+      chain.batch()
+    }
+    expect(await latest(chain, member)).toEqual(chain.house.accounts.get(member.index))
   })
 })
 

@@ -1,6 +1,6 @@
 /** The replay of what L1 may do beside batches: forced exits, confirmed tables, freeze, escape. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { wordLayout } from '../../circuits/words.ts'
+import { headerWords, wordLayout } from '../../circuits/words.ts'
 import type { BatchEvent, EventBody, L1Event } from '../../client/l1/events.ts'
 import { paymentsDue } from '../../client/exit/due.ts'
 import type { SignedPage } from '../../client/journal-file.ts'
@@ -45,6 +45,17 @@ function serve(slot: number, serial: bigint, account: number, free: bigint, paid
     row.forEach((word, i) => (words[first('requests') + 6 * slot + i] = word))
   })
 }
+
+it('a batch under a register whose root the oracle made up is read as L1 took it', () => {
+  l1.emit({ kind: 'settlement', ids: [1024], values: [7n], root: 5n })
+  l1.batch()
+  amend((words) => (words[headerWords.indexOf('settlementRoot')] = 5n))
+  expect(read().faults).toMatchObject([
+    { must: 'SettlementRootMustFollowValues', isOfOracle: true },
+  ])
+  amend((words) => (words[headerWords.indexOf('settlementRoot')] = 6n))
+  expect(faultsOf()).toContain('SettlementRootMustBeCurrent')
+})
 
 describe('a forced exit', () => {
   it('is owed after the voluntary withdrawals, also when it was paid nothing', () => {

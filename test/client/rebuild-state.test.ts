@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { wordLayout } from '../../circuits/words.ts'
 import type { BatchEvent, L1Event } from '../../client/l1/events.ts'
-import { FaultError } from '../../client/l1/rebuild.ts'
+import { FaultError, rebuild } from '../../client/l1/rebuild.ts'
 import { connect, ReadError } from '../../client/l1/rpc.ts'
 import { scan, type Scan } from '../../client/l1/scan.ts'
 import { FakeNode } from './fake-node.ts'
@@ -225,6 +225,33 @@ describe('a damaged state directory', () => {
     expect((await scan(there, { state })).rebuilt.batchNumber).toBe(0n)
     expect(readdirSync(state).length).toBe(2)
     expect((await run()).mended).toEqual([])
+  })
+})
+
+describe('a register whose root the oracle made up', () => {
+  const settlement = (root: bigint): L1Event => {
+    const place = { block: node.head + 1, index: 0, transaction: `0x${'00'.repeat(32)}` }
+    return { ...place, kind: 'settlement', ids: [1024], values: [7n], root }
+  }
+  it('keeps nobody from reading leaves, in this run and the next; what rests on it says so', async () => {
+    node.grow([...(moments[4] ?? []), settlement(5n)])
+    for (const resumedAt of [0n, 5n]) {
+      const found = await run()
+      expect(found.resumedAt).toBe(resumedAt)
+      expect(rootsOf(found)).toEqual(TRUE_ROOTS())
+      expect(found.rebuilt.registerRoot).toBe(5n)
+      expect(found.rebuilt.faults.map(({ must }) => must)).toEqual([
+        'SettlementRootMustFollowValues',
+      ])
+    }
+    await expect(rebuild(node.transport, HOME.contract)).rejects.toThrow(
+      'SettlementRootMustFollowValues',
+    )
+  })
+  it('of which the node and the contract say different things is a lie of the node', async () => {
+    node.grow([...(moments[4] ?? []), settlement(5n)])
+    node.told = (events) => events.map((e) => (e.kind === 'settlement' ? { ...e, root: 6n } : e))
+    await expect(run()).rejects.toThrow('ViewMustMatchEvents')
   })
 })
 

@@ -12,6 +12,8 @@ let l1: SyntheticL1
 let honest: Transport
 let root: bigint
 type Log = Record<string, unknown>
+/** The name of the shape, "mini", in hex. */
+const NAME = Buffer.from('mini').toString('hex')
 
 beforeAll(async () => {
   l1 = new SyntheticL1(HOME)
@@ -88,6 +90,31 @@ describe('an answer in no form', () => {
       // An event whose words are all topics loses nothing.
       else expect((found as Awaited<ReturnType<typeof read>>).rebuilt.root).toBe(root)
     }
+  })
+  it('of a shape whose name is no text is read all the same: L1 takes any bytes for a name', async () => {
+    const all = (await honest('eth_getLogs', [everything()])) as Log[]
+    const at = all.findIndex(({ data }) => String(data).includes(NAME))
+    const node = lying('eth_getLogs', (given: Log[]) =>
+      given.map((log, i) =>
+        i === at ? { ...log, data: String(log['data']).replace(NAME, 'ff80c32e') } : log,
+      ),
+    )
+    const found = await read(node)
+    expect(found.rebuilt.root).toBe(root)
+    expect([...found.rebuilt.shapes.values()].map(({ name }) => name)).toEqual([
+      '\ufffd\ufffd\ufffd.',
+    ])
+  })
+  it('of a shape with an id that no contract gives is an error, and no crash', async () => {
+    const id = (1n << 60n).toString(16).padStart(64, '0')
+    const node = lying('eth_getLogs', (given: Log[]) =>
+      given.map((log) =>
+        String(log['data']).includes(NAME)
+          ? { ...log, topics: [(log['topics'] as string[])[0], `0x${id}`] }
+          : log,
+      ),
+    )
+    await expect(read(node)).rejects.toThrow(ReadError)
   })
   it('of an event without a topic is none of ours', async () => {
     const all = (await honest('eth_getLogs', [everything()])) as Log[]

@@ -27,6 +27,9 @@ export class Sockets {
   /** `isBehindProxy`: all come from one address, which says nothing of who they are. */
   guard(server: Server, isBehindProxy: boolean): void {
     server.on('connection', (socket) => {
+      // Node lets go of a socket that asks for a tunnel: nobody else would hear that its peer is gone, and
+      // an error that nobody hears ends the house.
+      socket.on('error', () => {})
       const address = isBehindProxy ? null : networkOf(socket.remoteAddress ?? '')
       if (!this.hasRoom(address)) return void socket.destroy()
       this.strangers.add(socket)

@@ -66,6 +66,30 @@ const openSockets = (): Promise<number> =>
   )
 
 describe('a tunnel', () => {
+  it('whose caller is gone before it is refused ends nothing but its socket', async () => {
+    const unheard: unknown[] = []
+    const hear = (error: unknown): void => void unheard.push(error)
+    process.on('uncaughtException', hear)
+    try {
+      const begin = 'CONNECT example.org:443 HTTP/1.1\r\nhost: x\r\n\r\n'
+      for (let i = 0; i < 60; i++)
+        await new Promise<void>((resolve) => {
+          const socket = connect(port, '127.0.0.1', () => socket.write(begin))
+          socket.on('error', () => {})
+          socket.once('close', () => resolve())
+          // Before the answer, or with it.
+          const reset = (): void => void socket.resetAndDestroy()
+          if (i % 2 === 0) setImmediate(reset)
+          else socket.once('data', reset)
+        })
+      // What the house hears of the last of them it hears before it answers this.
+      expect((await ask(floor.url, 'GET', '/v1/status')).status).toBe(200)
+    } finally {
+      process.off('uncaughtException', hear)
+    }
+    expect(unheard).toEqual([])
+  })
+
   it('is refused with an answer', async () => {
     const answer = await raw('CONNECT example.org:443 HTTP/1.1\r\nhost: x\r\n\r\n')
     expect(answer).toMatch(/^HTTP\/1\.1 400 .*RequestMustBeWellFormed/s)

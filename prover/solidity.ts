@@ -15,8 +15,8 @@ export type CompiledContract = {
 /** Code as it is deployed, and where in it immutables stand, which the constructor writes. */
 export type Runtime = {
   readonly code: string
-  /** Bytes: where each begins, and its length. */
-  readonly immutables: readonly (readonly [number, number])[]
+  /** By the number of its declaration: where it stands, in bytes, and its length. */
+  readonly immutables: Readonly<Record<string, readonly (readonly [number, number])[]>>
 }
 type Solc = {
   compile: (input: string, callbacks: { import: (path: string) => { contents: string } }) => string
@@ -71,7 +71,8 @@ export function compileSolidity(sources: Record<string, string>): Record<string,
     ),
   })
   const { version } = require('solc/package.json') as { version: string }
-  const hash = createHash('sha256').update(version).update(input).digest('hex')
+  // The form that is cached has a number: another is not to be read as this one.
+  const hash = createHash('sha256').update(`2 ${version}`).update(input).digest('hex')
   const cached = join(CACHE, `${hash.slice(0, 24)}.json`)
   if (existsSync(cached))
     return JSON.parse(readFileSync(cached, 'utf8')) as Record<string, CompiledContract>
@@ -91,9 +92,12 @@ export function compileSolidity(sources: Record<string, string>): Record<string,
         bytecode: `0x${evm.bytecode.object}`,
         runtime: {
           code: `0x${evm.deployedBytecode.object}`,
-          immutables: Object.values(evm.deployedBytecode.immutableReferences ?? {})
-            .flat()
-            .map(({ start, length }) => [start, length] as const),
+          immutables: Object.fromEntries(
+            Object.entries(evm.deployedBytecode.immutableReferences ?? {}).map(([id, places]) => [
+              id,
+              places.map(({ start, length }) => [start, length] as const),
+            ]),
+          ),
         },
       }
   }
@@ -116,20 +120,49 @@ export function projectSources(): Record<string, string> {
 
 /**
  * Whether code on a chain is this contract's: the same instructions, byte for byte. Left out are the
- * immutables, which stand for the constructor's arguments, and the metadata at the end, which
- * nothing executes and which hashes names of files.
+ * values of immutables, which the constructor wrote, and the metadata at the end, which nothing
+ * executes and which hashes names of files. One immutable has one value wherever it stands: a
+ * constructor of one's own could show one address and call another.
  */
 export function isSameCode(deployed: string, { code, immutables }: Runtime): boolean {
-  const [found, expected] = [deployed, code].map((text) => Buffer.from(text.slice(2), 'hex')) as [
-    Buffer,
-    Buffer,
-  ]
+  const [found, expected] = [bytesOf(deployed), bytesOf(code)]
   if (found.length !== expected.length || expected.length === 0) return false
-  for (const [start, length] of immutables)
-    for (const each of [found, expected]) each.fill(0, start, start + length)
+  for (const places of Object.values(immutables)) {
+    if (new Set(places.map((place) => valueAt(found, place))).size > 1) return false
+    for (const [start, length] of places)
+      for (const each of [found, expected]) each.fill(0, start, start + length)
+  }
   const end = expected.length - metadataLength(expected)
   return found.subarray(0, end).equals(expected.subarray(0, end))
 }
+
+/**
+ * What a transaction that makes a contract hands to its constructor, in hex without 0x: what stands
+ * behind this creation code. Null if it does not begin with it. Hashes of metadata, of this contract
+ * and of those that it makes, are left out.
+ */
+export function argumentsBehind(input: string, bytecode: string): string | null {
+  const [found, expected] = [input.slice(2).toLowerCase(), bytecode.slice(2).toLowerCase()]
+  if (expected === '') return null
+  const head = Buffer.from(found.slice(0, expected.length), 'hex')
+  const own = Buffer.from(expected, 'hex')
+  if (head.length !== own.length) return null
+  for (const { index } of expected.matchAll(METADATA)) {
+    if (index % 2 !== 0) continue
+    const start = index / 2 + METADATA_HEAD
+    for (const each of [head, own]) each.fill(0, start, start + METADATA_HASH)
+  }
+  return head.equals(own) ? found.slice(expected.length) : null
+}
+
+/** CBOR of { ipfs: hash, solc: version }, and its length. */
+const METADATA = /a2646970667358221220[0-9a-f]{64}64736f6c6343[0-9a-f]{6}0033/g
+const METADATA_HEAD = 10
+const METADATA_HASH = 32
+
+const bytesOf = (text: string): Buffer => Buffer.from(text.slice(2), 'hex')
+const valueAt = (code: Buffer, [start, length]: readonly [number, number]): string =>
+  code.subarray(start, start + length).toString('hex')
 
 /** solc appends CBOR, and behind it its length in two bytes. */
 function metadataLength(code: Buffer): number {

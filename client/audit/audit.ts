@@ -13,6 +13,7 @@ import { Checks, type Check, type Section } from './checks.ts'
 import { auditCode } from './code.ts'
 import { keysOfCache, keysOfCheckout, type KeySource } from './keys.ts'
 import { auditProofs, type ProofFigures } from './proofs.ts'
+import { standingOf, type Standing } from './standing.ts'
 
 export type AuditOptions = {
   /** An RPC address, or something that answers JSON-RPC calls. */
@@ -56,6 +57,7 @@ export type AuditReport = {
   readonly block: Block
   readonly verdict: 'held' | 'failed' | 'unread'
   readonly exitCode: 0 | 1 | 2
+  readonly standing: Standing
   readonly checks: readonly Check[]
   /** Checks that held one by one without a line of their own. */
   readonly quietlyHeld: ReadonlyMap<Section, number>
@@ -98,6 +100,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
       'roots, times, counts, tables, settlement values, ' +
         'withdrawal roots and totals stored in the contract equal those that its events give',
     )
+  const standing = await standingOf(l1, rebuilt, checks, options.fromBlock)
   const tokens = await auditVault(l1, rebuilt, checks)
   await auditCode(l1, checks, options)
   const keySource =
@@ -111,7 +114,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   }
   if (!(await l1.isHeadStillCanonical()))
     throw new ReadError(`block ${l1.head.number} was replaced during the audit; run it again`)
-  return reportOf(l1, rebuilt, checks, tokens, proofs)
+  return reportOf(l1, rebuilt, checks, { standing, tokens, proofs })
 }
 
 function reportFaults(rebuilt: Rebuilt, checks: Checks): void {
@@ -222,8 +225,7 @@ function reportOf(
   l1: L1,
   rebuilt: Rebuilt,
   checks: Checks,
-  tokens: readonly TokenReport[],
-  proofs: ProofFigures,
+  { standing, tokens, proofs }: Pick<AuditReport, 'standing' | 'tokens' | 'proofs'>,
 ): AuditReport {
   const { contract, chainId, head } = l1
   const verdict = checks.has('failed') ? 'failed' : checks.has('unread') ? 'unread' : 'held'
@@ -243,6 +245,7 @@ function reportOf(
     block: head,
     verdict,
     exitCode: verdict === 'held' ? 0 : verdict === 'failed' ? 1 : 2,
+    standing,
     checks: checks.list,
     quietlyHeld: checks.quietlyHeld,
     hasDevelopmentKey: shapes.some((s) => s.isDevelopmentKey),

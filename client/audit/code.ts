@@ -1,8 +1,14 @@
 /** What runs at the addresses of a house, held against a compile of this checkout, and who its admin is. */
 import { keccak_256 } from '@noble/hashes/sha3.js'
-import { compileSolidity, isSameCode, projectSources } from '../../prover/solidity.ts'
-import { ReadError, type DecodedLog, type L1 } from '../l1/rpc.ts'
+import {
+  compileSolidity,
+  isSameCode,
+  projectSources,
+  type CompiledContract,
+} from '../../prover/solidity.ts'
+import { connect, ReadError, type DecodedLog, type L1, type Transport } from '../l1/rpc.ts'
 import type { Checks } from './checks.ts'
+import { auditMaking, auditTerms } from './making.ts'
 
 const LOCAL_CHAINS: readonly bigint[] = [31337n, 1337n]
 const roleNamed = (name: string): string =>
@@ -10,48 +16,81 @@ const roleNamed = (name: string): string =>
 const ORACLE = roleNamed('ORACLE')
 const NAMES = new Map(['OPERATOR', 'ORACLE', 'GUARDIAN'].map((name) => [roleNamed(name), name]))
 
+export type CodeOptions = { readonly rpcUrl: string | Transport; readonly fromBlock?: number }
+
 /**
- * The house, its other half, its lock and its oracle, each byte for byte but for the immutables; the
- * half and the lock are those that the house names. The oracle is compared where a contract has its
- * role; on a local chain an account may have it, elsewhere that is a finding, also beside a contract.
+ * The house, its other half, its lock and its oracle, each byte for byte but for the immutables, and
+ * how house and oracle were made; the half and the lock are those that the house names. The oracle is
+ * compared where a contract has its role; on a local chain an account may have it, elsewhere that is
+ * a finding, also beside a contract.
  */
 export async function auditCode(
   l1: L1,
   checks: Checks,
-  { fromBlock = 0 }: { readonly fromBlock?: number },
+  { rpcUrl, fromBlock = 0 }: CodeOptions,
 ): Promise<void> {
-  const compiled = compileSolidity(projectSources())
-  const compare = async (name: string, contract: string, address: string): Promise<void> => {
-    const runtime = compiled[contract]?.runtime
-    if (runtime === undefined) throw new Error(`audit: this checkout has no ${contract}`)
+  const all = compileSolidity(projectSources())
+  const compare = async (name: string, file: string, address: string): Promise<boolean> => {
+    const compiled = all[file]
+    if (compiled?.runtime === undefined) throw new Error(`audit: this checkout has no ${file}`)
     const code = await checks.attempt('code', name, () => l1.code(address))
-    if (code === null) return
-    checks.expect(
+    if (code === null) return false
+    return checks.expect(
       'code',
       name,
-      isSameCode(code, runtime),
-      `${address} runs contracts/${contract}.sol as this checkout compiles it`,
-      `${address} runs other code than contracts/${contract}.sol of this checkout`,
+      isSameCode(code, compiled.runtime),
+      `${address} runs contracts/${file}.sol as this checkout compiles it`,
+      `${address} runs other code than contracts/${file}.sol of this checkout`,
     )
   }
   const named = async (view: string): Promise<string | null> =>
     (await checks.attempt('code', view, async () => (await l1.view(view))[0])) as string | null
-  await compare('house', 'Cloister', l1.contract)
+  const made = async (at: L1, name: string, file: string, event: string) => {
+    const contract = all[file] as CompiledContract
+    const [first] = await at.logs(fromBlock, l1.head.number, event)
+    if (first !== undefined)
+      return auditMaking(at, { name, contract, file }, first.transaction, checks)
+    checks.unread('code', `making of ${name}`, `the node has no ${event} of it`)
+    return null
+  }
+  const house = await compare('house', 'Cloister', l1.contract)
   const [extension, lock] = [await named('extension'), await named('lock')]
   if (extension !== null) await compare('its other half', 'CloisterExtension', extension)
   if (lock !== null) await compare('its lock', 'ChangeLock', lock)
+  const given = house ? await made(l1, 'the house', 'Cloister', 'Genesis') : null
+  if (given !== null) await auditTerms(l1, given, checks)
   const holders = await checks.attempt('code', 'roles', () => rolesOf(l1, fromBlock))
-  for (const oracle of holders?.get(ORACLE) ?? []) {
-    if ((await l1.code(oracle)) !== '0x') await compare('its oracle', 'TableOracle', oracle)
-    else if (!LOCAL_CHAINS.includes(l1.chainId))
+  for (const address of holders?.get(ORACLE) ?? []) {
+    if ((await l1.code(address)) !== '0x') {
+      if (!(await compare('its oracle', 'TableOracle', address))) continue
+      const oracle = await connect(rpcUrl, address, l1.head.number)
+      const own = await made(oracle, 'its oracle', 'TableOracle', 'RoleGranted')
+      if (own !== null) compareHouse(own, l1.contract, checks)
+    } else if (!LOCAL_CHAINS.includes(l1.chainId))
       checks.failed(
         'code',
         'its oracle',
-        `${oracle} is an account: it posts any table and any final value, at once, beside whatever contract`,
+        `${address} is an account: it posts any table and any final value, at once, beside whatever contract`,
       )
   }
   if (lock !== null) await compareSeal(l1, lock, checks)
   if (holders !== null) tellRoles(holders, checks)
+}
+
+/** It asks the house that it was made for whether that is sealed, and who is the admin then. */
+function compareHouse(
+  given: Readonly<Record<string, unknown>>,
+  house: string,
+  checks: Checks,
+): void {
+  const own = given['house_'] as string
+  checks.expect(
+    'code',
+    'house of its oracle',
+    BigInt(own) === BigInt(house),
+    `its oracle was made for ${house}`,
+    `its oracle was made for ${own}, which says who its admin is, not for this house`,
+  )
 }
 
 /** Who has a role now, admins left out: of a sealed house that is the lock alone. */

@@ -3,6 +3,7 @@ import type { AuditReport } from './audit.ts'
 import type { Section } from './checks.ts'
 import { hexWord } from '../../circuits/hex-word.ts'
 import { timeText } from '../time-text.ts'
+import { standingLines } from './standing.ts'
 
 const SECTIONS: readonly (readonly [Section, string])[] = [
   ['state', 'State: what the events of L1 give'],
@@ -38,6 +39,7 @@ function opening(report: AuditReport): string[] {
     `Audit of ${report.contract} on chain ${report.chainId}`,
     `as of block ${report.block.number} (${report.block.hash}), ${timeText(report.block.time)}`,
     `Verdict: ${verdicts[report.verdict]}`,
+    ...standingLines(report.standing),
   ]
   const development = report.shapes.filter((shape) => shape.isDevelopmentKey)
   if (development.length > 0) {
@@ -118,7 +120,10 @@ function conclusions({ proofs, hasDevelopmentKey, verdict }: AuditReport): strin
   return [
     '',
     'What you can conclude',
-    ...(all
+    ...(all && proofs.batches === 0
+      ? ['  No batch yet: there was no proof to verify, and nobody has traded.']
+      : []),
+    ...(all && proofs.batches > 0
       ? [
           ...(hasDevelopmentKey
             ? ['  If nobody has used the public secret of the development keys:']
@@ -128,6 +133,9 @@ function conclusions({ proofs, hasDevelopmentKey, verdict }: AuditReport): strin
             'paid for out of the vault.',
           '  The accounts together hold, of each token, exactly what the vault holds for them.',
         ]
+      : []),
+    ...(all
+      ? []
       : [
           '  Only what the lines marked ok say. Where a proof was not verified here, you rely on ' +
             'the contract that accepted it.',

@@ -7,6 +7,7 @@ import { addChanges } from './change-commands.ts'
 import { addCircuits } from './circuits.ts'
 import { addExit } from './exit-commands.ts'
 import { failureOf, type ExitCode } from './failures.ts'
+import { requireGivenOnce } from './given-once.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { journalCommand } from './journal.ts'
@@ -138,6 +139,7 @@ function programOf(
       ),
     )
   addChanges(program, commonOf, run)
+  requireGivenOnce(program)
   return program
 }
 

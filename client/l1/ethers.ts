@@ -1,5 +1,6 @@
 /** The client's one door to ethers: what signs and encodes for L1. Everything else is plain values. */
 import {
+  AbiCoder,
   Contract,
   getAddress,
   HDNodeWallet,
@@ -11,8 +12,25 @@ import {
   Transaction,
   Wallet,
 } from 'ethers'
+import type { InterfaceAbi } from 'ethers'
 
 export { id as keccakOf, Interface, getAddress }
+
+/** What a constructor was given, by name; `data` is hex without 0x. Null for what fits none. */
+export function constructorArguments(
+  abi: readonly unknown[],
+  data: string,
+): Readonly<Record<string, unknown>> | null {
+  const { inputs } = new Interface(abi as InterfaceAbi).deploy
+  try {
+    return AbiCoder.defaultAbiCoder().decode(inputs, `0x${data}`).toObject(true) as Record<
+      string,
+      unknown
+    >
+  } catch {
+    return null
+  }
+}
 
 type MinedLog = { readonly topics: readonly string[]; readonly data: string }
 export type Mined = { readonly logs: readonly MinedLog[] } | null

@@ -63,11 +63,13 @@ export function peersFrom(value: unknown): readonly Peer[] {
   return peers
 }
 
+/** No signer that answers later than this is waited for by anybody. */
+const LONGEST_PATIENCE = 999
+
 function limitsOf(patience: string | undefined): Limits {
-  if (patience === undefined) return LIMITS
-  if (!/^[1-9][0-9]{0,2}$/.test(patience))
-    throw new Error('--patience must be a whole number of seconds from 1 to 999')
-  return { ...LIMITS, timeoutMs: 1000 * Number(patience) }
+  const byDefault = LIMITS.timeoutMs / 1000
+  const seconds = wholeOption(patience, 'patience', [1, LONGEST_PATIENCE], byDefault)
+  return { ...LIMITS, timeoutMs: 1000 * seconds }
 }
 
 function readPeers(path: string): readonly Peer[] {
@@ -140,6 +142,7 @@ async function main(): Promise<void> {
   }
   const every = wholeOption(values.every, 'every', SECONDS, 60)
   const window = wholeOption(values.window, 'window', SECONDS, 0)
+  const limits = limitsOf(values.patience)
   const key = readKey(values['key-file'], KEY_VARIABLE)
   const provider = new JsonRpcProvider(rpc, undefined, { pollingInterval: 500 })
   const options: CollectorOptions = {
@@ -148,7 +151,7 @@ async function main(): Promise<void> {
     contract: getAddress(contract),
     peers: readPeers(signers),
     isPatient: true,
-    limits: limitsOf(values.patience),
+    limits,
     ...(values.tables === undefined ? {} : { tables: values.tables }),
   }
   let isStopped = false

@@ -3,7 +3,7 @@
 import { black76, checkInput, type Black76Input } from './black76.ts'
 import { exp, ln, normalCdf, normalPdf } from './elementary.ts'
 import type { InstrumentSpec } from './instruments.ts'
-import { unitsOf, valueInView } from './instruments.ts'
+import { settlingOf, unitsOf, valueInView } from './instruments.ts'
 import {
   entryOf,
   NO_SHOCK,
@@ -117,8 +117,9 @@ export function greeksPerLot(spec: InstrumentSpec, market: MarketState<string>):
 type Exposed = Exclude<InstrumentSpec, { kind: 'cash' }>
 
 function greeksPerUnit(spec: Exposed, view: View, market: MarketState<string>): Greeks {
-  if (spec.kind !== 'call' && spec.kind !== 'put' && spec.kind !== 'digital')
-    return greeksByDifference(spec, market)
+  const isStruck = spec.kind === 'call' || spec.kind === 'put' || spec.kind === 'digital'
+  // In its window the price of now is a part of what an instrument settles at.
+  if (!isStruck || settlingOf(spec, market) !== undefined) return greeksByDifference(spec, market)
   const { expiry } = spec
   const strike = strikeOf(spec)
   const years = view.years(expiry)
@@ -142,12 +143,19 @@ const MINUTE = 60
 /** Central differences in price, one-sided ones in volatility and, by a minute, in time. */
 export function greeksByDifference(spec: Exposed, market: MarketState<string>): Greeks {
   const spot = entryOf(market.spot, spec.underlying, 'spot')
+  const settling = settlingOf(spec, market)
   const under = (shock: Partial<Shock>, time = market.time): number =>
-    valueInView(spec, viewOf({ ...market, time }, spec.underlying, { ...NO_SHOCK, ...shock }))
+    valueInView(
+      spec,
+      viewOf({ ...market, time }, spec.underlying, { ...NO_SHOCK, ...shock }, settling),
+    )
   const [down, mid, up] = [1 - PRICE_STEP, 1, 1 + PRICE_STEP].map((price) => under({ price }))
   const step = PRICE_STEP * spot
   const bumped = (size: number): number =>
-    valueInView(spec, viewOf(withVolShift(market, spec.underlying, size), spec.underlying))
+    valueInView(
+      spec,
+      viewOf(withVolShift(market, spec.underlying, size), spec.underlying, NO_SHOCK, settling),
+    )
   return {
     delta: ((up as number) - (down as number)) / (2 * step),
     gamma: ((up as number) - 2 * (mid as number) + (down as number)) / (step * step),

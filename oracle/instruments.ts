@@ -4,7 +4,7 @@
  */
 
 import { CASH_ID, INSTRUMENT_BITS, TOKEN_UPPER_BOUND } from '../circuits/params.ts'
-import { viewOf, type MarketState, type Shock, type View } from './market.ts'
+import { viewOf, type MarketState, type Settling, type Shock, type View } from './market.ts'
 import { digital, type DigitalSpec } from './payoffs/digital.ts'
 import { european, type OptionSpec } from './payoffs/european.ts'
 import { future, type FutureSpec } from './payoffs/future.ts'
@@ -60,6 +60,22 @@ export function valueInView(spec: ExposedSpec, view: View): number {
   return payoffOf(spec.kind).value(spec, view)
 }
 
+/** What is known of the price that an instrument settles at: by the terms that it was listed with. */
+export function settlingOf(
+  spec: ExposedSpec,
+  { settling = [] }: MarketState<string>,
+): Settling | undefined {
+  const terms = 'settlement' in spec ? spec.settlement : undefined
+  if (terms === undefined || !('expiry' in spec)) return undefined
+  return settling.find(
+    (one) =>
+      one.underlying === spec.underlying &&
+      one.expiry === spec.expiry &&
+      one.windowSeconds === terms.windowSeconds &&
+      one.source === terms.source,
+  )
+}
+
 /** What a value per unit is multiplied by for a lot. */
 export function unitsOf(spec: ExposedSpec): number {
   return Number(spec.lot) * Number(spec.multiplier ?? '1')
@@ -72,7 +88,8 @@ export function valuePerLot(
   shock?: Shock,
 ): number {
   if (spec.kind === 'cash') return 1 / MICRO
-  const value = unitsOf(spec) * valueInView(spec, viewOf(market, spec.underlying, shock))
+  const view = viewOf(market, spec.underlying, shock, settlingOf(spec, market))
+  const value = unitsOf(spec) * valueInView(spec, view)
   if (!Number.isFinite(value)) throw new RangeError(`instrument ${spec.id}: its value is ${value}`)
   return value
 }

@@ -17,6 +17,19 @@ export type Perpetual = {
   readonly funding: number
 }
 
+/** What is known of the price that instruments of one expiry, window and source settle at. */
+export type Settling = {
+  readonly underlying: string
+  /** Unix seconds: the end of the window. */
+  readonly expiry: number
+  readonly windowSeconds: number
+  readonly source: string
+  /** Dollars per unit: the average over what has passed of the window. */
+  readonly price: number
+  /** The part of the window that has passed: above 0, and 1 when it is over. */
+  readonly share: number
+}
+
 /** All that a price depends on, at one moment. */
 export type MarketState<U extends string = Listed> = {
   /** Unix seconds. */
@@ -37,6 +50,8 @@ export type MarketState<U extends string = Listed> = {
   readonly discount?: Readonly<Partial<Record<U, readonly RatePoint[]>>>
   /** By instrument id. */
   readonly perpetuals?: Readonly<Record<number, Perpetual>>
+  /** Of windows that have begun, where a quorum knows the average; each once. */
+  readonly settling?: readonly Settling[]
 }
 
 /** The market as quoted, and how far it is assumed to move before a default is closed out. */
@@ -94,13 +109,22 @@ export function entryOf<T>(values: Readonly<Record<string, T>>, name: string, wh
   return value
 }
 
+/**
+ * What an instrument sees whose window has begun is the average that it would settle at if the price
+ * stood still: what has passed of it stays where it is in every world, and what is to come moves.
+ */
 export function viewOf(
   market: MarketState<string>,
   underlying: string,
   shock: Shock = NO_SHOCK,
+  settling?: Settling,
 ): View {
   const { time, rate } = market
-  const spot = entryOf(market.spot, underlying, 'spot') * shock.price
+  const moving =
+    entryOf(market.spot, underlying, 'spot') * shock.price * (1 - (settling?.share ?? 0))
+  const spot = settling === undefined ? moving : settling.share * settling.price + moving
+  // A volatility is of the part that moves; that an average moves less than its end is left uncounted.
+  const part = settling === undefined ? 1 : moving / spot
   const flatVol = entryOf(market.vol, underlying, 'vol')
   const grid = market.volGrid?.[underlying]
   const carry = market.carry?.[underlying]
@@ -118,8 +142,8 @@ export function viewOf(
     rate: (expiry) => rateTo(discount, expiry),
     vol: (strike, expiry) => {
       const vol = grid === undefined ? flatVol : volOnGrid(grid, strike, expiry, time)
-      if (shock.vol === 0 && shock.skew === 0 && shock.twist === 0) return vol
-      return vol * volFactor(shock, years(expiry), strike, forward(expiry))
+      if (shock.vol === 0 && shock.skew === 0 && shock.twist === 0) return vol * part
+      return vol * part * volFactor(shock, years(expiry), strike, forward(expiry))
     },
     perpetual: (id) => {
       const found = market.perpetuals?.[id]
@@ -185,6 +209,10 @@ export function checkMarket(market: Market<string>): void {
   for (const [id, { basis, funding }] of Object.entries(market.perpetuals ?? {})) {
     if (!(basis > -1 && basis < 1)) fail(`perpetual ${id} basis ${basis} is out of (-1, 1)`)
     if (!Number.isFinite(funding)) fail(`perpetual ${id} funding ${funding} is not finite`)
+  }
+  for (const { underlying, price, share } of market.settling ?? []) {
+    if (!(price > 0 && price < Infinity)) fail(`${underlying} average ${price} is not a price`)
+    if (!(share > 0 && share <= 1)) fail(`${underlying} window share ${share} is out of (0, 1]`)
   }
 }
 

@@ -10,6 +10,12 @@ import {
   type MarketDocument,
 } from '../signer/engine.ts'
 import {
+  readSettling,
+  settlingKey,
+  withSettling,
+  type SettlingState,
+} from '../signer/market-document.ts'
+import {
   confirmationDigest,
   settlementDigest,
   settlementReportFrom,
@@ -28,6 +34,7 @@ import {
   type FallbackDocument,
   type SettlementDocument,
 } from '../signer/settlement.ts'
+import { medianSettling, windowsBegun } from '../signer/settling.ts'
 import { boundedText, checkUrl } from '../signer/sources.ts'
 
 export type Peer = {
@@ -151,6 +158,8 @@ export type TableRequest = {
   /** What funding from quotes goes on from, and the specifications; none of it is needed without. */
   readonly base?: FundingBase | null
   readonly instruments?: readonly InstrumentSpec[]
+  /** Averages of windows are left out: where too few know them, the round after goes on without. */
+  readonly isBare?: boolean
   readonly limits?: Limits
 }
 
@@ -181,7 +190,9 @@ export async function gatherTable(
     throw new NoQuorum(`${quorum} signers must see the market`, answers)
   }
   const { base = null, instruments = [] } = request
-  const proposal = marketBytes(medianMarket(markets, base, instruments))
+  const median = medianMarket(markets, base, instruments)
+  const settling = request.isBare === true ? [] : await settlingOf(peers, request, median)
+  const proposal = marketBytes(withSettling(median, settling))
   return signed(
     peers,
     quorum,
@@ -196,6 +207,28 @@ export async function gatherTable(
       return { report, digest: tableDigest(domain, report) }
     },
   )
+}
+
+/** The averages that a quorum knows of windows that have begun; nobody is asked where none has. */
+async function settlingOf(
+  peers: readonly Peer[],
+  { quorum, time, rows, instruments = [], limits }: TableRequest,
+  market: MarketDocument,
+): Promise<readonly SettlingState[]> {
+  const idOf = (name: string) => market.underlyings.find((one) => one.name === name)?.id
+  const specs = instruments.filter(({ id }) => rows.includes(id))
+  const windows = new Set(windowsBegun(specs, idOf, market.time).map(settlingKey))
+  if (windows.size === 0) return []
+  const answers = await Promise.allSettled(
+    peers.map(async (peer) => {
+      const answer = await ask(peer, '/settling', { time, rows }, limits)
+      const { settling } = answer as { settling?: unknown }
+      // Of other windows than the rows have it could say what it likes.
+      return readSettling(settling, market.time).filter((one) => windows.has(settlingKey(one)))
+    }),
+  )
+  const known = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  return medianSettling(known, quorum)
 }
 
 /**
@@ -220,7 +253,7 @@ export function medianMarket(
     )
     return { ...one, spot: decimalOfMicro(medianOf(spots)) }
   })
-  const market = { ...first, underlyings }
+  const market = { ...withSettling(first, []), underlyings }
   const perpetuals = medianPerpetuals(market, group as MarketDocument[], base, instruments)
   return { ...market, perpetuals }
 }

@@ -8,7 +8,7 @@ import { SECONDS, wholeOption } from '../options.ts'
 import { readKey, requirePrivate } from '../signer/config.ts'
 import { stringify } from '../signer/report.ts'
 import { checkUrl } from '../signer/sources.ts'
-import { LIMITS, NoQuorum, type Limits, type Peer } from './gather.ts'
+import { LIMITS, NoQuorum, type Answer, type Limits, type Peer } from './gather.ts'
 import {
   confirmTable,
   openReport,
@@ -63,11 +63,13 @@ export function peersFrom(value: unknown): readonly Peer[] {
   return peers
 }
 
+/** No signer that answers later than this is waited for by anybody. */
+const LONGEST_PATIENCE = 999
+
 function limitsOf(patience: string | undefined): Limits {
-  if (patience === undefined) return LIMITS
-  if (!/^[1-9][0-9]{0,2}$/.test(patience))
-    throw new Error('--patience must be a whole number of seconds from 1 to 999')
-  return { ...LIMITS, timeoutMs: 1000 * Number(patience) }
+  const byDefault = LIMITS.timeoutMs / 1000
+  const seconds = wholeOption(patience, 'patience', [1, LONGEST_PATIENCE], byDefault)
+  return { ...LIMITS, timeoutMs: 1000 * seconds }
 }
 
 function readPeers(path: string): readonly Peer[] {
@@ -75,6 +77,9 @@ function readPeers(path: string): readonly Peer[] {
   if (peers.some(({ token }) => token !== undefined)) requirePrivate(path)
   return peers
 }
+
+const isUnknowing = (answer: Answer): boolean =>
+  'problem' in answer && answer.problem.startsWith('AverageMustBeKnown')
 
 /** What is open stands on L1, not in this process: a restart, or another collector, goes on with it. */
 async function confirmOpen(options: CollectorOptions): Promise<void> {
@@ -140,6 +145,7 @@ async function main(): Promise<void> {
   }
   const every = wholeOption(values.every, 'every', SECONDS, 60)
   const window = wholeOption(values.window, 'window', SECONDS, 0)
+  const limits = limitsOf(values.patience)
   const key = readKey(values['key-file'], KEY_VARIABLE)
   const provider = new JsonRpcProvider(rpc, undefined, { pollingInterval: 500 })
   const options: CollectorOptions = {
@@ -148,17 +154,21 @@ async function main(): Promise<void> {
     contract: getAddress(contract),
     peers: readPeers(signers),
     isPatient: true,
-    limits: limitsOf(values.patience),
+    limits,
     ...(values.tables === undefined ? {} : { tables: values.tables }),
   }
   let isStopped = false
+  let isBare = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => (isStopped = true))
   do {
     if (window !== 0) await settle(options, window)
     try {
-      process.exitCode = (await round(options)) ? 0 : 3
+      process.exitCode = (await round({ ...options, isBare })) ? 0 : 3
+      isBare = false
     } catch (error) {
+      // Whoever knows no average signs none: without it, then, and with it again after that.
+      isBare = error instanceof NoQuorum && error.answers.some(isUnknowing)
       const isHeld = error instanceof TableMustWait
       process.exitCode = isHeld ? 3 : 1
       const answers = error instanceof NoQuorum ? error.answers.length : undefined

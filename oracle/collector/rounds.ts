@@ -36,6 +36,8 @@ export type CollectorOptions = {
   readonly limits?: Limits
   /** Hold back what would only begin the delay of an indicative table anew. */
   readonly isPatient?: boolean
+  /** Tables without averages of windows: too few knew them the last time. */
+  readonly isBare?: boolean
   /** How long a transaction is waited for before the round is given up. */
   readonly waitMs?: number
   /** Where the whole rows of posted tables are kept, each file named by its root. */
@@ -113,6 +115,7 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
     rows: history.listed,
     base: fundingBaseIn(history),
     instruments: latestInstruments(history),
+    isBare: options.isBare ?? false,
     ...(limits && { limits }),
   }
   const { report, signatures, answers } = await gatherTable(peers, request)

@@ -4,7 +4,7 @@ import { InputError } from './canonical.ts'
 import type { SignerConfig } from './config.ts'
 import { isWithin, microOf } from './decimal.ts'
 import type { InstrumentSpec } from './engine.ts'
-import { marketBytes, type MarketDocument } from './market-document.ts'
+import { marketBytes, withSettling, type MarketDocument } from './market-document.ts'
 import { Refusal } from './observe.ts'
 
 /** Refuses a market that is not what a signer could have said of the same moment. */
@@ -27,10 +27,10 @@ export function requireAgreement(
   requirePerpetualsNear(market, own.market.perpetuals, given, tolerances)
 }
 
-/** All but prices and time is agreed beforehand: it must be the same to the byte. */
+/** All but prices, averages and time is agreed beforehand: it must be the same to the byte. */
 export function agreed(market: MarketDocument): string {
   return marketBytes({
-    ...market,
+    ...withSettling(market, []),
     time: 0,
     underlyings: market.underlyings.map((one) => ({ ...one, spot: '1' })),
     perpetuals: withoutQuotes(market.perpetuals),

@@ -24,7 +24,13 @@ import {
   textOf,
   type Json,
 } from './canonical.ts'
-import type { MarketDocument, RateState, UnderlyingState, VolSlice } from './market-document.ts'
+import {
+  settlingIn,
+  type MarketDocument,
+  type RateState,
+  type UnderlyingState,
+  type VolSlice,
+} from './market-document.ts'
 
 export {
   marketBytes,
@@ -65,7 +71,21 @@ function engineMarket(market: MarketDocument): Market<string> {
     carry: some('carry', enginePoint),
     discount: some('discount', enginePoint),
     perpetuals: Object.fromEntries(perpetuals),
+    settling: settlingIn(market).map(({ underlying, price, ...terms }) => ({
+      ...terms,
+      underlying: underlyings.find(({ id }) => id === underlying)?.name ?? '',
+      price: Number(price),
+      share: passedOf(terms, market.time),
+    })),
   }
+}
+
+/** The part of a window that has passed. */
+function passedOf(
+  { expiry, windowSeconds }: { readonly expiry: number; readonly windowSeconds: number },
+  time: number,
+): number {
+  return 1 - Math.max(expiry - time, 0) / windowSeconds
 }
 
 const enginePoint = ({ expiry, rate }: RateState) => ({ expiry, rate: Number(rate) })

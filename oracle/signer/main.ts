@@ -7,6 +7,7 @@ import { INSTRUMENTS, RECORDED_INDEX } from '../day-2020-03-12.ts'
 import { recordedPerpetuals } from '../day-replay.ts'
 import { JsonRpcProvider } from '../ethers.ts'
 import { bindingsIn, fundingBaseIn, readHistory, referenceTableIn } from '../verify/chain.ts'
+import { readSettlingView } from '../verify/settling.ts'
 import { documentHash, objectOf, textOf } from './canonical.ts'
 import { configFrom, readConfig, readKey, readSecret, type SignerConfig } from './config.ts'
 import { SECONDS, wholeOption } from '../options.ts'
@@ -180,6 +181,7 @@ function viewOfL1(rpc: string, { domain }: SignerConfig, { instruments }: Docume
   return {
     bindings: async () => bindingsIn(await read(), documentHash(instruments)),
     fundingBase: async () => fundingBaseIn(await read()),
+    settlingView: () => readSettlingView(provider, domain.contract),
     tableBefore: async (time: number) => referenceTableIn(await read(), time),
   }
 }

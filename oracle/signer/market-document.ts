@@ -10,9 +10,10 @@ import {
 } from './canonical.ts'
 import { BILLION_DIGITS, canonicalDecimal, microOf, scaledOf } from './decimal.ts'
 
-/** Every decimal is text. */
-export type MarketDocument = {
-  readonly version: 2
+/** Every decimal is text. Version 3 has what is known of settlement prices, and is used for nothing else. */
+export type MarketDocument = MarketState &
+  ({ readonly version: 2 } | { readonly version: 3; readonly settling: readonly SettlingState[] })
+type MarketState = {
   /** Unix seconds of the market that is valued. */
   readonly time: number
   readonly rate: string
@@ -37,6 +38,17 @@ export type UnderlyingState = {
   /** Rates that carry spot to a forward, and that discount, by expiry; empty: the one rate. */
   readonly carry: readonly RateState[]
   readonly discount: readonly RateState[]
+}
+/** A window that has begun: the average over it until the market's time, or until its end. */
+export type SettlingState = {
+  /** Id of the underlying. */
+  readonly underlying: number
+  readonly expiry: number
+  readonly windowSeconds: number
+  /** As the instruments name it. */
+  readonly source: string
+  /** At most six digits after the point. */
+  readonly price: string
 }
 export type RateState = { readonly expiry: number; readonly rate: string }
 export type VolSlice = {
@@ -156,6 +168,52 @@ export function readPerpetuals(value: unknown): readonly GivenPerpetual[] {
   return perpetualsFrom(given).map(({ id, basis, funding }) => ({ id, basis, funding }))
 }
 
+const SETTLING_KEYS = ['underlying', 'expiry', 'windowSeconds', 'source', 'price'] as const
+
+/** One text for each expiry, window and source of an underlying, in the order that documents have. */
+export function settlingKey(state: Omit<SettlingState, 'price'>): string {
+  const { underlying, expiry, windowSeconds, source } = state
+  const numbers = [underlying, expiry, windowSeconds].map((one) => String(one).padStart(16, '0'))
+  return [...numbers, source].join(' ')
+}
+
+/** Each once, in ascending order, of windows that have begun at this time of the market. */
+export function readSettling(value: unknown, time: number): readonly SettlingState[] {
+  let previous = ''
+  return listOf(value, 'settling', LENGTH_UPPER_BOUND).map((item) => {
+    const one = objectOf(item, SETTLING_KEYS, 'settling')
+    const state = {
+      underlying: wholeOf(one['underlying'], 'underlying'),
+      expiry: wholeOf(one['expiry'], 'expiry'),
+      windowSeconds: wholeOf(one['windowSeconds'], 'windowSeconds'),
+      source: textOf(one['source'], 'source'),
+      price: textOf(one['price'], 'price'),
+    }
+    microOf(state.price, 'price')
+    if (state.windowSeconds === 0 || time <= state.expiry - state.windowSeconds)
+      throw new InputError(`a window must have begun at ${time} to have an average`)
+    const key = settlingKey(state)
+    if (key <= previous) throw new InputError('settling must ascend, each once')
+    previous = key
+    return state
+  })
+}
+
+/** Nothing where no window has begun, or no quorum knows it. */
+export function settlingIn(market: MarketDocument): readonly SettlingState[] {
+  return market.version === 3 ? market.settling : []
+}
+
+/** The market with these averages in place of its own. */
+export function withSettling(
+  market: MarketDocument,
+  settling: readonly SettlingState[],
+): MarketDocument {
+  const { time, rate, underlyings, perpetuals, halted } = market
+  const state = { time, rate, underlyings, perpetuals, halted }
+  return settling.length === 0 ? { version: 2, ...state } : { version: 3, ...state, settling }
+}
+
 function underlyingFrom(given: unknown): UnderlyingState {
   const state = objectOf(given, STATE_KEYS, 'underlying')
   const id = wholeOf(state['id'], 'id')
@@ -176,8 +234,11 @@ function underlyingFrom(given: unknown): UnderlyingState {
 }
 
 export function readMarket(bytes: string): MarketDocument {
-  const fields = objectOf(readDocument(bytes), MARKET_KEYS, 'market')
-  if (fields['version'] !== 2) throw new InputError('the version of a market must be 2')
+  const read = readDocument(bytes)
+  const version = (read as { version?: unknown } | null)?.version
+  const keys = version === 3 ? [...MARKET_KEYS, 'settling'] : MARKET_KEYS
+  const fields = objectOf(read, keys, 'market')
+  if (version !== 2 && version !== 3) throw new InputError('the version of a market must be 2 or 3')
   const underlyings = listOf(fields['underlyings'], 'underlyings', LENGTH_UPPER_BOUND).map(
     underlyingFrom,
   )
@@ -185,14 +246,21 @@ export function readMarket(bytes: string): MarketDocument {
     underlyings.map(({ id }) => id),
     'underlyings',
   )
-  return {
-    version: 2,
+  const state = {
     time: wholeOf(fields['time'], 'time'),
     rate: canonicalDecimal(fields['rate'], 'rate'),
     underlyings,
     perpetuals: perpetualsFrom(fields['perpetuals']),
     halted: readHalted(fields['halted']),
   }
+  if (version === 2) return { version, ...state }
+  const settling = readSettling(fields['settling'], state.time)
+  // Without any there is one form, and it is the other.
+  if (settling.length === 0) throw new InputError('a market of version 3 must have a window')
+  for (const { underlying } of settling)
+    if (!underlyings.some(({ id }) => id === underlying))
+      throw new InputError(`a market must have the underlying ${underlying} that settles`)
+  return { version, ...state, settling }
 }
 
 /** Reference prices in micros, by id of the underlying. */

@@ -67,6 +67,11 @@ export async function serveSigner(signer: Signer, listen: Listen): Promise<Fasti
     const { time } = request.params as { time: string }
     return signer.observe(wholeOf(Number(time), 'time'))
   })
+  app.post('/settling', async (request) => {
+    const body = objectOf(request.body, ['time', 'rows'], 'body')
+    const rows = listOf(body['rows'], 'rows', 257).map((id) => wholeOf(id, 'row'))
+    return signer.settling(wholeOf(body['time'], 'time'), rows)
+  })
   app.post('/report', async (request) => {
     const body = objectOf(request.body, ['number', 'time', 'rows', 'proposal'], 'body')
     return signer.report(

@@ -7,7 +7,6 @@ import { requireAgreement, requirePricesNear } from './agreement.ts'
 import { requireBound, type Bindings } from './binding.ts'
 import { documentHash } from './canonical.ts'
 import type { SignerConfig } from './config.ts'
-import { decimalOfMicro } from './decimal.ts'
 import {
   computeTable,
   readInstruments,
@@ -18,6 +17,7 @@ import {
   type MarketDocument,
 } from './engine.ts'
 import { Lookout, type Look, type LookoutOptions } from './look.ts'
+import { settlingKey, withSettling, type SettlingState } from './market-document.ts'
 import { Refusal, type Observed } from './observe.ts'
 import {
   addressOfKey,
@@ -43,6 +43,14 @@ import {
   type SettledValue,
   type SettlementDocument,
 } from './settlement.ts'
+import {
+  knownSettling,
+  pinnedOr,
+  requireSettling,
+  windowsBegun,
+  type KnownSettling,
+  type SettlingView,
+} from './settling.ts'
 import { timeWeighted, type SampleLog } from './window.ts'
 
 /** Read once, published on L1; the market comes to them at each report. */
@@ -71,9 +79,27 @@ export type SignerOptions = Omit<LookoutOptions, 'instruments'> & {
   readonly bindings?: () => Promise<Bindings | null>
   /** The last confirmed table on L1 of a time of L1's clock or before: what a fallback settles at. */
   readonly tableBefore?: (time: number) => Promise<ReferenceTable | null>
+  /** What L1 says of settlements; without it nothing is said of the average of a window in a table. */
+  readonly settlingView?: () => Promise<SettlingView>
 }
 /** The latest report time that was signed, and the digest. */
 export type Memory = { readonly time: string; readonly digest: string }
+
+/** Times of the market's clock; which of the prices L1 carries already. */
+type Averages = {
+  readonly windowStart: number
+  readonly windowEnd: number
+  readonly underlyings: readonly {
+    readonly id: number
+    readonly name: string
+    readonly price: string
+    readonly isPinned: boolean
+  }[]
+}
+
+function statesOf(known: readonly KnownSettling[]): readonly SettlingState[] {
+  return known.map(({ isPinned: _isPinned, ...state }) => state)
+}
 
 const LOOK_COUNT = 32
 
@@ -143,9 +169,12 @@ export class Signer {
     proposal?: string,
   ): Promise<Signed<TableReport>> {
     const own = await this.look(time)
-    const market = proposal === undefined ? own.market : this.requireNear(readMarket(proposal), own)
     const listed = new Set(rows)
     const specs = this.instruments.filter(({ id }) => listed.has(id))
+    const market =
+      proposal === undefined
+        ? withSettling(own.market, statesOf(await this.knownOf(specs, own.market.time)))
+        : await this.requireNear(readMarket(proposal), own, specs)
     if (specs.length !== listed.size || listed.size !== rows.length) {
       throw new Refusal(
         'InstrumentsMustBeKnown',
@@ -178,6 +207,7 @@ export class Signer {
     }
     const listed = new Set(decodeMarks(report.marks).map(({ id }) => id))
     const specs = this.instruments.filter(({ id }) => listed.has(id))
+    await this.requireAverages(market, specs)
     const table = computeTable(market, specs, this.worlds)
     const { number, time: reported } = report
     const again = reportOf(table, { number, time: reported, ...this.options.documents, market })
@@ -189,11 +219,47 @@ export class Signer {
     return { signer: this.address, report: digest, digest, signature }
   }
 
+  /** What this signer can say of the windows of these instruments at a time of L1's clock. */
+  async settling(
+    time: number,
+    rows: readonly number[],
+  ): Promise<{ readonly signer: string; readonly settling: readonly SettlingState[] }> {
+    const { market } = await this.look(time)
+    const specs = this.instruments.filter(({ id }) => rows.includes(id))
+    return { signer: this.address, settling: statesOf(await this.knownOf(specs, market.time)) }
+  }
+
+  private async knownOf(
+    specs: readonly InstrumentSpec[],
+    time: number,
+  ): Promise<readonly KnownSettling[]> {
+    const { config, settlingView } = this.options
+    const idOf = (name: string) => config.underlyings.find((one) => one.name === name)?.id
+    // L1 is not asked where there is nothing to be said.
+    if (settlingView === undefined || windowsBegun(specs, idOf, time).length === 0) return []
+    const { log } = this
+    return knownSettling(specs, time, await settlingView(), { ...config, log })
+  }
+
+  private async requireAverages(
+    market: MarketDocument,
+    specs: readonly InstrumentSpec[],
+  ): Promise<void> {
+    const known = await this.knownOf(specs, market.time)
+    requireSettling(market, known, this.options.config.tolerance)
+  }
+
   /**
-   * The averages of the underlyings that this signer saw all through a window of L1's clock; it
-   * refuses where that is none. What expires on the others settles all the same.
+   * The averages of the underlyings that this signer saw all through a window of L1's clock, or that L1
+   * carries of it; it refuses where that is none. What expires on the others settles all the same.
    */
   async averages(start: number, end: number): Promise<AverageDocument> {
+    const { windowStart, windowEnd, underlyings } = await this.averagesOf(start, end)
+    const prices = underlyings.map(({ id, name, price }) => ({ id, name, price }))
+    return { version: 1, windowStart, windowEnd, underlyings: prices }
+  }
+
+  private async averagesOf(start: number, end: number): Promise<Averages> {
     const { config } = this.options
     if (!(start < end && end <= this.now())) {
       throw new Refusal('WindowMustBePast', `${start} to ${end}`)
@@ -201,19 +267,23 @@ export class Signer {
     const windowStart = this.lookout.marketTime(start)
     const windowEnd = this.lookout.marketTime(end)
     const refusals: Refusal[] = []
-    const underlyings = config.underlyings.flatMap(({ id, name }) => {
+    const pins = (await this.options.settlingView?.())?.pins
+    const underlyings = config.underlyings.flatMap(({ id, name, index }) => {
+      const terms = { underlying: id, expiry: windowEnd, windowSeconds: end - start }
+      const pin = index === null ? undefined : pins?.get(settlingKey({ ...terms, source: index }))
+      let own: bigint | null = null
       try {
-        const average = timeWeighted(this.log.of(name), windowStart, windowEnd, config.maxGap)
-        return [{ id, name, price: decimalOfMicro(average) }]
+        own = timeWeighted(this.log.of(name), windowStart, windowEnd, config.maxGap)
       } catch (error) {
         if (!(error instanceof Refusal)) throw error
         refusals.push(error)
-        return []
       }
+      const known = pinnedOr(own, pin, config.tolerance)
+      return known === null ? [] : [{ id, name, ...known }]
     })
     const [refusal] = refusals
     if (underlyings.length === 0 && refusal !== undefined) throw refusal
-    return { version: 1, windowStart, windowEnd, underlyings }
+    return { windowStart, windowEnd, underlyings }
   }
 
   /**
@@ -235,19 +305,19 @@ export class Signer {
     const document =
       given?.version === 2
         ? await this.requireFallback(ids, window, given)
-        : await this.requireAverages(ids, window, given)
+        : await this.requireSettlement(ids, window, given)
     const report = settlementReportOf(this.instruments, { serial, ids, settled, document, window })
     const digest = settlementDigest(config.domain, report)
     return { signer: this.address, report, digest, signature: this.sign(digest) }
   }
 
-  private async requireAverages(
+  private async requireSettlement(
     ids: readonly number[],
     window: readonly [number, number],
     proposed: SettlementDocument | null,
   ): Promise<SettlementDocument> {
-    const own = await this.averages(...window)
-    const document = proposed ?? own
+    const own = await this.averagesOf(...window)
+    const document = proposed ?? (await this.averages(...window))
     if (document.windowStart !== own.windowStart || document.windowEnd !== own.windowEnd)
       throw new Refusal('WindowMustMatch', `not ${window.join(' to ')}`)
     for (const id of ids) {
@@ -265,6 +335,10 @@ export class Signer {
       same.map(({ id, price }) => [id, price] as const),
       this.options.config.tolerance,
     )
+    // Rows are valued at what a table says of a whole window: that is what is paid, to the micro.
+    for (const { id, price, isPinned } of same)
+      if (isPinned && document.underlyings.find((one) => one.id === id)?.price !== price)
+        throw new Refusal('AverageMustBeKept', `${price} of underlying ${id}, as L1 has it`)
     return document
   }
 
@@ -362,11 +436,16 @@ export class Signer {
     this.options.remember?.(this.memory)
   }
 
-  private requireNear(market: MarketDocument, own: Look): MarketDocument {
+  private async requireNear(
+    market: MarketDocument,
+    own: Look,
+    specs: readonly InstrumentSpec[],
+  ): Promise<MarketDocument> {
     if (market.time !== own.market.time) {
       throw new Refusal('TimeMustBeNow', `the market of ${market.time}, not ${own.market.time}`)
     }
     requireAgreement(market, own, this.options.config, this.instruments)
+    await this.requireAverages(market, specs)
     return market
   }
 }

@@ -24,6 +24,9 @@ import {
   type History,
   type PostedTable,
 } from './chain.ts'
+import { settlingIn, settlingKey } from '../signer/market-document.ts'
+import { windowsBegun } from '../signer/settling.ts'
+import { averagesOf, pricesOf } from './settling.ts'
 import { markDifferences, rowDifferences, unique, type Difference } from './differences.ts'
 import type { InputFiles } from './inputs.ts'
 
@@ -111,6 +114,7 @@ export async function verifyTable(options: VerifyOptions): Promise<Verification>
     changed.join() || 'none',
   )
   checkFunding(checks, market, instruments, fundingBaseOf(history, posted))
+  checkSettling(checks, notes, market, instruments, { history, posted })
   check(checks, 'number of reference prices', market.underlyings.length, posted.references.length)
   if (market.time !== Number(posted.time)) {
     notes.push(`the market valued is that of ${market.time}: a recorded one is replayed`)
@@ -148,6 +152,40 @@ function checkFunding(
       check(checks, what, error.message, state.funding)
     }
   }
+}
+
+/**
+ * Averages of windows must be of rows that the table has, and one of a whole window must be what the last
+ * confirmed table, or a settlement proposed before, said of it. How it came about, the signers know alone.
+ */
+function checkSettling(
+  checks: Check[],
+  notes: string[],
+  market: MarketDocument,
+  instruments: readonly InstrumentSpec[],
+  { history, posted }: { readonly history: History; readonly posted: PostedTable },
+): void {
+  const idOf = (name: string) => market.underlyings.find((one) => one.name === name)?.id
+  const specs = instruments.filter(({ id }) => posted.listed.includes(id))
+  const windows = new Set(windowsBegun(specs, idOf, market.time).map(settlingKey))
+  const base = fundingBaseOf(history, posted)
+  const kept = averagesOf(base)
+  for (const one of settlingIn(market)) {
+    const key = settlingKey(one)
+    const of = `underlying ${one.underlying} to ${one.expiry}`
+    check(checks, `rows for the window of ${of}`, 'some', windows.has(key) ? 'some' : 'none')
+    const before = kept.get(key)
+    const isProposed = history.proposals.some(
+      (proposal) => pricesOf(proposal, history).get(key) === one.price,
+    )
+    if (before !== undefined && !isProposed) check(checks, `average of ${of}`, before, one.price)
+  }
+  const given = new Set(settlingIn(market).map(settlingKey))
+  for (const key of kept.keys())
+    if (windows.has(key) && !given.has(key))
+      notes.push(
+        `table ${base?.number} had an average for ${key}; this one follows the price of now`,
+      )
 }
 
 /** Where a root differs and no number that could be compared does. */

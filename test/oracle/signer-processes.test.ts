@@ -147,11 +147,12 @@ test('three signers and a collector bring the table of a recorded hour to L1', a
       ],
       { CLOISTER_COLLECTOR_KEY: payer.privateKey },
     ).ended
-  expect(await collect('0')).toMatchObject({
-    code: 2,
-    lines: [],
-    err: expect.stringContaining('--patience must be a whole number') as string,
-  })
+  for (const bad of ['0', '1000', '10s'])
+    expect(await collect(bad)).toMatchObject({
+      code: 2,
+      lines: [],
+      err: `collector: --patience must be a whole number from 1 to 999, not "${bad}"\n`,
+    })
   const first = await collect()
   expect(first.err).toBe('')
   expect(first.lines).toMatchObject([

@@ -1,0 +1,313 @@
+/** Averages of windows in tables, end to end: five signers over HTTP, a collector, the contract, the verifier. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
+import { confirmTable, postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
+import { tendSettlement } from '../../oracle/collector/settle.ts'
+import { instrumentsBytes, readMarket, type InstrumentSpec } from '../../oracle/signer/engine.ts'
+import { KEEP_SECONDS } from '../../oracle/signer/look.ts'
+import {
+  marketBytes,
+  settlingIn,
+  withSettling,
+  type SettlingState,
+} from '../../oracle/signer/market-document.ts'
+import {
+  decodeMarks,
+  vetoDigest,
+  settlementDigest,
+  signDigest,
+} from '../../oracle/signer/report.ts'
+import { sampleFile } from '../../oracle/signer/sample-file.ts'
+import { readSettlingView } from '../../oracle/verify/settling.ts'
+import { verifySettlement } from '../../oracle/verify/settlement.ts'
+import { verifyTable } from '../../oracle/verify/verify.ts'
+import { now, provider, send } from '../contracts/l1.ts'
+import { DATED } from '../contracts/oracle-market.ts'
+import { KEYS, TIMING, wait, WORLDS, type OracleWorld } from '../contracts/oracle-world.ts'
+import { askSigner, CALM, startFive, startLiar, startSigner, type Node } from './signers.ts'
+
+const GOOD = 1029
+const WINDOW = Number(TIMING.settlementWindow)
+const EXPIRY = (await now()) + 20_000n
+const INDEX = 'recorded 12 March 2020'
+/** One put of this expiry, struck at 7000; the others live on. */
+const SPECS: readonly InstrumentSpec[] = DATED.map((spec) => {
+  if (!('expiry' in spec)) return spec
+  const settlement = { source: INDEX, windowSeconds: WINDOW }
+  const expiry = Number(EXPIRY) + (spec.id === GOOD ? 0 : 40_000_000)
+  return { ...spec, expiry, settlement } as InstrumentSpec
+})
+const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
+
+let world: OracleWorld
+let nodes: readonly Node[]
+let options: CollectorOptions
+let clock = 0
+let start: string
+const toClose: (() => unknown)[] = []
+
+const viewOf = ({ domain }: OracleWorld) => ({
+  settlingView: () => readSettlingView(provider, domain.contract),
+})
+
+/** All sources say this from now on; these signers look. */
+async function goTo(time: bigint, btc: string, seers: readonly number[] = [0, 1, 2, 3, 4]) {
+  await wait(time - (await now()))
+  clock = Number(await now())
+  for (const node of nodes) node.see({ ...CALM, BTC: btc }, clock)
+  for (const i of seers) await nodes[i]!.signer.observe(clock)
+}
+/** Through the window at 6400 for its first half, and 6000 for its second. */
+async function watch(seers?: readonly number[]): Promise<void> {
+  await goTo(EXPIRY - BigInt(WINDOW) - 10n, '6400', seers)
+  await goTo(EXPIRY - 900n, '6000', seers)
+  await goTo(EXPIRY - 1n, '6000', seers)
+}
+/** Some seconds pass with each transaction: the average of a half is not exactly that of the prices. */
+const AVERAGE = 6200
+const round = (change: Partial<CollectorOptions> = {}) => postTable({ ...options, ...change })
+const averages = (market: string): readonly SettlingState[] => settlingIn(readMarket(market))
+const priceIn = (market: string): number | undefined => {
+  const [one] = averages(market)
+  return one === undefined ? undefined : Number(one.price)
+}
+const markOf = (marks: string) => decodeMarks(marks).find(({ id }) => id === GOOD)!.mark
+/** What a put at 7000 on a hundredth pays at a price, in micros. */
+const paidAt = (price: string | number) => BigInt(Math.round((7000 - Number(price)) * 1e4))
+const verify = (number: bigint) => verifyTable({ provider, contract: options.contract, number })
+const settle = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, peers }, WINDOW)
+const forget = (node: Node) => {
+  ;(node.signer.log as unknown as { samples: Map<string, unknown> }).samples.clear()
+  ;(node.signer as unknown as { looks: Map<number, unknown> }).looks.clear()
+}
+
+beforeAll(async () => {
+  ;({ world, nodes, options } = await startFive(SPECS, documents, () => clock, viewOf))
+  await goTo((await now()) + 1n, '6067.01')
+  const { report } = await round()
+  await goTo((await now()) + 60n, '6067.01')
+  await confirmTable(options, report)
+  start = (await provider.send('evm_snapshot', [])) as string
+})
+afterAll(async () => {
+  for (const node of nodes) await node.close()
+})
+beforeEach(async () => {
+  await provider.send('evm_revert', [start])
+  start = (await provider.send('evm_snapshot', [])) as string
+})
+afterEach(async () => {
+  for (const close of toClose.splice(0)) await close()
+  for (const node of nodes) forget(node)
+})
+
+describe('from the window to the register', () => {
+  test('a table before it, in it, after it, and the settlement: one price, to the micro', async () => {
+    await goTo(EXPIRY - BigInt(WINDOW) - 10n, '6300')
+    const before = await round()
+    expect(averages(before.report.market)).toEqual([])
+    await goTo(EXPIRY - BigInt(WINDOW) + 90n, '6300')
+    const early = await round()
+    expect(priceIn(early.report.market)).toBe(6300)
+    await goTo(EXPIRY - 900n, '6000')
+    await goTo(EXPIRY - 450n, '6000')
+    const late = await round()
+    // 900 of 1350 seconds at 6300; each transaction takes a second of this clock.
+    expect(priceIn(late.report.market)).toBeCloseTo(6200, 0)
+    expect((await verify(late.report.number)).holds).toBe(true)
+    await goTo(EXPIRY + 10n, '6000')
+    const first = await round()
+    const [whole] = averages(first.report.market)
+    expect(Number(whole!.price)).toBeCloseTo(6150, 0)
+    expect(markOf(first.report.marks)).toBe(paidAt(whole!.price))
+    // The market goes on; the row does not.
+    await goTo(EXPIRY + 600n, '6250')
+    const next = await round()
+    expect(averages(next.report.market)).toEqual([whole])
+    expect(markOf(next.report.marks)).toBe(paidAt(whole!.price))
+    expect((await verify(next.report.number)).holds).toBe(true)
+    const tended = await settle()
+    if (tended.did !== 'proposed') throw new Error(tended.did)
+    expect(tended.report.values).toEqual([markOf(next.report.marks)])
+    const verified = await verifySettlement(provider, options.contract, 1n)
+    expect(verified.holds).toBe(true)
+    await goTo((await now()) + TIMING.challengeDelay, '6200')
+    expect((await settle()).did).toBe('finalised')
+    await goTo((await now()) + 60n, '6200')
+    expect(averages((await round()).report.market)).toEqual([])
+  })
+
+  test('a settlement that is proposed first is what the tables say until it is final', async () => {
+    await watch()
+    await goTo(EXPIRY + 10n, '6000')
+    const tended = await settle()
+    if (tended.did !== 'proposed') throw new Error(tended.did)
+    // One of five has another average, within the tolerance; without L1 the median could move.
+    for (const node of nodes.slice(0, 2)) forget(node)
+    await goTo(EXPIRY + 60n, '6050')
+    const { report, answers } = await round()
+    expect(answers.every((one) => 'digest' in one)).toBe(true)
+    expect([markOf(report.marks)]).toEqual(tended.report.values)
+    expect((await verify(report.number)).holds).toBe(true)
+  })
+
+  test('what is struck is no average any more', async () => {
+    await watch()
+    await goTo(EXPIRY + 10n, '6000')
+    const tended = await settle()
+    if (tended.did !== 'proposed') throw new Error(tended.did)
+    await goTo(EXPIRY + 60n, '6050')
+    const held = await round()
+    expect(averages(held.report.market)).toHaveLength(1)
+    for (const node of nodes) forget(node)
+    const digest = vetoDigest(world.domain, settlementDigest(world.domain, tended.report))
+    const signatures = KEYS.slice(0, 4).map((key) => signDigest(key, digest))
+    await send(world.anyone, world.oracle, 'vetoSettlement', signatures)
+    await goTo(EXPIRY + 120n, '6050')
+    expect(averages((await round()).report.market)).toEqual([])
+  })
+})
+
+describe('who has not seen the window', () => {
+  test('signs no average of its own accord, and goes on once L1 carries it', async () => {
+    await watch([0, 1, 2])
+    await goTo(EXPIRY + 10n, '6000')
+    const first = await round()
+    expect(first.answers.map((one) => 'digest' in one)).toEqual([true, true, true, false, false])
+    expect(first.answers[3]).toMatchObject({
+      problem: expect.stringContaining('AverageMustBeKnown') as string,
+    })
+    expect(first.isConfirmed).toBe(true)
+    // Two of those who saw it are gone; what they said stands on L1.
+    await goTo(EXPIRY + 70n, '6000')
+    const peers = nodes.slice(2)
+    const second = await round({ peers })
+    expect(second.answers.every((one) => 'digest' in one)).toBe(true)
+    expect(averages(second.report.market)).toEqual(averages(first.report.market))
+    const tended = await settle(peers)
+    if (tended.did !== 'proposed') throw new Error(tended.did)
+    expect(tended.report.values).toEqual([markOf(first.report.marks)])
+  })
+
+  test('holds up no table: what fewer than a quorum know is left out', async () => {
+    await watch([0, 1])
+    await goTo(EXPIRY + 10n, '6000')
+    const { report, answers } = await round()
+    expect(answers.every((one) => 'digest' in one)).toBe(true)
+    expect(averages(report.market)).toEqual([])
+    expect(markOf(report.marks)).toBe(paidAt(6000))
+  })
+
+  test('nor where a liar makes two of them a quorum: the round after goes on without', async () => {
+    await watch([0, 1])
+    await goTo(EXPIRY + 10n, '6000')
+    const liar = await startLiar(KEYS[2]!, async (path, body) => {
+      if (path !== '/settling') return askSigner(nodes[2]!, path, body === null ? undefined : body)
+      return askSigner(nodes[0]!, path, body)
+    })
+    toClose.push(liar.close)
+    const peers = [nodes[0]!, nodes[1]!, liar, nodes[3]!, nodes[4]!]
+    await expect(round({ peers })).rejects.toThrow(NoQuorum)
+    await goTo(EXPIRY + 70n, '6000')
+    const { report, isConfirmed } = await round({ peers, isBare: true })
+    expect([isConfirmed, averages(report.market)]).toEqual([true, []])
+  })
+
+  test('after a restart in the middle: with its samples it knows, without them it does not', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cloister-settling-'))
+    const file = (i: number) => join(folder, `${i}.jsonl`)
+    const sit = async (i: number) => {
+      const more = { ...viewOf(world), ...sampleFile(file(i), KEEP_SECONDS) }
+      const node = await startSigner(world.domain, KEYS[i]!, () => clock, documents, more)
+      toClose.push(node.close)
+      return node
+    }
+    const both = [await sit(0), await sit(1)]
+    const look = async (time: bigint, btc: string, seats: readonly Node[]) => {
+      await goTo(time, btc, [2, 3, 4])
+      for (const seat of seats) {
+        seat.see({ ...CALM, BTC: btc }, clock)
+        await seat.signer.observe(clock)
+      }
+    }
+    await look(EXPIRY - BigInt(WINDOW) - 10n, '6400', both)
+    await look(EXPIRY - 900n, '6000', both)
+    rmSync(file(1))
+    const again = [await sit(0), await sit(1)]
+    await look(EXPIRY - 450n, '6000', again)
+    const ask = async (node: Node) => {
+      const body = { time: clock, rows: [GOOD] }
+      return ((await askSigner(node, '/settling', body)) as { settling: unknown[] }).settling
+    }
+    expect(await ask(again[0]!)).toHaveLength(1)
+    expect(await ask(again[1]!)).toEqual([])
+    await look(EXPIRY + 10n, '6000', again)
+    const { answers, report } = await round({ peers: [...again, ...nodes.slice(2)] })
+    expect(answers.map((one) => 'digest' in one)).toEqual([true, false, true, true, true])
+    expect(priceIn(report.market)).toBeCloseTo(AVERAGE, 0)
+  })
+})
+
+describe('who lies about an average', () => {
+  /** Signs anything; says this of the window. */
+  const liarAt = async (i: number, price: (own: string) => string) => {
+    const liar = await startLiar(KEYS[i]!, async (path, body) => {
+      const said = await askSigner(nodes[i]!, path, body === null ? undefined : body)
+      if (path !== '/settling') return said
+      const { settling, ...rest } = said as { settling: readonly SettlingState[] }
+      return { ...rest, settling: settling.map((one) => ({ ...one, price: price(one.price) })) }
+    })
+    toClose.push(liar.close)
+    return liar
+  }
+  test.each([1, 2])('%i of five move nothing, far off or within the band', async (count) => {
+    await watch()
+    await goTo(EXPIRY + 10n, '6000')
+    const honest = averages(
+      marketBytes(
+        withSettling(readMarket((await round({ isBare: true })).report.market), [
+          ...(
+            (await askSigner(nodes[0]!, '/settling', { time: clock, rows: [GOOD] })) as {
+              settling: readonly SettlingState[]
+            }
+          ).settling,
+        ]),
+      ),
+    )
+    for (const price of ['1', '99999999', (Number(honest[0]!.price) * 1.004).toFixed(2)]) {
+      const liars = await Promise.all(
+        Array.from({ length: count }, (_, i) => liarAt(i, () => String(Number(price)))),
+      )
+      await goTo((await now()) + 60n, '6000')
+      const { report } = await round({ peers: [...liars, ...nodes.slice(count)] })
+      expect(averages(report.market)).toEqual(honest)
+    }
+  })
+
+  test('a collector that shifts one by more than the tolerance, or leaves out what L1 has, is refused', async () => {
+    await watch()
+    await goTo(EXPIRY + 10n, '6000')
+    const { report } = await round()
+    await goTo(EXPIRY + 70n, '6000')
+    await expect(round({ isBare: true })).rejects.toThrow(/AverageMustBeKept/)
+    const own = await nodes[0]!.signer.observe(clock)
+    const propose = (price: number, node = nodes[0]!) =>
+      askSigner(node, '/report', {
+        number: Number(report.number) + 1 + '',
+        time: clock,
+        rows: SPECS.flatMap(({ kind, id }) => (kind === 'cash' ? [] : [id])),
+        proposal: marketBytes(
+          withSettling(own.market, [
+            { ...averages(report.market)[0]!, price: String(Math.round(price * 1e6) / 1e6) },
+          ]),
+        ),
+      })
+    const kept = priceIn(report.market)!
+    await expect(propose(kept + 0.000001)).rejects.toThrow('AverageMustBeKept')
+    await expect(propose(kept * 1.01)).rejects.toThrow('AverageMustBeKept')
+    await propose(kept)
+  })
+})

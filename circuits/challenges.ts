@@ -1,6 +1,6 @@
 /** The challenges, all drawn from x by one permutation; none is a power of another. */
 import { ENCODINGS } from './encodings.ts'
-import { hash, permute } from './poseidon.ts'
+import { permute } from './poseidon.ts'
 
 export const CHALLENGE_NAMES = [
   'POINT',
@@ -22,14 +22,4 @@ export const CHALLENGE_NAMES = [
 /** The 17 outputs of one permutation over x (shape: 17 field elements). */
 export function challengesOf(x: bigint): readonly bigint[] {
   return permute(BigInt(ENCODINGS.CHALLENGE.tag), [x, ...Array<bigint>(15).fill(0n)], 17)
-}
-
-/** The three second challenges: lookup point, weight of sizes, weight of conversions. */
-export function secondChallengesOf(
-  x: bigint,
-  rowQuantity: readonly bigint[],
-  rowSize: readonly bigint[],
-): readonly bigint[] {
-  const digest = hash('SECOND_CHALLENGE', [x, ...rowQuantity, ...rowSize])
-  return permute(BigInt(ENCODINGS.CHALLENGE.tag), [digest, 1n], 3)
 }

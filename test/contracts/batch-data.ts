@@ -25,8 +25,9 @@ export const PROOF: readonly bigint[] = [
   2n,
 ]
 
-export type Batch = {
-  readonly shape: Shape
+/** The arguments of submitBatch, by name. */
+export type Submission = {
+  readonly shapeId: bigint
   readonly time: bigint
   readonly newRoot: bigint
   readonly tableNumber: bigint
@@ -37,7 +38,10 @@ export type Batch = {
   readonly forcedPayments: readonly bigint[]
   readonly accountWords: readonly bigint[]
   readonly commitment: bigint
+  readonly proof: readonly bigint[]
 }
+
+export type Batch = Omit<Submission, 'shapeId' | 'proof'> & { readonly shape: Shape }
 
 /** A word that looks random: the hash of its name. */
 export function wordOf(name: string): bigint {
@@ -66,18 +70,22 @@ export async function createBatch(world: World, overrides: Partial<Batch> = {}):
   }
 }
 
-export function batchArguments(batch: Batch): readonly unknown[] {
-  const { shape, time, newRoot, tableNumber, batchNonce, requestCount } = batch
-  const shapeId = SHAPE_IDS[shape.name as keyof typeof SHAPE_IDS]
+export function argumentsOf(s: Submission): readonly unknown[] {
+  const { shapeId, time, newRoot, tableNumber, batchNonce, requestCount } = s
   return [
     { shapeId, time, newRoot, tableNumber, batchNonce, requestCount },
-    batch.depositIds,
-    batch.withdrawals,
-    batch.forcedPayments,
-    batch.accountWords,
-    batch.commitment,
-    PROOF,
+    s.depositIds,
+    s.withdrawals,
+    s.forcedPayments,
+    s.accountWords,
+    s.commitment,
+    s.proof,
   ]
+}
+
+export function batchArguments(batch: Batch): readonly unknown[] {
+  const shapeId = SHAPE_IDS[batch.shape.name as keyof typeof SHAPE_IDS]
+  return argumentsOf({ ...batch, shapeId, proof: PROOF })
 }
 
 export function submit(world: World, batch: Batch): Promise<ethers.TransactionReceipt> {

@@ -2,16 +2,15 @@
 import { beforeAll, expect, test } from 'vitest'
 import { FIELD_MODULUS } from '../../circuits/params.ts'
 import { randomField } from '../law/house.ts'
+import { argumentsOf, type Submission } from '../contracts/batch-data.ts'
 import { mustRefuse, send } from '../contracts/l1.ts'
 import {
-  argumentsOf,
   COORDINATE_MODULUS,
   negated,
   OTHER_KEY,
   OTHER_SIZES,
   ProvenHouse,
   rerandomised,
-  type Submission,
 } from './proven.ts'
 
 let proven: ProvenHouse

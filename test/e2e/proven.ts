@@ -15,6 +15,7 @@ import { proveInChild } from '../../prover/pool.ts'
 import { compileVerifiers, deploy as deployHouse, termsOf } from '../../sequencer/deploy.ts'
 import { contractsOf } from '../../sequencer/solidity.ts'
 import { proofWords } from '../../prover/proof-words.ts'
+import type { Submission } from '../contracts/batch-data.ts'
 import {
   configuration,
   deployCloister,
@@ -33,33 +34,6 @@ const REFUND_DELAY = 100_000n
 const FUNDS = 10_000_000_000n
 export const OTHER_KEY = 2n
 export const OTHER_SIZES = 3n
-
-/** The arguments of submitBatch, by name. */
-export type Submission = {
-  readonly shapeId: bigint
-  readonly time: bigint
-  readonly newRoot: bigint
-  readonly tableNumber: bigint
-  readonly batchNonce: bigint
-  readonly requestCount: bigint
-  readonly depositIds: readonly bigint[]
-  readonly accountWords: readonly bigint[]
-  readonly commitment: bigint
-  readonly proof: readonly bigint[]
-}
-
-export function argumentsOf(s: Submission): readonly unknown[] {
-  const { shapeId, time, newRoot, tableNumber, batchNonce, requestCount } = s
-  return [
-    { shapeId, time, newRoot, tableNumber, batchNonce, requestCount },
-    s.depositIds,
-    [],
-    [],
-    s.accountWords,
-    s.commitment,
-    s.proof,
-  ]
-}
 
 /** A house off chain, its contract, and a second contract that differs in its address alone. */
 export class ProvenHouse {
@@ -206,6 +180,8 @@ export class ProvenHouse {
       batchNonce: plan.context.batchNonce,
       requestCount: BigInt(plan.requests.length),
       depositIds: plan.credits.map(({ id }) => id),
+      withdrawals: [],
+      forcedPayments: [],
       accountWords: built.words.slice(first),
       commitment: built.commitment,
       proof: proofWords(proof),

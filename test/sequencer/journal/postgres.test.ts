@@ -103,6 +103,26 @@ describe.skipIf('missing' in found)('the journal in PostgreSQL', () => {
     await second.close()
   })
 
+  it('is led at once where nobody leads, however many look whether they could', async () => {
+    await fresh()
+    await (await open()).close()
+    const followers = [await follow(), await follow(), await follow()]
+    let isOver = false
+    const seen = followers.map(() => new Set<boolean>())
+    const looking = followers.map(async (follower, i) => {
+      const { isFree } = follower as unknown as { isFree: () => Promise<boolean> }
+      while (!isOver) seen[i]?.add(await isFree.call(follower))
+    })
+    try {
+      // And until each has seen it taken, and free.
+      for (let round = 0; round < 30 || seen.some(({ size }) => size < 2); round++)
+        await (await open()).close()
+    } finally {
+      isOver = true
+      await Promise.all(looking)
+    }
+  })
+
   it('takes nothing from a leader that another has followed, lock or no lock', async () => {
     await fresh()
     const stale = await open()

@@ -13,6 +13,8 @@ abstract contract Listing is Views {
     uint256 private constant UNIT_UPPER_BOUND = 1 << 96;
     /// @dev Bounds of a shape: claims are bits of one word, and every size fits its field.
     uint256 private constant SHAPE_SIZE_UPPER_BOUND = 256;
+    /// @dev So that no reader of the events meets an id that its numbers cannot hold.
+    uint256 private constant SHAPE_ID_UPPER_BOUND = 1 << 32;
     /// @dev An account holds at most so many tokens, and the pot is valued in one call.
     uint256 private constant MAX_TOKEN_COUNT = 17;
 
@@ -53,7 +55,7 @@ abstract contract Listing is Views {
         if (
             members == 0 || members >= SHAPE_SIZE_UPPER_BOUND || deposits_ >= SHAPE_SIZE_UPPER_BOUND
                 || withdrawals >= SHAPE_SIZE_UPPER_BOUND || requests >= SHAPE_SIZE_UPPER_BOUND
-                || withdrawals + requests >= SHAPE_SIZE_UPPER_BOUND
+                || withdrawals + requests >= SHAPE_SIZE_UPPER_BOUND || id >= SHAPE_ID_UPPER_BOUND
         ) revert ShapeMustFitWords(id);
         _requireVerifier(verifier, isDevelopmentKey);
 

@@ -1,12 +1,13 @@
 /** What the commands of leaving share: who leaves, by which L1 key, and what L1 owes. */
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { onlyAccount } from '../exit/claim.ts'
+import { onlyAccount, requireOpen } from '../exit/claim.ts'
 import { paymentsDue, refundsDue, sharesDue, type Due } from '../exit/due.ts'
 import { OwnerL1, unsentOf, type OwnerCall } from '../exit/owner.ts'
+import { OpenError } from '../l1/open.ts'
 import { NO_PAGES } from '../l1/own-pages.ts'
 import { connect, type L1 } from '../l1/rpc.ts'
-import { scan, type Scan } from '../l1/scan.ts'
+import { scanFor, type Scan } from '../l1/scan.ts'
 import type { Common, Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { openKey, type KeyOptions, type OpenedKey } from './key-file.ts'
@@ -42,17 +43,46 @@ export async function leaving(options: ExitOptions): Promise<Leaving> {
   if (key.beside.unread !== undefined)
     options.note(`the journal cannot be read, L1 says the rest: ${key.beside.unread}`)
   const l1 = await connect(where.rpc, where.contract)
-  const found = await scan(l1, {
-    ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
-    onProgress: options.note,
-  })
+  const named = options.account === undefined ? null : parseAccount(options.account)
+  const found = await scanOwn(l1, options, key, named)
   for (const { must, detail } of found.rebuilt.faults)
     options.note(`${must}: ${detail}. What does not hang on it goes on`)
-  const account =
-    options.account === undefined ? onlyAccount(found, key.ring) : parseAccount(options.account)
+  const account = named ?? onlyAccount(found, key.ring)
   const owner = found.rebuilt.l1Owners.get(account)
   if (owner === undefined) throw new Undone(`account ${account} has no L1 owner`)
   return { l1, found, key, account, owner, where: { ...where, contract: l1.contract } }
+}
+
+/**
+ * Where the account does not open, a node of an earlier run may have told of another ciphertext, which
+ * no root shows: L1 is asked for it again. Who still does not open it leaves by what needs no opening.
+ */
+async function scanOwn(
+  l1: L1,
+  options: ExitOptions,
+  { ring }: OpenedKey,
+  named: number | null,
+): Promise<Scan> {
+  const seen: Scan[] = []
+  try {
+    const { scan } = await scanFor(
+      l1,
+      {
+        ...(options.state === undefined ? {} : { state: fromHere(options.state) }),
+        onProgress: options.note,
+      },
+      (found) => {
+        seen.push(found)
+        requireOpen(found, ring, named)
+      },
+      (error) => (error instanceof OpenError ? error.batch : null),
+    )
+    return scan
+  } catch (error) {
+    const last = seen.at(-1)
+    if (last === undefined || !(error instanceof OpenError)) throw error
+    return last
+  }
 }
 
 export async function allDue(

@@ -51,6 +51,21 @@ export function latestAccountIfOpen(scan: Scan, ring: KeyRing, index: number): A
   }
 }
 
+/** Throws the OpenError of the first where none of the accounts opens that may be meant. */
+export function requireOpen(scan: Scan, ring: KeyRing, named: number | null): void {
+  let failure: OpenError | null = null
+  for (const index of named === null ? accountsOfSeed(scan.rebuilt, ring) : [named]) {
+    try {
+      latestAccount(scan, ring, index)
+      return
+    } catch (error) {
+      if (!(error instanceof OpenError)) throw error
+      failure ??= error
+    }
+  }
+  if (failure !== null) throw failure
+}
+
 /** The account that a seed names, if it is one alone. */
 export function onlyAccount(scan: Scan, ring: KeyRing): number {
   const opened = accountsOfSeed(scan.rebuilt, ring).filter(

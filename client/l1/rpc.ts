@@ -65,6 +65,11 @@ export type L1 = {
     name?: string,
   ) => Promise<readonly DecodedLog[]>
   readonly view: (name: string, args?: readonly unknown[]) => Promise<readonly unknown[]>
+  /**
+   * Of what stays as it is once it is written, such as a batch: also from a node that has dropped the
+   * state of the head meanwhile, as most do after minutes, where there is much to read.
+   */
+  readonly record: (name: string, args: readonly unknown[]) => Promise<readonly unknown[]>
   /** At the head, or at an earlier block if the node keeps old states. */
   readonly code: (address: string, block?: number) => Promise<string>
   readonly balanceOf: (token: string, holder: string) => Promise<bigint>
@@ -100,9 +105,10 @@ export async function connect(
     to: string,
     name: string,
     args: readonly unknown[],
+    at = tag,
   ): Promise<readonly unknown[]> => {
     const data = abi.encodeFunctionData(name, args)
-    const result = bytesOf(await send('eth_call', [{ to, data }, tag]), 'eth_call')
+    const result = bytesOf(await send('eth_call', [{ to, data }, at]), 'eth_call')
     if (result === '0x')
       throw new ReadError(
         `there is no ${name}() at ${to} on chain ${chainId} at block ${head.number}`,
@@ -118,10 +124,23 @@ export async function connect(
       )
     }
   }
+  let isDropped = false
+  const record: L1['record'] = async (name, args) => {
+    if (isDropped) return call(cloister, address, name, args, 'latest')
+    try {
+      return await call(cloister, address, name, args)
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error
+      const answer = await call(cloister, address, name, args, 'latest')
+      isDropped = true
+      return answer
+    }
+  }
   return {
     contract: address,
     chainId,
     head,
+    record,
     logs: (fromBlock, toBlock, name) => readLogs(send, address, fromBlock, toBlock, reader, name),
     view: (name, args = []) => call(cloister, address, name, args),
     code: async (at, block) =>

@@ -9,6 +9,10 @@ import { cloister } from './command.ts'
 import { appendLine, type SignedPage } from '../../client/journal-file.ts'
 import { latestAccount } from '../../client/exit/claim.ts'
 import { KeyRing, ROTATION_GAP } from '../../client/key-ring.ts'
+import { leaving } from '../../client/cli/leaving.ts'
+import { challengeOf } from '../../client/l1/batch-words.ts'
+import type { EventBody, L1Event } from '../../client/l1/events.ts'
+import { OpenError } from '../../client/l1/open.ts'
 import { memberKeys, Seed } from '../../client/keys.ts'
 import { connect } from '../../client/l1/rpc.ts'
 import { scan } from '../../client/l1/scan.ts'
@@ -432,6 +436,46 @@ describe('the latest leaf, which a claim is made of', () => {
   })
 })
 
+describe('leaving', () => {
+  const at = (state: string, label = 'ANN', account?: string) => {
+    const place = { rpc: url, contract: HOME.contract, state, json: true, timeout: 1 }
+    const named = account === undefined ? {} : { account }
+    return leaving({ ...place, key: own.path, label, note: () => {}, ...named })
+  }
+  const opened = async (state: string): Promise<Account> => {
+    const { found, key, account } = await at(state)
+    return latestAccount(found, key.ring, account)
+  }
+
+  it('is not stopped by what an untrue node left in the state directory', async () => {
+    const state = join(own.folder, 'leaving')
+    const last = l1.house.batchNumber
+    // The liar alters a ciphertext and the challenge with it: no root shows that.
+    node.told = (events) =>
+      events.map((e) => {
+        if (e.kind !== 'batch' || e.number !== last) return e
+        const words = e.words.map((w, i) => (i === 39 + 12 ? w + 1n : w))
+        const keyHash = `0x${'22'.repeat(32)}`
+        const { x } = challengeOf({ ...HOME, keyHash, commitment: e.commitment }, words)
+        return { ...e, words, x }
+      })
+    await expect(opened(state)).rejects.toThrow(OpenError)
+    node.told = (events) => events
+    expect(await opened(state)).toEqual(l1.house.accounts.get(ann.index))
+    // What opens is not read again, nor what is nobody's of this seed.
+    const logs = node.countOf('eth_getLogs')
+    await opened(state)
+    await expect(at(state, 'NOBODY')).rejects.toThrow('no account on L1 opens')
+    expect(node.countOf('eth_getLogs')).toBe(logs)
+  })
+
+  it('goes on with an account that does not open, for what needs no opening', async () => {
+    const state = join(own.folder, 'foreign')
+    const { account, owner } = await at(state, 'ANN', `${ben.index}`)
+    expect([account, owner]).toEqual([ben.index, l1.events.find(isRegistered)?.l1Owner])
+  })
+})
+
 describe('a key that does not fit', () => {
   it('is named: another seed, another label, another account', async () => {
     const strange = seedFolder(seedBytes(9), 'ANN')
@@ -463,3 +507,7 @@ describe('a key that does not fit', () => {
     }
   })
 })
+
+function isRegistered(e: L1Event): e is L1Event & Extract<EventBody, { kind: 'registered' }> {
+  return e.kind === 'registered'
+}

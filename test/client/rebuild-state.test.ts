@@ -14,6 +14,7 @@ import { wordLayout } from '../../circuits/words.ts'
 import type { BatchEvent, L1Event } from '../../client/l1/events.ts'
 import { FaultError, rebuild } from '../../client/l1/rebuild.ts'
 import { connect, ReadError } from '../../client/l1/rpc.ts'
+import { RefusedError } from '../../client/l1/transport.ts'
 import { scan, type Scan } from '../../client/l1/scan.ts'
 import { FakeNode } from './fake-node.ts'
 import { HOME } from './seeded.ts'
@@ -275,6 +276,19 @@ describe('a node with limits', () => {
       globalThis.fetch = real
     }
     expect(count).toBeGreaterThan(5)
+  })
+  it('that drops the state of the head while old batches are compared is asked for what stays', async () => {
+    let pinned = 0
+    node.hinder = (method, params) => {
+      const isOld = method === 'eth_call' && params[1] !== 'latest'
+      // Counts and totals are asked for first; then the node forgets.
+      return isOld && ++pinned > 12 ? new RefusedError('missing trie node') : null
+    }
+    expect(rootsOf(await run())).toEqual(TRUE_ROOTS())
+    expect(pinned).toBeLessThan(12 + 10)
+    // What is refused for another reason still is.
+    node.hinder = (method) => (method === 'eth_call' ? new RefusedError('no') : null)
+    await expect(run()).rejects.toThrow('no')
   })
   it('finds the first block of the contract on a long chain by itself', async () => {
     node.grow(moments[4] ?? [], 3_000_000)

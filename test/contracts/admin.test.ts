@@ -122,6 +122,10 @@ test('a shape is added once, with a verifier that is a contract', async () => {
   ]) {
     await add('ShapeMustFitWords', 9n, sizes, at)
   }
+  // Readers of the events keep ids as plain numbers.
+  await add('ShapeMustFitWords', 1n << 32n, [3n, 2n, 1n, 2n], at)
+  const last = [(1n << 32n) - 1n, 3n, 2n, 1n, 2n, at, KEY_HASH, false, 'x'] as const
+  await send(admin, cloister, 'addShape', ...last)
   const receipt = await send(
     admin,
     cloister,

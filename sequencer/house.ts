@@ -184,7 +184,8 @@ export class House {
     return this.ask({ kind: 'proposal', account, ...proposal, chance: chance(8) })
   }
   affirm(account: number, ticket: string) {
-    return this.ask({ kind: 'affirmation', account, ticket, chance: stampChance() })
+    const drawn = { chance: stampChance(), isOfNow: true } as const
+    return this.ask({ kind: 'affirmation', account, ticket, ...drawn })
   }
 
   conditions() {

@@ -151,7 +151,7 @@ export class Core {
         return desk.propose(account, proposal, chance)
       }
       case 'affirmation':
-        return desk.affirm(input.account, input.ticket, input.chance)
+        return desk.affirm(input.account, input.ticket, input.chance, input.isOfNow)
       case 'rejection':
         return desk.reject(input.account, input.ticket)
       case 'page':

@@ -62,10 +62,15 @@ export class Desk {
     this.resigning = new Resigning(ledger)
   }
 
-  /** Strictly rising stamps: seconds and random bits, so that the number of trades does not show. */
-  private nextStamp(time: bigint, chance: bigint): bigint {
+  /**
+   * Rising stamps: seconds and random bits, so that the number of trades does not show. Behind one of a
+   * clock that was ahead, and was put back, they would be of seconds to come, in which nobody can sign:
+   * `isOfNow` begins again. Each journal's own stamps rise all the same, or its page is refused.
+   */
+  private nextStamp(time: bigint, chance: bigint, isOfNow: boolean): bigint {
     const random = chance & ((1n << BigInt(STAMP_RANDOM_BITS)) - 1n)
     const stamp = stampOf(time, random)
+    if (isOfNow && livenessAt(this.lastStamp, time) === 'early') this.lastStamp = 0n
     this.lastStamp = stamp > this.lastStamp ? stamp : this.lastStamp + 1n + (random & 15n)
     return this.lastStamp
   }
@@ -181,14 +186,14 @@ export class Desk {
   }
 
   /** The counterparty agrees: the trade gets its place in the one order that both journals follow. */
-  affirm(account: number, id: string, chance: bigint): Ticket | Refusal {
+  affirm(account: number, id: string, chance: bigint, isOfNow = false): Ticket | Refusal {
     const ticket = this.tickets.get(id)
     if (ticket === undefined || ticket.counterparty !== account) {
       return tell({ rule: 'TradeMustMatch', detail: 'no such proposal for this account' }, account)
     }
     if (ticket.state !== 'proposed') return ticket
     const conditions = this.conditions()
-    const stamp = this.nextStamp(conditions.time, chance)
+    const stamp = this.nextStamp(conditions.time, chance, isOfNow)
     const page: Page = {
       kind: 'trade',
       account: ticket.proposer,

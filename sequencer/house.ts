@@ -15,7 +15,7 @@ import type { Deployment } from './deploy.ts'
 import type { Desk } from './desk.ts'
 import { JournalError, MemoryJournal, type Journal } from './journal/journal.ts'
 import { encodeRecord, type InputOf, type Kind, type TablePosted } from './journal/record.ts'
-import { applyEntry, checkGenesis, genesisOf, replayInto } from './journal/replay.ts'
+import { appliedOf, applyEntry, checkGenesis, genesisOf, replayInto } from './journal/replay.ts'
 import { LostViewKeys } from './journal/shown-keys.ts'
 import type { L1Table, SequencerL1 } from './l1.ts'
 import type { Ledger } from './ledger.ts'
@@ -127,6 +127,10 @@ export class House {
       )
     }
     const { records, seconds } = await replayInto(this.core, this.journal)
+    const [applied, { sequence }] = [appliedOf(this.core), this.journal.head]
+    if (applied !== sequence)
+      throw new Diverged(`the state is that of record ${applied}; the journal ends at ${sequence}`)
+    this.journal.onLost?.((error) => this.options.onFatal?.(error))
     this.l1.resumeAt?.(this.core.nextBlock, this.core.blockHash)
     if (records > 1) {
       const time = seconds.toFixed(1)
@@ -180,7 +184,8 @@ export class House {
     return this.ask({ kind: 'proposal', account, ...proposal, chance: chance(8) })
   }
   affirm(account: number, ticket: string) {
-    return this.ask({ kind: 'affirmation', account, ticket, chance: stampChance() })
+    const drawn = { chance: stampChance(), isOfNow: true } as const
+    return this.ask({ kind: 'affirmation', account, ticket, ...drawn })
   }
 
   conditions() {

@@ -48,7 +48,12 @@ function clean<T>(value: T): T | string {
   return value.replace(CREDENTIALS, '//').slice(0, TEXT_LENGTH)
 }
 
+let isStderrHeard = false
+
+/** A log on a full disk, or that nobody reads any more, loses lines: the house does not end for it. */
 function toStderr(line: string): void {
+  if (!isStderrHeard) process.stderr.on('error', () => {})
+  isStderrHeard = true
   process.stderr.write(`${line}\n`)
 }
 

@@ -36,7 +36,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'client/l1/ethers.ts',
     'prover/ceremony/evm.ts',
   ],
-  postgres: ['sequencer/journal/postgres-journal.ts', 'prover/jobs/postgres-jobs.ts'],
+  postgres: ['sequencer/journal/postgres-tables.ts', 'prover/jobs/postgres-jobs.ts'],
   'prom-client': ['sequencer/metrics.ts'],
   merkletreejs: ['client/l1/withdrawals.ts'],
   fastify: ['sequencer/api.ts', 'oracle/signer/server.ts'],

@@ -4,6 +4,7 @@
  * thought dead cannot put its result over another's. All times are the database's.
  */
 import postgres from 'postgres'
+import { inTime } from '../in-time.ts'
 import type { Proof } from '../groth16.ts'
 import type { JobState, JobStore, JobView, TakenJob } from './store.ts'
 
@@ -11,8 +12,12 @@ export type PostgresJobsOptions = {
   /** postgres://user:password@host:port/database */
   readonly url: string
   readonly schema?: string
+  /** A server that answers nothing for so long is gone, whatever the network says of it. */
+  readonly patienceMilliseconds?: number
 }
 
+/** Within a lease, so that a worker that is cut off gives its job up before another has it. */
+const PATIENCE_MILLISECONDS = 10_000
 const SCHEMA = /^[a-z_][a-z0-9_]{0,40}$/
 /** A worker that is gone for good is forgotten after this. */
 const WORKER_DAYS = 7
@@ -23,9 +28,22 @@ export const PARKED_KEPT = 32
 export async function openPostgresJobs({
   url,
   schema = 'cloister_prover',
+  patienceMilliseconds = PATIENCE_MILLISECONDS,
 }: PostgresJobsOptions): Promise<JobStore> {
   if (!SCHEMA.test(schema)) throw new Error(`${schema} is no name for a schema`)
-  const sql = postgres(url, {
+  const sql = connectTo(url)
+  try {
+    await inTime(prepare(sql, schema), patienceMilliseconds, silence)
+  } catch (error) {
+    await sql.end({ timeout: 1 })
+    const { code, message } = error as { code?: string; message?: string }
+    throw new Error(`PostgreSQL: the jobs cannot be opened: ${code ?? message}`)
+  }
+  return reconnecting(sql, () => connectTo(url), schema, patienceMilliseconds)
+}
+
+function connectTo(url: string): postgres.Sql {
+  return postgres(url, {
     max: 4,
     connect_timeout: 10,
     // The driver asks for the types of arrays on each new connection, and nobody hears when that fails:
@@ -34,14 +52,49 @@ export async function openPostgresJobs({
     onnotice: () => {},
     connection: { application_name: 'cloister-prover' },
   })
-  try {
-    await prepare(sql, schema)
-  } catch (error) {
-    await sql.end({ timeout: 1 })
-    const { code, message } = error as { code?: string; message?: string }
-    throw new Error(`PostgreSQL: the jobs cannot be opened: ${code ?? message}`)
+}
+
+const silence = (): Error => Object.assign(new Error('no answer'), { code: 'NO_ANSWER' })
+
+/**
+ * A host that is gone closes no connection, and one to it stays silent for a quarter of an hour, also when
+ * another host has taken its place: whoever has no answer in time goes on with new connections.
+ */
+function reconnecting(
+  first: postgres.Sql,
+  connect: () => postgres.Sql,
+  schema: string,
+  patienceMilliseconds: number,
+): JobStore {
+  let sql = first
+  let isClosed = false
+  const asked = async <T>(work: (store: Asking) => Promise<T>): Promise<T> => {
+    const own = sql
+    const late = (): Error => {
+      if (own === sql && !isClosed) sql = connect()
+      void own.end({ timeout: 0 }).catch(() => {})
+      return silence()
+    }
+    return inTime(work(storeOn(own, schema)), patienceMilliseconds, late)
   }
-  return storeOn(sql, schema)
+  return {
+    submit: (job) => asked((store) => store.submit(job)),
+    look: (name) => asked((store) => store.look(name)),
+    take: (worker, leaseMs) => asked((store) => store.take(worker, leaseMs)),
+    beat: (job, leaseMs) => asked((store) => store.beat(job, leaseMs)),
+    finish: (job, proof) => asked((store) => store.finish(job, proof)),
+    fail: (job, failure, isFinal) => asked((store) => store.fail(job, failure, isFinal)),
+    release: (job) => asked((store) => store.release(job)),
+    parked: () => asked((store) => store.parked()),
+    forget: (name) => asked((store) => store.forget(name)),
+    announce: (worker) => asked((store) => store.announce(worker)),
+    workersFor: (circuit, withinMs) => asked((store) => store.workersFor(circuit, withinMs)),
+    vitals: (withinMs) => asked((store) => store.vitals(withinMs)),
+    close: () => {
+      isClosed = true
+      return sql.end({ timeout: 5 })
+    },
+  }
 }
 
 async function prepare(sql: postgres.Sql, schema: string): Promise<void> {
@@ -72,7 +125,9 @@ async function prepare(sql: postgres.Sql, schema: string): Promise<void> {
   })
 }
 
-function storeOn(sql: postgres.Sql, schema: string): JobStore {
+type Asking = Omit<JobStore, 'close'>
+
+function storeOn(sql: postgres.Sql, schema: string): Asking {
   const jobs = sql(`${schema}.jobs`)
   const workers = sql(`${schema}.workers`)
   const fence = `${schema}.fence`
@@ -177,6 +232,5 @@ function storeOn(sql: postgres.Sql, schema: string): JobStore {
         from ${jobs}`
       return { workers: 0, waiting: 0, taken: 0, parked: 0, ...row }
     },
-    close: () => sql.end({ timeout: 5 }),
   }
 }

@@ -56,6 +56,8 @@ export type Journal = Omit<Chain, 'hashAt'> & {
    * then nobody knows until the journal is opened again.
    */
   append(payload: Uint8Array): Promise<number>
+  /** Calls once nothing can be appended any more, though nobody has closed it and nobody may append. */
+  onLost?(tell: (error: JournalError) => void): void
   /** Waits for what was appended, then lets go. */
   close(): Promise<void>
 }

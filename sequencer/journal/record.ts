@@ -76,6 +76,11 @@ export type Input =
       readonly ticket: string
       /** 64 random bits: for the stamp. */
       readonly chance: bigint
+      /**
+       * The stamp is of this second, even behind one of a later second: the clock was ahead then. Absent in
+       * records before version 5: there every stamp was later than the last, and lay ahead with it.
+       */
+      readonly isOfNow?: true
     }
   | { readonly kind: 'rejection'; readonly account: number; readonly ticket: string }
   | {
@@ -146,10 +151,11 @@ export type JournalRecord = {
 
 /**
  * A change of meaning of any kind is a new one. Records of 2 know no batch behind another and no change
- * of the fee; 2 and 3 take pages that were not signed anew one by one. All mean what they meant.
+ * of the fee; 2 and 3 take pages that were not signed anew one by one; up to 4 stamps follow a clock that
+ * was ahead. All mean what they meant.
  */
-const VERSION = 4
-const READABLE: readonly number[] = [2, 3, VERSION]
+const VERSION = 5
+const READABLE: readonly number[] = [2, 3, 4, VERSION]
 
 export function encodeRecord({ at, input }: JournalRecord): Uint8Array {
   return Buffer.from(encode({ v: VERSION, at, input: input as unknown as Plain }), 'utf8')

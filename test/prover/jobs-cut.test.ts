@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { openPostgresJobs } from '../../prover/jobs/postgres-jobs.ts'
 import { PostgresFollower, PostgresJournal } from '../../sequencer/journal/postgres-journal.ts'
 import { UNSEALED } from '../../sequencer/journal/seal.ts'
-import { found, pause, useJobs } from './jobs-store.ts'
+import { openSilentDoor } from '../silent-door.ts'
+import { found, pause, submit, useJobs, worker } from './jobs-store.ts'
 
 /** What the server sends when it is ready for a question: 'Z', 5 bytes, idle. */
 const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49])
@@ -131,3 +132,37 @@ describe.skipIf('missing' in found)('a session that the database ends before its
     expect(await unheardIn(run)).toEqual([])
   })
 })
+
+describe.skipIf('missing' in found)(
+  'a database that says nothing, on connections that stay open',
+  () => {
+    const { fresh, closing, url } = useJobs()
+
+    it('is heard to be gone, and asked on new connections when it is there again', async () => {
+      await submit(await fresh(), 'one')
+      const door = await openSilentDoor(Number(new URL(url()).port))
+      const store = await openPostgresJobs({
+        url: url().replace(/:[0-9]+\//, `:${door.port}/`),
+        patienceMilliseconds: 2_000,
+      })
+      closing.push(async () => {
+        await door.close()
+        await store.close()
+      })
+      const job = await store.take(worker('w'), 60_000)
+      if (job === null) throw new Error('there is a job')
+      door.fallSilent()
+      const codeOf = (work: Promise<unknown>): Promise<unknown> =>
+        work.then(
+          () => 'answered',
+          (error: unknown) => (error as { code?: unknown }).code,
+        )
+      // Several at once: all that wait on the silent connections are told.
+      const said = await Promise.all([codeOf(store.beat(job, 60_000)), codeOf(store.look('one'))])
+      expect(said).not.toContain('answered')
+      door.speak()
+      expect(await store.beat(job, 60_000)).toBe(true)
+      expect(await store.look('one')).toMatchObject({ state: 'leased' })
+    })
+  },
+)

@@ -1,8 +1,11 @@
 /** The log: one line an event, nothing below its level, no password, nothing endless. */
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { JsonRpcProvider } from 'ethers'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { failureOf } from '../../client/cli/failures.ts'
 import { logOf, reasonOf, type LogFormat, type LogLevel } from '../../sequencer/log.ts'
 
@@ -85,4 +88,35 @@ it('gives the first line of an error: the rest may be what was sent', () => {
     'short',
   )
   expect(reasonOf('text')).toBe('text')
+})
+
+describe('a log that takes nothing', () => {
+  const LINES = `
+    import { logOf } from '${join(import.meta.dirname, '../../sequencer/log.ts')}'
+    const log = logOf({ level: 'info', format: 'json' })
+    process.on('uncaughtException', (error) => process.exit(70))
+    log.error('one')
+    setTimeout(() => log.error('two'), 50)
+    setTimeout(() => process.stdout.write('alive', () => process.exit(0)), 100)`
+  /** What a process says that logs to this. */
+  const run = (stderr: number | 'pipe'): Promise<string> =>
+    new Promise((resolve) => {
+      const args = ['--import', 'tsx', '--input-type=module', '-e', LINES]
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', stderr] })
+      let said = ''
+      child.stdout?.on('data', (data: Buffer) => (said += data.toString()))
+      // Nobody reads it from the first line on.
+      child.stderr?.destroy()
+      child.once('close', (code) => resolve(`${said} ${code}`))
+    })
+
+  it.skipIf(!existsSync('/dev/full'))('because its disk is full ends nothing', async () => {
+    const full = openSync('/dev/full', 'w')
+    expect(await run(full)).toBe('alive 0')
+    closeSync(full)
+  })
+
+  it('because its reader is gone ends nothing', async () => {
+    expect(await run('pipe')).toBe('alive 0')
+  })
 })

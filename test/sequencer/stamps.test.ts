@@ -1,9 +1,10 @@
 /** Stamps rise strictly, and none is of a second that has not begun, however many there are in one. */
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { stampSeconds } from '../../circuits/page.ts'
 import { STAMP_RANDOM_BITS } from '../../circuits/params.ts'
 import type { Member } from '../../client/member.ts'
 import { stampChance } from '../../sequencer/chance.ts'
+import type { Core } from '../../sequencer/core.ts'
 import { Floor } from './floor.ts'
 
 /** A second that does not pass. */
@@ -55,4 +56,45 @@ it('are drawn by the house without their top bit', () => {
   expect(drawn.every((one) => ((one >> BigInt(STAMP_RANDOM_BITS - 1)) & 1n) === 0n)).toBe(true)
   expect(drawn.some((one) => ((one >> BigInt(STAMP_RANDOM_BITS - 2)) & 1n) === 1n)).toBe(true)
   expect(new Set(drawn).size).toBe(200)
+})
+
+describe('a clock that was a day ahead, and was put back', () => {
+  const DAY = 86_400_000
+  const ENTRIES = [{ instrument: 1024, quantity: 1n, price: 1n }]
+  /** The stamp of a trade that is agreed to at this time. */
+  const affirmedAt = (core: Core, [one, two]: readonly Member[], at: number, input: object) => {
+    const body = { clientId: `c${at}`, counterparty: two?.account ?? 0, payload: 7n }
+    const proposal = { kind: 'proposal' as const, account: one?.account ?? 0, ...body }
+    const made = core.apply({ at, input: { ...proposal, entries: ENTRIES, chance: 1n } })
+    const { id: ticket } = made as { id: string }
+    const affirmation = { kind: 'affirmation' as const, account: two?.account ?? 0, ticket }
+    const answer = core.apply({ at, input: { ...affirmation, chance: stampChance(), ...input } })
+    return (answer as { stamp: bigint }).stamp
+  }
+
+  it('has stamped one trade, and the next is signed and admitted all the same', async () => {
+    const opened = await Floor.open([1_000, 1_000, 1_000])
+    floor = opened.floor
+    const [one, two, three] = opened.members as [Member, Member, Member]
+    const { core } = floor.house
+    const ahead = affirmedAt(core, [one, two], NOW + DAY, { isOfNow: true })
+    expect(stampSeconds(ahead)).toBe(BigInt((NOW + DAY) / 1000))
+    for (const [buyer, seller] of [
+      [two, three],
+      [one, two],
+    ] as const) {
+      const id = await floor.trade(buyer, seller, ENTRIES)
+      const { stamp } = floor.house.desk.tickets.get(id) as { stamp: bigint }
+      expect(stampSeconds(stamp)).toBe(BigInt(NOW / 1000))
+    }
+    expect(await floor.batch()).toMatchObject({ trades: 2 })
+  })
+
+  it('is followed in records before version 5, as it was', async () => {
+    const opened = await Floor.open([1_000, 1_000])
+    floor = opened.floor
+    const { core } = floor.house
+    const ahead = affirmedAt(core, opened.members, NOW + DAY, {})
+    expect(affirmedAt(core, opened.members, NOW, {})).toBeGreaterThan(ahead)
+  })
 })

@@ -6,7 +6,7 @@ import { readR1csInfo } from '../prover/groth16.ts'
 import { ConfigurationError, readConfiguration } from './config-reading.ts'
 import { configurationHelp } from './config-help.ts'
 import { keepHeapTight } from './heap.ts'
-import { logOf, reasonOf } from './log.ts'
+import { logOf, reasonOf, type Fields, type Log } from './log.ts'
 import { startService, type Parts } from './service.ts'
 import { stringify } from './wire.ts'
 
@@ -52,16 +52,19 @@ export async function main(parts?: Parts): Promise<void> {
   process.on('SIGTERM', () => end('SIGTERM'))
   process.on('SIGINT', () => end('SIGINT'))
   process.on('disconnect', () => process.exit(0))
+  // Circuits take minutes the first time: who waits at a terminal is told what for.
+  const telling = tellingParent(log)
   const service = await startService({
     configuration,
     secrets,
-    log,
+    log: telling.log,
     onFatal: fatal,
     signal: standing.signal,
     ...(parts === undefined ? {} : { parts }),
   }).catch(fatal)
   const { house, batches, url, operatorUrl } = service
   stop = service.stop
+  telling.end()
   const { contract, oracle, token } = house.options.deployment
   log.info('the house is open', { url, operatorUrl, contract, batch: Number(house.batchNumber) })
   say({
@@ -84,6 +87,21 @@ export async function main(parts?: Parts): Promise<void> {
       (error: unknown) => say({ id, error: reasonOf(error) }),
     )
   })
+}
+
+/** The same log, and until `end` the events of a start for the process that waits for it. */
+function tellingParent(log: Log): { readonly log: Log; readonly end: () => void } {
+  let isStarting = true
+  const also =
+    (level: 'info' | 'warn') =>
+    (event: string, fields?: Fields): void => {
+      log[level](event, fields)
+      if (isStarting) say({ note: event })
+    }
+  const end = (): void => {
+    isStarting = false
+  }
+  return { log: { ...log, info: also('info'), warn: also('warn') }, end }
 }
 
 function read(): ReturnType<typeof readConfiguration> | null {

@@ -1,9 +1,10 @@
-/** What a command line must not leave to guesses: an option without a value in it, or with two. */
+/** What a command line must not leave to guesses: an option without a value, or with two. */
 import { InvalidArgumentError, type Command } from 'commander'
 
 /**
  * An empty value comes of an unset variable of a shell: as a directory it would be the one that the
- * program runs in. Of two values one would win without a word.
+ * program runs in. An option in the place of a value is a value that was forgotten. Of two values one
+ * would win without a word.
  */
 export function requireGivenOnce(command: Command): void {
   for (const option of command.options) {
@@ -12,6 +13,7 @@ export function requireGivenOnce(command: Command): void {
     let isGiven = false
     option.argParser((value) => {
       if (value === '') throw new InvalidArgumentError('It must not be empty.')
+      if (value.startsWith('--')) throw new InvalidArgumentError('It looks like the next option.')
       if (isGiven) throw new InvalidArgumentError('It is given twice.')
       isGiven = true
       return value

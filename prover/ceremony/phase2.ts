@@ -77,10 +77,33 @@ async function atomically(
 ): Promise<void> {
   if (existsSync(path)) throw new CeremonyFailure('StepMustNotOverwrite', `${path} exists already`)
   const temporary = `${path}.${process.pid}.partial`
+  const disk = watchWrites(path)
   try {
-    await write(temporary)
+    await Promise.race([write(temporary), disk.failed])
     renameSync(temporary, path)
   } finally {
+    disk.end()
     rmSync(temporary, { force: true })
   }
+}
+
+/** Of a write that fails snarkjs' file library tells the terminal alone, and then waits for ever. */
+function watchWrites(path: string): { readonly failed: Promise<never>; readonly end: () => void } {
+  const log = console.log
+  let isFailed = false
+  const end = (): void => {
+    // It goes on failing, in the midst of what a program reads.
+    if (!isFailed) console.log = log
+  }
+  const failed = new Promise<never>((_, reject) => {
+    console.log = (...words: unknown[]) => {
+      const said = words.join(' ')
+      if (!said.startsWith('ERROR Writing')) return log(...words)
+      isFailed = true
+      const why = said.includes('ENOSPC') ? 'the disk is full' : said
+      reject(new Error(`${path} could not be written: ${why}; nothing was made`))
+    }
+  })
+  failed.catch(() => {})
+  return { failed, end }
 }

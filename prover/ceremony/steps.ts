@@ -192,8 +192,13 @@ async function record(
 }
 
 function assertNew(zkeyPath: string): void {
-  for (const path of [zkeyPath, transcriptPathOf(zkeyPath)]) {
-    if (existsSync(path))
-      throw new CeremonyFailure('StepMustNotOverwrite', `${path} exists already`)
+  const transcript = transcriptPathOf(zkeyPath)
+  for (const path of [zkeyPath, transcript]) {
+    if (!existsSync(path)) continue
+    const left =
+      path === zkeyPath && !existsSync(transcript)
+        ? '; it has no transcript, as a step leaves it that was interrupted: remove it and begin again'
+        : ''
+    throw new CeremonyFailure('StepMustNotOverwrite', `${path} exists already${left}`)
   }
 }

@@ -1,5 +1,13 @@
 /** `cloister ceremony` and `cloister circuits` as typed: words, JSON, exit codes. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { cloister } from './command.ts'
@@ -71,6 +79,19 @@ it('answers 1 and says so for a key that is not good, 2 for what it cannot do', 
   expect(
     (await run('ceremony', 'contribute', at('none.zkey'), at('x.zkey'), '--name', 'A')).code,
   ).toBe(2)
+})
+
+it('ends, and leaves nothing, where the disk is full or a step was interrupted', async (context) => {
+  if (!existsSync('/dev/full')) return context.skip('there is no /dev/full on this system')
+  symlinkSync('/dev/full', `${at('full.zkey')}.${process.pid}.partial`)
+  const full = await run('ceremony', 'contribute', at('0.zkey'), at('full.zkey'), '--name', 'Ann')
+  expect(full.code).toBe(2)
+  expect(full.err).toContain('the disk is full')
+  expect(readdirSync(dir).filter((name) => name.startsWith('full'))).toEqual([])
+  copyFileSync(at('1.zkey'), at('left.zkey'))
+  const left = await run('ceremony', 'contribute', at('0.zkey'), at('left.zkey'), '--name', 'Ann')
+  expect(left.code).toBe(1)
+  expect(left.err).toContain('it has no transcript')
 })
 
 it('says whether the circuits are the committed ones', async () => {

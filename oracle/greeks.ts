@@ -27,8 +27,14 @@ export type Greeks = {
 }
 
 /**
+ * Of a price that moves by less than this share of itself the value is a corner: what its Greeks are at
+ * the strike is no number that lots could be multiplied with.
+ */
+const CORNER = 1e-12
+
+/**
  * Of a call or put on a forward, which stays where it is as time passes. Source: J. Hull, "Options,
- * Futures and Other Derivatives", ch. 18-19. At years = 0 or vol = 0 the price has a corner at the
+ * Futures and Other Derivatives", ch. 18-19. At years = 0 or vol = 0 (as good as: CORNER) the price has a corner at the
  * strike: there delta is the mean of both sides, and gamma and vega are 0 as everywhere.
  */
 export function black76Greeks(input: Black76Input): Greeks {
@@ -37,7 +43,7 @@ export function black76Greeks(input: Black76Input): Greeks {
   const discount = exp(-rate * years)
   const carried = rate * black76(input)
   const deviation = vol * Math.sqrt(years)
-  if (deviation === 0) {
+  if (deviation < CORNER) {
     const callDelta = forward > strike ? 1 : forward < strike ? 0 : 0.5
     const delta = discount * (side === 'call' ? callDelta : callDelta - 1)
     return { delta, gamma: 0, vega: 0, theta: carried }
@@ -61,7 +67,7 @@ export function digital76Greeks(input: Black76Input): Greeks {
   const discount = exp(-rate * years)
   const deviation = vol * Math.sqrt(years)
   const sign = side === 'call' ? 1 : -1
-  if (deviation === 0) {
+  if (deviation < CORNER) {
     const pays = (side === 'call') === forward >= strike
     return { delta: 0, gamma: 0, vega: 0, theta: pays ? rate * discount : 0 }
   }

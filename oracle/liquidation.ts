@@ -37,8 +37,16 @@ export function liquidationDistance(
   model: Model,
   underlying: string,
 ): LiquidationDistance {
-  const breaks = (move: number): boolean => marginAfter(account, model, underlying, move) < 0n
-  if (breaks(0)) return { down: 0, up: 0 }
+  if (marginAfter(account, model, underlying, 0) < 0n) return { down: 0, up: 0 }
+  const breaks = (move: number): boolean => {
+    try {
+      return marginAfter(account, model, underlying, move) < 0n
+    } catch (error) {
+      // A price at which a lot is worth more than a row can carry has no table: the search ends there.
+      if (error instanceof RangeError) return false
+      throw error
+    }
+  }
   return { down: firstBreak(breaks, LOWEST_MOVE), up: firstBreak(breaks, HIGHEST_MOVE) }
 }
 

@@ -254,6 +254,46 @@ describe('liquidation distance', () => {
     expect(liquidationDistance(broke, model, 'BTC')).toEqual({ down: 0, up: 0 })
   })
 
+  test('ends where a lot is worth more than a row can carry, and names no distance there', () => {
+    // 2^48 micro-dollars are 281 million: 20,000 bitcoin a lot come to that at a rise to threefold.
+    const wide = { ...spec, lot: '20000' }
+    const large: Model = { ...model, instruments: [wide] }
+    const account = { cash: 10n ** 15n, balances: [{ id: 1025, quantity: 1n }] }
+    expect(() => marginAfter(account, large, 'BTC', 8)).toThrow(/out of range/)
+    expect(liquidationDistance(account, large, 'BTC')).toEqual({ down: null, up: null })
+    // What breaks before is found as ever; and where there is no table now, that is said.
+    const cash = BigInt(Math.round(1.5 * 20_000 * spot)) * 1_000_000n
+    const short = { cash, balances: [{ id: 1025, quantity: -1n }] }
+    expect(liquidationDistance(short, large, 'BTC').up).toBeCloseTo(1.5 / (1 + 0.8 * range) - 1, 4)
+    const immense: Model = { ...model, instruments: [{ ...spec, lot: '200000' }] }
+    expect(() => liquidationDistance(account, immense, 'BTC')).toThrow(/out of range/)
+  })
+
+  test('of a book that breaks and recovers is the nearer of the two roots, on both sides', () => {
+    // Sold: what pays within 20 to 30 % below, and above, of spot, and nowhere else.
+    const digitals = [0.7, 0.8, 1.2, 1.3].map((ratio, i) => ({
+      ...spec,
+      ...({ kind: 'digital', side: 'call', id: 2000 + i, multiplier: '100' } as const),
+      strike: BigInt(Math.round(spot * ratio * 1e6)),
+    }))
+    const narrow = { ...market, scanRange: { BTC: 0.01, ETH: 0.01 } }
+    const banded: Model = { market: narrow, instruments: digitals, worlds: WORLDS }
+    const signs = [-1n, 1n, -1n, 1n]
+    const balances = digitals.map(({ id }, i) => ({ id, quantity: signs[i]! * 100n }))
+    // The tails count a part of what they would pay: there is room for that, and not for the band.
+    const cash = 60_000_000n
+    const at = (move: number) => marginAfter({ cash, balances }, banded, 'BTC', move)
+    const { down, up } = liquidationDistance({ cash, balances }, banded, 'BTC')
+    expect(at(0)).toBeGreaterThanOrEqual(0n)
+    for (const root of [down!, up!]) {
+      expect(at(root)).toBeLessThan(0n)
+      expect(at(root * (1 - 1e-9))).toBeGreaterThanOrEqual(0n)
+      expect(Math.abs(root)).toBeLessThan(0.21)
+      // Beyond the band it holds again: that is the other root.
+      expect(at(root * 1.8)).toBeGreaterThanOrEqual(0n)
+    }
+  })
+
   test('another underlying moves nothing', () => {
     const long = { cash: 10n ** 9n, balances: [{ id: 1025, quantity: 1n }] }
     expect(liquidationDistance(long, model, 'ETH')).toEqual({ down: null, up: null })

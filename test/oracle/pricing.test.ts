@@ -146,6 +146,25 @@ describe('greeks', () => {
     )
   })
 
+  test('are numbers that lots can be multiplied with and summed, however small the deviation', () => {
+    const market = marketAt(2)
+    const at = (kind: 'call' | 'put' | 'digital', vol: number) => {
+      const expiry = market.time + 60
+      const common = { id: 2000, name: 'X', underlying: 'BTC', lot: '999999', expiry } as const
+      const strike = BigInt(Math.round(market.spot.BTC * 1e6))
+      const spec = { ...common, kind, side: 'call', strike } as ExposedSpec
+      return greeksPerLot(spec, { ...market, rate: 0, vol: { BTC: vol, ETH: 0 } })
+    }
+    for (const kind of ['call', 'put', 'digital'] as const)
+      for (const vol of [0, 5e-324, 1e-305, 1e-300, 1e-30, 1e-9, 1e-8, 1e-3])
+        for (const greek of Object.values(at(kind, vol)))
+          // A short of most lots beside a long of them is nothing, and not NaN.
+          expect(2 ** 55 * greek - 2 ** 55 * greek).toBe(0)
+    expect(at('call', 1e-300)).toEqual(at('call', 0))
+    // Just above it the closed form counts as ever.
+    expect(at('call', 1e-3).gamma).toBeGreaterThan(0)
+  })
+
   test('of instruments, in closed form and by difference, agree', () => {
     const market = marketAt(2)
     const expiry = market.time + 30 * 86_400

@@ -6,7 +6,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
 import { confirmTable, postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
 import { tendSettlement } from '../../oracle/collector/settle.ts'
-import { instrumentsBytes, readMarket, type InstrumentSpec } from '../../oracle/signer/engine.ts'
+import {
+  computeTable,
+  instrumentsBytes,
+  readMarket,
+  STANDARD_WORLDS,
+  type InstrumentSpec,
+} from '../../oracle/signer/engine.ts'
 import { KEEP_SECONDS } from '../../oracle/signer/look.ts'
 import {
   marketBytes,
@@ -16,10 +22,13 @@ import {
 } from '../../oracle/signer/market-document.ts'
 import {
   decodeMarks,
-  vetoDigest,
+  reportOf,
   settlementDigest,
   signDigest,
+  tableDigest,
+  vetoDigest,
 } from '../../oracle/signer/report.ts'
+import { settlementBytes } from '../../oracle/signer/settlement.ts'
 import { sampleFile } from '../../oracle/signer/sample-file.ts'
 import { readSettlingView } from '../../oracle/verify/settling.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
@@ -79,9 +88,14 @@ const markOf = (marks: string) => decodeMarks(marks).find(({ id }) => id === GOO
 const paidAt = (price: string | number) => BigInt(Math.round((7000 - Number(price)) * 1e4))
 const verify = (number: bigint) => verifyTable({ provider, contract: options.contract, number })
 const settle = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, peers }, WINDOW)
+/** What a signer would answer; where it refuses, nothing that could be read. */
+const asNode = (i: number, path: string, body: unknown): Promise<unknown> =>
+  askSigner(nodes[i]!, path, body === null ? undefined : body).catch(() => 'no')
 const forget = (node: Node) => {
   ;(node.signer.log as unknown as { samples: Map<string, unknown> }).samples.clear()
   ;(node.signer as unknown as { looks: Map<number, unknown> }).looks.clear()
+  // The same seconds come again in the next test.
+  ;(node.signer as unknown as { memory: object }).memory = { time: '0', digest: '' }
 }
 
 beforeAll(async () => {
@@ -154,6 +168,32 @@ describe('from the window to the register', () => {
     expect((await verify(report.number)).holds).toBe(true)
   })
 
+  test('pays what the tables said, whoever is asked then', async () => {
+    // Nodes 3 and 4 see 0.2 % more, within the tolerance: their median would be another.
+    for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
+      await goTo(at, '6100', [0, 1, 2])
+      for (const i of [3, 4]) {
+        nodes[i]!.see({ ...CALM, BTC: '6112.2' }, clock)
+        await nodes[i]!.signer.observe(clock)
+      }
+    }
+    await goTo(EXPIRY + 10n, '6100')
+    const { report } = await round({ peers: nodes.slice(0, 3) })
+    expect([priceIn(report.market), markOf(report.marks)]).toEqual([6100, 9_000_000n])
+    const tended = await settle(nodes.slice(2))
+    if (tended.did !== 'proposed') throw new Error(tended.did)
+    expect(tended.report.values).toEqual([9_000_000n])
+    // Nor does one sign another near it: what rows were valued at is what is paid.
+    const window = [Number(EXPIRY) - WINDOW, Number(EXPIRY)] as const
+    const proposal = settlementBytes({
+      ...{ version: 1, windowStart: window[0], windowEnd: window[1] },
+      underlyings: [{ id: 1, name: 'BTC', price: '6112.2' }],
+    })
+    const body = { serial: 1n, ids: [GOOD], settled: [], window, proposal, isConfirmation: false }
+    for (const node of [nodes[0]!, nodes[4]!])
+      await expect(askSigner(node, '/settlement', body)).rejects.toThrow('AverageMustBeKept')
+  })
+
   test('what is struck is no average any more', async () => {
     await watch()
     await goTo(EXPIRY + 10n, '6000')
@@ -165,7 +205,7 @@ describe('from the window to the register', () => {
     for (const node of nodes) forget(node)
     const digest = vetoDigest(world.domain, settlementDigest(world.domain, tended.report))
     const signatures = KEYS.slice(0, 4).map((key) => signDigest(key, digest))
-    await send(world.anyone, world.oracle, 'vetoSettlement', signatures)
+    await send(world.anyone, world.oracle, 'vetoSettlement', 1n, signatures)
     await goTo(EXPIRY + 120n, '6050')
     expect(averages((await round()).report.market)).toEqual([])
   })
@@ -205,8 +245,8 @@ describe('who has not seen the window', () => {
     await watch([0, 1])
     await goTo(EXPIRY + 10n, '6000')
     const liar = await startLiar(KEYS[2]!, async (path, body) => {
-      if (path !== '/settling') return askSigner(nodes[2]!, path, body === null ? undefined : body)
-      return askSigner(nodes[0]!, path, body)
+      if (path === '/settling') return askSigner(nodes[0]!, path, body)
+      return asNode(2, path, body)
     })
     toClose.push(liar.close)
     const peers = [nodes[0]!, nodes[1]!, liar, nodes[3]!, nodes[4]!]
@@ -255,8 +295,9 @@ describe('who lies about an average', () => {
   /** Signs anything; says this of the window. */
   const liarAt = async (i: number, price: (own: string) => string) => {
     const liar = await startLiar(KEYS[i]!, async (path, body) => {
-      const said = await askSigner(nodes[i]!, path, body === null ? undefined : body)
+      const said = await asNode(i, path, body)
       if (path !== '/settling') return said
+      if (said === 'no') return said
       const { settling, ...rest } = said as { settling: readonly SettlingState[] }
       return { ...rest, settling: settling.map((one) => ({ ...one, price: price(one.price) })) }
     })
@@ -309,5 +350,40 @@ describe('who lies about an average', () => {
     await expect(propose(kept + 0.000001)).rejects.toThrow('AverageMustBeKept')
     await expect(propose(kept * 1.01)).rejects.toThrow('AverageMustBeKept')
     await propose(kept)
+  })
+
+  test('as a quorum: L1 takes it, and verify names what does not follow', async () => {
+    await watch()
+    await goTo(EXPIRY + 10n, '6000')
+    const kept = await round()
+    await goTo(EXPIRY + 70n, '6000')
+    const { market } = await nodes[0]!.signer.observe(clock)
+    const [own] = averages(kept.report.market)
+    const lied = withSettling(market, [
+      { ...own!, source: 'my friend' },
+      { ...own!, price: '6400' },
+    ])
+    const specs = SPECS.filter(({ kind }) => kind !== 'cash')
+    const number = kept.report.number + 1n
+    const given = { number, time: BigInt(clock), ...documents, market: lied }
+    const report = reportOf(computeTable(lied, specs, STANDARD_WORLDS), given)
+    const digest = tableDigest(world.domain, report)
+    const signatures = KEYS.slice(0, 3).map((key) => signDigest(key, digest))
+    await send(world.anyone, world.oracle, 'post', report, signatures)
+    const { checks } = await verify(number)
+    expect(checks.filter(({ holds }) => !holds)).toEqual([
+      {
+        what: `rows for the window of underlying 1 to ${EXPIRY}`,
+        expected: 'some',
+        posted: 'none',
+        holds: false,
+      },
+      {
+        what: `average of underlying 1 to ${EXPIRY}`,
+        expected: own!.price,
+        posted: '6400',
+        holds: false,
+      },
+    ])
   })
 })

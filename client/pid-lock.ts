@@ -1,5 +1,5 @@
 /** A file that says which process is at work: one at a time, and none that has died holds it. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 
 /** Gives the lock back. */
@@ -15,17 +15,17 @@ export function tryLock(path: string, isAlive = isRunning): Release | { readonly
   const own = `${path}.${token.trim().replace(' ', '.')}`
   writeFileSync(own, token, { mode: 0o600, flag: 'wx' })
   try {
-    for (;;) {
-      if (isLinked(own, path)) {
-        held.add(token)
-        return () => release(path, token)
-      }
+    while (!isLinked(own, path)) {
       const found = textOf(path)
       if (found === null) continue
       const heldBy = livingIn(found, isAlive)
       if (heldBy !== null) return { heldBy }
-      removeDead(path, `${own}.dead`, found)
+      const followed = follow(path, own, found, isAlive)
+      if (followed === 'taken') break
+      if (followed !== 'again') return followed
     }
+    held.add(token)
+    return () => release(path, token)
   } finally {
     rmSync(own, { force: true })
   }
@@ -55,16 +55,34 @@ function release(path: string, token: string): void {
   if (textOf(path) === token) rmSync(path, { force: true })
 }
 
-/** Moved away first: another process may have removed it, and taken the lock, since it was read. */
-function removeDead(path: string, aside: string, dead: string): void {
-  try {
-    renameSync(path, aside)
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return
-    throw error
+/**
+ * Takes the place of a dead lock, in one step: a lock that is moved away, even for a moment, leaves room
+ * for two. Only who makes the file that is named after the dead one may, and who dies with that made is
+ * followed in the same way.
+ */
+function follow(
+  path: string,
+  own: string,
+  found: string,
+  isAlive: (pid: number) => boolean,
+): 'taken' | 'again' | { readonly heldBy: number } {
+  const passed: string[] = []
+  for (let dead = found; ;) {
+    const name = `${path}.0.${createHash('sha256').update(dead).digest('hex').slice(0, 16)}.dead`
+    if (isLinked(own, name)) {
+      // It may have been followed, and the file of that taken away, since the lock was read.
+      const isStill = textOf(path) === found
+      if (isStill) renameSync(own, path)
+      for (const one of isStill ? [...passed, name] : [name]) rmSync(one, { force: true })
+      return isStill ? 'taken' : 'again'
+    }
+    const next = textOf(name)
+    if (next === null) return 'again'
+    const heldBy = livingIn(next, isAlive)
+    if (heldBy !== null) return { heldBy }
+    passed.push(name)
+    dead = next
   }
-  if (textOf(aside) !== dead) isLinked(aside, path)
-  rmSync(aside, { force: true })
 }
 
 function isLinked(from: string, to: string): boolean {

@@ -1,11 +1,13 @@
 /** One process a lock, however many come at once, and whatever a dead one has left. */
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -59,18 +61,49 @@ describe('a lock', () => {
     expect(readFileSync(path, 'utf8')).toBe(text)
   })
 
-  it('that another took over meanwhile is put back, and stays his', () => {
+  it('that another took over meanwhile is his, and is not moved for a moment', () => {
     writeFileSync(path, `${DEAD}\n`)
-    // Between the look at the dead one and its removal another removes it, and is there himself.
+    /** Its last change, a new name included. */
+    const changed = (): bigint => statSync(path, { bigint: true }).ctimeNs
+    let taken = 0n
+    // Between the look at the dead one and what follows another follows it, and is there himself.
     const judge = (pid: number): boolean => {
       if (pid !== DEAD) return true
       rmSync(path)
       writeFileSync(path, `${ALIVE}\n`)
+      taken = changed()
+      // Longer than a tick of the clock of files.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
       return false
     }
     expect(tryLock(path, judge)).toEqual({ heldBy: ALIVE })
     expect(readFileSync(path, 'utf8')).toBe(`${ALIVE}\n`)
+    expect(changed()).toBe(taken)
     expect(readdirSync(folder)).toEqual(['lock'])
+  })
+
+  const followerOf = (dead: string): string =>
+    `${path}.0.${createHash('sha256').update(dead).digest('hex').slice(0, 16)}.dead`
+
+  it('that one at work is about to follow is of that one', () => {
+    const dead = `${DEAD} 0123456789abcdef\n`
+    writeFileSync(path, dead)
+    writeFileSync(followerOf(dead), `${ALIVE} 0123456789abcdef\n`)
+    expect(tryLock(path, isAlive)).toEqual({ heldBy: ALIVE })
+    expect(readFileSync(path, 'utf8')).toBe(dead)
+    expect(isOfLock(followerOf('').slice(folder.length + 1), 'lock')).toBe(true)
+  })
+
+  it('is followed where those that were to follow it have died one after the other', () => {
+    const dead = [1, 2, 3].map((n) => `${DEAD} 000000000000000${n}\n`)
+    writeFileSync(path, dead[0] as string)
+    writeFileSync(followerOf(dead[0] as string), dead[1] as string)
+    writeFileSync(followerOf(dead[1] as string), dead[2] as string)
+    const release = take()
+    expect(readFileSync(path, 'utf8')).toMatch(new RegExp(`^${process.pid} `))
+    expect(readdirSync(folder)).toEqual(['lock'])
+    release()
+    expect(readdirSync(folder)).toEqual([])
   })
 
   it('of another is not taken away by who gives his own back late', () => {

@@ -91,7 +91,9 @@ export class TestChain {
     this.key = key
     this.provider = provider
     this.domain = domainOf(31337n, contract)
-    this.l1 = new SequencerL1(url, contract, Wallet.createRandom().privateKey)
+    const { privateKey } = Wallet.createRandom()
+    // No node is silent because the machine stood still.
+    this.l1 = new SequencerL1(url, contract, privateKey, { timeoutMilliseconds: 120_000 })
     this.cloister = new Contract(contract, contractsOf()['Cloister']?.abi as InterfaceAbi, admin)
     this.token = new Contract(token, contractsOf()['TestDollar']?.abi as InterfaceAbi, admin)
   }

@@ -116,7 +116,8 @@ export async function openHouse(memberCount: number): Promise<LifecycleHouse> {
     rpcUrl: rpc.url,
     deployment,
     domain: domainOf(deployment.chainId, contract),
-    l1: new SequencerL1(rpc.url, contract, operatorKey),
+    // No node is silent because the machine stood still.
+    l1: new SequencerL1(rpc.url, contract, operatorKey, { timeoutMilliseconds: 120_000 }),
     prove: async () => ANY_PROOF,
     feeAccountViewKey: FEE_VIEW_KEY,
     keys: [key],

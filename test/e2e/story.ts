@@ -127,7 +127,10 @@ export class Story {
         fee: FEE,
         refundDelaySeconds: 2n * DAY,
       })
-      const operator = new SequencerL1(node.url, deployment.contract, operatorKey)
+      const operator = new SequencerL1(node.url, deployment.contract, operatorKey, {
+        // No node is silent because the machine stood still.
+        timeoutMilliseconds: 120_000,
+      })
       const token = await deployed(admin, picky)
       const story = new Story(node, provider, deployment, key, exits, operator, admin, token)
       await sent(story.cloister, 'addToken', TOKEN, await token.getAddress(), 1, 1n << 50n)

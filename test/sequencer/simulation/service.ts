@@ -44,6 +44,8 @@ export async function serve(directory: string, rpcUrl: string, dieAt: number): P
   })
   const l1 = new SequencerL1(rpcUrl, ADDRESS, KEY, {
     pollMilliseconds: 5,
+    // No node is silent because the machine stood still.
+    timeoutMilliseconds: 120_000,
     transport: async (url, body) => {
       const ask = async (): Promise<string> => (await fetch(url, { method: 'POST', body })).text()
       return body.includes('eth_sendRawTransaction') ? around(ask) : ask()

@@ -330,7 +330,7 @@ describe('a long life', () => {
       const reader = { ...HOME, head: { number: 9 }, view, record } as unknown as L1
       const rebuilt = { ...house, settlementTree: { root: 3n }, registerRoot }
       await compareWithViews(reader, rebuilt as unknown as Rebuilt, () => {}, after)
-      return [...asked]
+      return asked.filter((what) => what !== 'batches 0')
     }
     expect(await compared(2n, 3n)).toEqual(['tables 4', 'tables 5'])
     expect(await compared(2n, 4n)).toEqual(['tables 4', 'tables 5', 'settlement 1024'])

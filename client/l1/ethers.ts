@@ -58,9 +58,33 @@ export type OwnAccount = {
   readonly close: () => void
 }
 
+const GWEI = 1_000_000_000n
+/** Far above what any block of Ethereum was bought with. */
+const TIP_LIMIT = 500n * GWEI
+/** On chains without a base fee, all of it is the node's word. */
+const GAS_PRICE_LIMIT = 10_000n * GWEI
+
+/**
+ * What a node says that gas costs is signed as it is: one in league with who makes the block could name
+ * any tip, and have all that the account holds. (A base fee is the chain's, whatever is offered.)
+ */
+class BoundedProvider extends JsonRpcProvider {
+  override async getFeeData(): ReturnType<JsonRpcProvider['getFeeData']> {
+    const fees = await super.getFeeData()
+    const { gasPrice, maxFeePerGas, maxPriorityFeePerGas: tip } = fees
+    const isLegacy = maxFeePerGas === null
+    if (isLegacy ? (gasPrice ?? 0n) > GAS_PRICE_LIMIT : (tip ?? 0n) > TIP_LIMIT)
+      throw new Error(
+        `the RPC node asks ${(isLegacy ? (gasPrice ?? 0n) : (tip ?? 0n)) / GWEI} gwei a unit of gas for ` +
+          'whoever makes the block: nothing is sent; ask another node',
+      )
+    return fees
+  }
+}
+
 /** `key`: 32 bytes in hex. The key stays in this object. */
 export function accountOn(rpcUrl: string, key: string): OwnAccount {
-  const provider = new JsonRpcProvider(rpcUrl, undefined, { cacheTimeout: -1, pollingInterval: 50 })
+  const provider = new BoundedProvider(rpcUrl, undefined, { cacheTimeout: -1, pollingInterval: 50 })
   const wallet = new Wallet(key, provider)
   const signer = new NonceManager(wallet)
   return {

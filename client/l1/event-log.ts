@@ -24,6 +24,8 @@ export type SegmentHead = {
 
 const FORMAT = 1
 const NAME = /^segment-(\d{8})\.jsonl$/
+/** Characters of events without a directory: with more of them the process would end without a word. */
+const MEMORY_LIMIT = 1_000_000_000
 /** A segment of fewer events is rewritten with what follows, so that their number stays small. */
 const FULL_SEGMENT_EVENTS = 256
 
@@ -49,17 +51,20 @@ export class EventLog {
   readonly #heads: SegmentHead[] = []
   /** Lines of each segment, where there is no directory. */
   readonly #lines: (readonly string[])[] = []
+  readonly #memoryLimit: number
+  #memory = 0
 
-  private constructor(directory: string | null, identity: Identity) {
+  private constructor(directory: string | null, identity: Identity, memoryLimit: number) {
     this.directory = directory
     this.#identity = identity
+    this.#memoryLimit = memoryLimit
   }
 
   /** Whatever of the directory is whole, in order and about this contract; the rest is removed. */
-  static open(state: string | null, identity: Identity): EventLog {
+  static open(state: string | null, identity: Identity, memoryLimit = MEMORY_LIMIT): EventLog {
     const { chainId, contract } = identity
     const directory = state === null ? null : join(state, `${chainId}-${contract.toLowerCase()}`)
-    const log = new EventLog(directory, identity)
+    const log = new EventLog(directory, identity, memoryLimit)
     if (directory === null) return log
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -136,9 +141,18 @@ export class EventLog {
     events: readonly L1Event[],
   ): void {
     const { last } = this
+    const added = events.map(lineOf)
+    if (this.directory === null) {
+      this.#memory += added.reduce((sum, line) => sum + line.length, 0)
+      if (this.#memory > this.#memoryLimit)
+        throw new ReadError(
+          `the log of this house is larger than memory should hold, up to block ${range.toBlock} alone: ` +
+            'name a directory for it with --state DIR',
+        )
+    }
     const isJoined = last !== null && last.eventCount + events.length <= FULL_SEGMENT_EVENTS
     const i = isJoined ? this.#heads.length - 1 : this.#heads.length
-    const lines = [...(isJoined ? this.#linesOf(i) : []), ...events.map(lineOf)]
+    const lines = [...(isJoined ? this.#linesOf(i) : []), ...added]
     const body = lines.map((line) => `${line}\n`).join('')
     const head = {
       fromBlock: isJoined ? last.fromBlock : range.fromBlock,

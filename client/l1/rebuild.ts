@@ -111,17 +111,24 @@ export async function compareWithViews(
       stored: (await one('tokens', token.id)) as readonly unknown[],
     })),
   )
+  const confirmed = await one('confirmedTableNumber')
   // From here on what is asked for stays as it is, and may take hours.
   await compareBatches(l1, rebuilt, same, progress, after)
-  await together(rebuilt.tables, async (table) => {
+  // A house posts a table a minute: those up to the last compared batch's were compared with it.
+  const known = rebuilt.summaries.find(({ number }) => number === after)?.tableNumber ?? 0n
+  // The one that claims are made at is looked at each time, whoever told of it before.
+  const tables = rebuilt.tables.filter(({ number }) => number >= known || number === confirmed)
+  await together(tables, async (table) => {
     const [root, time] = await l1.record('tables', [table.number])
     same(`root of table ${table.number}`, root, table.root)
     same(`time of table ${table.number}`, time, table.time)
   })
-  for (const [id, value] of rebuilt.settlements) {
+  // Of the values that have the register's root nothing more needs to be asked.
+  const isBound = rebuilt.settlementTree.root === rebuilt.registerRoot
+  await together(isBound ? [] : [...rebuilt.settlements], async ([id, value]) => {
     const [isSet, stored] = await l1.record('settlement', [id])
     same(`settlement value of instrument ${id}`, isSet === true ? stored : 'not set', value)
-  }
+  })
   for (const { id, address, unit, stored } of tokens) {
     const [token, storedUnit, vault, owed, unconsumed] = stored
     const expected = vaultOf(rebuilt.totalsOf(id))
@@ -141,7 +148,7 @@ async function compareBatches(
   progress: Progress,
   after: bigint,
 ): Promise<void> {
-  const [genesis] = (await l1.view('batches', [0])) as readonly (readonly unknown[])[]
+  const [genesis] = (await l1.record('batches', [0])) as readonly (readonly unknown[])[]
   same('root of batch 0', genesis?.[0], rebuilt.genesis?.root)
   const owed = new Map<bigint, WithdrawalRecord[]>()
   for (const withdrawal of rebuilt.withdrawals.values())

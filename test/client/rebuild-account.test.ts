@@ -7,15 +7,7 @@ import { sign } from '../../circuits/eddsa.ts'
 import { headAfter } from '../../circuits/page.ts'
 import { cloister } from './command.ts'
 import { appendLine, type SignedPage } from '../../client/journal-file.ts'
-import { latestAccount } from '../../client/exit/claim.ts'
-import { KeyRing, ROTATION_GAP } from '../../client/key-ring.ts'
-import { leaving } from '../../client/cli/leaving.ts'
-import { challengeOf } from '../../client/l1/batch-words.ts'
-import type { EventBody, L1Event } from '../../client/l1/events.ts'
-import { OpenError } from '../../client/l1/open.ts'
-import { memberKeys, Seed } from '../../client/keys.ts'
-import { connect } from '../../client/l1/rpc.ts'
-import { scan } from '../../client/l1/scan.ts'
+import { memberKeys } from '../../client/keys.ts'
 import { FakeNode } from './fake-node.ts'
 import {
   depositSeeded,
@@ -402,80 +394,6 @@ describe('the account', () => {
   })
 })
 
-describe('the latest leaf, which a claim is made of', () => {
-  const latest = async (chain: SyntheticL1, member: Member): Promise<Account> => {
-    const there = new FakeNode(HOME, chain.events)
-    const found = await scan(await connect(there.transport, HOME.contract))
-    return latestAccount(found, new KeyRing(new Seed(SEED), 'ANN'), member.index)
-  }
-
-  it('opens, whoever held the account between: a thief of its trading key who is out again', async () => {
-    const chain = new SyntheticL1(HOME)
-    const member = joinSeeded(chain, SEED, 'ANN')
-    chain.batch({ credits: [depositSeeded(chain, member, SEED, 'ANN', 0, 7n)] })
-    rotateSeeded(chain, member, seedBytes(99), 'THIEF', 0)
-    chain.batch()
-    // The owner key comes back by L1, the view key by a page: only then does the seed open the leaf.
-    rotateOnL1(chain, member, SEED, 'ANN', 1)
-    chain.batch()
-    await expect(latest(chain, member)).rejects.toThrow('no view key of this seed')
-    rotateSeeded(chain, member, SEED, 'ANN', 2)
-    chain.batch()
-    expect(await latest(chain, member)).toEqual(chain.house.accounts.get(member.index))
-  })
-
-  it('is found behind more rotations than the gap, where each was in force for a batch', async () => {
-    const chain = new SyntheticL1(HOME)
-    const member = joinSeeded(chain, SEED, 'ANN')
-    chain.batch()
-    for (const rotation of [ROTATION_GAP - 1, 2 * ROTATION_GAP - 2]) {
-      rotateSeeded(chain, member, SEED, 'ANN', rotation)
-      chain.batch()
-    }
-    expect(await latest(chain, member)).toEqual(chain.house.accounts.get(member.index))
-  })
-})
-
-describe('leaving', () => {
-  const at = (state: string, label = 'ANN', account?: string) => {
-    const place = { rpc: url, contract: HOME.contract, state, json: true, timeout: 1 }
-    const named = account === undefined ? {} : { account }
-    return leaving({ ...place, key: own.path, label, note: () => {}, ...named })
-  }
-  const opened = async (state: string): Promise<Account> => {
-    const { found, key, account } = await at(state)
-    return latestAccount(found, key.ring, account)
-  }
-
-  it('is not stopped by what an untrue node left in the state directory', async () => {
-    const state = join(own.folder, 'leaving')
-    const last = l1.house.batchNumber
-    // The liar alters a ciphertext and the challenge with it: no root shows that.
-    node.told = (events) =>
-      events.map((e) => {
-        if (e.kind !== 'batch' || e.number !== last) return e
-        const words = e.words.map((w, i) => (i === 39 + 12 ? w + 1n : w))
-        const keyHash = `0x${'22'.repeat(32)}`
-        const { x } = challengeOf({ ...HOME, keyHash, commitment: e.commitment }, words)
-        return { ...e, words, x }
-      })
-    await expect(opened(state)).rejects.toThrow(OpenError)
-    node.told = (events) => events
-    expect(await opened(state)).toEqual(l1.house.accounts.get(ann.index))
-    // What opens is not read again, nor what is nobody's of this seed.
-    const logs = node.countOf('eth_getLogs')
-    await opened(state)
-    await expect(at(state, 'NOBODY')).rejects.toThrow('no account on L1 opens')
-    expect(node.countOf('eth_getLogs')).toBe(logs)
-  })
-
-  it('goes on with an account that does not open, for what needs no opening', async () => {
-    const state = join(own.folder, 'foreign')
-    const { account, owner } = await at(state, 'ANN', `${ben.index}`)
-    expect([account, owner]).toEqual([ben.index, l1.events.find(isRegistered)?.l1Owner])
-  })
-})
-
 describe('a key that does not fit', () => {
   it('is named: another seed, another label, another account', async () => {
     const strange = seedFolder(seedBytes(9), 'ANN')
@@ -507,7 +425,3 @@ describe('a key that does not fit', () => {
     }
   })
 })
-
-function isRegistered(e: L1Event): e is L1Event & Extract<EventBody, { kind: 'registered' }> {
-  return e.kind === 'registered'
-}

@@ -12,8 +12,10 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { wordLayout } from '../../circuits/words.ts'
 import type { BatchEvent, L1Event } from '../../client/l1/events.ts'
-import { FaultError, rebuild } from '../../client/l1/rebuild.ts'
-import { connect, ReadError } from '../../client/l1/rpc.ts'
+import { EventLog } from '../../client/l1/event-log.ts'
+import type { Rebuilt } from '../../client/l1/ledger.ts'
+import { compareWithViews, FaultError, rebuild } from '../../client/l1/rebuild.ts'
+import { connect, ReadError, type L1 } from '../../client/l1/rpc.ts'
 import { RefusedError } from '../../client/l1/transport.ts'
 import { scan, type Scan } from '../../client/l1/scan.ts'
 import { FakeNode } from './fake-node.ts'
@@ -303,6 +305,46 @@ describe('a node with limits', () => {
       .map(({ params }) => Number((params[0] as { fromBlock: string }).fromBlock))
     expect(first).toContain(100)
     expect(first).not.toContain(0)
+  })
+})
+
+describe('a long life', () => {
+  it('has tables compared once, and settlement values by their root', async () => {
+    const asked: string[] = []
+    let confirmed = 5n
+    const none = { root: 1n, time: 1n, isClaimed: false }
+    const tables = [1n, 2n, 3n, 4n, 5n].map((number) => ({ ...none, number }))
+    const summaries = [1n, 2n].map((number) => ({ ...none, number, tableNumber: 2n * number }))
+    const record = (name: string, [first]: readonly unknown[]) => {
+      asked.push(`${name} ${String(first)}`)
+      return Promise.resolve([])
+    }
+    const house = {
+      ...{ tables, summaries, settlements: new Map([[1024, 7n]]), deposits: new Map() },
+      ...{ withdrawals: new Map(), tokens: new Map(), keyRequests: [], genesis: null },
+    }
+    const compared = async (after: bigint, registerRoot: bigint): Promise<readonly string[]> => {
+      asked.length = 0
+      const view = (name: string) =>
+        Promise.resolve(name === 'confirmedTableNumber' ? [confirmed] : [])
+      const reader = { ...HOME, head: { number: 9 }, view, record } as unknown as L1
+      const rebuilt = { ...house, settlementTree: { root: 3n }, registerRoot }
+      await compareWithViews(reader, rebuilt as unknown as Rebuilt, () => {}, after)
+      return asked.filter((what) => what !== 'batches 0')
+    }
+    expect(await compared(2n, 3n)).toEqual(['tables 4', 'tables 5'])
+    expect(await compared(2n, 4n)).toEqual(['tables 4', 'tables 5', 'settlement 1024'])
+    expect(await compared(0n, 3n)).toHaveLength(2 + 5)
+    confirmed = 2n
+    expect(await compared(2n, 3n)).toEqual(['tables 2', 'tables 4', 'tables 5'])
+  })
+  it('that does not fit into memory is said to want a directory', () => {
+    const range = { fromBlock: 0, toBlock: 7, blockHash: '0x' }
+    const events = moments[0] ?? []
+    const small = EventLog.open(null, HOME, 1_000)
+    expect(() => small.append(range, events)).toThrow('--state DIR')
+    EventLog.open(null, HOME).append(range, events)
+    EventLog.open(state, HOME, 1_000).append(range, events)
   })
 })
 

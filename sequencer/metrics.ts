@@ -283,8 +283,8 @@ export class Metrics {
   alarmed(what: string): void {
     this.l1Alarms.inc({ what })
   }
-  missedTick(): void {
-    this.missed.inc()
+  missedTicks(count: number): void {
+    this.missed.inc(count)
   }
   l1Failed(): void {
     this.l1Errors.inc()

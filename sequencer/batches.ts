@@ -75,8 +75,10 @@ export class Batches {
       epochStart: 0,
       onAlarm: (alarm) => {
         if (alarm.kind === 'missed') {
-          this.metrics.missedTick()
-          this.log.warn('a batch was due while another is being made', { cadenceSeconds: seconds })
+          const { count } = alarm
+          this.metrics.missedTicks(count)
+          const said = { cadenceSeconds: seconds, count }
+          this.log.warn('a batch was due while another is being made', said)
           return
         }
         const why = reasonOf(alarm.error)

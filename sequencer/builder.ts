@@ -55,6 +55,22 @@ export type Choice = {
   readonly unprovable: readonly Unprovable[]
 }
 
+/** What is taken together or not at all. */
+type Unit = {
+  readonly pages: readonly PendingPage[]
+  readonly accounts: readonly number[]
+  /** Expired: it is passed over, and moves nothing. */
+  readonly isSkipped: boolean
+}
+/** What is there to choose from, whatever is excluded. */
+type Found = {
+  readonly due: readonly DueFlag[]
+  /** Of settled instruments. */
+  readonly holders: readonly number[]
+  /** In stamp order. */
+  readonly units: readonly Unit[]
+}
+
 /** What a first plan turned out not to carry. */
 type Excluded = {
   readonly trades: Map<string, Rejection>
@@ -84,10 +100,16 @@ export function chooseBatch(
     flags: new Set(),
     requestCount: waiting.requests.length,
   }
-  const due = dueFlags(ledger.accounts, context)
+  // A plan that breaks a rule is made again without what broke it, hundreds of times after a crash: what
+  // does not change with it is looked up once.
+  const found: Found = {
+    due: dueFlags(ledger.accounts, context),
+    holders: holdersOfSettled(ledger.accounts, context),
+    units: unitsOf(ledger, context.time),
+  }
   for (;;) {
     const room = new Room(shape, ledger.accounts, context)
-    const plan = planOf(ledger, waiting, due, shape, context, excluded, room)
+    const plan = planOf(ledger, waiting, found, shape, context, excluded, room)
     const touches = plan.journals.size + (plan.flags?.size ?? 0) + plan.cover.length
     const work = plan.requests.length + plan.credits.length + touches
     const unprovable = (): readonly Unprovable[] => unprovableIn(ledger, plan, excluded)
@@ -218,7 +240,7 @@ function unprovableIn(ledger: Book, plan: BatchPlan, { trades }: Excluded): read
 function planOf(
   ledger: Book,
   waiting: Waiting,
-  due: readonly DueFlag[],
+  { due, units, ...found }: Found,
   shape: Shape,
   context: Context,
   excluded: Excluded,
@@ -269,9 +291,7 @@ function planOf(
     const isLeaving = exiting.has(index) || (step === 'release' && asks.has(index))
     return isLeaving || excluded.flags.has(index)
   })
-  const holders = holdersOfSettled(ledger.accounts, context).filter(
-    (index) => !excluded.accounts.has(index),
-  )
+  const holders = found.holders.filter((index) => !excluded.accounts.has(index))
   // Half of the slots at most before trades: neither may keep the other waiting.
   const swept: number[] = []
   const sweep = (limit: number): void => {
@@ -283,7 +303,7 @@ function planOf(
   sweep(Math.max(1, Math.floor(shape.members / 2)))
   const { areWithdrawalsHeld = false } = waiting
   const held = { ...context, areWithdrawalsHeld }
-  const taken = pagesThatFit(ledger, shape, held, room, busy, excluded.trades)
+  const taken = pagesThatFit(ledger, units, shape, held, room, busy, excluded.trades)
   sweep(shape.members)
   return {
     context,
@@ -326,8 +346,9 @@ function isExpired({ page }: PendingPage, time: bigint): boolean {
  */
 function pagesThatFit(
   ledger: Book,
+  units: readonly Unit[],
   shape: Shape,
-  { time, mode = 'normal', areWithdrawalsHeld }: Context & { readonly areWithdrawalsHeld: boolean },
+  { mode = 'normal', areWithdrawalsHeld }: Context & { readonly areWithdrawalsHeld: boolean },
   room: Room,
   busy: ReadonlySet<number>,
   excluded: ReadonlyMap<string, Rejection>,
@@ -346,11 +367,9 @@ function pagesThatFit(
     )
     return growing(before, withPage(before, page, 0n)) !== null
   }
-  for (const pages of unitsOf(ledger, time)) {
+  for (const { pages, accounts, isSkipped } of units) {
     const [first] = pages as [PendingPage]
-    const accounts = pages.map((p) => p.page.account)
     const { kind } = first.page
-    const isSkipped = isExpired(first, time)
     const hasRoom =
       count.pages + pages.length <= shape.pages &&
       (isSkipped || kind !== 'withdrawal' || count.withdrawals < shape.withdrawals) &&
@@ -377,15 +396,23 @@ function pagesThatFit(
   return taken
 }
 
-/** What is taken together or not at all, in stamp order. */
-function unitsOf(ledger: Book, time: bigint): readonly (readonly PendingPage[])[] {
-  const units = new Map<string, PendingPage[]>()
+/** In stamp order. */
+function unitsOf(ledger: Book, time: bigint): readonly Unit[] {
+  const named = new Map<string, { readonly isSkipped: boolean; readonly pages: PendingPage[] }>()
   for (const [index, pages] of ledger.pending) {
     for (const page of pages) {
-      const name = isExpired(page, time) ? `${page.trade}/${index}` : page.trade
-      units.set(name, [...(units.get(name) ?? []), page])
+      const isSkipped = isExpired(page, time)
+      const name = isSkipped ? `${page.trade}/${index}` : page.trade
+      const known = named.get(name)
+      if (known === undefined) named.set(name, { isSkipped, pages: [page] })
+      else known.pages.push(page)
     }
   }
-  const stampOfUnit = ([first]: readonly PendingPage[]): bigint => (first as PendingPage).page.stamp
-  return [...units.values()].sort((a, b) => (stampOfUnit(a) < stampOfUnit(b) ? -1 : 1))
+  return [...named.values()]
+    .map((unit) => ({
+      ...unit,
+      accounts: unit.pages.map(({ page }) => page.account),
+      stamp: (unit.pages[0] as PendingPage).page.stamp,
+    }))
+    .sort((a, b) => (a.stamp < b.stamp ? -1 : 1))
 }

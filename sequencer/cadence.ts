@@ -12,7 +12,13 @@ export type Clock = {
 }
 
 export type CadenceAlarm =
-  | { readonly kind: 'missed'; readonly tick: number; readonly since: number }
+  /** So many ticks, the last of them this one. */
+  | {
+      readonly kind: 'missed'
+      readonly tick: number
+      readonly count: number
+      readonly since: number
+    }
   | { readonly kind: 'failed'; readonly tick: number; readonly error: Error }
 
 export type CadenceState = {
@@ -94,19 +100,20 @@ export function startCadence(options: CadenceOptions): Cadence {
     if (tick < state.tick) state.tick = tick
     // A timer may be a little early, and then there is no tick yet.
     if (tick > state.tick) {
-      // Ticks that nobody was awake for are missed as well.
-      for (let late = state.tick + 1; late < tick; late++) miss(late)
+      // Ticks that nobody was awake for are missed as well: where the clock was wrong by years they are
+      // millions, and one alarm.
+      if (tick > state.tick + 1) miss(tick - 1, tick - 1 - state.tick)
       state.tick = tick
       if (busySince === null) {
         const batch = runOnce(tick).finally(() => running.delete(batch))
         running.add(batch)
-      } else miss(tick)
+      } else miss(tick, 1)
     }
     schedule()
   }
-  const miss = (tick: number): void => {
-    state.missed++
-    onAlarm({ kind: 'missed', tick, since: busySince ?? state.tick })
+  const miss = (tick: number, count: number): void => {
+    state.missed += count
+    onAlarm({ kind: 'missed', tick, count, since: busySince ?? state.tick })
   }
   const schedule = (): void => {
     if (isStopped) return

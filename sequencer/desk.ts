@@ -377,7 +377,8 @@ export class Desk {
     }
     // One side of a trade may be signed on a head that is gone now.
     for (const open of this.tickets.values())
-      if (open.state === 'stamped') accounts.forEach((account) => open.sides.delete(account))
+      if (open.state === 'stamped')
+        for (const side of [...open.sides.keys()]) if (accounts.has(side)) open.sides.delete(side)
   }
 
   /**

@@ -82,10 +82,8 @@ export class Metrics {
     this.leading.set(0)
     this.provers.set(Number.NaN)
     this.watchOutside()
-    this.gaugeOf(
-      'queue_pages',
-      'admitted pages that no batch has settled',
-      () => this.pendingPages().length,
+    this.gaugeOf('queue_pages', 'admitted pages that no batch has settled', () =>
+      this.journals().reduce((sum, { length }) => sum + length, 0),
     )
     this.gaugeOf('queue_age_seconds', 'since the stamp of the oldest admitted page', () =>
       this.queueAge(),
@@ -213,14 +211,15 @@ export class Metrics {
     return new Histogram({ name: `cloister_${name}`, help, buckets, labelNames, registers })
   }
 
-  private pendingPages() {
-    return this.house === null ? [] : [...this.house.ledger.pending.values()].flat()
+  private journals() {
+    return this.house === null ? [] : [...this.house.ledger.pending.values()]
   }
   private queueAge(): number {
-    const stamps = this.pendingPages().map(({ page }) => Number(stampSeconds(page.stamp)))
-    // Not as arguments: after an hour without L1 there are more than a call can have.
-    const oldest = stamps.reduce((least, stamp) => Math.min(least, stamp), Infinity)
-    return stamps.length === 0 ? 0 : Math.max(0, NOW() - oldest)
+    // Of each journal the first page alone: its stamps rise, and it may have thousands.
+    const oldest = this.journals().reduce((least, [first]) => {
+      return first === undefined ? least : Math.min(least, Number(stampSeconds(first.page.stamp)))
+    }, Infinity)
+    return oldest === Infinity ? 0 : Math.max(0, NOW() - oldest)
   }
 
   /** From now on this house is looked at. */
@@ -283,8 +282,8 @@ export class Metrics {
   alarmed(what: string): void {
     this.l1Alarms.inc({ what })
   }
-  missedTick(): void {
-    this.missed.inc()
+  missedTicks(count: number): void {
+    this.missed.inc(count)
   }
   l1Failed(): void {
     this.l1Errors.inc()

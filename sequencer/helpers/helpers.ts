@@ -115,7 +115,8 @@ export class Helpers {
     const now = performance.now()
     if (now - (this.startedAt[place] as number) < RESTART_MILLISECONDS) return null
     this.startedAt[place] = now
-    const child = (this.options.start ?? startChild)()
+    const child = this.started()
+    if (child === null) return null
     const helper: Helper = { child, waiting: new Map(), isReady: false }
     child.on('message', ({ id, answer }: Done) => {
       if (id === READY) helper.isReady = true
@@ -131,6 +132,20 @@ export class Helpers {
     child.channel?.unref()
     this.helpers[place] = helper
     return helper
+  }
+
+  /** Null on a machine that has no memory or no files left for one: what it would do the house does. */
+  private started(): ChildProcess | null {
+    try {
+      const child = (this.options.start ?? startChild)()
+      // Without a channel it cannot be spoken to; why, its 'error' says, which nobody else hears.
+      if (typeof child.send === 'function') return child
+      child.on('error', () => {})
+    } catch {
+      // As below.
+    }
+    this.options.log?.('no helper for signatures could be started: the house does its work')
+    return null
   }
 
   /** Whoever waits for it is told that nobody can say. */

@@ -69,22 +69,6 @@ export class Pool {
     })
   }
 
-  /** Of the first node that answers: for hints, and for what L1 itself checks. */
-  async any(method: string, params: readonly unknown[]): Promise<unknown> {
-    const rank = (node: L1Node): number =>
-      (this.quiet.has(node) ? 1 : 0) + (this.liesOf(node).size > 0 ? 2 : 0)
-    const order = [...this.nodes].sort((a, b) => rank(a) - rank(b))
-    let last: unknown = null
-    for (const node of order) {
-      const said = await this.ask(node, method, params)
-      if (said.error === null) return said.value
-      last = said.error
-      // A refusal of the call itself is an answer: another node would only repeat it.
-      if (said.error instanceof RpcError && said.error.data !== null) throw said.error
-    }
-    throw last instanceof RpcError ? last : this.silent(method)
-  }
-
   /**
    * What `quorum` nodes say alike, as `view` takes it: nodes add fields of their own. A null and a
    * refusal without data are a node that does not know yet, so no answer; a revert is one, and is

@@ -73,6 +73,7 @@ type Run = {
 /** Thrown when the process lets go; what is out stays out and is found again. */
 export class Closed extends Error {}
 const NOTHING_GAS = 21_000n
+const GAS = /^0x[0-9a-f]{1,16}$/i
 
 export class Sender {
   private readonly options: SenderOptions
@@ -251,10 +252,9 @@ export class Sender {
   }
 
   private async gasOf({ to, data, gasLimit, isPassing }: Job): Promise<bigint> {
-    const { chain, account } = this.options
-    const request = { from: account.address, to, data }
+    const request = { from: this.options.account.address, to, data }
     try {
-      const said = BigInt(String(await chain.pool.any('eth_estimateGas', [request])))
+      const said = await this.mostGas(request)
       // The state may be another one when a block takes it; a node that lies high is bounded.
       const wanted = (said * 5n) / 4n
       return wanted > gasLimit ? gasLimit : wanted
@@ -262,6 +262,21 @@ export class Sender {
       if (error instanceof RpcError && error.data !== null && isPassing(error.data)) return gasLimit
       throw error
     }
+  }
+
+  /**
+   * What the node says that says most: with too little the transaction fails in its block, and the batch
+   * with it, as often as one node says so.
+   */
+  private async mostGas(request: object): Promise<bigint> {
+    const all = await this.options.chain.pool.tell('eth_estimateGas', [request])
+    const said = all.flatMap(({ value }) =>
+      typeof value === 'string' && GAS.test(value) ? [BigInt(value)] : [],
+    )
+    if (said.length > 0) return said.reduce((most, gas) => (gas > most ? gas : most))
+    const errors = all.map(({ error }) => error)
+    const refusal = errors.find((error) => error instanceof RpcError && error.data !== null)
+    throw refusal ?? errors.find((error) => error !== null) ?? new NoAnswer('no amount of gas')
   }
 
   /** The contract's word on the job at this block; null if it would take it. */

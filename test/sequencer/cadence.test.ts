@@ -87,8 +87,8 @@ describe('the clock', () => {
     await clock.pass(5000)
     expect(at).toEqual([1000, 4000, 5000])
     expect(alarms).toEqual([
-      { kind: 'missed', tick: 2, since: 1 },
-      { kind: 'missed', tick: 3, since: 1 },
+      { kind: 'missed', tick: 2, count: 1, since: 1 },
+      { kind: 'missed', tick: 3, count: 1, since: 1 },
     ])
     expect(cadence.state().missed).toBe(2)
   })
@@ -104,7 +104,7 @@ describe('the clock', () => {
     })
     await clock.pass(5000)
     expect(at).toEqual([1000, 3000, 4000, 5000])
-    expect(alarms).toEqual([{ kind: 'missed', tick: 2, since: 1 }])
+    expect(alarms).toEqual([{ kind: 'missed', tick: 2, count: 1, since: 1 }])
     expect(cadence.state()).toMatchObject({ missed: 1, isRunning: true })
     const stopped = cadence.stop()
     await clock.pass(4000)
@@ -130,14 +130,24 @@ describe('the clock', () => {
     const { alarms } = watched(clock, async () => void count++)
     await clock.oversleep(3200)
     expect(count).toBe(1)
-    expect(alarms).toMatchObject([
-      { kind: 'missed', tick: 1 },
-      { kind: 'missed', tick: 2 },
-    ])
+    expect(alarms).toEqual([{ kind: 'missed', tick: 2, count: 2, since: 0 }])
     await clock.pass(799)
     expect(count).toBe(1)
     await clock.pass(1)
     expect(count).toBe(2)
+  })
+
+  it('says once what a clock has missed that was wrong by half a century, and goes on', async () => {
+    const clock = new FakeClock()
+    const at: number[] = []
+    const { alarms, cadence } = watched(clock, async () => void at.push(clock.now()))
+    await clock.oversleep(1_790_000_000_000)
+    expect(alarms).toEqual([
+      { kind: 'missed', tick: 1_789_999_999, count: 1_789_999_999, since: 0 },
+    ])
+    expect(cadence.state().missed).toBe(1_789_999_999)
+    await clock.pass(1_000)
+    expect(at).toEqual([1_790_000_000_000, 1_790_000_001_000])
   })
 
   it('goes on from the next tick when it is put back', async () => {

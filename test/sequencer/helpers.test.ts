@@ -170,6 +170,30 @@ describe('a helper', () => {
     expect(workers).toHaveLength(2)
   })
 
+  it.each([
+    [
+      'there is no memory',
+      (): ChildProcess => {
+        throw Object.assign(new Error('spawn ENOMEM'), { code: 'ENOMEM' })
+      },
+    ],
+    // As Node gives it where there are no files left: without a channel, and then an error.
+    [
+      'there are no files left',
+      (): ChildProcess => {
+        const child = new EventEmitter() as unknown as ChildProcess
+        process.nextTick(() => child.emit('error', new Error('spawn EMFILE')))
+        return child
+      },
+    ],
+  ])('that cannot be started because %s leaves its questions to the house', async (_why, start) => {
+    const lines: string[] = []
+    helpers = new Helpers({ count: 1, start, log: (line) => lines.push(line) })
+    expect(await helpers.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))).toBeNull()
+    expect(await helpers.receipt('text')).toBeNull()
+    expect(lines).toEqual([expect.stringContaining('the house does its work')])
+  })
+
   it('is asked for a long list by parts, so that one member does not fill its queue', async () => {
     const { helpers: all, workers } = played()
     helpers = all

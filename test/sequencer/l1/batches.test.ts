@@ -1,4 +1,5 @@
 /** A batch is settled exactly once, and no two batches have one number, whatever happens in between. */
+import { Transaction } from 'ethers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BatchRefused } from '../../../sequencer/l1.ts'
 import { signedOf } from '../../../sequencer/l1/ethers.ts'
@@ -166,6 +167,22 @@ describe('a transaction that gets lost', () => {
       expect(sent.value?.hash).toBe(hash)
       expect(world.chain.roots).toEqual([1001n])
     }
+  })
+})
+
+describe('of several nodes one', () => {
+  it.each([
+    ['too little gas', '0x5208'],
+    ['no number of gas', '0xgas'],
+    ['nothing', null],
+  ])('says that a batch needs %s, and it has what it needs all the same', async (_what, given) => {
+    const world = await ready({ count: 3 })
+    nodeOf(world).lie = (method, _params, answer) => (method === 'eth_estimateGas' ? given : answer)
+    const { job, recorded } = jobOf(1n)
+    const sent = watched(world.l1.submit(FIRST, job))
+    await world.pass(60)
+    expect(sent.state).toBe('done')
+    expect(recorded.map((raw) => Transaction.from(raw).gasLimit)).toEqual([125_000n])
   })
 })
 

@@ -21,3 +21,14 @@ export function requireGivenOnce(command: Command): void {
   }
   command.commands.forEach(requireGivenOnce)
 }
+
+/** Of a database's URL; the process list shows it to everybody on the machine. */
+const PASSWORD = /postgres(ql)?:\/\/[^\s/@:]*:[^\s/@]+@/
+
+/** What is wrong with a command line whatever it asks for, or null. */
+export function spilledSecret(argv: readonly string[]): string | null {
+  return argv.some((word) => PASSWORD.test(word))
+    ? 'a password must not stand on the command line, which every process of this machine can read: ' +
+        'use CLOISTER_JOURNAL, CLOISTER_JOBS, --jobs-file, or PGPASSWORD beside a URL without it'
+    : null
+}

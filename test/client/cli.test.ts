@@ -118,7 +118,7 @@ describe('a bad command line', () => {
   it('an empty value, a value twice and a password are told as what they are', async () => {
     const said = async (...argv: readonly string[]) => (await cloister(...argv)).err
     expect(await said('up', '--data', '')).toContain('must not be empty')
-    expect(await said('up', '--data', '--json-lines')).toContain('like the next option')
+    expect(await said('up', '--data', '--json-lines')).toContain('lacks its value')
     expect(await said('status', '--data', 'a', '--data', 'b')).toContain('given twice')
     expect(await said('prover', 'work', '--jobs', 'postgres://u:hush@h/d')).toContain('--jobs-file')
     expect(await said('journal', 'verify', '/dev/null')).toContain('is a file')

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { CIPHER_WORD_COUNT, SHAPES } from '../circuits/params.ts'
+import { PEERS } from './bench/peers.ts'
 import { cloister } from './client/command.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -55,6 +56,13 @@ describe('what it costs', () => {
     expect(more).toBeGreaterThan(0)
     expect(readme).toContain(`a withdrawal adds ${thousands(more)}`)
     expect(readme).toContain(`ciphertext of ${32 * CIPHER_WORD_COUNT} bytes`)
+  })
+  it('of others, as the bench has them with their sources', () => {
+    for (const { system, constraints, source } of PEERS) {
+      expect(readme, system).toContain(constraints)
+      expect(readme).toContain(/^\w+/.exec(system)?.[0] ?? system)
+      expect(source.length).toBeGreaterThan(10)
+    }
   })
   it('is the same in the list of what is open', () => {
     const of = (name: string) => costs.shapes[name]?.constraints ?? 0

@@ -100,7 +100,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
       'roots, times, counts, tables, settlement values, ' +
         'withdrawal roots and totals stored in the contract equal those that its events give',
     )
-  const standing = await standingOf(l1, rebuilt, checks, options.fromBlock)
+  const standing = await standingOf(l1, rebuilt, checks, options)
   const tokens = await auditVault(l1, rebuilt, checks)
   await auditCode(l1, checks, options)
   const keySource =

@@ -19,7 +19,10 @@ export function readL1Key(path: string | undefined): string | null {
   }
   try {
     // The open file is asked, not the path: the path could be exchanged between two looks.
-    const { mode } = fstatSync(file)
+    const found = fstatSync(file)
+    const { mode } = found
+    if (found.isDirectory())
+      throw new Error(`the key file ${path} is a directory, where a file is needed`)
     if ((mode & 0o077) !== 0)
       throw new Error(`the key file ${path} must be its owner's alone: run chmod 600 ${path}`)
     return hexOf(readFileSync(file, 'latin1'), `the key file ${path}`)

@@ -114,6 +114,8 @@ function logAndSign(
 export async function discloseRead(file: string, options: Common & Place): Promise<Result> {
   const path = fromHere(file)
   if (!existsSync(path)) throw new Undone(`there is no file ${path}`)
+  if (statSync(path).isDirectory())
+    throw new Undone(`${path} is a directory, where a file is needed`)
   try {
     const grant = parseGrant(readFileSync(path, 'utf8'))
     if ((statSync(path).mode & 0o077) !== 0)

@@ -1,5 +1,6 @@
 /** What a command line must not leave to guesses: an option without a value, or with two. */
-import { InvalidArgumentError, type Command } from 'commander'
+import type { Command } from 'commander'
+import { Undone } from './failures.ts'
 
 /**
  * An empty value comes of an unset variable of a shell: as a directory it would be the one that the
@@ -12,12 +13,24 @@ export function requireGivenOnce(command: Command): void {
       continue
     let isGiven = false
     option.argParser((value) => {
-      if (value === '') throw new InvalidArgumentError('It must not be empty.')
-      if (value.startsWith('--')) throw new InvalidArgumentError('It looks like the next option.')
-      if (isGiven) throw new InvalidArgumentError('It is given twice.')
+      const name = option.long ?? option.flags
+      if (value === '') throw new Undone(`${name} must not be empty`)
+      if (value.startsWith('--')) throw new Undone(`${name} lacks its value: ${value} is an option`)
+      if (isGiven) throw new Undone(`${name} is given twice`)
       isGiven = true
       return value
     })
   }
   command.commands.forEach(requireGivenOnce)
+}
+
+/** Of a database's URL; the process list shows it to everybody on the machine. */
+const PASSWORD = /postgres(ql)?:\/\/[^\s/@:]*:[^\s/@]+@/
+
+/** What is wrong with a command line whatever it asks for, or null. */
+export function spilledSecret(argv: readonly string[]): string | null {
+  return argv.some((word) => PASSWORD.test(word))
+    ? 'a password must not stand on the command line, which every process of this machine can read: ' +
+        'use CLOISTER_JOURNAL, CLOISTER_JOBS, --jobs-file, or PGPASSWORD beside a URL without it'
+    : null
 }

@@ -108,4 +108,7 @@ export const AUDIT = `
 Examples:
   cloister audit
   cloister audit --rpc http://127.0.0.1:8545 --contract 0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512
+It says first whether the house is frozen, paused or late with its sweep, and what is announced to its
+lock; then each check. The code is compared with a compile of this checkout, and so is the constructor
+that house and oracle were made by.
 Exit codes: 0 everything held, 1 something does not hold, 2 something could not be read.`

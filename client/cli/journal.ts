@@ -25,7 +25,8 @@ type Options = {
 
 const HELP = `
 JOURNAL is a directory or the URL of a PostgreSQL; without it, CLOISTER_JOURNAL of the environment
-counts, which keeps a password out of the list of processes. The key comes from
+counts. A URL with a password is refused here, since the list of processes shows it: CLOISTER_JOURNAL
+may hold one, or PGPASSWORD stands beside a URL without. The key comes from
 CLOISTER_JOURNAL_KEY (64 hexadecimal digits), or from a file: DIRECTORY.key, or --key-file.
 A journal in use is read as far as it is durable; nothing is ever changed. Examples:
   cloister journal verify /var/lib/cloister/journal

@@ -7,7 +7,7 @@ import { addChanges } from './change-commands.ts'
 import { addCircuits } from './circuits.ts'
 import { addExit } from './exit-commands.ts'
 import { failureOf, type ExitCode } from './failures.ts'
-import { requireGivenOnce } from './given-once.ts'
+import { requireGivenOnce, spilledSecret } from './given-once.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { journalCommand } from './journal.ts'
@@ -45,6 +45,8 @@ export async function main(argv: readonly string[], output: Output): Promise<Exi
     else output.err(plain(`cloister: ${text}\n`))
     return failed
   }
+  const spilled = spilledSecret(argv)
+  if (spilled !== null) return fail(2, null, spilled)
   try {
     await programOf(output, isJson, run).parseAsync([...argv], { from: 'user' })
     return code

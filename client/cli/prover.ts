@@ -17,8 +17,8 @@ type WorkOptions = {
 }
 
 const WORK_HELP = `
-The URL comes from --jobs, from a file, or from CLOISTER_JOBS: the latter two keep a password out of
-the list of processes. The key that house and provers share (64 hexadecimal digits) comes from
+The URL comes from --jobs, from a file, or from CLOISTER_JOBS; with a password in it --jobs is refused,
+since the list of processes shows it. The key that house and provers share (64 hexadecimal digits) comes from
 --key-file or CLOISTER_PROVER_KEY; the database never sees it, nor any input in plain text. Examples:
   CLOISTER_JOBS=postgres://... cloister prover work --key-file prover.key --shapes standard,entry \\
     --keys /var/lib/cloister/keys

@@ -42,6 +42,8 @@ const BATCHES_SHOWN = 10
 
 export async function rebuildHouse(options: RebuildOptions): Promise<Result> {
   const key = openKey(options)
+  // Before L1 is read, which may take long.
+  if (options.account !== undefined) parseAccount(options.account)
   const where = placeOf(options, key)
   const l1 = await connect(where.rpc, where.contract)
   const {

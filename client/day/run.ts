@@ -3,26 +3,16 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { EXPIRING_OPTION, INSTRUMENT_NAMES, ROUND_TABLES } from './instruments.ts'
 import { parseDayTrades } from './csv.ts'
 import { developmentAccounts } from './l1-accounts.ts'
 import type { MemberCheck } from './check.ts'
+import { DAY_HELP, dayOptions } from './options.ts'
 import { freePort, ROOT, startL1, stopAll, Worker } from './processes.ts'
 import { watchWritten } from '../cli/written.ts'
 import { HouseApi, type BatchReport } from '../api.ts'
 import { conclude, type Claim, type Conclusion, type RoundResult } from './conclude.ts'
 import { printTable } from './report.ts'
-
-const HELP = `cloister day - a day at a clearing house on an embedded L1
-
-  npm start                 runs the day and prints what happened
-  npm start -- --json       prints one last line of JSON (progress goes to stderr)
-  npm start -- --stay       keeps the house running afterwards, for the cloister command; it then also
-                            proves every account solvent (the sweep), which takes a minute
-  npm start -- --shape NAME small (default), mini, standard, sparse or large
-
-The proving keys are DEVELOPMENT keys with known toxic waste: anyone can forge proofs. Local use only.`
 
 const CSV = join(ROOT, 'client', 'day', 'trades-2020-03-12.csv')
 const DEPOSIT = 250_000_000_000n
@@ -53,15 +43,7 @@ type PostedStep = {
   readonly wasIndicative: boolean
   readonly signatures: number
 }
-const { values: options } = parseArgs({
-  options: {
-    json: { type: 'boolean' },
-    stay: { type: 'boolean' },
-    shape: { type: 'string', default: 'small' },
-    port: { type: 'string', default: '0' },
-    help: { type: 'boolean', short: 'h' },
-  },
-})
+const options = dayOptions(process.argv.slice(2))
 
 type SettledNight = {
   readonly values: readonly { readonly id: number; readonly value: string }[]
@@ -95,7 +77,7 @@ async function day(folder: string): Promise<Conclusion> {
   const sweeper = accounts.at(-1) as Account
   const [admin, operator, collector] = accounts as [Account, Account, Account]
   const tables = join(folder, 'tables')
-  const port = Number(options.port) || (await freePort())
+  const port = options.port || (await freePort())
   const sequencer = new Worker('sequencer', 'sequencer/main.ts', [], {
     CLOISTER_SEQUENCER: JSON.stringify({
       rpcUrl,
@@ -319,7 +301,7 @@ async function keepSettling(settleOne: () => Promise<boolean>): Promise<never> {
 }
 
 if (options.help) {
-  process.stdout.write(`${HELP}\n`)
+  process.stdout.write(`${DAY_HELP}\n`)
 } else {
   const folder = mkdtempSync(join(tmpdir(), 'cloister-day-'))
   const end = (code: number): never => {
@@ -328,10 +310,13 @@ if (options.help) {
     process.exit(code)
   }
   const written = watchWritten()
-  process.on('SIGINT', () => end(0))
-  process.on('SIGTERM', () => end(0))
+  // A day that was cut short has shown nothing; one that stays afterwards is ended like this.
+  let isDone = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => end(isDone ? 0 : 130))
   try {
     const conclusion = await day(folder)
+    isDone = conclusion.failures.length === 0
     if (!options.json) printTable(conclusion)
     else process.stdout.write(`${JSON.stringify(conclusion.line)}\n`)
     for (const failure of conclusion.failures) process.stderr.write(`FAILED  ${failure}\n`)

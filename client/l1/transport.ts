@@ -51,7 +51,8 @@ export function httpTransport(rpcUrl: string): Transport {
       const { code } = body.error
       const message = plain(body.error.message)
       if (code === 429 || /too many requests|rate limit/i.test(message)) return { retry: message }
-      throw new RefusedError(`${host} refused ${method}: ${message}`)
+      const doubt = body.isStrange === true ? ' (is this the address of an L1 node?)' : ''
+      throw new RefusedError(`${host} refused ${method}: ${message}${doubt}`)
     }
     return { value: body.result }
   }
@@ -72,7 +73,12 @@ export function httpTransport(rpcUrl: string): Transport {
   }
 }
 
-type Body = { readonly result?: unknown; readonly error?: { code?: number; message?: unknown } }
+type Body = {
+  readonly result?: unknown
+  readonly error?: { code?: number; message?: unknown }
+  /** Nothing in it is of JSON-RPC: another service, such as a house, answers there. */
+  readonly isStrange?: boolean
+}
 
 /** Null for what is no JSON, and for JSON that is no answer. */
 function bodyOf(text: string | null): Body | null {
@@ -81,8 +87,10 @@ function bodyOf(text: string | null): Body | null {
     const isBody = typeof body === 'object' && body !== null && !Array.isArray(body)
     if (!isBody) return null
     const { error, ...rest } = body as Body & { readonly error?: unknown }
+    const hasCode = typeof (error as { code?: unknown } | null | undefined)?.code === 'number'
+    const isStrange = !hasCode && !['jsonrpc', 'id', 'result'].some((name) => name in body)
     if (error === undefined || error === null) return rest
-    return { error: typeof error === 'object' ? error : { message: error } }
+    return { error: typeof error === 'object' ? error : { message: error }, isStrange }
   } catch {
     return null
   }

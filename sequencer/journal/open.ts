@@ -1,5 +1,5 @@
 /** A journal by the name that a configuration gives it: a directory, or the URL of a PostgreSQL. */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DISK } from './disk.ts'
 import { FileJournal, readEntries } from './file-journal.ts'
@@ -83,6 +83,8 @@ export async function openReader(configuration: JournalConfiguration): Promise<J
   }
   // Reading makes no key: a directory without segments is an error of its own.
   if (!existsSync(journal)) throw new Error(`there is no directory ${journal}`)
+  if (!statSync(journal).isDirectory())
+    throw new Error(`${journal} is a file, where the directory of a journal is needed`)
   const directory = resolve(journal)
   const isEmpty = (await segmentsIn(DISK, directory)).length === 0
   if (isEmpty) throw new Error(`${journal} holds no journal`)

@@ -190,6 +190,21 @@ describe('an audit of how a house was made', () => {
 
 // The last, in this order: nothing undoes a freeze.
 describe('an audit says whether the house runs', () => {
+  it('what is announced to its lock, once it is sealed', async () => {
+    expect(renderReport(await reportOf())).not.toContain('Announced')
+    await send('seal')
+    const address = (await cloister.getFunction('lock')()) as string
+    const lock = new Contract(address, compiled('ChangeLock').abi as InterfaceAbi, admin)
+    const data = cloister.interface.encodeFunctionData('setFee', [300_000n])
+    const delay = (await lock.getFunction('getMinDelay')()) as bigint
+    const none = `0x${'00'.repeat(32)}`
+    await lock
+      .getFunction('schedule')(house.contract, 0, data, none, none, delay)
+      .then((sent: { wait: () => Promise<unknown> }) => sent.wait())
+    const report = await reportOf()
+    expect(report.exitCode).toBe(0)
+    expect(renderReport(report)).toMatch(/Announced: setFee\(fee "300000"\), can be carried out/)
+  })
   it('paused, and reduce-only', async () => {
     await send('pause')
     await send('setMode', 1)

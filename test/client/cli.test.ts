@@ -1,5 +1,7 @@
 /** The cloister command without a house: what it teaches, refuses, answers. No proofs, no chain. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -92,6 +94,16 @@ describe('a bad command line', () => {
     [['trade', 'propose', 'ANN', '25', 'BTC-27MAR20:1']],
     [['status', '--timeout', 'soon']],
     [['call', 'ANN', 'PUT', '/v1/account']],
+    // An unset variable of a shell, an option in the place of a value, and a value twice.
+    [['up', '--data', '']],
+    [['up', '--data', '--port', '9000']],
+    [['status', '--house', 'http://127.0.0.1:1', '--house', 'http://127.0.0.1:2']],
+    [['audit', '--contract=', '--rpc', 'http://127.0.0.1:1']],
+    [['journal', 'verify', 'postgres://house:hush@db/house']],
+    [['journal', 'verify', '/dev/null']],
+    [['prover', 'work', '--jobs=postgresql://house:hush@db/house']],
+    [['disclose', 'read', '/']],
+    [['rebuild', '--account', 'x', '--rpc', 'http://127.0.0.1:1', '--contract', '0x1']],
     [['call', 'ANN', 'GET', '/elsewhere']],
     [['call', 'ANN', 'POST', '/v1/account/margin']],
     [['call', 'ANN', 'GET', '/v1/account', '{}']],
@@ -100,6 +112,29 @@ describe('a bad command line', () => {
     expect(code).toBe(2)
     expect(out).toBe('')
     expect(err).toMatch(/^cloister: .+\n$/)
+    expect(err).not.toMatch(/hush|E[A-Z]{4,}/)
+  })
+
+  it('an empty value, a value twice and a password are told as what they are', async () => {
+    const said = async (...argv: readonly string[]) => (await cloister(...argv)).err
+    expect(await said('up', '--data', '')).toContain('must not be empty')
+    expect(await said('up', '--data', '--json-lines')).toContain('lacks its value')
+    expect(await said('status', '--data', 'a', '--data', 'b')).toContain('given twice')
+    expect(await said('prover', 'work', '--jobs', 'postgres://u:hush@h/d')).toContain('--jobs-file')
+    expect(await said('journal', 'verify', '/dev/null')).toContain('is a file')
+    expect(await said('disclose', 'read', '/')).toContain('is a directory')
+    expect(
+      await said('rebuild', '--account', 'x', '--rpc', 'http://127.0.0.1:1', '--contract', '0x1'),
+    ).toContain('"x" is no member')
+  })
+
+  it('a service that is no node is told from a node', async () => {
+    const server = createServer((_, answer) => answer.end('{"error":"only GET is answered"}'))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const rpc = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { err } = await cloister('rebuild', '--rpc', rpc, '--contract', `0x${'12'.repeat(20)}`)
+    server.close()
+    expect(err).toContain('is this the address of an L1 node?')
   })
 
   it('is one line of JSON for machines', async () => {

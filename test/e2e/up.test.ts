@@ -114,6 +114,9 @@ afterAll(async () => {
 })
 
 describe('a house that is kept', () => {
+  it('says what its first start waits for', () => {
+    expect(notes).toContain('sequencer: compiling the contracts (solc)')
+  })
   it('lets two members trade and one withdraw, by command line', async () => {
     for (const name of ['ANN', 'BEN'] as const) {
       await as(name, 'account', 'new', name, '--dollars', '20000000000')

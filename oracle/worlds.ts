@@ -47,7 +47,8 @@ export type WorldSet = {
   readonly worlds: readonly World[]
 }
 
-export type WorldSetName = 'standard-16' | 'standard-32'
+/** `wide-32` is for houses of three or four underlyings: BTC, ETH, SOL and one that it does not name. */
+export type WorldSetName = 'standard-16' | 'standard-32' | 'wide-32'
 
 export function worldSet(name: WorldSetName): WorldSet {
   const file = new URL(`./world-sets/${name}.json`, import.meta.url)

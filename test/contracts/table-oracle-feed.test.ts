@@ -77,6 +77,15 @@ describe('a sound feed', () => {
     expect(await isConfirmedWith(BTC + BTC / 25n)).toBe(false)
   })
 
+  test('nor do they creep past it, in steps of a percent', async () => {
+    const said: boolean[] = []
+    for (const percent of [1n, 2n, 3n, 4n, 5n])
+      said.push(await isConfirmedWith(BTC + (BTC * percent) / 100n))
+    expect(said).toEqual([true, true, true, false, false])
+    const [, confirmed] = await world.oracle.getFunction('underlying')(1n)
+    expect(confirmed).toBe(BTC + (BTC * 3n) / 100n)
+  })
+
   test('nor does a lie said twice pass it', async () => {
     for (let i = 0; i < 3; i++) {
       expect(await isConfirmedWith(BTC + BTC / 25n)).toBe(false)

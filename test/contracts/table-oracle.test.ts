@@ -7,7 +7,7 @@ import {
   tableDigest,
   type TableReport,
 } from '../../oracle/signer/report.ts'
-import { mustRefuse, provider, send } from './l1.ts'
+import { mustRefuse, now, provider, send } from './l1.ts'
 import {
   BAND,
   BTC,
@@ -266,6 +266,22 @@ describe('lying signers', () => {
       ...signReport(world, honest, [KEYS[2]!]),
     ])
     expect(await countedTables(world)).toEqual([first.tableRoot])
+  })
+  test('three creep, where no feed contradicts: one band a report and a second, to any price', async () => {
+    // As docs/oracle.md says, under its limits: bands are for what honest signers see wrongly.
+    const reports = 16
+    await wait(BigInt(reports))
+    const from = (await now()) - BigInt(reports) + 1n
+    let btc = BTC
+    for (let i = 0; i < reports; i++) {
+      btc += (btc * BAND.band) / 10_000n
+      await post(world, await createReport(world, { btc, time: from + BigInt(i) }))
+      expect(await priceOf(1)).toMatchObject({ confirmed: btc })
+    }
+    expect(Number(btc) / Number(BTC)).toBeGreaterThan(2)
+    // A report of no later second is not the next step: so many as maxAge has seconds, at most.
+    const same = await createReport(world, { btc, time: from + BigInt(reports) - 1n })
+    await refuse('TimeMustAdvance', same)
   })
   test('three move nothing beyond the jump band, and two honest ones cannot be outvoted there', async () => {
     const lied = await lie()

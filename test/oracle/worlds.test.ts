@@ -8,18 +8,27 @@ import { canonicalHash, canonicalJson, type Json } from '../../oracle/canonical.
 import type { ExposedSpec } from '../../oracle/instruments.ts'
 import { valuesOf, type Holding } from '../../oracle/published/our-worlds.ts'
 import { buildRows } from '../../oracle/table.ts'
-import { parseWorldSet, shockOf, STANDARD_SET, worldSet } from '../../oracle/worlds.ts'
+import {
+  parseWorldSet,
+  shockOf,
+  STANDARD_SET,
+  thirdsOf,
+  worldSet,
+  type Market,
+} from '../../oracle/worlds.ts'
 import { MARKET, randomBook, TIME } from '../bench/random-books.ts'
 
+const WIDE = worldSet('wide-32')
 const SETS = [worldSet('standard-16'), worldSet('standard-32')]
 const fileOf = (name: string): Record<string, Json> & { worlds: Record<string, Json>[] } =>
   JSON.parse(readFileSync(new URL(`../../oracle/world-sets/${name}.json`, import.meta.url), 'utf8'))
 
 describe('sets', () => {
   test('their hashes are pinned: another number is another version', () => {
-    expect(SETS.map(({ name, version, hash }) => [name, version, hash])).toEqual([
+    expect([...SETS, WIDE].map(({ name, version, hash }) => [name, version, hash])).toEqual([
       ['standard-16', 3, '0x17321e1ebd82c5024032b55ddd5b8f57e6231d8eea014d01138f9dfe174b256c'],
       ['standard-32', 2, '0x679ea5c668bd019a449b8e485bd80df17d2d610420675901fe882a7a00baf2ea'],
+      ['wide-32', 1, '0x0634af79d145a5c8937e6d46405bd8d4b3aa78824eba9ee29b494a7a142a3850'],
     ])
   })
 
@@ -227,6 +236,76 @@ describe.each(SETS.map((set) => [set.name, set] as const))('%s', (_name, set) =>
     const { holdings } = randomBook(7, 'options')
     const doubled = holdings.map(({ quantity, spec }) => hold(2 * quantity, spec))
     expect(initial(doubled, set) / initial(holdings, set)).toBeCloseTo(2, 12)
+  })
+})
+
+describe('four underlyings in wide-32', () => {
+  const NAMES = ['BTC', 'ETH', 'SOL', 'XRP']
+  const SPOT: Readonly<Record<string, number>> = { BTC: 60_000, ETH: 3_000, SOL: 150, XRP: 2 }
+  const per = <T>(value: T) => Object.fromEntries(NAMES.map((name) => [name, value]))
+  const market: Market<string> = {
+    ...{ time: TIME, rate: 0.05, spot: SPOT, vol: per(0.7) },
+    ...{ scanRange: per(0.2), liquidity: per(0) },
+  }
+  const pairs = NAMES.flatMap((a) => NAMES.filter((b) => b !== a).map((b) => [a, b] as const))
+  const scans = WIDE.worlds.filter((world) => world.kind === 'scan')
+  const moved = (a: string, b: string) =>
+    scans.map((world) => `${thirdsOf(world, a)} ${thirdsOf(world, b)}`)
+
+  test('each pair falls and rises together, goes opposite ways whole, and one far while the other little', () => {
+    for (const [a, b] of pairs)
+      for (const both of ['3 3', '-3 -3', '3 -3', '-3 3', '3 -1', '-3 1', '2 -2', '-2 2'])
+        expect(moved(a, b), `${a} and ${b}: ${both}`).toContain(both)
+  })
+
+  test('each sees all prices at both volatilities, as in standard-32', () => {
+    for (const name of NAMES)
+      for (const vol of [0.5, -0.5]) {
+        const at = scans
+          .filter((world) => world.kind === 'scan' && world.vol === vol)
+          .map((world) => thirdsOf(world, name))
+        expect([...new Set(at)].filter((thirds) => thirds !== 0).sort((x, y) => x - y)).toEqual([
+          -3, -2, -1, 1, 2, 3,
+        ])
+      }
+  })
+
+  test('makes a table of three or four, and of no fifth; the standard sets of no third', () => {
+    const futures = [...NAMES, 'DOGE'].map((underlying, i) => ({
+      ...({ kind: 'future', id: 2000 + i, name: underlying, underlying, lot: '1' } as const),
+      expiry: TIME,
+    }))
+    const wider = { ...market, spot: { ...SPOT, DOGE: 1 }, vol: { ...market.vol, DOGE: 1 } }
+    const fifth = {
+      ...wider,
+      ...{ scanRange: { ...market.scanRange, DOGE: 0.3 }, liquidity: { ...per(0), DOGE: 0 } },
+    }
+    expect(buildRows(market, futures.slice(0, 3), WIDE.worlds)).toHaveLength(3)
+    expect(buildRows(market, futures.slice(0, 4), WIDE.worlds)).toHaveLength(4)
+    expect(() => buildRows(fifth, futures, WIDE.worlds)).toThrow('XRP and DOGE must part')
+    for (const { worlds } of SETS.slice(0, 2))
+      expect(() => buildRows(market, futures.slice(0, 3), worlds)).toThrow('BTC and SOL must part')
+  })
+
+  test('nothing on one is a hedge of anything on another: futures, straddles, calls, puts', () => {
+    const unit = (name: string) => 60_000 / (SPOT[name] as number)
+    const leg = (underlying: string, quantity: number, side: 'call' | 'put' | null): Holding => {
+      const base = { id: 2000, name: 'L', underlying, lot: '1', expiry: TIME + 14 * 86_400 }
+      const strike = BigInt(Math.round((SPOT[underlying] as number) * 1e6))
+      const spec: ExposedSpec =
+        side === null ? { ...base, kind: 'future' } : { ...base, kind: side, strike }
+      return { quantity: quantity * unit(underlying), spec }
+    }
+    const need = (holdings: readonly Holding[]) => {
+      const values = valuesOf({ market, holdings }, WIDE)
+      return values[0]! - Math.min(...values)
+    }
+    for (const [a, b] of pairs)
+      for (const sides of [[null], ['call'], ['put'], ['call', 'put']] as const) {
+        const legs = (name: string, sign: number) => sides.map((side) => leg(name, sign, side))
+        const share = need([...legs(a, 1), ...legs(b, -1)]) / need(legs(b, -1))
+        expect(share, `${a} against ${b}: ${sides.join()}`).toBeGreaterThan(0.45)
+      }
   })
 })
 

@@ -30,7 +30,7 @@ const NARROWINGS = 40
 
 /**
  * Volatilities, scan ranges and everything else stay as they are. Between two moves that are tried a
- * book may break and recover; the steps are below 1 % of spot near the mark.
+ * book may break and recover; the steps are below 1 % of spot as far as 10 % down, and 2 % up.
  */
 export function liquidationDistance(
   account: Holdings,

@@ -50,7 +50,7 @@ function apart(names: readonly string[]): readonly World[] {
   return [...TOGETHER, ...Array.from({ length: 1000 }, () => state(pick(all), pick(VOLS)))]
 }
 
-/** Two days of Student's t with four degrees of freedom; the scan range is four scales, and cuts it. */
+/** Two days of Student's t with four degrees of freedom; the scan range is four scales and cuts it. */
 function correlated(names: readonly string[], rho: number): readonly World[] {
   const next = random(11)
   const normal = (): number => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())

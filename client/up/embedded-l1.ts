@@ -112,7 +112,14 @@ export async function serveL1(provider: Provider, port: number): Promise<{ port:
   const { JsonRpcServer } = createRequire(import.meta.url)(
     'hardhat/internal/hardhat-network/jsonrpc/server',
   ) as {
-    JsonRpcServer: new (config: object) => { listen: () => Promise<{ port: number }> }
+    JsonRpcServer: new (config: object) => {
+      listen: () => Promise<{ port: number }>
+      readonly _httpServer: { keepAliveTimeout: number }
+    }
   }
-  return new JsonRpcServer({ hostname: '127.0.0.1', port, provider }).listen()
+  const server = new JsonRpcServer({ hostname: '127.0.0.1', port, provider })
+  // A connection that is ended while it is asked is a call that fails: on a machine that stood still for
+  // the usual five seconds both happen at once.
+  server._httpServer.keepAliveTimeout = 0
+  return server.listen()
 }

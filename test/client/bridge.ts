@@ -26,6 +26,8 @@ export async function bridgeL1(): Promise<{ readonly url: string; readonly close
       void answers.then((given: unknown) => response.end(JSON.stringify(given)))
     })
   })
+  // A connection that is ended while it is asked is a call that fails.
+  server.keepAliveTimeout = 0
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const { port } = server.address() as AddressInfo
   return {

@@ -73,6 +73,16 @@ describe('a chain made from its log', () => {
     expect(Number(await second.ask('eth_getTransactionCount', wallet.address, 'latest'))).toBe(2)
   })
 
+  it('ends no connection by itself: who asks over it at that moment would be told nothing', async () => {
+    const { url } = await start(join(folder, 'kept.chain'))
+    const { status, headers } = await fetch(url, { method: 'POST', body: '{}' })
+    expect([status, headers.get('connection'), headers.get('keep-alive')]).toEqual([
+      200,
+      'keep-alive',
+      null,
+    ])
+  })
+
   it('takes no step that its log could not repeat', async () => {
     const log = join(folder, 'steps.chain')
     const { ask } = await start(log)

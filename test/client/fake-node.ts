@@ -114,6 +114,8 @@ export class FakeNode {
         void answers.then((answer: unknown) => response.end(JSON.stringify(answer)))
       })
     })
+    // A connection that is ended while it is asked is a call that fails.
+    server.keepAliveTimeout = 0
     this.#server = server
     await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -29,7 +29,7 @@ beforeAll(async () => {
   world = await openHouse(3)
 })
 afterAll(async () => {
-  await world.close()
+  await world?.close()
 })
 
 describe('the house of a recorded day', () => {

@@ -30,6 +30,8 @@ export async function startRpc(): Promise<RpcNode> {
       })()
     })
   })
+  // A connection that is ended while it is asked is a call that fails: none is, however long nobody asked.
+  server.keepAliveTimeout = 0
   await new Promise<void>((done) => {
     server.listen(0, '127.0.0.1', done)
   })

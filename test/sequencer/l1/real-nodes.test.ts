@@ -69,6 +69,8 @@ async function startProxy(target: string): Promise<Proxy> {
       })().catch(() => response.destroy())
     })
   })
+  // A connection that is ended while it is asked is a call that fails.
+  server.keepAliveTimeout = 0
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   proxy.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   proxy.close = () => {

@@ -48,6 +48,8 @@ async function startL1(): Promise<{ readonly chain: SimChain; readonly url: stri
       })
     })
   })
+  // A connection that is ended while it is asked is a call that fails.
+  server.keepAliveTimeout = 0
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   servers.push(server)
   return { chain, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }

@@ -246,10 +246,10 @@ export class ChainedFloor {
     return { store, member }
   }
 
-  /** The command line as this member would use it; --json gives its last line. */
+  /** The command line as this member would use it, with this house unless another is named; --json gives its last line. */
   run(store: MemberStore, ...argv: readonly string[]): Promise<Ran> {
-    const where = ['--house', this.floor.url, '--rpc', this.rpcUrl, '--dir', store.directory]
-    return cloister(...argv, ...where)
+    const house = argv.includes('--house') ? [] : ['--house', this.floor.url]
+    return cloister(...argv, ...house, '--rpc', this.rpcUrl, '--dir', store.directory)
   }
 
   async json(store: MemberStore, ...argv: readonly string[]): Promise<Record<string, unknown>> {

@@ -406,14 +406,20 @@ describe('what cannot be read: 2', () => {
     expect(json.message).toContain(message)
   })
   test.each([
-    [['--contract', '0x12'], 'address'],
-    [['--contract', `0x${'11'.repeat(20)}`], 'contract at'],
     [['--number', '9'], 'table 9'],
     [['--number', '0'], '--number'],
     [['--number', 'x'], '--number'],
     [['--inputs', '/nowhere'], 'nowhere'],
   ])('%j', async (args, message) => {
     const { code, json } = await cloister('--rpc', rpc, '--contract', at, ...args)
+    expect(code).toBe(2)
+    expect(json.message).toContain(message)
+  })
+  test.each([
+    ['0x12', 'address'],
+    [`0x${'11'.repeat(20)}`, 'contract at'],
+  ])('a contract at %s', async (address, message) => {
+    const { code, json } = await cloister('--rpc', rpc, '--contract', address)
     expect(code).toBe(2)
     expect(json.message).toContain(message)
   })

@@ -16,6 +16,7 @@ import { publicRoutes } from './api/public-routes.ts'
 import type { Desk } from './api/routes.ts'
 import { ERROR } from './api/schemas.ts'
 import { Sockets } from './api/sockets.ts'
+import { ProposalsTowards } from './api/towards.ts'
 import { WaitingPages } from './api/waiting.ts'
 import type { House } from './house.ts'
 import { Helpers } from './helpers/helpers.ts'
@@ -114,7 +115,8 @@ export async function apiOf(
   const { helpers = new Helpers({ count: 0 }) } = options
   const feeds = new Feeds(limits)
   const waiting = new WaitingPages(() => house().ledger, limits)
-  const desk: Desk = { app, house, door, feeds, helpers, waiting }
+  const towards = new ProposalsTowards(house, limits)
+  const desk: Desk = { app, house, door, feeds, helpers, waiting, towards }
   watch?.open({
     sockets: () => sockets.open,
     feeds: () => feeds.count,

@@ -405,6 +405,10 @@ export class Desk {
   ticketsOf(account: number): readonly Ticket[] {
     return this.book.of(account)
   }
+  /** What others have proposed to an account and has not ended. */
+  openTowards(account: number): ReadonlySet<Ticket> {
+    return this.book.openTowards(account)
+  }
 
   private advanceSingle(name: string, state: TradeState, batch: bigint | null): void {
     for (const page of this.asked.advance(name, state, batch)) this.changed.add(page)

@@ -8,6 +8,12 @@ import type { Metrics } from './metrics.ts'
 /** Why the house cannot serve right now, a sentence each; none: it is ready. */
 export type Reasons = () => readonly string[]
 
+/**
+ * Longer than there is between two scrapes, a minute at most in use: a connection that ends while it is
+ * being asked over is a gap in what is watched, or a false alarm.
+ */
+const KEEP_ALIVE_MILLISECONDS = 75_000
+
 export type OperatorPort = { readonly port: number; readonly close: () => Promise<void> }
 
 /** Rejects with a sentence when the port is taken. */
@@ -43,6 +49,7 @@ export async function serveOperator(
     }
   })
   server.requestTimeout = 5_000
+  server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS
   await listen(server, port, host)
   const address = server.address()
   return {

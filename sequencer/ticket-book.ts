@@ -17,16 +17,23 @@ export class TicketBook {
   private readonly agreed = new Map<number, Set<Ticket>>()
   private readonly proposed = new Map<number, Set<Ticket>>()
   private readonly open = new Map<number, Set<Ticket>>()
+  private readonly towards = new Map<number, Set<Ticket>>()
 
   /** What an account has proposed and what has not ended. */
   openOf(proposer: number): ReadonlySet<Ticket> {
     return this.open.get(proposer) ?? new Set()
   }
 
+  /** What was proposed to an account and has not ended. */
+  openTowards(counterparty: number): ReadonlySet<Ticket> {
+    return this.towards.get(counterparty) ?? new Set()
+  }
+
   add(ticket: Ticket): void {
     this.all.set(ticket.id, ticket)
-    const { proposer } = ticket
+    const { proposer, counterparty } = ticket
     this.open.set(proposer, (this.open.get(proposer) ?? new Set()).add(ticket))
+    this.towards.set(counterparty, (this.towards.get(counterparty) ?? new Set()).add(ticket))
     for (const side of [ticket.proposer, ticket.counterparty])
       this.bySide.set(side, (this.bySide.get(side) ?? new Set()).add(ticket))
   }
@@ -38,6 +45,7 @@ export class TicketBook {
   /** It changes no more. It is forgotten when each side has had so many others end since. */
   finish(ticket: Ticket): void {
     this.open.get(ticket.proposer)?.delete(ticket)
+    this.towards.get(ticket.counterparty)?.delete(ticket)
     const all = ticket.stamp === 0n ? this.proposed : this.agreed
     for (const side of [ticket.proposer, ticket.counterparty]) {
       const done = all.get(side) ?? new Set<Ticket>()

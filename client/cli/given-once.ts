@@ -1,4 +1,4 @@
-/** What a command line must not leave to guesses: an option without a value, or with two. */
+/** What a command line must not leave to guesses: an option without a value, or with two; an unknown command. */
 import type { Command } from 'commander'
 import { Undone } from './failures.ts'
 
@@ -22,6 +22,17 @@ export function requireGivenOnce(command: Command): void {
     })
   }
   command.commands.forEach(requireGivenOnce)
+}
+
+/** Whoever asks for the help of a command that does not exist is told that, not the help of another. */
+export function requireKnownCommand(program: Command): void {
+  program.addHelpText('beforeAll', ({ command }) => {
+    const [first, second] = command.args
+    const name = first === 'help' ? second : first
+    if (name === undefined || name.startsWith('-') || command.commands.length === 0) return ''
+    if (command.commands.some((known) => known.name() === name)) return ''
+    return command.error(`error: unknown command '${name}'`, { code: 'commander.unknownCommand' })
+  })
 }
 
 /** Of a database's URL; the process list shows it to everybody on the machine. */

@@ -7,7 +7,7 @@ import { addChanges } from './change-commands.ts'
 import { addCircuits } from './circuits.ts'
 import { addExit } from './exit-commands.ts'
 import { failureOf, type ExitCode } from './failures.ts'
-import { requireGivenOnce, spilledSecret } from './given-once.ts'
+import { requireGivenOnce, requireKnownCommand, spilledSecret } from './given-once.ts'
 import { parseSeconds } from './terms.ts'
 import * as help from './help.ts'
 import { journalCommand } from './journal.ts'
@@ -142,6 +142,7 @@ function programOf(
     )
   addChanges(program, commonOf, run)
   requireGivenOnce(program)
+  requireKnownCommand(program)
   return program
 }
 

@@ -62,7 +62,7 @@ export function wordsOf({ account, chainId, contract, period, keys }: GrantBody)
   const touched =
     inside.length === 0
       ? 'which no batch of the period touched'
-      : `as ${inside.length === 1 ? 'batch' : 'batches'} ${list(inside.map((k) => k.batch))} left it`
+      : `as ${inside.length === 1 ? 'batch' : 'batches'} ${listOf(inside.map((k) => k.batch))} left it`
   return (
     `Opens account ${account} of the house ${contract} on chain ${chainId}, ${touched}` +
     (before === undefined ? '' : `, and as batch ${before.batch}, the last before, had left it`) +
@@ -72,7 +72,8 @@ export function wordsOf({ account, chainId, contract, period, keys }: GrantBody)
   )
 }
 
-function list(numbers: readonly bigint[]): string {
+/** Few numbers one by one, many by the first and the last. */
+export function listOf(numbers: readonly bigint[]): string {
   if (numbers.length <= 6) return numbers.join(', ')
   return `${numbers[0]} to ${numbers.at(-1)} (${numbers.length} of them)`
 }

@@ -3,9 +3,10 @@ import { FIRST_MEMBER_INDEX } from '../../circuits/params.ts'
 import type { SigningKey } from '../../circuits/eddsa.ts'
 import type { KeyRing } from '../key-ring.ts'
 import type { BatchSummary, Rebuilt } from '../l1/ledger.ts'
-import { openVisits, visitsOf, type OpenVisit } from '../l1/own-account.ts'
+import { openEach, visitsOf, type OpenVisit, type Visit } from '../l1/own-account.ts'
+import { OpenError } from '../l1/open.ts'
 import type { EventLog } from '../l1/event-log.ts'
-import type { GrantBody, Period } from './grant.ts'
+import { listOf, type GrantBody, type Period } from './grant.ts'
 
 /** Nothing could be granted as it was asked for; the message says what to ask instead. */
 export class GrantAskError extends Error {}
@@ -72,7 +73,10 @@ export type Made = {
   readonly opened: readonly OpenVisit[]
 }
 
-/** The keys that open the account in the period; each has just opened its batch. */
+/**
+ * The keys that open the account in the period; each has just opened its batch, and no other batch is
+ * needed. Throws GrantAskError, and OpenError where batches of the period were under keys of others.
+ */
 export function makeGrant(
   chain: { readonly rebuilt: Rebuilt; readonly log: EventLog; readonly chainId: bigint },
   contract: string,
@@ -86,10 +90,10 @@ export function makeGrant(
   const until = visitsOf(rebuilt, log, account).filter(
     ({ touch }) => touch.batchNumber <= period.to,
   )
-  const opened = openVisits(rebuilt, until, ring)
-  const before = opened.filter(({ touch }) => touch.batchNumber < period.from).slice(-1)
-  const inside = opened.filter(({ touch }) => touch.batchNumber >= period.from)
-  const granted = [...before, ...inside]
+  const before = until.filter(({ touch }) => touch.batchNumber < period.from).slice(-1)
+  const inside = until.filter(({ touch }) => touch.batchNumber >= period.from)
+  const due = [...before, ...inside]
+  const granted = allOpen(due, openEach(rebuilt, until, due, ring), period)
   const last = granted.at(-1)
   if (last === undefined)
     throw new GrantAskError(
@@ -113,4 +117,36 @@ export function makeGrant(
     signer: ring.at(last.ownerRotation).signing,
     opened: granted,
   }
+}
+
+/** A reader holds a grant against L1, which has all batches of the period: all open, or there is none. */
+function allOpen(
+  due: readonly Visit[],
+  tried: readonly (OpenVisit | OpenError)[],
+  period: Period,
+): readonly OpenVisit[] {
+  const first = tried.find((one) => one instanceof OpenError)
+  if (first === undefined) return tried.flatMap((one) => (one instanceof OpenError ? [] : [one]))
+  const batches = due.map(({ touch }) => touch.batchNumber)
+  const shut = batches.filter((_, i) => tried[i] instanceof OpenError)
+  const [inside, before] = [
+    shut.filter((batch) => batch >= period.from),
+    shut.filter((batch) => batch < period.from),
+  ]
+  const what = [
+    ...(inside.length === 0
+      ? []
+      : [`${inside.length === 1 ? 'batch' : 'batches'} ${listOf(inside)} of the period`]),
+    ...before.map((batch) => `batch ${batch}, which left what the account held when it began`),
+  ]
+  const again = batches.find((batch) => batch > (shut.at(-1) ?? 0n))
+  const ways = [
+    ...(tried[0] === first ? [] : [`ends before batch ${shut[0]}`]),
+    `begins after ${again === undefined ? 'the next batch that it opens' : `batch ${again}`}`,
+  ]
+  throw new OpenError(
+    `this seed does not open ${what.join(', nor ')}: the account was under other keys then, or the node ` +
+      `altered its words. Ask for a period that ${ways.join(', or one that ')} (${first.message})`,
+    first.batch,
+  )
 }

@@ -129,31 +129,59 @@ export function openVisits(
 }
 
 /**
- * The latest visit. Those before it may have been under keys of somebody else, as after a theft that
- * was mended: they only help to find rotations further on than the gap. Throws OpenError.
+ * Opens the wanted visits, each for itself, or says why it does not open. The others may have been under
+ * keys of somebody else, as in a theft that was mended: they only help to find rotations further on than
+ * the gap. `visits` are all up to the last wanted one, oldest first.
  */
+export function openEach(
+  rebuilt: Rebuilt,
+  visits: readonly Visit[],
+  wanted: readonly Visit[],
+  ring: KeyRing,
+): readonly (OpenVisit | OpenError)[] {
+  const installed = installedKeys(rebuilt, visits[0]?.touch.index)
+  const isWanted = new Set(wanted)
+  const found = new Map<Visit, OpenVisit | OpenError>()
+  let near: KeysInForce = { view: 0, owner: 0 }
+  // First those alone: an account is touched by many batches and rotates seldom.
+  for (const some of [wanted, visits]) {
+    for (const visit of some) {
+      const opened = openOrWhy(visit, ring, near, installed, found.get(visit))
+      if (isWanted.has(visit)) found.set(visit, opened)
+      if (opened instanceof OpenError) continue
+      const { viewRotation: view, ownerRotation } = opened
+      near = { view, owner: ownerRotation === 'L1' ? near.owner : ownerRotation }
+    }
+    if ([...found.values()].every((opened) => !(opened instanceof OpenError))) break
+  }
+  return [...found.values()]
+}
+
+function openOrWhy(
+  visit: Visit,
+  ring: KeyRing,
+  { view, owner }: KeysInForce,
+  installed: ReadonlyMap<bigint, KeyOrigin>,
+  known: OpenVisit | OpenError | undefined,
+): OpenVisit | OpenError {
+  if (known !== undefined && !(known instanceof OpenError)) return known
+  try {
+    return openVisit(visit, ring, view, owner, installed)
+  } catch (error) {
+    if (error instanceof OpenError) return error
+    throw error
+  }
+}
+
+/** The latest visit, whoever held the account before it; null if there is none. Throws OpenError. */
 export function openLatest(
   rebuilt: Rebuilt,
   visits: readonly Visit[],
   ring: KeyRing,
 ): OpenVisit | null {
-  const installed = installedKeys(rebuilt, visits[0]?.touch.index)
-  let near: KeysInForce = { view: 0, owner: 0 }
-  let failure: OpenError | null = null
-  // First the latest alone: an account is touched by many batches and rotates seldom.
-  for (const visit of [...visits.slice(-1), ...visits]) {
-    try {
-      const found = openVisit(visit, ring, near.view, near.owner, installed)
-      if (visit === visits.at(-1)) return found
-      const { viewRotation: view, ownerRotation } = found
-      near = { view, owner: ownerRotation === 'L1' ? near.owner : ownerRotation }
-    } catch (error) {
-      if (!(error instanceof OpenError)) throw error
-      failure = error
-    }
-  }
-  if (failure !== null) throw failure
-  return null
+  const [latest] = openEach(rebuilt, visits, visits.slice(-1), ring)
+  if (latest instanceof OpenError) throw latest
+  return latest ?? null
 }
 
 /** Owner keys that L1 was given from elsewhere than the seed, or from it. */

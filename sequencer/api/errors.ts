@@ -39,6 +39,7 @@ export const API_ERRORS = {
   ContentTypeMustBeJson: [415, 'the content type must be application/json'],
   TradeMustBeAdmissible: [422, 'the trade must be admissible'],
   OpenTradesMustBeFew: [429, 'an account must have few open proposals: end some of them first'],
+  CounterpartyMustHaveRoom: [429, 'this account takes no more proposals now: try again later'],
   PagesMustBeFew: [
     429,
     'few pages of an account must wait: send it again when a batch has settled some of them',

@@ -11,6 +11,8 @@ export type Limits = {
   /** Pages of an account that wait for a batch; so many more where they are withdrawals and rotations. */
   readonly pages: number
   readonly singles: number
+  /** Open proposals towards an account, of whomever. */
+  readonly proposals: number
   /** Requests of an address that no session answers for. */
   readonly strangersPerSecond: number
   readonly strangersBurst: number
@@ -37,6 +39,8 @@ export const LIMITS: Limits = {
   // A member has a minute to sign all of them anew, and the house to verify them.
   pages: 4_096,
   singles: 64,
+  // Its pages that wait, what it has not answered yet, and room for whoever is new beside some who flood it.
+  proposals: 16_000,
   strangersPerSecond: 50,
   strangersBurst: 500,
   feeds: 4,

@@ -210,7 +210,9 @@ function tradeRoutes(desk: Desk): void {
       }
       // What was answered before is not worth a record.
       const known = house.desk.proposed(account, proposal)
-      return shown(account, known ?? (await house.propose(account, proposal)))
+      if (known !== null) return shown(account, known)
+      const made = (): Promise<Ticket | Refusal> => house.propose(account, proposal)
+      return shown(account, await desk.towards.record(account, proposal.counterparty, made))
     },
   )
   const decide = {

@@ -4,6 +4,7 @@ import type { House } from '../house.ts'
 import type { Helpers } from '../helpers/helpers.ts'
 import type { Door } from './door.ts'
 import type { Feeds } from './events.ts'
+import type { ProposalsTowards } from './towards.ts'
 import type { WaitingPages } from './waiting.ts'
 
 type Schema = Readonly<Record<string, unknown>>
@@ -27,6 +28,7 @@ export type Desk = {
   readonly feeds: Feeds
   readonly helpers: Helpers
   readonly waiting: WaitingPages
+  readonly towards: ProposalsTowards
 }
 /** Values that the schema has checked. */
 export type Values = Readonly<Record<string, unknown>>

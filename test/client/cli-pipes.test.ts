@@ -1,10 +1,12 @@
 /** The command as a shell runs it: what it prints arrives whole, however slowly it is read. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, openSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PROJECT_ROOT } from '../../prover/artifacts.ts'
+import { findPostgres, startPostgres, type TestPostgres } from '../postgres.ts'
 
 const BIN = join(PROJECT_ROOT, 'client', 'bin', 'cloister.mjs')
 const BOOKS = 5000
@@ -61,4 +63,48 @@ test.skipIf(!existsSync('/dev/full'))('a full disk is said in one line', async (
   const { code, err } = await run(openSync('/dev/full', 'w'))
   expect(code).toBe(2)
   expect(err).toMatch(/^cloister: the answer could not be written, [^\n]*\n$/)
+})
+
+const found = findPostgres()
+describe.skipIf('missing' in found)('a prover whose log takes nothing', () => {
+  let server: TestPostgres
+  beforeAll(async () => {
+    if ('bin' in found) server = await startPostgres(found.bin)
+  })
+  afterAll(() => server?.stop())
+
+  /** Works without a shape, which needs no keys, until it is told to stop. */
+  async function stopped(name: string, stderr: 'pipe' | number): Promise<string> {
+    const url = await server.database(name)
+    const child = spawn(process.execPath, [BIN, 'prover', 'work', '--shapes', ','], {
+      stdio: ['ignore', 'pipe', stderr],
+      env: { ...process.env, CLOISTER_JOBS: url, CLOISTER_PROVER_KEY: 'ab'.repeat(32) },
+    })
+    // Nobody reads it from the first line on.
+    child.stderr?.destroy()
+    let out = ''
+    child.stdout!.on('data', (part: Buffer) => (out += part.toString()))
+    const ended = new Promise<string>((done) =>
+      child.on('close', (code, signal) => done(`${out}${signal ?? code}`)),
+    )
+    const sql = postgres(server.url, { max: 1 })
+    const count = async (): Promise<number> =>
+      (await sql`select 1 from pg_stat_activity where datname = ${name}`).length
+    // It asks for jobs, and thus has said that it waits for them.
+    await expect.poll(count, { timeout: 20_000 }).toBeGreaterThan(0)
+    await new Promise((done) => setTimeout(done, 500))
+    child.kill('SIGTERM')
+    const said = await ended
+    await sql.end()
+    return said
+  }
+
+  test.skipIf(!existsSync('/dev/full'))('because its disk is full works on', async () => {
+    const full = openSync('/dev/full', 'w')
+    expect(await stopped('full_disk', full)).toBe('stopped\n0')
+    closeSync(full)
+  })
+  test('because its reader is gone works on', async () => {
+    expect(await stopped('no_reader', 'pipe')).toBe('stopped\n0')
+  })
 })

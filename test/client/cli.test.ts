@@ -70,6 +70,36 @@ describe('help', () => {
     expect(code).toBe(0)
     for (const word of words) expect(out).toContain(word)
   })
+
+  it.each([
+    [['nosuch', '--help']],
+    [['account', 'nosuch', '--help']],
+    [['account', 'nosuch', '-h']],
+    [['--house', 'http://127.0.0.1:1', 'nosuch', '--help']],
+    [['account', 'nosuch', 'ANN', '--dir', 'x', '--help']],
+    [['help', 'nosuch']],
+    [['account', 'help', 'nosuch']],
+  ])('of a command that does not exist is not that of another: %j', async (argv) => {
+    const unknown = "unknown command 'nosuch'"
+    expect(await cloister(...argv)).toEqual({ code: 2, out: '', err: `cloister: ${unknown}\n` })
+    const { code, out, err } = await cloister(...argv, '--json')
+    expect([code, err]).toEqual([2, ''])
+    expect(JSON.parse(out)).toEqual({ ok: false, exitCode: 2, rule: null, message: unknown })
+  })
+
+  it.each([
+    [['account', '--help'], 'account'],
+    [['help', 'account'], 'account'],
+    [['account', 'help'], 'account'],
+    [['account', 'help', 'new'], 'account new'],
+    [['account', '--json', 'new', '--help'], 'account new'],
+    [['account', 'new', 'nosuch', '--help'], 'account new'],
+    [['help'], ''],
+  ])('of one that does is given: %j', async (argv, command) => {
+    const { code, out, err } = await cloister(...argv)
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toContain(`Usage: cloister ${command}`)
+  })
 })
 
 describe('the version', () => {

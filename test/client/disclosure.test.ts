@@ -14,12 +14,13 @@ import { describe, expect, it } from 'vitest'
 import { batchKey } from '../../circuits/account.ts'
 import { parseGrant, renderGrant, signGrant } from '../../client/disclosure/grant.ts'
 import { periodOf } from '../../client/disclosure/make.ts'
+import { ROTATION_GAP } from '../../client/key-ring.ts'
 import { memberKeys } from '../../client/keys.ts'
 import { openWithBatchKey } from '../../client/l1/open.ts'
 import type { Touch } from '../../client/l1/ledger.ts'
 import { replay } from '../../client/l1/replay.ts'
 import { cloister, DAY, discloseHouse, SEED } from './disclosure-house.ts'
-import { HOME, joinSeeded } from './seeded.ts'
+import { depositSeeded, HOME, joinSeeded, rotateOnL1, rotateSeeded, seedBytes } from './seeded.ts'
 import { SyntheticL1 } from './synthetic.ts'
 import { START } from '../law/house.ts'
 
@@ -125,6 +126,90 @@ describe('a grant', () => {
     const { code, err } = await grant('1', '1')
     expect(code).toBe(2)
     expect(err).toContain('there is nothing to disclose')
+  })
+})
+
+describe('a grant of an account whose keys were stolen and won back', () => {
+  /** Batches 1 to 8, which all touch ANN: 3 and 4 under a thief's keys, 5 under the thief's view key. */
+  const stolen = (): SyntheticL1 => {
+    const chain = new SyntheticL1(HOME)
+    const member = joinSeeded(chain, SEED, 'ANN')
+    chain.batch({ credits: [depositSeeded(chain, member, SEED, 'ANN', 0, 7n)] })
+    const cover = { cover: [member.index] }
+    chain.batch(cover)
+    rotateSeeded(chain, member, seedBytes(99), 'THIEF', 0)
+    chain.batch()
+    chain.batch(cover)
+    rotateOnL1(chain, member, SEED, 'ANN', 1)
+    chain.batch()
+    rotateSeeded(chain, member, SEED, 'ANN', 2)
+    chain.batch()
+    chain.batch(cover)
+    chain.batch(cover)
+    return chain
+  }
+  const entries = async (): Promise<number> =>
+    ((await cloister('disclose', 'list', ...KEY, '--json')).json()['grants'] as unknown[]).length
+
+  it.each([
+    ['1', '2', [1n, 2n]],
+    ['2', '2', [1n, 2n]],
+    ['7', '7', [6n, 7n]],
+    ['7', '8', [6n, 7n, 8n]],
+    ['8', '8', [7n, 8n]],
+  ])('needs the batches of its period alone: %s to %s', async (from, to, batches) => {
+    node.grow(stolen().events)
+    const { file, grant } = await made(from, to)
+    expect(grant.keys.map(({ batch }) => batch)).toEqual(batches)
+    const answer = await read(file)
+    expect(answer.code, answer.out).toBe(0)
+  })
+  it.each([
+    [
+      '1',
+      '8',
+      'batches 3, 4, 5 of the period: ',
+      'ends before batch 3, or one that begins after batch 6',
+    ],
+    ['2', '3', 'batch 3 of the period: ', 'ends before batch 3, or one that begins after the next'],
+    [
+      '4',
+      '4',
+      'batch 4 of the period, nor batch 3, which left what',
+      'period that begins after the',
+    ],
+    [
+      '5',
+      '7',
+      'batch 5 of the period, nor batch 4, which left',
+      'period that begins after batch 6 (',
+    ],
+    [
+      '6',
+      '8',
+      'open batch 5, which left what the account held',
+      'period that begins after batch 6 (',
+    ],
+  ])('says what of it does not open, and writes nothing: %s to %s', async (from, to, what, way) => {
+    node.grow(stolen().events)
+    const before = await entries()
+    const { code, err, file } = await grant(from, to)
+    expect([code, existsSync(file), await entries()]).toEqual([2, false, before])
+    expect(err).toContain(what)
+    expect(err).toContain(way)
+    expect(err).toContain('no view key of this seed')
+  })
+  it('finds keys behind more rotations than the gap, each of which was in force for a batch', async () => {
+    const far = new SyntheticL1(HOME)
+    const member = joinSeeded(far, SEED, 'ANN')
+    far.batch()
+    for (const rotation of [ROTATION_GAP - 1, 2 * ROTATION_GAP - 2, 3 * ROTATION_GAP - 3]) {
+      rotateSeeded(far, member, SEED, 'ANN', rotation)
+      far.batch()
+    }
+    node.grow(far.events)
+    const { file } = await made('4', '4')
+    expect((await read(file)).code).toBe(0)
   })
 })
 

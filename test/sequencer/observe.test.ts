@@ -1,6 +1,8 @@
 /** Metrics, dashboard and alerts: each name exists, each alert is explained, nothing tells on a member. */
 import { readFileSync } from 'node:fs'
+import { Agent, get } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MemoryJournal, JournalError } from '../../sequencer/journal/journal.ts'
 import { logOf } from '../../sequencer/log.ts'
@@ -210,5 +212,29 @@ describe("the operator's port", () => {
       `operatorPort ${port} must be free`,
     )
     await close()
+  })
+
+  it('keeps a connection from one scrape to the next, and ends with it open', async () => {
+    const at = { port: 0, host: '127.0.0.1' }
+    const { port, close } = await serveOperator(new Metrics(), () => [], at)
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const scrape = () =>
+      new Promise<{ readonly told: string; readonly from: number | undefined }>(
+        (resolve, reject) => {
+          get({ port, path: '/metrics', agent }, (answer) => {
+            const from = answer.socket.localPort
+            answer
+              .resume()
+              .on('end', () => resolve({ told: String(answer.headers['keep-alive']), from }))
+          }).on('error', reject)
+        },
+      )
+    const first = await scrape()
+    // Prometheus asks each 15 s, and each minute where it asks seldom.
+    expect(Number(/^timeout=(\d+)$/.exec(first.told)?.[1])).toBeGreaterThan(60)
+    await sleep(10)
+    expect(await scrape()).toEqual(first)
+    await close()
+    agent.destroy()
   })
 })

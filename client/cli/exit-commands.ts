@@ -66,6 +66,10 @@ export function addExit(program: Command, commonOf: CommonOf, run: Run): void {
     .description('after a freeze: prove what the account is worth, and claim it')
     .option('--keys <directory>', 'keys of a ceremony, NAME.zkey each')
     .option('--table <file>', "the oracle's rows of the last confirmed table")
+    .option(
+      '--at-marks',
+      'claim what has expired at its last mark where the register cannot be read',
+    )
     .addHelpText('after', ESCAPE)
     .action((options: Given, self: Command) =>
       run(commands().then((c) => c.exitEscape({ ...commonOf(self), ...options }))),

@@ -1,5 +1,6 @@
 /** The log: one line an event, nothing below its level, no password, nothing endless. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -118,5 +119,56 @@ describe('a log that takes nothing', () => {
 
   it('because its reader is gone ends nothing', async () => {
     expect(await run('pipe')).toBe('alive 0')
+  })
+
+  it('because its reader stands still takes no memory, and tells afterwards what is missing', async () => {
+    const lines = `
+      import { logOf } from '${join(import.meta.dirname, '../../sequencer/log.ts')}'
+      const log = logOf({ level: 'info', format: 'json' })
+      for (let i = 0; i < 20_000; i++) log.info('a line', { i, why: 'x'.repeat(400) })
+      process.stdout.write(String(process.stderr.writableLength))
+      process.stdin.once('data', () => {
+        const wait = setInterval(() => {
+          if (process.stderr.writableLength > 0) return
+          clearInterval(wait)
+          log.info('the end')
+          process.stdin.destroy()
+        }, 10)
+      })`
+    const args = ['--import', 'tsx', '--input-type=module', '-e', lines]
+    const child = spawn(process.execPath, args, { stdio: 'pipe' })
+    const [queued] = (await once(child.stdout, 'data')) as [Buffer]
+    expect(Number(queued)).toBeLessThan(2_000_000)
+    let text = ''
+    child.stderr.on('data', (data: Buffer) => (text += data.toString()))
+    child.stdin.write('read')
+    await once(child, 'close')
+    const events = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { event: string; lines?: number })
+    const kept = events.filter(({ event }) => event === 'a line').length
+    expect(kept).toBeGreaterThan(1_000)
+    expect(events.slice(kept).map(({ event, lines: missing }) => [event, missing])).toEqual([
+      ['lines of the log are lost', 20_000 - kept],
+      ['the end', undefined],
+    ])
+  })
+
+  it('counts what is lost until a line is taken again, at every level', () => {
+    for (const level of ['info', 'error'] as const) {
+      let isFull = true
+      const taken: string[] = []
+      const log = logOf({
+        level,
+        format: 'text',
+        write: (line, lost) => (isFull ? lost() : void taken.push(line)),
+      })
+      for (const event of ['a', 'b', 'c']) log.error(event)
+      isFull = false
+      log.error('d')
+      log.error('e')
+      expect(taken).toEqual(['lines of the log are lost  lines 3', 'd', 'e'])
+    }
   })
 })

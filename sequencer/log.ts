@@ -65,14 +65,20 @@ function clean<T>(value: T): T | string {
 /** Characters that wait for a reader who takes none for a while: no more are kept for it. */
 const WAITING_LENGTH = 1 << 20
 let isStderrHeard = false
+/** Of the last line a part may have been written, as far as there was room. */
+let isCut = false
 
 /** A log on a full disk, or that nobody reads any more, loses lines: the house does not end for it. */
 function toStderr(line: string, lost: () => void): void {
   if (!isStderrHeard) process.stderr.on('error', () => {})
   isStderrHeard = true
   if (process.stderr.writableLength > WAITING_LENGTH) return lost()
-  process.stderr.write(`${line}\n`, (error) => {
-    if (error) lost()
+  const text = isCut ? `\n${line}\n` : `${line}\n`
+  isCut = false
+  process.stderr.write(text, (error) => {
+    if (!error) return
+    isCut = true
+    lost()
   })
 }
 

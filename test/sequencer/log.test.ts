@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { JsonRpcProvider } from 'ethers'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { failureOf } from '../../client/cli/failures.ts'
 import { logOf, reasonOf, type LogFormat, type LogLevel } from '../../sequencer/log.ts'
 
@@ -153,6 +153,30 @@ describe('a log that takes nothing', () => {
       ['lines of the log are lost', 20_000 - kept],
       ['the end', undefined],
     ])
+  })
+
+  it('because its disk is full has its next line whole, behind what was cut in the midst', () => {
+    let file = ''
+    let room = 20
+    const write = vi.spyOn(process.stderr, 'write').mockImplementation((text, ...rest) => {
+      const part = String(text).slice(0, room)
+      file += part
+      const error = part === text ? null : new Error('ENOSPC: no space left on device, write')
+      const told = rest.at(-1) as unknown as (error: Error | null) => void
+      told(error)
+      return true
+    })
+    try {
+      const log = logOf({ level: 'info', format: 'text' })
+      log.info('one '.repeat(10))
+      room = 0
+      log.info('two')
+      room = Infinity
+      log.info('three')
+    } finally {
+      write.mockRestore()
+    }
+    expect(file.split('\n').slice(1)).toEqual(['lines of the log are lost  lines 2', 'three', ''])
   })
 
   it('counts what is lost until a line is taken again, at every level', () => {

@@ -1,20 +1,43 @@
 /** Waiting that ends: a host that is gone closes no connection, and a question to it has no answer for a quarter of an hour. */
 
-/** Rejects with `late` where the work has not ended in time; what becomes of it then nobody hears. */
+/** A thread that stands still, as where a long journal is replayed, counts as one of so many parts of the time. */
+const PARTS = 8
+
+/**
+ * Rejects with `late` where the work has not ended in time; what becomes of it then nobody hears. Time
+ * is what this thread could have heard in: timers come before sockets, and while it stood still the
+ * question may not have left it, or the answer have come and not be read.
+ */
 export function inTime<T>(
   work: PromiseLike<T>,
   milliseconds: number,
   late: () => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late()), milliseconds)
+    let isEnded = false
+    let parts = PARTS
+    const giveUp = (): void => {
+      if (isEnded) return
+      isEnded = true
+      reject(late())
+    }
+    const part = (): void => {
+      parts--
+      if (parts === 0) setImmediate(giveUp)
+      else timer = setTimeout(part, milliseconds / PARTS)
+    }
+    let timer = setTimeout(part, milliseconds / PARTS)
+    const end = (): void => {
+      isEnded = true
+      clearTimeout(timer)
+    }
     work.then(
       (value) => {
-        clearTimeout(timer)
+        end()
         resolve(value)
       },
       (error: unknown) => {
-        clearTimeout(timer)
+        end()
         reject(error as Error)
       },
     )

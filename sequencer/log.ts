@@ -14,7 +14,8 @@ export type Log = { readonly [L in LogLevel]: (event: string, fields?: Fields) =
 export type LogOptions = {
   readonly level: LogLevel
   readonly format: LogFormat
-  readonly write?: (line: string) => void
+  /** Calls `lost`, now or later, if the line cannot be written. */
+  readonly write?: (line: string, lost: () => void) => void
   readonly now?: () => Date
 }
 
@@ -30,15 +31,28 @@ export function logOf({
   now = () => new Date(),
 }: LogOptions): Log {
   const least = LOG_LEVELS.indexOf(level)
+  let lost = 0
+  const lineOf = (of: LogLevel, text: string, given: Fields): string =>
+    format === 'json'
+      ? JSON.stringify({ time: now().toISOString(), level: of, event: text, ...given })
+      : [text, ...Object.entries(given).map(([k, v]) => `${k} ${v}`)].join('  ')
+  /** Whoever reads the log must not take what is missing for silence. */
+  const tellLost = (): void => {
+    const lines = lost
+    if (lines === 0) return
+    lost = 0
+    const told = lineOf(level === 'error' ? 'error' : 'warn', 'lines of the log are lost', {
+      lines,
+    })
+    write(told, () => (lost += lines))
+  }
   const say =
     (of: LogLevel) =>
     (event: string, fields: Fields = {}): void => {
       if (LOG_LEVELS.indexOf(of) < least) return
       const given = Object.fromEntries(Object.entries(fields).map(([k, v]) => [k, clean(v)]))
-      const text = clean(event)
-      if (format === 'json')
-        write(JSON.stringify({ time: now().toISOString(), level: of, event: text, ...given }))
-      else write([text, ...Object.entries(given).map(([k, v]) => `${k} ${v}`)].join('  '))
+      tellLost()
+      write(lineOf(of, clean(event), given), () => lost++)
     }
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
 }
@@ -48,13 +62,24 @@ function clean<T>(value: T): T | string {
   return value.replace(CREDENTIALS, '//').slice(0, TEXT_LENGTH)
 }
 
+/** Characters that wait for a reader who takes none for a while: no more are kept for it. */
+const WAITING_LENGTH = 1 << 20
 let isStderrHeard = false
+/** Of the last line a part may have been written, as far as there was room. */
+let isCut = false
 
 /** A log on a full disk, or that nobody reads any more, loses lines: the house does not end for it. */
-function toStderr(line: string): void {
+function toStderr(line: string, lost: () => void): void {
   if (!isStderrHeard) process.stderr.on('error', () => {})
   isStderrHeard = true
-  process.stderr.write(`${line}\n`)
+  if (process.stderr.writableLength > WAITING_LENGTH) return lost()
+  const text = isCut ? `\n${line}\n` : `${line}\n`
+  isCut = false
+  process.stderr.write(text, (error) => {
+    if (!error) return
+    isCut = true
+    lost()
+  })
 }
 
 /** Of ethers, of an answer that is none of the errors that it knows: a node whose disk is full. */

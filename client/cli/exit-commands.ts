@@ -33,7 +33,9 @@ Rebuilds the house from L1, opens your leaf, values it at the last confirmed mar
 machine (seconds; some minutes more the first time, for the circuit), and claims it as the L1 owner.
 A claim within the window is worth the same whenever it is made; do not be late.
 --table FILE: the oracle's rows of the last confirmed table, where its posting on L1 lacks the root of
-its worlds. They are checked against the root on L1.`
+its worlds. They are checked against the root on L1.
+--at-marks: where the final values that the node tells of do not have the register's root, what has
+expired is claimed at its last mark. Ask another node first: it may know the final value.`
 
 export function addExit(program: Command, commonOf: CommonOf, run: Run): void {
   const exit = program
@@ -66,6 +68,10 @@ export function addExit(program: Command, commonOf: CommonOf, run: Run): void {
     .description('after a freeze: prove what the account is worth, and claim it')
     .option('--keys <directory>', 'keys of a ceremony, NAME.zkey each')
     .option('--table <file>', "the oracle's rows of the last confirmed table")
+    .option(
+      '--at-marks',
+      'claim what has expired at its last mark where the register cannot be read',
+    )
     .addHelpText('after', ESCAPE)
     .action((options: Given, self: Command) =>
       run(commands().then((c) => c.exitEscape({ ...commonOf(self), ...options }))),

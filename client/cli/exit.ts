@@ -132,7 +132,11 @@ export async function exitFreeze(options: ExitOptions): Promise<Result> {
 
 /** Opens the own leaf, proves what it is worth at the last confirmed marks, and claims that. */
 export async function exitEscape(
-  options: ExitOptions & { readonly keys?: string; readonly table?: string },
+  options: ExitOptions & {
+    readonly keys?: string
+    readonly table?: string
+    readonly atMarks?: boolean
+  },
 ): Promise<Result> {
   const all = await leaving(options)
   const { l1, found, account, owner, key, where } = all
@@ -141,7 +145,7 @@ export async function exitEscape(
   if ((await fields(l1, 'escapeClaims', account))['isMade'] === true)
     throw new Undone(`account ${account} has claimed already: cloister exit claim collects it`)
   const rows = options.table === undefined ? null : rowsOf(fromHere(options.table))
-  const claim = await claimOf(l1, found, key.ring, account, rows)
+  const claim = await claimOf(l1, found, key.ring, account, rows, options.atMarks === true)
   if (!claim.ok) throw new Undone(`${claim.rejection.rule}: ${claim.rejection.detail}`)
   const { equity } = claim.statement
   if (equity === 0n)

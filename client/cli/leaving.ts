@@ -46,7 +46,10 @@ export async function leaving(options: ExitOptions): Promise<Leaving> {
   const named = options.account === undefined ? null : parseAccount(options.account)
   const found = await scanOwn(l1, options, key, named)
   for (const { must, detail } of found.rebuilt.faults)
-    options.note(`${must}: ${detail}. What does not hang on it goes on`)
+    options.note(
+      `${must}: ${detail}. The oracle posted it so, or this RPC node is untrue: another one tells. ` +
+        'What does not hang on it goes on',
+    )
   const account = named ?? onlyAccount(found, key.ring)
   const owner = found.rebuilt.l1Owners.get(account)
   if (owner === undefined) throw new Undone(`account ${account} has no L1 owner`)

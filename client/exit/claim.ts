@@ -13,14 +13,20 @@ import { OpenError } from '../l1/open.ts'
 import type { L1 } from '../l1/rpc.ts'
 import type { Scan } from '../l1/scan.ts'
 import { claimShapes } from './claim-shapes.ts'
-import { markedTableOf, PostingError, registerAt } from './posted-table.ts'
+import {
+  markedTableOf,
+  PostingError,
+  registerAt,
+  requireNotMisled,
+  type RegisterAt,
+} from './posted-table.ts'
 
 /** What L1 froze: the last root, the last confirmed table, the register at it. */
 export async function frozenState(
   l1: L1,
   { rebuilt, log }: Scan,
   rows: readonly Row[] | null = null,
-): Promise<EscapeState> {
+): Promise<EscapeState & { readonly settlements: RegisterAt }> {
   const [number] = (await l1.view('confirmedTableNumber')) as readonly [bigint]
   const posted = rebuilt.tables.find((table) => table.number === number)
   if (posted === undefined)
@@ -88,9 +94,11 @@ export async function claimOf(
   ring: KeyRing,
   index: number,
   rows: readonly Row[] | null = null,
+  isAtMarks = false,
 ): Promise<EscapeClaim & { readonly account: Account }> {
   const account = latestAccount(scan, ring, index)
   const state = await frozenState(l1, scan, rows)
+  requireNotMisled(account, state.table, state.settlements, isAtMarks)
   // A house that has the large verifier alone is left by it.
   const known = await claimShapes(l1, scan.log.heads[0]?.fromBlock ?? 0)
   const shapes = ESCAPE_SHAPES.filter(({ name }) => known.some((shape) => shape.name === name))

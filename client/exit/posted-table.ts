@@ -2,6 +2,7 @@
  * The table that claims are proven at, from what L1 carries of it: rows of marks, and behind them the
  * root of the worlds and the flags. Nothing is believed: marks, worlds and flags must hash to the root.
  */
+import type { Account } from '../../circuits/account.ts'
 import { marksTreeOf, type MarkedTable, type Register } from '../../circuits/escape.ts'
 import { hash } from '../../circuits/poseidon.ts'
 import { settledRow, settlementsOf, tableOf, type Row } from '../../circuits/table.ts'
@@ -78,12 +79,15 @@ export function markedTableOf(posted: TableEvent, rows: readonly Row[] | null = 
   return { rows: marked, flags, root, worlds: { root: worldsRoot } }
 }
 
+/** `isRead`: the values posted have its root. */
+export type RegisterAt = Register & { readonly isRead: boolean }
+
 /**
  * The register as it was when a table was posted: what settled later does not count at it. Of a root
  * that the values posted do not have nothing can be proven: then it is that root and no entries, with
  * which who holds nothing settled claims all the same.
  */
-export function registerAt(log: EventLog, table: bigint): Register {
+export function registerAt(log: EventLog, table: bigint): RegisterAt {
   const rows: Row[] = []
   let posted: bigint | null = null
   for (const event of log.events()) {
@@ -93,8 +97,31 @@ export function registerAt(log: EventLog, table: bigint): Register {
     }
     if (event.kind !== 'table' || event.number !== table) continue
     const found = settlementsOf(rows)
-    if (posted === null || posted === found.tree.root) return found
-    return { rows: [], tree: { root: posted, path: () => [] } }
+    if (posted === null || posted === found.tree.root) return { ...found, isRead: true }
+    return { rows: [], tree: { root: posted, path: () => [] }, isRead: false }
   }
   throw new PostingError(`table ${table} was not posted`)
+}
+
+/**
+ * Throws PostingError where the register cannot be read and the account holds what may stand in it: a
+ * node that tells of other values than were posted would have it claim a mark instead of what is final,
+ * or nothing. What is live has not settled.
+ */
+export function requireNotMisled(
+  { balances }: Pick<Account, 'balances'>,
+  { rows }: Pick<MarkedTable, 'rows'>,
+  { isRead }: Pick<RegisterAt, 'isRead'>,
+  isAtMarks: boolean,
+): void {
+  if (isRead) return
+  for (const { id } of balances) {
+    const row = rows.find((one) => one.id === id)
+    if (row?.status === 'live' || (row !== undefined && isAtMarks)) continue
+    throw new PostingError(
+      'the values of the register, as this RPC node tells of them, do not have the root on L1: what ' +
+        `instrument ${id} has settled at cannot be proven. Ask another node` +
+        (row === undefined ? '' : '; if it says the same, --at-marks claims it at its last mark'),
+    )
+  }
 }

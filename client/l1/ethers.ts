@@ -59,24 +59,33 @@ export type OwnAccount = {
 }
 
 const GWEI = 1_000_000_000n
-/** Far above what any block of Ethereum was bought with. */
-const TIP_LIMIT = 500n * GWEI
-/** On chains without a base fee, all of it is the node's word. */
-const GAS_PRICE_LIMIT = 10_000n * GWEI
+/** Far above what any block of Ethereum was bought with; a chain of another coin may count otherwise. */
+const TIP_LIMIT_GWEI = 500n
+const LIMIT_NAME = 'CLOISTER_TIP_LIMIT_GWEI'
+
+/** In wei a unit of gas. Throws where the environment names no whole number of gwei. */
+function tipLimit(): bigint {
+  const given = process.env[LIMIT_NAME] || `${TIP_LIMIT_GWEI}`
+  if (!/^[1-9]\d{0,11}$/.test(given))
+    throw new Error(`${LIMIT_NAME} must be a whole number of gwei`)
+  return BigInt(given) * GWEI
+}
 
 /**
  * What a node says that gas costs is signed as it is: one in league with who makes the block could name
- * any tip, and have all that the account holds. (A base fee is the chain's, whatever is offered.)
+ * any tip, and have all that the account holds. (A base fee is the chain's, whatever is offered. Where
+ * there is none all of it is the node's word, and that there is none is its word, too: one limit.)
  */
 class BoundedProvider extends JsonRpcProvider {
   override async getFeeData(): ReturnType<JsonRpcProvider['getFeeData']> {
+    const limit = tipLimit()
     const fees = await super.getFeeData()
-    const { gasPrice, maxFeePerGas, maxPriorityFeePerGas: tip } = fees
-    const isLegacy = maxFeePerGas === null
-    if (isLegacy ? (gasPrice ?? 0n) > GAS_PRICE_LIMIT : (tip ?? 0n) > TIP_LIMIT)
+    const asked = (fees.maxFeePerGas === null ? fees.gasPrice : fees.maxPriorityFeePerGas) ?? 0n
+    if (asked > limit)
       throw new Error(
-        `the RPC node asks ${(isLegacy ? (gasPrice ?? 0n) : (tip ?? 0n)) / GWEI} gwei a unit of gas for ` +
-          'whoever makes the block: nothing is sent; ask another node',
+        `the RPC node asks ${asked / GWEI} gwei a unit of gas for whoever makes the block, more than ` +
+          `${limit / GWEI}: nothing is sent. Ask another node; where gas does cost that, ` +
+          `${LIMIT_NAME} in the environment sets the limit`,
       )
     return fees
   }

@@ -83,9 +83,12 @@ export async function prepare(
   sql: Sql,
   { schema, sealer }: Required<PostgresOptions>,
 ): Promise<Meta> {
-  const [fsync] = await sql<{ fsync: string }[]>`show fsync`
-  if (fsync?.fsync !== 'on') {
-    const detail = 'PostgreSQL runs with fsync off: what it acknowledges may be lost'
+  const [set] = await sql<{ fsync: string; commit: string }[]>`
+    select current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit`
+  if (set?.fsync !== 'on' || set.commit === 'off') {
+    // This program asks each session for the latter; a parameter of the URL may ask for the contrary.
+    const what = set?.fsync === 'on' ? 'synchronous_commit' : 'fsync'
+    const detail = `PostgreSQL runs with ${what} off: what it acknowledges may be lost`
     throw new JournalError('JournalMustBeWritable', detail)
   }
   const [known] = await sql`select to_regclass(${`${schema}.meta`}) as name`

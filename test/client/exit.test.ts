@@ -9,6 +9,7 @@ import {
   postingOf,
   PostingError,
   registerAt,
+  requireNotMisled,
 } from '../../client/exit/posted-table.ts'
 import type { EventLog } from '../../client/l1/event-log.ts'
 import type { L1Event, TableEvent } from '../../client/l1/events.ts'
@@ -130,6 +131,36 @@ it('the register at a table is the one before its posting', () => {
   const state = { ...stateOf({ 16: account }, rows, []), settlements: { rows: entries, tree } }
   const claim = escapeClaim(16, account, state)
   expect(claim).toMatchObject({ ok: true, statement: { settlementRoot: tree.root } })
+})
+
+describe('a register whose values a node tells otherwise', () => {
+  const held = (id: number) => accountOf(9n, [{ id, quantity: 1n }])
+  const check =
+    (id: number, isRead: boolean, isAtMarks = false) =>
+    (): void =>
+      requireNotMisled(held(id), table, { isRead }, isAtMarks)
+
+  it('leads nobody to claim the last mark of what has a final value, unless that is wanted', () => {
+    // With the true values it would be worth 7: of the false ones nothing can be proven.
+    const place = { block: 1, index: 0, transaction: '0x' }
+    const { root } = settlementsOf([settledRow(1026, 7n)]).tree
+    const told = { ...place, kind: 'settlement' as const, ids: [1026], values: [8n], root }
+    const log = { events: () => [told, { ...place, ...posted() }] } as unknown as EventLog
+    const register = registerAt(log, 1n)
+    expect(register.isRead).toBe(false)
+    const misled = (): void => requireNotMisled(held(1026), table, register, false)
+    expect(misled).toThrow(PostingError)
+    expect(misled).toThrow('Ask another node; if it says the same, --at-marks')
+    expect(check(1026, false, true)).not.toThrow()
+  })
+  it('says why what has no mark cannot be claimed', () => {
+    expect(check(1025, false)).toThrow('what instrument 1025 has settled at cannot be proven')
+    expect(check(1025, false, true)).toThrow('cannot be proven. Ask another node')
+  })
+  it('keeps nobody from claiming what is live, or from a register that is read', () => {
+    expect(check(1024, false)).not.toThrow()
+    for (const id of [1024, 1025, 1026]) expect(check(id, true)).not.toThrow()
+  })
 })
 
 it('a claim is made in a shape that the house has', () => {

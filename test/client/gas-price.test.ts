@@ -1,7 +1,7 @@
 /** A node names the price of gas; what it names is not signed whatever it is. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { OwnerL1 } from '../../client/exit/owner.ts'
 
 const GWEI = 1_000_000_000n
@@ -73,9 +73,29 @@ it('a tip is signed up to 500 gwei, whatever the base fee is', async () => {
   expect(dear.ended).toContain('asks 501 gwei')
 })
 
-it('where there is no base fee the whole price is signed up to 10,000 gwei', async () => {
-  expect(await freezeAt(0n, null, 10_000n * GWEI)).toMatchObject({ isSent: true })
-  const dear = await freezeAt(0n, null, 10_001n * GWEI)
+it('where the node says that there is no base fee the same holds of the whole price', async () => {
+  expect(await freezeAt(0n, null, 500n * GWEI)).toMatchObject({ isSent: true })
+  const dear = await freezeAt(0n, null, 501n * GWEI)
   expect(dear.isSent).toBe(false)
-  expect(dear.ended).toContain('asks 10001 gwei')
+  expect(dear.ended).toContain('asks 501 gwei')
+})
+
+describe('on a chain of a cheap coin', () => {
+  afterEach(() => vi.unstubAllEnvs())
+
+  it('the limit is what the environment says, as the refusal tells', async () => {
+    const refused = await freezeAt(5_000n * GWEI, 1n)
+    expect(refused.ended).toContain('CLOISTER_TIP_LIMIT_GWEI')
+    vi.stubEnv('CLOISTER_TIP_LIMIT_GWEI', '5000')
+    expect(await freezeAt(5_000n * GWEI, 1n)).toMatchObject({ isSent: true })
+    expect(await freezeAt(0n, null, 5_000n * GWEI)).toMatchObject({ isSent: true })
+    expect(await freezeAt(5_001n * GWEI, 1n)).toMatchObject({ isSent: false })
+  })
+
+  it.each(['0', '-1', '1.5', 'none', '0x5'])('a limit of %s is none', async (limit) => {
+    vi.stubEnv('CLOISTER_TIP_LIMIT_GWEI', limit)
+    const { ended, isSent } = await freezeAt(1n, 1n)
+    expect(ended).toContain('CLOISTER_TIP_LIMIT_GWEI must be a whole number of gwei')
+    expect(isSent).toBe(false)
+  })
 })

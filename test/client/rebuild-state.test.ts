@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { settledRow, settlementsOf } from '../../circuits/table.ts'
 import { wordLayout } from '../../circuits/words.ts'
 import type { BatchEvent, L1Event } from '../../client/l1/events.ts'
 import { EventLog } from '../../client/l1/event-log.ts'
@@ -255,6 +256,29 @@ describe('a register whose root the oracle made up', () => {
     node.grow([...(moments[4] ?? []), settlement(5n)])
     node.told = (events) => events.map((e) => (e.kind === 'settlement' ? { ...e, root: 6n } : e))
     await expect(run()).rejects.toThrow('ViewMustMatchEvents')
+  })
+})
+
+describe('final values that a node made up, under the root on L1', () => {
+  const settled = (value: bigint): readonly L1Event[] => {
+    const { root } = settlementsOf([settledRow(1024, 7n)]).tree
+    const place = { block: node.head + 1, index: 0, transaction: `0x${'00'.repeat(32)}` }
+    return [
+      ...(moments[4] ?? []),
+      { ...place, kind: 'settlement', ids: [1024], values: [value], root },
+    ]
+  }
+  it('are found by the next run that asks another node, in what the first has left', async () => {
+    const untrue = new FakeNode(HOME, settled(8n))
+    const misled = await run(untrue)
+    expect(misled.rebuilt.faults).toMatchObject([{ isOfOracle: true }])
+    expect(misled.rebuilt.settlements.get(1024)).toBe(8n)
+    node.grow(settled(7n))
+    const { rebuilt, mended } = await run()
+    expect(rebuilt.faults).toEqual([])
+    expect(rebuilt.settlements.get(1024)).toBe(7n)
+    expect(mended.join()).toContain('settlement value of instrument 1024')
+    expect((await run()).mended).toEqual([])
   })
 })
 

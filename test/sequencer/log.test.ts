@@ -1,11 +1,12 @@
 /** The log: one line an event, nothing below its level, no password, nothing endless. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { JsonRpcProvider } from 'ethers'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { failureOf } from '../../client/cli/failures.ts'
 import { logOf, reasonOf, type LogFormat, type LogLevel } from '../../sequencer/log.ts'
 
@@ -118,5 +119,80 @@ describe('a log that takes nothing', () => {
 
   it('because its reader is gone ends nothing', async () => {
     expect(await run('pipe')).toBe('alive 0')
+  })
+
+  it('because its reader stands still takes no memory, and tells afterwards what is missing', async () => {
+    const lines = `
+      import { logOf } from '${join(import.meta.dirname, '../../sequencer/log.ts')}'
+      const log = logOf({ level: 'info', format: 'json' })
+      for (let i = 0; i < 20_000; i++) log.info('a line', { i, why: 'x'.repeat(400) })
+      process.stdout.write(String(process.stderr.writableLength))
+      process.stdin.once('data', () => {
+        const wait = setInterval(() => {
+          if (process.stderr.writableLength > 0) return
+          clearInterval(wait)
+          log.info('the end')
+          process.stdin.destroy()
+        }, 10)
+      })`
+    const args = ['--import', 'tsx', '--input-type=module', '-e', lines]
+    const child = spawn(process.execPath, args, { stdio: 'pipe' })
+    const [queued] = (await once(child.stdout, 'data')) as [Buffer]
+    expect(Number(queued)).toBeLessThan(2_000_000)
+    let text = ''
+    child.stderr.on('data', (data: Buffer) => (text += data.toString()))
+    child.stdin.write('read')
+    await once(child, 'close')
+    const events = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { event: string; lines?: number })
+    const kept = events.filter(({ event }) => event === 'a line').length
+    expect(kept).toBeGreaterThan(1_000)
+    expect(events.slice(kept).map(({ event, lines: missing }) => [event, missing])).toEqual([
+      ['lines of the log are lost', 20_000 - kept],
+      ['the end', undefined],
+    ])
+  })
+
+  it('because its disk is full has its next line whole, behind what was cut in the midst', () => {
+    let file = ''
+    let room = 20
+    const write = vi.spyOn(process.stderr, 'write').mockImplementation((text, ...rest) => {
+      const part = String(text).slice(0, room)
+      file += part
+      const error = part === text ? null : new Error('ENOSPC: no space left on device, write')
+      const told = rest.at(-1) as unknown as (error: Error | null) => void
+      told(error)
+      return true
+    })
+    try {
+      const log = logOf({ level: 'info', format: 'text' })
+      log.info('one '.repeat(10))
+      room = 0
+      log.info('two')
+      room = Infinity
+      log.info('three')
+    } finally {
+      write.mockRestore()
+    }
+    expect(file.split('\n').slice(1)).toEqual(['lines of the log are lost  lines 2', 'three', ''])
+  })
+
+  it('counts what is lost until a line is taken again, at every level', () => {
+    for (const level of ['info', 'error'] as const) {
+      let isFull = true
+      const taken: string[] = []
+      const log = logOf({
+        level,
+        format: 'text',
+        write: (line, lost) => (isFull ? lost() : void taken.push(line)),
+      })
+      for (const event of ['a', 'b', 'c']) log.error(event)
+      isFull = false
+      log.error('d')
+      log.error('e')
+      expect(taken).toEqual(['lines of the log are lost  lines 3', 'd', 'e'])
+    }
   })
 })

@@ -182,6 +182,22 @@ describe.skipIf('missing' in found)('a PostgreSQL', () => {
     expect(lost.map(({ rule }) => rule)).toEqual(['JournalMustBeOwn'])
   })
 
+  it('is not lost to a leader whose own thread stood still, as where a long journal is replayed', async () => {
+    await fresh()
+    const patience = { patienceMilliseconds: 600 }
+    const journal = await PostgresJournal.open({ url, sealer, ...patience })
+    closing.push(() => journal.close())
+    const lost: JournalError[] = []
+    journal.onLost((error) => lost.push(error))
+    for (let stands = 0; stands < 5; stands++) {
+      // Looks are on their way, some of them not out of this thread yet.
+      await new Promise((resolve) => setTimeout(resolve, 110))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900)
+    }
+    expect(lost).toEqual([])
+    expect(await journal.append(bytes('a'))).toBe(1)
+  })
+
   it('says nothing of a leader that was closed', async () => {
     await fresh()
     const journal = await open()

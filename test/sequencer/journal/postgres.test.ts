@@ -206,6 +206,17 @@ describe.skipIf('missing' in found)('the journal in PostgreSQL', () => {
     expect(String(error)).not.toContain('secret')
   })
 
+  it('refuses a URL that turns off what it asks of each session', async () => {
+    await fresh()
+    const at = (value: string) => `${url}?synchronous_commit=${value}`
+    await expect(PostgresFollower.open({ url: at('off'), sealer })).rejects.toThrow(
+      'synchronous_commit off',
+    )
+    const journal = await PostgresJournal.open({ url: at('remote_apply'), sealer })
+    closing.push(() => journal.close())
+    expect(await journal.append(bytes('a'))).toBe(1)
+  })
+
   it('is taken over by a standby when the leader is killed under load, again and again', async () => {
     await fresh()
     const children: Spawned[] = [leader(url, 'p0'), leader(url, 'p1')]

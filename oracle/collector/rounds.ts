@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Contract, type AbstractProvider, type Signer as L1Signer } from '../ethers.ts'
 import { HOUSE_ABI } from '../verify/abi.ts'
 import { fundingBaseIn, oracleAt, readHistory, type History } from '../verify/chain.ts'
+import { pinsIn } from '../verify/settling.ts'
 import type { Table } from '../../circuits/table.ts'
 import { unboundIn } from '../signer/binding.ts'
 import { InputError } from '../signer/canonical.ts'
@@ -36,7 +37,7 @@ export type CollectorOptions = {
   readonly limits?: Limits
   /** Hold back what would only begin the delay of an indicative table anew. */
   readonly isPatient?: boolean
-  /** Tables without averages of windows: too few knew them the last time. */
+  /** No averages of windows but those that L1 has: for others there was no quorum the last time. */
   readonly isBare?: boolean
   /** How long a transaction is waited for before the round is given up. */
   readonly waitMs?: number
@@ -115,6 +116,7 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
     rows: history.listed,
     base: fundingBaseIn(history),
     instruments: latestInstruments(history),
+    pins: pinsIn(history),
     isBare: options.isBare ?? false,
     ...(limits && { limits }),
   }

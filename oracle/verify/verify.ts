@@ -26,7 +26,7 @@ import {
 } from './chain.ts'
 import { settlingIn, settlingKey } from '../signer/market-document.ts'
 import { windowsBegun } from '../signer/settling.ts'
-import { averagesOf, pricesOf } from './settling.ts'
+import { averagesOf, pricesOf, struckIn } from './settling.ts'
 import { markDifferences, rowDifferences, unique, type Difference } from './differences.ts'
 import type { InputFiles } from './inputs.ts'
 
@@ -170,6 +170,7 @@ function checkSettling(
   const windows = new Set(windowsBegun(specs, idOf, market.time).map(settlingKey))
   const base = fundingBaseOf(history, posted)
   const kept = averagesOf(base)
+  const struck = struckIn(history, vetoedBefore(history, posted))
   for (const one of settlingIn(market)) {
     const key = settlingKey(one)
     const of = `underlying ${one.underlying} to ${one.expiry}`
@@ -178,7 +179,10 @@ function checkSettling(
     const isProposed = history.proposals.some(
       (proposal) => pricesOf(proposal, history).get(key) === one.price,
     )
-    if (before !== undefined && !isProposed) check(checks, `average of ${of}`, before, one.price)
+    // What was struck before this table, nobody needed to repeat.
+    const isStruck = before !== undefined && struck.get(key)?.has(before) === true
+    if (before !== undefined && !isProposed && !isStruck)
+      check(checks, `average of ${of}`, before, one.price)
   }
   const given = new Set(settlingIn(market).map(settlingKey))
   for (const key of kept.keys())
@@ -186,6 +190,13 @@ function checkSettling(
       notes.push(
         `table ${base?.number} had an average for ${key}; this one follows the price of now`,
       )
+}
+
+function vetoedBefore({ events, proposals }: History, { transaction }: PostedTable) {
+  const end = events.findIndex((event) => event.transaction === transaction)
+  const vetoes = events.slice(0, end).filter(({ name }) => name === 'SettlementVetoed')
+  const serials = new Set(vetoes.map(({ args }) => args['serial']))
+  return proposals.filter(({ report }) => serials.has(report.serial))
 }
 
 /** Where a root differs and no number that could be compared does. */

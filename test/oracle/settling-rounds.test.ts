@@ -26,6 +26,7 @@ import {
   settlementDigest,
   signDigest,
   tableDigest,
+  tableReportFrom,
   vetoDigest,
 } from '../../oracle/signer/report.ts'
 import { settlementBytes } from '../../oracle/signer/settlement.ts'
@@ -91,11 +92,38 @@ const settle = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, 
 /** What a signer would answer; where it refuses, nothing that could be read. */
 const asNode = (i: number, path: string, body: unknown): Promise<unknown> =>
   askSigner(nodes[i]!, path, body === null ? undefined : body).catch(() => 'no')
+/** A table with these averages at another price, or without any. */
+async function proposeTo(
+  i: number,
+  number: bigint,
+  known: readonly SettlingState[],
+  price: number | null,
+): Promise<unknown> {
+  const { market } = await nodes[i]!.signer.observe(clock)
+  const given = price === null ? [] : known.map((one) => ({ ...one, price: textOf(price) }))
+  const rows = SPECS.flatMap(({ kind, id }) => (kind === 'cash' ? [] : [id]))
+  const proposal = marketBytes(withSettling(market, given))
+  return askSigner(nodes[i]!, '/report', { number: `${number}`, time: clock, rows, proposal })
+}
+const textOf = (price: number): string => String(Math.round(price * 1e6) / 1e6)
 const forget = (node: Node) => {
   ;(node.signer.log as unknown as { samples: Map<string, unknown> }).samples.clear()
   ;(node.signer as unknown as { looks: Map<number, unknown> }).looks.clear()
   // The same seconds come again in the next test.
   ;(node.signer as unknown as { memory: object }).memory = { time: '0', digest: '' }
+}
+
+/** Signs anything; says this of the window. */
+const liarAt = async (i: number, price: (own: string) => string) => {
+  const liar = await startLiar(KEYS[i]!, async (path, body) => {
+    const said = await asNode(i, path, body)
+    if (path !== '/settling') return said
+    if (said === 'no') return said
+    const { settling, ...rest } = said as { settling: readonly SettlingState[] }
+    return { ...rest, settling: settling.map((one) => ({ ...one, price: price(one.price) })) }
+  })
+  toClose.push(liar.close)
+  return liar
 }
 
 beforeAll(async () => {
@@ -209,6 +237,27 @@ describe('from the window to the register', () => {
     await goTo(EXPIRY + 120n, '6050')
     expect(averages((await round()).report.market)).toEqual([])
   })
+
+  test('nor does verify miss it: who sees another then says that', async () => {
+    await watch()
+    await goTo(EXPIRY + 10n, '6000')
+    const tended = await settle()
+    if (tended.did !== 'proposed') throw new Error(tended.did)
+    await goTo(EXPIRY + 60n, '6050')
+    const held = await round()
+    const digest = vetoDigest(world.domain, settlementDigest(world.domain, tended.report))
+    const signatures = KEYS.slice(0, 4).map((key) => signDigest(key, digest))
+    await send(world.anyone, world.oracle, 'vetoSettlement', 1n, signatures)
+    await goTo(EXPIRY + 120n, '6050')
+    const liars = await Promise.all(
+      [0, 1, 2].map((i) => liarAt(i, (own) => textOf(Number(own) + 1))),
+    )
+    const next = await round({ peers: [...liars, ...nodes.slice(3)] })
+    expect(priceIn(next.report.market)).not.toBe(priceIn(held.report.market))
+    const { holds, checks } = await verify(next.report.number)
+    expect(checks.filter((one) => !one.holds)).toEqual([])
+    expect(holds).toBe(true)
+  })
 })
 
 describe('who has not seen the window', () => {
@@ -292,18 +341,6 @@ describe('who has not seen the window', () => {
 })
 
 describe('who lies about an average', () => {
-  /** Signs anything; says this of the window. */
-  const liarAt = async (i: number, price: (own: string) => string) => {
-    const liar = await startLiar(KEYS[i]!, async (path, body) => {
-      const said = await asNode(i, path, body)
-      if (path !== '/settling') return said
-      if (said === 'no') return said
-      const { settling, ...rest } = said as { settling: readonly SettlingState[] }
-      return { ...rest, settling: settling.map((one) => ({ ...one, price: price(one.price) })) }
-    })
-    toClose.push(liar.close)
-    return liar
-  }
   test.each([1, 2])('%i of five move nothing, far off or within the band', async (count) => {
     await watch()
     await goTo(EXPIRY + 10n, '6000')
@@ -333,23 +370,108 @@ describe('who lies about an average', () => {
     await goTo(EXPIRY + 10n, '6000')
     const { report } = await round()
     await goTo(EXPIRY + 70n, '6000')
-    await expect(round({ isBare: true })).rejects.toThrow(/AverageMustBeKept/)
-    const own = await nodes[0]!.signer.observe(clock)
-    const propose = (price: number, node = nodes[0]!) =>
-      askSigner(node, '/report', {
-        number: Number(report.number) + 1 + '',
-        time: clock,
-        rows: SPECS.flatMap(({ kind, id }) => (kind === 'cash' ? [] : [id])),
-        proposal: marketBytes(
-          withSettling(own.market, [
-            { ...averages(report.market)[0]!, price: String(Math.round(price * 1e6) / 1e6) },
-          ]),
-        ),
-      })
+    const number = report.number + 1n
+    const propose = (price: number | null) => proposeTo(0, number, averages(report.market), price)
     const kept = priceIn(report.market)!
+    await expect(propose(null)).rejects.toThrow('AverageMustBeKept')
     await expect(propose(kept + 0.000001)).rejects.toThrow('AverageMustBeKept')
     await expect(propose(kept * 1.01)).rejects.toThrow('AverageMustBeKept')
     await propose(kept)
+  })
+
+  test('a collector that goes without averages keeps those of L1', async () => {
+    await watch()
+    await goTo(EXPIRY + 10n, '6000')
+    const first = await round()
+    await goTo(EXPIRY + 70n, '6000')
+    const { report } = await round({ isBare: true })
+    expect(averages(report.market)).toEqual(averages(first.report.market))
+  })
+
+  test('at the edge of what one honest signer takes, two fall silent: the others keep it', async () => {
+    for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
+      await goTo(at, '6100', [0, 1, 2])
+      for (const i of [3, 4]) {
+        nodes[i]!.see({ ...CALM, BTC: '6090' }, clock)
+        await nodes[i]!.signer.observe(clock)
+      }
+    }
+    await goTo(EXPIRY + 10n, '6100')
+    // Half a per cent over what node 2 saw, and more than that over what nodes 3 and 4 did.
+    const edge = 6130.5
+    const state = (
+      (await askSigner(nodes[2]!, '/settling', { time: clock, rows: [GOOD] })) as {
+        settling: readonly SettlingState[]
+      }
+    ).settling
+    const number = BigInt((await round({ isBare: true })).report.number) + 1n
+    await goTo(EXPIRY + 70n, '6100')
+    const signed = (await proposeTo(2, number, state, edge)) as { report: never; signature: string }
+    await expect(proposeTo(3, number, state, edge)).rejects.toThrow('ProposalMustBeNear')
+    const report = tableReportFrom(signed.report)
+    const digest = tableDigest(world.domain, report)
+    const signatures = KEYS.slice(0, 2).map((key) => signDigest(key, digest))
+    await send(world.anyone, world.oracle, 'post', report, [...signatures, signed.signature])
+    await goTo(EXPIRY + 130n, '6100')
+    const peers = nodes.slice(2)
+    const next = await round({ peers })
+    expect(priceIn(next.report.market)).toBe(edge)
+    const tended = await settle(peers)
+    if (tended.did !== 'proposed') throw new Error(tended.did)
+    expect(tended.report.values).toEqual([paidAt(edge)])
+  })
+
+  test('two, and one honest that does not read L1: tables and settlement repeat what that has', async () => {
+    const view = () => Promise.resolve({ windowSeconds: WINDOW, pins: new Map<string, string>() })
+    const blind = await startSigner(world.domain, KEYS[2]!, () => clock, documents, {
+      settlingView: view,
+    })
+    toClose.push(blind.close)
+    const go = async (at: bigint) => {
+      await goTo(at, '6100')
+      blind.see({ ...CALM, BTC: '6112.2' }, clock)
+      await blind.signer.observe(clock)
+    }
+    for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) await go(at)
+    await go(EXPIRY + 10n)
+    const first = await round()
+    expect(priceIn(first.report.market)).toBe(6100)
+    const liars = await Promise.all(
+      [0, 1].map((i) =>
+        startLiar(KEYS[i]!, async (path, body) => {
+          if (path === '/report' || path === '/settlement') return 'no'
+          const said = JSON.stringify(await asNode(i, path, body))
+          return path.startsWith('/observation') ? said : said.replaceAll('"6100"', '"9999999"')
+        }),
+      ),
+    )
+    toClose.push(...liars.map(({ close }) => close))
+    const peers = [...liars, blind, ...nodes.slice(3)]
+    await go(EXPIRY + 70n)
+    await expect(round({ peers })).rejects.toThrow('AverageMustBeKept')
+    await go(EXPIRY + 130n)
+    expect(priceIn((await round({ peers, isBare: true })).report.market)).toBe(6100)
+    const tended = await settle(peers)
+    if (tended.did !== 'proposed') throw new Error(tended.did)
+    expect(tended.report.values).toEqual([paidAt(6100)])
+  })
+
+  test('one that takes its time is asked everything at once', async () => {
+    await goTo(EXPIRY - BigInt(WINDOW) - 10n, '6100')
+    await goTo(EXPIRY - 900n, '6100')
+    let isOpen = false
+    const isAskedMeanwhile: boolean[] = []
+    const slow = await startLiar(KEYS[0]!, async (path, body) => {
+      if (path === '/settling') isAskedMeanwhile.push(isOpen)
+      if (!path.startsWith('/observation')) return asNode(0, path, body)
+      isOpen = true
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      isOpen = false
+      return asNode(0, path, body)
+    })
+    toClose.push(slow.close)
+    const { report } = await round({ peers: [slow, ...nodes.slice(1)] })
+    expect([priceIn(report.market), isAskedMeanwhile]).toEqual([6100, [true]])
   })
 
   test('as a quorum: L1 takes it, and verify names what does not follow', async () => {

@@ -30,7 +30,6 @@ import {
 import {
   readSettlement,
   settlementBytes,
-  termsOfSettlement,
   type SettledValue,
   type FallbackDocument,
   type SettlementDocument,
@@ -170,6 +169,8 @@ export type TableRequest = {
   /** What funding from quotes goes on from, and the specifications; none of it is needed without. */
   readonly base?: FundingBase | null
   readonly instruments?: readonly InstrumentSpec[]
+  /** Whether, by L1's clock, a window of these rows has begun: the market's is not known beforehand. */
+  readonly isSettling?: boolean
   /** Averages of whole windows that L1 carries, by key. */
   readonly pins?: ReadonlyMap<string, string>
   /** No averages but those: where too few know another, the round after goes on without. */
@@ -225,15 +226,12 @@ export async function gatherTable(
   )
 }
 
-/** What each says of windows; nobody is asked where no row names one. The market's time is not known yet. */
+/** What each says of windows; nobody is asked where none has begun. */
 async function askAverages(
   peers: readonly Peer[],
-  { time, rows, instruments = [], isBare = false, limits }: TableRequest,
+  { time, rows, isSettling = false, isBare = false, limits }: TableRequest,
 ): Promise<readonly unknown[]> {
-  const hasWindow = instruments.some(
-    (spec) => rows.includes(spec.id) && (termsOfSettlement(spec)?.windowSeconds ?? 0) > 0,
-  )
-  if (isBare || !hasWindow) return []
+  if (isBare || !isSettling) return []
   const answers = await Promise.allSettled(
     peers.map((peer) => ask(peer, '/settling', { time, rows }, limits)),
   )

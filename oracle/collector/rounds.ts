@@ -26,6 +26,7 @@ import {
 import { gatherConfirmation, gatherTable, type Answer, type Limits, type Peer } from './gather.ts'
 import { historyForReport } from './adopting.ts'
 import { heldUntil } from './patience.ts'
+import { termsOfSettlement } from '../signer/settlement.ts'
 import { sendTo } from './send.ts'
 
 export type CollectorOptions = {
@@ -108,6 +109,7 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
   const { limits } = options
   const peers = await authorised(options)
   const history = await historyForReport(state.history, peers, quorum, limits)
+  const instruments = latestInstruments(history)
   const request = {
     domain,
     quorum,
@@ -115,7 +117,8 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
     time,
     rows: history.listed,
     base: fundingBaseIn(history),
-    instruments: latestInstruments(history),
+    instruments,
+    isSettling: instruments.some((spec) => hasBegun(spec, history, time)),
     pins: pinsIn(history),
     isBare: options.isBare ?? false,
     ...(limits && { limits }),
@@ -130,6 +133,17 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
     'latest',
   )()) as unknown as readonly [bigint, bigint, boolean]
   return { report, isConfirmed, gas, answers }
+}
+
+function hasBegun(
+  spec: InstrumentSpec,
+  { listed, expiries }: Pick<History, 'listed' | 'expiries'>,
+  time: number,
+): boolean {
+  const expiry = expiries.get(spec.id) ?? 0n
+  const seconds = termsOfSettlement(spec)?.windowSeconds ?? 0
+  const isDated = expiry > 0n && seconds > 0 && listed.includes(spec.id)
+  return isDated && BigInt(time) > expiry - BigInt(seconds)
 }
 
 /** Without any published yet there is nothing to be funded either. */

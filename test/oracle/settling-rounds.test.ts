@@ -28,6 +28,7 @@ import {
   tableDigest,
   tableReportFrom,
   vetoDigest,
+  type SettlementReport,
 } from '../../oracle/signer/report.ts'
 import { settlementBytes } from '../../oracle/signer/settlement.ts'
 import { sampleFile } from '../../oracle/signer/sample-file.ts'
@@ -76,6 +77,21 @@ async function watch(seers?: readonly number[]): Promise<void> {
   await goTo(EXPIRY - 900n, '6000', seers)
   await goTo(EXPIRY - 1n, '6000', seers)
 }
+/** All through the window at 6100; nodes 3 and 4 see this instead. */
+async function watchApart(other: string): Promise<void> {
+  for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
+    await goTo(at, '6100', [0, 1, 2])
+    for (const i of [3, 4]) {
+      nodes[i]!.see({ ...CALM, BTC: other }, clock)
+      await nodes[i]!.signer.observe(clock)
+    }
+  }
+}
+async function strike(report: SettlementReport): Promise<void> {
+  const digest = vetoDigest(world.domain, settlementDigest(world.domain, report))
+  const signatures = KEYS.slice(0, 4).map((key) => signDigest(key, digest))
+  await send(world.anyone, world.oracle, 'vetoSettlement', 1n, signatures)
+}
 /** Some seconds pass with each transaction: the average of a half is not exactly that of the prices. */
 const AVERAGE = 6200
 const round = (change: Partial<CollectorOptions> = {}) => postTable({ ...options, ...change })
@@ -92,6 +108,8 @@ const settle = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, 
 /** What a signer would answer; where it refuses, nothing that could be read. */
 const asNode = (i: number, path: string, body: unknown): Promise<unknown> =>
   askSigner(nodes[i]!, path, body === null ? undefined : body).catch(() => 'no')
+const saidBy = async (i: number): Promise<readonly SettlingState[]> =>
+  (await nodes[i]!.signer.settling(clock, [GOOD])).settling
 /** A table with these averages at another price, or without any. */
 async function proposeTo(
   i: number,
@@ -198,13 +216,7 @@ describe('from the window to the register', () => {
 
   test('pays what the tables said, whoever is asked then', async () => {
     // Nodes 3 and 4 see 0.2 % more, within the tolerance: their median would be another.
-    for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
-      await goTo(at, '6100', [0, 1, 2])
-      for (const i of [3, 4]) {
-        nodes[i]!.see({ ...CALM, BTC: '6112.2' }, clock)
-        await nodes[i]!.signer.observe(clock)
-      }
-    }
+    await watchApart('6112.2')
     await goTo(EXPIRY + 10n, '6100')
     const { report } = await round({ peers: nodes.slice(0, 3) })
     expect([priceIn(report.market), markOf(report.marks)]).toEqual([6100, 9_000_000n])
@@ -231,9 +243,7 @@ describe('from the window to the register', () => {
     const held = await round()
     expect(averages(held.report.market)).toHaveLength(1)
     for (const node of nodes) forget(node)
-    const digest = vetoDigest(world.domain, settlementDigest(world.domain, tended.report))
-    const signatures = KEYS.slice(0, 4).map((key) => signDigest(key, digest))
-    await send(world.anyone, world.oracle, 'vetoSettlement', 1n, signatures)
+    await strike(tended.report)
     await goTo(EXPIRY + 120n, '6050')
     expect(averages((await round()).report.market)).toEqual([])
   })
@@ -245,9 +255,7 @@ describe('from the window to the register', () => {
     if (tended.did !== 'proposed') throw new Error(tended.did)
     await goTo(EXPIRY + 60n, '6050')
     const held = await round()
-    const digest = vetoDigest(world.domain, settlementDigest(world.domain, tended.report))
-    const signatures = KEYS.slice(0, 4).map((key) => signDigest(key, digest))
-    await send(world.anyone, world.oracle, 'vetoSettlement', 1n, signatures)
+    await strike(tended.report)
     await goTo(EXPIRY + 120n, '6050')
     const liars = await Promise.all(
       [0, 1, 2].map((i) => liarAt(i, (own) => textOf(Number(own) + 1))),
@@ -344,17 +352,8 @@ describe('who lies about an average', () => {
   test.each([1, 2])('%i of five move nothing, far off or within the band', async (count) => {
     await watch()
     await goTo(EXPIRY + 10n, '6000')
-    const honest = averages(
-      marketBytes(
-        withSettling(readMarket((await round({ isBare: true })).report.market), [
-          ...(
-            (await askSigner(nodes[0]!, '/settling', { time: clock, rows: [GOOD] })) as {
-              settling: readonly SettlingState[]
-            }
-          ).settling,
-        ]),
-      ),
-    )
+    await round({ isBare: true })
+    const honest = await saidBy(0)
     for (const price of ['1', '99999999', (Number(honest[0]!.price) * 1.004).toFixed(2)]) {
       const liars = await Promise.all(
         Array.from({ length: count }, (_, i) => liarAt(i, () => String(Number(price)))),
@@ -389,22 +388,12 @@ describe('who lies about an average', () => {
   })
 
   test('at the edge of what one honest signer takes, two fall silent: the others keep it', async () => {
-    for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
-      await goTo(at, '6100', [0, 1, 2])
-      for (const i of [3, 4]) {
-        nodes[i]!.see({ ...CALM, BTC: '6090' }, clock)
-        await nodes[i]!.signer.observe(clock)
-      }
-    }
+    await watchApart('6090')
     await goTo(EXPIRY + 10n, '6100')
     // Half a per cent over what node 2 saw, and more than that over what nodes 3 and 4 did.
     const edge = 6130.5
-    const state = (
-      (await askSigner(nodes[2]!, '/settling', { time: clock, rows: [GOOD] })) as {
-        settling: readonly SettlingState[]
-      }
-    ).settling
-    const number = BigInt((await round({ isBare: true })).report.number) + 1n
+    const state = await saidBy(2)
+    const number = (await round({ isBare: true })).report.number + 1n
     await goTo(EXPIRY + 70n, '6100')
     const signed = (await proposeTo(2, number, state, edge)) as { report: never; signature: string }
     await expect(proposeTo(3, number, state, edge)).rejects.toThrow('ProposalMustBeNear')

@@ -170,15 +170,14 @@ function checkSettling(
   const windows = new Set(windowsBegun(specs, idOf, market.time).map(settlingKey))
   const base = fundingBaseOf(history, posted)
   const kept = averagesOf(base)
-  const struck = struckIn(history, vetoedBefore(history, posted))
+  const struck = struckIn(history, proposalsBefore(history, posted, 'SettlementVetoed'))
+  const proposed = proposalsBefore(history, posted, 'SettlementProposed')
   for (const one of settlingIn(market)) {
     const key = settlingKey(one)
     const of = `underlying ${one.underlying} to ${one.expiry}`
     check(checks, `rows for the window of ${of}`, 'some', windows.has(key) ? 'some' : 'none')
     const before = kept.get(key)
-    const isProposed = history.proposals.some(
-      (proposal) => pricesOf(proposal, history).get(key) === one.price,
-    )
+    const isProposed = proposed.some((given) => pricesOf(given, history).get(key) === one.price)
     // What was struck before this table, nobody needed to repeat.
     const isStruck = before !== undefined && struck.get(key)?.has(before) === true
     if (before !== undefined && !isProposed && !isStruck)
@@ -192,10 +191,15 @@ function checkSettling(
       )
 }
 
-function vetoedBefore({ events, proposals }: History, { transaction }: PostedTable) {
-  const end = events.findIndex((event) => event.transaction === transaction)
-  const vetoes = events.slice(0, end).filter(({ name }) => name === 'SettlementVetoed')
-  const serials = new Set(vetoes.map(({ args }) => args['serial']))
+/** Settlements of which L1 said this before it had a table: what came later made nothing right. */
+function proposalsBefore(
+  { events, proposals }: History,
+  { transaction }: PostedTable,
+  event: 'SettlementProposed' | 'SettlementVetoed',
+): History['proposals'] {
+  const end = events.findIndex((one) => one.transaction === transaction)
+  const before = events.slice(0, end).filter(({ name }) => name === event)
+  const serials = new Set(before.map(({ args }) => args['serial']))
   return proposals.filter(({ report }) => serials.has(report.serial))
 }
 

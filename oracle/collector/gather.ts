@@ -34,7 +34,7 @@ import {
   type FallbackDocument,
   type SettlementDocument,
 } from '../signer/settlement.ts'
-import { medianSettling, windowsBegun } from '../signer/settling.ts'
+import { keptIn, medianSettling, windowsBegun } from '../signer/settling.ts'
 import { boundedText, checkUrl } from '../signer/sources.ts'
 
 export type Peer = {
@@ -66,6 +66,17 @@ export class NoQuorum extends Error {
     this.answers = answers
   }
 }
+/**
+ * Whether the next table goes without the averages that failed: some do not know one, or know another.
+ * Never twice in a row: what a signer answers is its own choice, and one table without that finds no
+ * quorum either would else be followed by the same for as long as one of them likes.
+ */
+export function goesBare(error: unknown, wasBare: boolean): boolean {
+  const isOfAverage = (answer: Answer): boolean =>
+    'problem' in answer && /^(AverageMust|ProposalMustBeNear: average )/.test(answer.problem)
+  return !wasBare && error instanceof NoQuorum && error.answers.some(isOfAverage)
+}
+
 const wordOf = (answer: Answer): string =>
   'digest' in answer ? answer.digest.slice(0, 10) : answer.problem
 
@@ -158,7 +169,11 @@ export type TableRequest = {
   /** What funding from quotes goes on from, and the specifications; none of it is needed without. */
   readonly base?: FundingBase | null
   readonly instruments?: readonly InstrumentSpec[]
-  /** Averages of windows are left out: where too few know them, the round after goes on without. */
+  /** Whether, by L1's clock, a window of these rows has begun: the market's is not known beforehand. */
+  readonly isSettling?: boolean
+  /** Averages of whole windows that L1 carries, by key. */
+  readonly pins?: ReadonlyMap<string, string>
+  /** No averages but those: where too few know another, the round after goes on without. */
   readonly isBare?: boolean
   readonly limits?: Limits
 }
@@ -172,6 +187,8 @@ export async function gatherTable(
   request: TableRequest,
 ): Promise<Gathered<TableReport>> {
   const { domain, quorum, number, time, rows, limits } = request
+  // Both questions at once: who lets each wait for its end would make the time of the report old.
+  const averages = askAverages(peers, request)
   const seen = await Promise.allSettled(
     peers.map(async (peer) => {
       const answer = await ask(peer, `/observation/${time}`, undefined, limits)
@@ -191,7 +208,7 @@ export async function gatherTable(
   }
   const { base = null, instruments = [] } = request
   const median = medianMarket(markets, base, instruments)
-  const settling = request.isBare === true ? [] : await settlingOf(peers, request, median)
+  const settling = settlingOf(await averages, request, median)
   const proposal = marketBytes(withSettling(median, settling))
   return signed(
     peers,
@@ -209,26 +226,41 @@ export async function gatherTable(
   )
 }
 
-/** The averages that a quorum knows of windows that have begun; nobody is asked where none has. */
-async function settlingOf(
+/** What each says of windows; nobody is asked where none has begun. */
+async function askAverages(
   peers: readonly Peer[],
-  { quorum, time, rows, instruments = [], limits }: TableRequest,
+  { time, rows, isSettling = false, isBare = false, limits }: TableRequest,
+): Promise<readonly unknown[]> {
+  if (isBare || !isSettling) return []
+  const answers = await Promise.allSettled(
+    peers.map((peer) => ask(peer, '/settling', { time, rows }, limits)),
+  )
+  return answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+}
+
+/** The averages to propose of windows that have begun. */
+function settlingOf(
+  answers: readonly unknown[],
+  { quorum, rows, instruments = [], pins = new Map(), isBare = false }: TableRequest,
   market: MarketDocument,
-): Promise<readonly SettlingState[]> {
+): readonly SettlingState[] {
   const idOf = (name: string) => market.underlyings.find((one) => one.name === name)?.id
   const specs = instruments.filter(({ id }) => rows.includes(id))
-  const windows = new Set(windowsBegun(specs, idOf, market.time).map(settlingKey))
-  if (windows.size === 0) return []
-  const answers = await Promise.allSettled(
-    peers.map(async (peer) => {
-      const answer = await ask(peer, '/settling', { time, rows }, limits)
-      const { settling } = answer as { settling?: unknown }
+  const windows = windowsBegun(specs, idOf, market.time)
+  const keys = new Set(windows.map(settlingKey))
+  const kept = keptIn(windows, market.time, pins)
+  if (isBare) return kept
+  const known = answers.flatMap((answer): (readonly SettlingState[])[] => {
+    try {
+      const { settling } = (answer ?? {}) as { settling?: unknown }
       // Of other windows than the rows have it could say what it likes.
-      return readSettling(settling, market.time).filter((one) => windows.has(settlingKey(one)))
-    }),
-  )
-  const known = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  return medianSettling(known, quorum)
+      return [readSettling(settling, market.time).filter((one) => keys.has(settlingKey(one)))]
+    } catch (error) {
+      if (error instanceof InputError) return []
+      throw error
+    }
+  })
+  return medianSettling(known, quorum, kept)
 }
 
 /**
@@ -330,14 +362,37 @@ export async function gatherSettlement(
     /** Of L1's clock. */
     readonly window: readonly [number, number]
     readonly isConfirmation?: boolean
+    /** Averages of this window that L1 carries, by id of the underlying. */
+    readonly kept?: ReadonlyMap<number, string>
     /** To be signed in place of the median of averages. */
     readonly fallback?: FallbackDocument
     readonly limits?: Limits
   },
 ): Promise<Gathered<SettlementReport>> {
+  const { quorum, window, limits, kept = new Map<number, string>() } = request
+  const median = request.fallback ?? (await medianOfWindow(peers, quorum, window, limits))
+  if (request.fallback !== undefined || !median.underlyings.some(({ id }) => kept.has(id)))
+    return signedSettlement(peers, request, median)
+  // Whoever has read L1 signs what that has, and nothing near it; unless all see it far off.
+  const underlyings = median.underlyings.map((one) => ({
+    ...one,
+    price: kept.get(one.id) ?? one.price,
+  }))
+  try {
+    return await signedSettlement(peers, request, { ...median, underlyings })
+  } catch (error) {
+    if (!(error instanceof NoQuorum)) throw error
+    return signedSettlement(peers, request, median)
+  }
+}
+
+function signedSettlement(
+  peers: readonly Peer[],
+  request: Parameters<typeof gatherSettlement>[1],
+  document: SettlementDocument,
+): Promise<Gathered<SettlementReport>> {
   const { domain, quorum, serial, settled, window, limits } = request
   const isConfirmation = request.isConfirmation ?? false
-  const document = request.fallback ?? (await medianOfWindow(peers, quorum, window, limits))
   const ids = request.idsAt(document)
   if (ids.length === 0) throw new NoQuorum('something must settle at the averages of a quorum', [])
   const proposal = settlementBytes(document)

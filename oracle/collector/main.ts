@@ -8,7 +8,7 @@ import { SECONDS, wholeOption } from '../options.ts'
 import { readKey, requirePrivate } from '../signer/config.ts'
 import { stringify } from '../signer/report.ts'
 import { checkUrl } from '../signer/sources.ts'
-import { LIMITS, NoQuorum, type Answer, type Limits, type Peer } from './gather.ts'
+import { goesBare, LIMITS, NoQuorum, type Limits, type Peer } from './gather.ts'
 import {
   confirmTable,
   openReport,
@@ -77,9 +77,6 @@ function readPeers(path: string): readonly Peer[] {
   if (peers.some(({ token }) => token !== undefined)) requirePrivate(path)
   return peers
 }
-
-const isUnknowing = (answer: Answer): boolean =>
-  'problem' in answer && answer.problem.startsWith('AverageMustBeKnown')
 
 /** What is open stands on L1, not in this process: a restart, or another collector, goes on with it. */
 async function confirmOpen(options: CollectorOptions): Promise<void> {
@@ -167,8 +164,7 @@ async function main(): Promise<void> {
       process.exitCode = (await round({ ...options, isBare })) ? 0 : 3
       isBare = false
     } catch (error) {
-      // Whoever knows no average signs none: without it, then, and with it again after that.
-      isBare = error instanceof NoQuorum && error.answers.some(isUnknowing)
+      isBare = goesBare(error, isBare)
       const isHeld = error instanceof TableMustWait
       process.exitCode = isHeld ? 3 : 1
       const answers = error instanceof NoQuorum ? error.answers.length : undefined

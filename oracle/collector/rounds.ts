@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Contract, type AbstractProvider, type Signer as L1Signer } from '../ethers.ts'
 import { HOUSE_ABI } from '../verify/abi.ts'
 import { fundingBaseIn, oracleAt, readHistory, type History } from '../verify/chain.ts'
+import { pinsIn } from '../verify/settling.ts'
 import type { Table } from '../../circuits/table.ts'
 import { unboundIn } from '../signer/binding.ts'
 import { InputError } from '../signer/canonical.ts'
@@ -25,6 +26,7 @@ import {
 import { gatherConfirmation, gatherTable, type Answer, type Limits, type Peer } from './gather.ts'
 import { historyForReport } from './adopting.ts'
 import { heldUntil } from './patience.ts'
+import { termsOfSettlement } from '../signer/settlement.ts'
 import { sendTo } from './send.ts'
 
 export type CollectorOptions = {
@@ -36,7 +38,7 @@ export type CollectorOptions = {
   readonly limits?: Limits
   /** Hold back what would only begin the delay of an indicative table anew. */
   readonly isPatient?: boolean
-  /** Tables without averages of windows: too few knew them the last time. */
+  /** No averages of windows but those that L1 has: for others there was no quorum the last time. */
   readonly isBare?: boolean
   /** How long a transaction is waited for before the round is given up. */
   readonly waitMs?: number
@@ -107,6 +109,7 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
   const { limits } = options
   const peers = await authorised(options)
   const history = await historyForReport(state.history, peers, quorum, limits)
+  const instruments = latestInstruments(history)
   const request = {
     domain,
     quorum,
@@ -114,7 +117,9 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
     time,
     rows: history.listed,
     base: fundingBaseIn(history),
-    instruments: latestInstruments(history),
+    instruments,
+    isSettling: instruments.some((spec) => hasBegun(spec, history, time)),
+    pins: pinsIn(history),
     isBare: options.isBare ?? false,
     ...(limits && { limits }),
   }
@@ -128,6 +133,17 @@ export async function postTable(options: CollectorOptions): Promise<PostedRound>
     'latest',
   )()) as unknown as readonly [bigint, bigint, boolean]
   return { report, isConfirmed, gas, answers }
+}
+
+function hasBegun(
+  spec: InstrumentSpec,
+  { listed, expiries }: Pick<History, 'listed' | 'expiries'>,
+  time: number,
+): boolean {
+  const expiry = expiries.get(spec.id) ?? 0n
+  const seconds = termsOfSettlement(spec)?.windowSeconds ?? 0
+  const isDated = expiry > 0n && seconds > 0 && listed.includes(spec.id)
+  return isDated && BigInt(time) > expiry - BigInt(seconds)
 }
 
 /** Without any published yet there is nothing to be funded either. */

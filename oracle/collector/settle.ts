@@ -9,6 +9,8 @@ import {
   type FallbackDocument,
   type SettlementDocument,
 } from '../signer/settlement.ts'
+import { keptIn, windowsBegun } from '../signer/settling.ts'
+import { pinsIn } from '../verify/settling.ts'
 import { gatherSettlement, groupsOf, NoQuorum } from './gather.ts'
 import { sendTo } from './send.ts'
 import { authorised, latestInstruments, readState, type CollectorOptions } from './rounds.ts'
@@ -65,7 +67,7 @@ export async function tendSettlement(
               .filter((one) => settlesAt(one, document))
               .map(({ id }) => id)
               .slice(0, room),
-          ...(fallback && { fallback }),
+          ...(fallback === null ? { kept: keptOf(history, members) } : { fallback }),
           ...(limits && { limits }),
         })
         await sendTo(options, 'settle', report, signatures)
@@ -122,6 +124,14 @@ function attemptsAt(
     },
   )
   return [...averages, ...fallbacks]
+}
+
+/** Averages that L1 has of what was listed with this window and source, by id of the underlying. */
+function keptOf(history: History, members: readonly InstrumentSpec[]): ReadonlyMap<number, string> {
+  const idOf = (name: string) => [...history.underlyings].find(([, one]) => one === name)?.[0]
+  const windows = windowsBegun(members, idOf, Infinity)
+  const kept = keptIn(windows, Infinity, pinsIn(history))
+  return new Map(kept.map(({ underlying, price }) => [underlying, price]))
 }
 
 function settlesAt(spec: InstrumentSpec, document: SettlementDocument): boolean {

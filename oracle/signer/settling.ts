@@ -46,7 +46,7 @@ export function windowsBegun(
 
 /**
  * What one signer can say of these instruments' windows: what L1 carries, unless its own eyes say
- * otherwise by more than the tolerance; else what it saw itself. What it did not see is left out.
+ * otherwise by far; else what it saw itself. What it did not see is left out.
  */
 export function knownSettling(
   specs: readonly InstrumentSpec[],
@@ -90,8 +90,15 @@ function averageSeen(
 }
 
 /**
- * The price that counts for one signer: that of L1 if it has one and its own average is none or near, so
- * that tables and settlement say one thing; else its own.
+ * What L1 has was within the tolerance of one honest signer, not of all: at the edge of one's band it lies
+ * outside another's, and if these two did not keep the same, two liars could fall silent then and leave no
+ * quorum for anything. With this many tolerances whoever agrees with whom signed it keeps it as well.
+ */
+export const KEPT_TOLERANCES = 3
+
+/**
+ * The price that counts for one signer: that of L1 if it has one and its own average is none or not far,
+ * so that tables and settlement say one thing; else its own.
  */
 export function pinnedOr(
   own: bigint | null,
@@ -99,7 +106,8 @@ export function pinnedOr(
   tolerance: number,
 ): { readonly price: string; readonly isPinned: boolean } | null {
   const isPinned =
-    pin !== undefined && (own === null || isWithin(microOf(pin, 'price'), own, BigInt(tolerance)))
+    pin !== undefined &&
+    (own === null || isWithin(microOf(pin, 'price'), own, BigInt(KEPT_TOLERANCES * tolerance)))
   if (isPinned) return { price: pin, isPinned }
   return own === null || own === 0n ? null : { price: decimalOfMicro(own), isPinned }
 }
@@ -128,10 +136,14 @@ export function requireSettling(
       throw new Refusal('AverageMustBeKept', `${price} of ${key}, as L1 has it`)
 }
 
-/** The median of each average that a quorum knows. */
+/**
+ * Of each average that a quorum knows the median; or what L1 has of a whole window, unless a quorum says
+ * otherwise: two that lie and one that has not read L1 would move the median, which nobody else signs.
+ */
 export function medianSettling(
   answers: readonly (readonly SettlingState[])[],
   quorum: number,
+  kept: readonly SettlingState[] = [],
 ): readonly SettlingState[] {
   const found = new Map<string, SettlingState[]>()
   for (const answer of answers)
@@ -140,8 +152,23 @@ export function medianSettling(
   return [...found.entries()]
     .filter(([, list]) => list.length >= quorum)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, list]) => {
+    .map(([key, list]) => {
+      const pin = kept.find((one) => settlingKey(one) === key)
+      if (pin !== undefined && list.filter(({ price }) => price !== pin.price).length < quorum)
+        return pin
       const price = medianOf(list.map((one) => microOf(one.price, 'price')))
       return { ...(list[0] as SettlingState), price: decimalOfMicro(price) }
     })
+}
+
+/** What L1 has of those windows that are over. */
+export function keptIn(
+  windows: readonly Omit<SettlingState, 'price'>[],
+  time: number,
+  pins: ReadonlyMap<string, string>,
+): readonly SettlingState[] {
+  return windows.flatMap((window): readonly SettlingState[] => {
+    const price = time < window.expiry ? undefined : pins.get(settlingKey(window))
+    return price === undefined ? [] : [{ ...window, price }]
+  })
 }

@@ -17,15 +17,25 @@ export function pinsIn(
 ): ReadonlyMap<string, string> {
   const { proposals } = history
   const pins = new Map<string, string>()
-  const struck = new Map<string, Set<string>>()
-  for (const proposal of proposals.filter(({ state }) => state === 'vetoed'))
-    for (const [key, price] of pricesOf(proposal, history))
-      struck.set(key, (struck.get(key) ?? new Set()).add(price))
+  const vetoed = proposals.filter(({ state }) => state === 'vetoed')
+  const struck = struckIn(history, vetoed)
   for (const [key, price] of averagesOf(fundingBaseIn(history)))
     if (!struck.get(key)?.has(price)) pins.set(key, price)
   for (const proposal of proposals.filter(({ state }) => state === 'pending'))
     for (const [key, price] of pricesOf(proposal, history)) pins.set(key, price)
   return pins
+}
+
+/** Prices, by key, of settlements that were struck. */
+export function struckIn(
+  history: Pick<History, 'underlyings'>,
+  vetoed: readonly Proposal[],
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const struck = new Map<string, Set<string>>()
+  for (const proposal of vetoed)
+    for (const [key, price] of pricesOf(proposal, history))
+      struck.set(key, (struck.get(key) ?? new Set()).add(price))
+  return struck
 }
 
 /** Both as L1 has them now. */

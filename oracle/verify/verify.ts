@@ -26,7 +26,7 @@ import {
 } from './chain.ts'
 import { settlingIn, settlingKey } from '../signer/market-document.ts'
 import { windowsBegun } from '../signer/settling.ts'
-import { averagesOf, pricesOf } from './settling.ts'
+import { averagesOf, pricesOf, struckIn } from './settling.ts'
 import { markDifferences, rowDifferences, unique, type Difference } from './differences.ts'
 import type { InputFiles } from './inputs.ts'
 
@@ -170,15 +170,18 @@ function checkSettling(
   const windows = new Set(windowsBegun(specs, idOf, market.time).map(settlingKey))
   const base = fundingBaseOf(history, posted)
   const kept = averagesOf(base)
+  const struck = struckIn(history, proposalsBefore(history, posted, 'SettlementVetoed'))
+  const proposed = proposalsBefore(history, posted, 'SettlementProposed')
   for (const one of settlingIn(market)) {
     const key = settlingKey(one)
     const of = `underlying ${one.underlying} to ${one.expiry}`
     check(checks, `rows for the window of ${of}`, 'some', windows.has(key) ? 'some' : 'none')
     const before = kept.get(key)
-    const isProposed = history.proposals.some(
-      (proposal) => pricesOf(proposal, history).get(key) === one.price,
-    )
-    if (before !== undefined && !isProposed) check(checks, `average of ${of}`, before, one.price)
+    const isProposed = proposed.some((given) => pricesOf(given, history).get(key) === one.price)
+    // What was struck before this table, nobody needed to repeat.
+    const isStruck = before !== undefined && struck.get(key)?.has(before) === true
+    if (before !== undefined && !isProposed && !isStruck)
+      check(checks, `average of ${of}`, before, one.price)
   }
   const given = new Set(settlingIn(market).map(settlingKey))
   for (const key of kept.keys())
@@ -186,6 +189,18 @@ function checkSettling(
       notes.push(
         `table ${base?.number} had an average for ${key}; this one follows the price of now`,
       )
+}
+
+/** Settlements of which L1 said this before it had a table: what came later made nothing right. */
+function proposalsBefore(
+  { events, proposals }: History,
+  { transaction }: PostedTable,
+  event: 'SettlementProposed' | 'SettlementVetoed',
+): History['proposals'] {
+  const end = events.findIndex((one) => one.transaction === transaction)
+  const before = events.slice(0, end).filter(({ name }) => name === event)
+  const serials = new Set(before.map(({ args }) => args['serial']))
+  return proposals.filter(({ report }) => serials.has(report.serial))
 }
 
 /** Where a root differs and no number that could be compared does. */

@@ -26,9 +26,11 @@ import {
   settlementDigest,
   signDigest,
   tableDigest,
+  tableReportFrom,
   vetoDigest,
+  type SettlementReport,
 } from '../../oracle/signer/report.ts'
-import { settlementBytes } from '../../oracle/signer/settlement.ts'
+import { settlementBytes, settlementReportOf } from '../../oracle/signer/settlement.ts'
 import { sampleFile } from '../../oracle/signer/sample-file.ts'
 import { readSettlingView } from '../../oracle/verify/settling.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
@@ -75,6 +77,34 @@ async function watch(seers?: readonly number[]): Promise<void> {
   await goTo(EXPIRY - 900n, '6000', seers)
   await goTo(EXPIRY - 1n, '6000', seers)
 }
+/** All through the window at 6100; nodes 3 and 4 see this instead. */
+async function watchApart(other: string): Promise<void> {
+  for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
+    await goTo(at, '6100', [0, 1, 2])
+    for (const i of [3, 4]) {
+      nodes[i]!.see({ ...CALM, BTC: other }, clock)
+      await nodes[i]!.signer.observe(clock)
+    }
+  }
+}
+async function strike(report: SettlementReport): Promise<void> {
+  const digest = vetoDigest(world.domain, settlementDigest(world.domain, report))
+  await send(world.anyone, world.oracle, 'vetoSettlement', 1n, signedBy(4, digest))
+}
+const window = [Number(EXPIRY) - WINDOW, Number(EXPIRY)] as const
+const paying = (price: string) => ({
+  ...{ version: 1 as const, windowStart: window[0], windowEnd: window[1] },
+  underlyings: [{ id: 1, name: 'BTC', price }],
+})
+const signedBy = (count: number, digest: string) =>
+  KEYS.slice(0, count).map((key) => signDigest(key, digest))
+/** These many propose a settlement at this price. */
+async function settleAs(count: number, price: string): Promise<void> {
+  const terms = { serial: 1n, ids: [GOOD], settled: [], window }
+  const report = settlementReportOf(SPECS, { ...terms, document: paying(price) })
+  const digest = settlementDigest(world.domain, report)
+  await send(world.anyone, world.oracle, 'settle', report, signedBy(count, digest))
+}
 /** Some seconds pass with each transaction: the average of a half is not exactly that of the prices. */
 const AVERAGE = 6200
 const round = (change: Partial<CollectorOptions> = {}) => postTable({ ...options, ...change })
@@ -88,14 +118,48 @@ const markOf = (marks: string) => decodeMarks(marks).find(({ id }) => id === GOO
 const paidAt = (price: string | number) => BigInt(Math.round((7000 - Number(price)) * 1e4))
 const verify = (number: bigint) => verifyTable({ provider, contract: options.contract, number })
 const settle = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, peers }, WINDOW)
+async function proposed(peers: readonly Peer[] = nodes) {
+  const tended = await settle(peers)
+  if (tended.did !== 'proposed') throw new Error(tended.did)
+  return tended
+}
 /** What a signer would answer; where it refuses, nothing that could be read. */
 const asNode = (i: number, path: string, body: unknown): Promise<unknown> =>
   askSigner(nodes[i]!, path, body === null ? undefined : body).catch(() => 'no')
+const saidBy = async (i: number): Promise<readonly SettlingState[]> =>
+  (await nodes[i]!.signer.settling(clock, [GOOD])).settling
+/** A table with these averages at another price, or without any. */
+async function proposeTo(
+  i: number,
+  number: bigint,
+  known: readonly SettlingState[],
+  price: number | null,
+): Promise<unknown> {
+  const { market } = await nodes[i]!.signer.observe(clock)
+  const given = price === null ? [] : known.map((one) => ({ ...one, price: textOf(price) }))
+  const rows = SPECS.flatMap(({ kind, id }) => (kind === 'cash' ? [] : [id]))
+  const proposal = marketBytes(withSettling(market, given))
+  return askSigner(nodes[i]!, '/report', { number: `${number}`, time: clock, rows, proposal })
+}
+const textOf = (price: number): string => String(Math.round(price * 1e6) / 1e6)
 const forget = (node: Node) => {
   ;(node.signer.log as unknown as { samples: Map<string, unknown> }).samples.clear()
   ;(node.signer as unknown as { looks: Map<number, unknown> }).looks.clear()
   // The same seconds come again in the next test.
   ;(node.signer as unknown as { memory: object }).memory = { time: '0', digest: '' }
+}
+
+/** Signs anything; says this of the window. */
+const liarAt = async (i: number, price: (own: string) => string) => {
+  const liar = await startLiar(KEYS[i]!, async (path, body) => {
+    const said = await asNode(i, path, body)
+    if (path !== '/settling') return said
+    if (said === 'no') return said
+    const { settling, ...rest } = said as { settling: readonly SettlingState[] }
+    return { ...rest, settling: settling.map((one) => ({ ...one, price: price(one.price) })) }
+  })
+  toClose.push(liar.close)
+  return liar
 }
 
 beforeAll(async () => {
@@ -143,8 +207,7 @@ describe('from the window to the register', () => {
     expect(averages(next.report.market)).toEqual([whole])
     expect(markOf(next.report.marks)).toBe(paidAt(whole!.price))
     expect((await verify(next.report.number)).holds).toBe(true)
-    const tended = await settle()
-    if (tended.did !== 'proposed') throw new Error(tended.did)
+    const tended = await proposed()
     expect(tended.report.values).toEqual([markOf(next.report.marks)])
     const verified = await verifySettlement(provider, options.contract, 1n)
     expect(verified.holds).toBe(true)
@@ -157,8 +220,7 @@ describe('from the window to the register', () => {
   test('a settlement that is proposed first is what the tables say until it is final', async () => {
     await watch()
     await goTo(EXPIRY + 10n, '6000')
-    const tended = await settle()
-    if (tended.did !== 'proposed') throw new Error(tended.did)
+    const tended = await proposed()
     // One of five has another average, within the tolerance; without L1 the median could move.
     for (const node of nodes.slice(0, 2)) forget(node)
     await goTo(EXPIRY + 60n, '6050')
@@ -170,13 +232,7 @@ describe('from the window to the register', () => {
 
   test('pays what the tables said, whoever is asked then', async () => {
     // Nodes 3 and 4 see 0.2 % more, within the tolerance: their median would be another.
-    for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
-      await goTo(at, '6100', [0, 1, 2])
-      for (const i of [3, 4]) {
-        nodes[i]!.see({ ...CALM, BTC: '6112.2' }, clock)
-        await nodes[i]!.signer.observe(clock)
-      }
-    }
+    await watchApart('6112.2')
     await goTo(EXPIRY + 10n, '6100')
     const { report } = await round({ peers: nodes.slice(0, 3) })
     expect([priceIn(report.market), markOf(report.marks)]).toEqual([6100, 9_000_000n])
@@ -184,11 +240,7 @@ describe('from the window to the register', () => {
     if (tended.did !== 'proposed') throw new Error(tended.did)
     expect(tended.report.values).toEqual([9_000_000n])
     // Nor does one sign another near it: what rows were valued at is what is paid.
-    const window = [Number(EXPIRY) - WINDOW, Number(EXPIRY)] as const
-    const proposal = settlementBytes({
-      ...{ version: 1, windowStart: window[0], windowEnd: window[1] },
-      underlyings: [{ id: 1, name: 'BTC', price: '6112.2' }],
-    })
+    const proposal = settlementBytes(paying('6112.2'))
     const body = { serial: 1n, ids: [GOOD], settled: [], window, proposal, isConfirmation: false }
     for (const node of [nodes[0]!, nodes[4]!])
       await expect(askSigner(node, '/settlement', body)).rejects.toThrow('AverageMustBeKept')
@@ -197,17 +249,32 @@ describe('from the window to the register', () => {
   test('what is struck is no average any more', async () => {
     await watch()
     await goTo(EXPIRY + 10n, '6000')
-    const tended = await settle()
-    if (tended.did !== 'proposed') throw new Error(tended.did)
+    const tended = await proposed()
     await goTo(EXPIRY + 60n, '6050')
     const held = await round()
     expect(averages(held.report.market)).toHaveLength(1)
     for (const node of nodes) forget(node)
-    const digest = vetoDigest(world.domain, settlementDigest(world.domain, tended.report))
-    const signatures = KEYS.slice(0, 4).map((key) => signDigest(key, digest))
-    await send(world.anyone, world.oracle, 'vetoSettlement', 1n, signatures)
+    await strike(tended.report)
     await goTo(EXPIRY + 120n, '6050')
     expect(averages((await round()).report.market)).toEqual([])
+  })
+
+  test('nor does verify miss it: who sees another then says that', async () => {
+    await watch()
+    await goTo(EXPIRY + 10n, '6000')
+    const tended = await proposed()
+    await goTo(EXPIRY + 60n, '6050')
+    const held = await round()
+    await strike(tended.report)
+    await goTo(EXPIRY + 120n, '6050')
+    const liars = await Promise.all(
+      [0, 1, 2].map((i) => liarAt(i, (own) => textOf(Number(own) + 1))),
+    )
+    const next = await round({ peers: [...liars, ...nodes.slice(3)] })
+    expect(priceIn(next.report.market)).not.toBe(priceIn(held.report.market))
+    const { holds, checks } = await verify(next.report.number)
+    expect(checks.filter((one) => !one.holds)).toEqual([])
+    expect(holds).toBe(true)
   })
 })
 
@@ -227,8 +294,7 @@ describe('who has not seen the window', () => {
     const second = await round({ peers })
     expect(second.answers.every((one) => 'digest' in one)).toBe(true)
     expect(averages(second.report.market)).toEqual(averages(first.report.market))
-    const tended = await settle(peers)
-    if (tended.did !== 'proposed') throw new Error(tended.did)
+    const tended = await proposed(peers)
     expect(tended.report.values).toEqual([markOf(first.report.marks)])
   })
 
@@ -292,32 +358,11 @@ describe('who has not seen the window', () => {
 })
 
 describe('who lies about an average', () => {
-  /** Signs anything; says this of the window. */
-  const liarAt = async (i: number, price: (own: string) => string) => {
-    const liar = await startLiar(KEYS[i]!, async (path, body) => {
-      const said = await asNode(i, path, body)
-      if (path !== '/settling') return said
-      if (said === 'no') return said
-      const { settling, ...rest } = said as { settling: readonly SettlingState[] }
-      return { ...rest, settling: settling.map((one) => ({ ...one, price: price(one.price) })) }
-    })
-    toClose.push(liar.close)
-    return liar
-  }
   test.each([1, 2])('%i of five move nothing, far off or within the band', async (count) => {
     await watch()
     await goTo(EXPIRY + 10n, '6000')
-    const honest = averages(
-      marketBytes(
-        withSettling(readMarket((await round({ isBare: true })).report.market), [
-          ...(
-            (await askSigner(nodes[0]!, '/settling', { time: clock, rows: [GOOD] })) as {
-              settling: readonly SettlingState[]
-            }
-          ).settling,
-        ]),
-      ),
-    )
+    await round({ isBare: true })
+    const honest = await saidBy(0)
     for (const price of ['1', '99999999', (Number(honest[0]!.price) * 1.004).toFixed(2)]) {
       const liars = await Promise.all(
         Array.from({ length: count }, (_, i) => liarAt(i, () => String(Number(price)))),
@@ -333,23 +378,96 @@ describe('who lies about an average', () => {
     await goTo(EXPIRY + 10n, '6000')
     const { report } = await round()
     await goTo(EXPIRY + 70n, '6000')
-    await expect(round({ isBare: true })).rejects.toThrow(/AverageMustBeKept/)
-    const own = await nodes[0]!.signer.observe(clock)
-    const propose = (price: number, node = nodes[0]!) =>
-      askSigner(node, '/report', {
-        number: Number(report.number) + 1 + '',
-        time: clock,
-        rows: SPECS.flatMap(({ kind, id }) => (kind === 'cash' ? [] : [id])),
-        proposal: marketBytes(
-          withSettling(own.market, [
-            { ...averages(report.market)[0]!, price: String(Math.round(price * 1e6) / 1e6) },
-          ]),
-        ),
-      })
+    const number = report.number + 1n
+    const propose = (price: number | null) => proposeTo(0, number, averages(report.market), price)
     const kept = priceIn(report.market)!
+    await expect(propose(null)).rejects.toThrow('AverageMustBeKept')
     await expect(propose(kept + 0.000001)).rejects.toThrow('AverageMustBeKept')
     await expect(propose(kept * 1.01)).rejects.toThrow('AverageMustBeKept')
     await propose(kept)
+  })
+
+  test('a collector that goes without averages keeps those of L1', async () => {
+    await watch()
+    await goTo(EXPIRY + 10n, '6000')
+    const first = await round()
+    await goTo(EXPIRY + 70n, '6000')
+    const { report } = await round({ isBare: true })
+    expect(averages(report.market)).toEqual(averages(first.report.market))
+  })
+
+  test('at the edge of what one honest signer takes, two fall silent: the others keep it', async () => {
+    await watchApart('6090')
+    await goTo(EXPIRY + 10n, '6100')
+    // Half a per cent over what node 2 saw, and more than that over what nodes 3 and 4 did.
+    const edge = 6130.5
+    const state = await saidBy(2)
+    const number = (await round({ isBare: true })).report.number + 1n
+    await goTo(EXPIRY + 70n, '6100')
+    const signed = (await proposeTo(2, number, state, edge)) as { report: never; signature: string }
+    await expect(proposeTo(3, number, state, edge)).rejects.toThrow('ProposalMustBeNear')
+    const report = tableReportFrom(signed.report)
+    const digest = tableDigest(world.domain, report)
+    const signatures = [...signedBy(2, digest), signed.signature]
+    await send(world.anyone, world.oracle, 'post', report, signatures)
+    await goTo(EXPIRY + 130n, '6100')
+    const peers = nodes.slice(2)
+    const next = await round({ peers })
+    expect(priceIn(next.report.market)).toBe(edge)
+    const tended = await proposed(peers)
+    expect(tended.report.values).toEqual([paidAt(edge)])
+  })
+
+  test('two, and one honest that does not read L1: tables and settlement repeat what that has', async () => {
+    const view = () => Promise.resolve({ windowSeconds: WINDOW, pins: new Map<string, string>() })
+    const blind = await startSigner(world.domain, KEYS[2]!, () => clock, documents, {
+      settlingView: view,
+    })
+    toClose.push(blind.close)
+    const go = async (at: bigint) => {
+      await goTo(at, '6100')
+      blind.see({ ...CALM, BTC: '6112.2' }, clock)
+      await blind.signer.observe(clock)
+    }
+    for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) await go(at)
+    await go(EXPIRY + 10n)
+    const first = await round()
+    expect(priceIn(first.report.market)).toBe(6100)
+    const liars = await Promise.all(
+      [0, 1].map((i) =>
+        startLiar(KEYS[i]!, async (path, body) => {
+          if (path === '/report' || path === '/settlement') return 'no'
+          const said = JSON.stringify(await asNode(i, path, body))
+          return path.startsWith('/observation') ? said : said.replaceAll('"6100"', '"9999999"')
+        }),
+      ),
+    )
+    toClose.push(...liars.map(({ close }) => close))
+    const peers = [...liars, blind, ...nodes.slice(3)]
+    await go(EXPIRY + 70n)
+    await expect(round({ peers })).rejects.toThrow('AverageMustBeKept')
+    await go(EXPIRY + 130n)
+    expect(priceIn((await round({ peers, isBare: true })).report.market)).toBe(6100)
+    const tended = await proposed(peers)
+    expect(tended.report.values).toEqual([paidAt(6100)])
+  })
+
+  test('one that takes its time is asked everything at once', async () => {
+    await goTo(EXPIRY - BigInt(WINDOW) - 10n, '6100')
+    await goTo(EXPIRY - 900n, '6100')
+    let isOpen = false
+    const isAskedMeanwhile: boolean[] = []
+    const slow = await startLiar(KEYS[0]!, async (path, body) => {
+      if (path === '/settling') isAskedMeanwhile.push(isOpen)
+      if (!path.startsWith('/observation')) return asNode(0, path, body)
+      isOpen = true
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      isOpen = false
+      return asNode(0, path, body)
+    })
+    toClose.push(slow.close)
+    const { report } = await round({ peers: [slow, ...nodes.slice(1)] })
+    expect([priceIn(report.market), isAskedMeanwhile]).toEqual([6100, [true]])
   })
 
   test('as a quorum: L1 takes it, and verify names what does not follow', async () => {
@@ -363,27 +481,20 @@ describe('who lies about an average', () => {
       { ...own!, source: 'my friend' },
       { ...own!, price: '6400' },
     ])
-    const specs = SPECS.filter(({ kind }) => kind !== 'cash')
-    const number = kept.report.number + 1n
+    const [specs, number] = [SPECS.filter(({ kind }) => kind !== 'cash'), kept.report.number + 1n]
     const given = { number, time: BigInt(clock), ...documents, market: lied }
     const report = reportOf(computeTable(lied, specs, STANDARD_WORLDS), given)
     const digest = tableDigest(world.domain, report)
-    const signatures = KEYS.slice(0, 3).map((key) => signDigest(key, digest))
-    await send(world.anyone, world.oracle, 'post', report, signatures)
-    const { checks } = await verify(number)
-    expect(checks.filter(({ holds }) => !holds)).toEqual([
-      {
-        what: `rows for the window of underlying 1 to ${EXPIRY}`,
-        expected: 'some',
-        posted: 'none',
-        holds: false,
-      },
-      {
-        what: `average of underlying 1 to ${EXPIRY}`,
-        expected: own!.price,
-        posted: '6400',
-        holds: false,
-      },
-    ])
+    await send(world.anyone, world.oracle, 'post', report, signedBy(3, digest))
+    const wrong = async () => (await verify(number)).checks.filter(({ holds }) => !holds)
+    const of = `underlying 1 to ${EXPIRY}`
+    const expected = [
+      { what: `rows for the window of ${of}`, expected: 'some', posted: 'none', holds: false },
+      { what: `average of ${of}`, expected: own!.price, posted: '6400', holds: false },
+    ]
+    expect(await wrong()).toEqual(expected)
+    // Nor does it become right by a settlement that they propose after it.
+    await settleAs(3, '6400')
+    expect(await wrong()).toEqual(expected)
   })
 })

@@ -18,7 +18,13 @@ import {
   withSettling,
   type SettlingState,
 } from '../../oracle/signer/market-document.ts'
-import { knownSettling, medianSettling, requireSettling } from '../../oracle/signer/settling.ts'
+import {
+  keptIn,
+  knownSettling,
+  medianSettling,
+  requireSettling,
+} from '../../oracle/signer/settling.ts'
+import { goesBare, NoQuorum } from '../../oracle/collector/gather.ts'
 import { SampleLog } from '../../oracle/signer/window.ts'
 import { agreed } from '../../oracle/signer/agreement.ts'
 import { WORLDS } from '../../oracle/worlds.ts'
@@ -280,9 +286,9 @@ describe('a signer', () => {
     const pin = (price: string) => ({ pins: new Map([[settlingKey(state()), price]]) })
     expect(known(EXPIRY, undefined, pin('6401'))).toEqual([['6401', true]])
     expect(known(EXPIRY, [], pin('6401'))).toEqual([['6401', true]])
-    // Fifty basis points of 6400 are 32 dollars.
-    expect(known(EXPIRY, undefined, pin('6432'))).toEqual([['6432', true]])
-    expect(known(EXPIRY, undefined, pin('6432.000001'))).toEqual([['6400', false]])
+    // Three times fifty basis points of 6400 are 96 dollars.
+    expect(known(EXPIRY, undefined, pin('6496'))).toEqual([['6496', true]])
+    expect(known(EXPIRY, undefined, pin('6496.000001'))).toEqual([['6400', false]])
     // While it runs, what was said a minute ago is not what is so now.
     expect(known(EXPIRY - 1, undefined, pin('6401'))).toEqual([['6400', false]])
     expect(known(EXPIRY - 1, [], pin('6401'))).toEqual([])
@@ -309,5 +315,43 @@ describe('a signer', () => {
     ])
     expect(medianSettling(said('6400', '6401'), 3)).toEqual([])
     expect(medianSettling([...said('6400', '6401'), [state({ source: 'x' })]], 3)).toEqual([])
+  })
+
+  test('is proposed what L1 has, unless a quorum says otherwise', () => {
+    const said = (...prices: string[]) => prices.map((price) => [state({ price })])
+    const kept = [state({ price: '6400' })]
+    // Two that lie and one that has not read L1: the median is that one's.
+    expect(medianSettling(said('6400', '6400', '6401', '9999', '9999'), 4, kept)).toEqual(kept)
+    expect(medianSettling(said('6400', '6400', '6400', '9999', '9999'), 3, kept)).toEqual(kept)
+    expect(medianSettling(said('6400', '6400', '6500', '6501', '6502'), 3, kept)).toEqual([
+      state({ price: '6500' }),
+    ])
+    expect(medianSettling(said('6400', '6400'), 3, kept)).toEqual([])
+    const pins = new Map([[settlingKey(state()), '6400']])
+    expect(keptIn([state()], EXPIRY, pins)).toEqual(kept)
+    expect(keptIn([state()], EXPIRY - 1, pins)).toEqual([])
+  })
+})
+
+describe('a collector whose averages find no quorum', () => {
+  const peer = { url: '', address: '0x0000000000' }
+  const failed = (...problems: string[]) =>
+    new NoQuorum(
+      'x',
+      problems.map((problem) => ({ peer, problem })),
+    )
+
+  test.each([
+    ['AverageMustBeKnown: 1 in the window of 2'],
+    ['ProposalMustBeNear: average 1 of 2, not 3'],
+    ['AverageMustBeKept: 1 of 2, as L1 has it'],
+  ])('goes on without them: %s', (problem) => {
+    expect(goesBare(failed('no answer in time', problem), false)).toBe(true)
+  })
+
+  test('never twice in a row, whatever one of them says, and for nothing else', () => {
+    expect(goesBare(failed('AverageMustBeKnown: 1'), true)).toBe(false)
+    expect(goesBare(failed('ProposalMustBeNear: 1 of underlying 1, not 2'), false)).toBe(false)
+    expect(goesBare(new Error('AverageMustBeKnown: 1'), false)).toBe(false)
   })
 })

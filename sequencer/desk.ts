@@ -20,7 +20,14 @@ import { Asked, printOf, Recent, singleName, type AskedPage } from './asked.ts'
 import type { Ledger } from './ledger.ts'
 import { isSamePage, Resigning } from './resign.ts'
 import { OPEN_TRADES, TicketBook } from './ticket-book.ts'
-import { tell, type Admitted, type Refusal, type Ticket, type TradeState } from './ticket.ts'
+import {
+  isOver,
+  tell,
+  type Admitted,
+  type Refusal,
+  type Ticket,
+  type TradeState,
+} from './ticket.ts'
 
 /** What leaves the journals, and why. */
 export type Dropped = { readonly trade: string; readonly rejection: Rejection }
@@ -135,7 +142,7 @@ export class Desk {
     if (open.size < OPEN_TRADES) return false
     const { time } = this.conditions()
     for (const ticket of [...open])
-      if (ticket.state === 'stamped' && livenessAt(ticket.stamp, time) === 'expired')
+      if (isOver(ticket, time))
         this.end(ticket, { rule: 'StampMustBeLive', detail: 'it was not signed in its time' })
     return open.size >= OPEN_TRADES
   }

@@ -1,5 +1,5 @@
 /** A proposal on its way to a settled trade, and what is said of it. */
-import type { Entry } from '../circuits/page.ts'
+import { livenessAt, type Entry } from '../circuits/page.ts'
 import type { Rejection, RuleName } from '../circuits/rules.ts'
 import type { SignedPage } from './admission.ts'
 
@@ -46,6 +46,11 @@ export function tell(rejection: Rejection, asker: number): Refusal {
   return rejection.account === undefined || rejection.account === asker
     ? { refused: rejection.rule, detail: rejection.detail }
     : { refused: 'TradeMustBeAdmissible', detail: 'the trade cannot be admitted' }
+}
+
+/** Agreed, and nobody can sign it any more: it ends when its proposer needs the place, which may be never. */
+export function isOver({ state, stamp }: Ticket, time: bigint): boolean {
+  return state === 'stamped' && livenessAt(stamp, time) === 'expired'
 }
 
 /** The entries from one side: the counterparty's are the reverse of the proposer's. */

@@ -85,16 +85,16 @@ export type SignerOptions = Omit<LookoutOptions, 'instruments'> & {
 /** The latest report time that was signed, and the digest. */
 export type Memory = { readonly time: string; readonly digest: string }
 
-/** Times of the market's clock; which of the prices L1 carries already. */
-type Averages = {
-  readonly windowStart: number
-  readonly windowEnd: number
-  readonly underlyings: readonly {
-    readonly id: number
-    readonly name: string
-    readonly price: string
+/** Averages over a window, and which of them L1 carries already. */
+type Averages = Pick<AverageDocument, 'windowStart' | 'windowEnd'> & {
+  readonly underlyings: readonly (AverageDocument['underlyings'][number] & {
     readonly isPinned: boolean
-  }[]
+  })[]
+}
+
+function documentOf({ windowStart, windowEnd, underlyings }: Averages): AverageDocument {
+  const prices = underlyings.map(({ id, name, price }) => ({ id, name, price }))
+  return { version: 1, windowStart, windowEnd, underlyings: prices }
 }
 
 function statesOf(known: readonly KnownSettling[]): readonly SettlingState[] {
@@ -254,9 +254,7 @@ export class Signer {
    * carries of it; it refuses where that is none. What expires on the others settles all the same.
    */
   async averages(start: number, end: number): Promise<AverageDocument> {
-    const { windowStart, windowEnd, underlyings } = await this.averagesOf(start, end)
-    const prices = underlyings.map(({ id, name, price }) => ({ id, name, price }))
-    return { version: 1, windowStart, windowEnd, underlyings: prices }
+    return documentOf(await this.averagesOf(start, end))
   }
 
   private async averagesOf(start: number, end: number): Promise<Averages> {
@@ -317,7 +315,7 @@ export class Signer {
     proposed: SettlementDocument | null,
   ): Promise<SettlementDocument> {
     const own = await this.averagesOf(...window)
-    const document = proposed ?? (await this.averages(...window))
+    const document = proposed ?? documentOf(own)
     if (document.windowStart !== own.windowStart || document.windowEnd !== own.windowEnd)
       throw new Refusal('WindowMustMatch', `not ${window.join(' to ')}`)
     for (const id of ids) {

@@ -2,10 +2,10 @@
  * How many proposals may be open towards one account, whoever makes them. It is asked before a proposal is
  * recorded, so a journal means what it meant; what was taken once stays until it ends.
  */
-import { livenessAt } from '../../circuits/page.ts'
 import type { House } from '../house.ts'
-import type { Ticket } from '../ticket.ts'
+import { isOver } from '../ticket.ts'
 import { ApiError } from './errors.ts'
+import { UnderWay } from './under-way.ts'
 
 type Asked = {
   readonly desk: Pick<House['desk'], 'openTowards'>
@@ -16,8 +16,8 @@ type Asked = {
 export class ProposalsTowards {
   private readonly house: () => Asked
   private readonly most: number
-  /** By counterparty, the proposers whose proposals are being recorded: several come at once. */
-  private readonly underWay = new Map<number, number[]>()
+  /** By counterparty, the proposers whose proposals are being recorded. */
+  private readonly underWay = new UnderWay<number>()
 
   constructor(house: () => Asked, limits: { readonly proposals: number }) {
     this.house = house
@@ -32,7 +32,7 @@ export class ProposalsTowards {
    */
   require(proposer: number, counterparty: number): void {
     const open = this.house().desk.openTowards(counterparty)
-    const underWay = this.underWay.get(counterparty) ?? []
+    const underWay = this.underWay.of(counterparty)
     // Of fewer than half nobody has more than what is left.
     if (2 * (open.size + underWay.length) < this.most) return
     const { time } = this.house().conditions()
@@ -48,19 +48,11 @@ export class ProposalsTowards {
 
   async record<T>(proposer: number, counterparty: number, work: () => Promise<T>): Promise<T> {
     this.require(proposer, counterparty)
-    this.underWay.set(counterparty, [...(this.underWay.get(counterparty) ?? []), proposer])
+    this.underWay.add(counterparty, proposer)
     try {
       return await work()
     } finally {
-      const all = this.underWay.get(counterparty) ?? []
-      const left = all.toSpliced(all.indexOf(proposer), 1)
-      if (left.length === 0) this.underWay.delete(counterparty)
-      else this.underWay.set(counterparty, left)
+      this.underWay.end(counterparty, proposer)
     }
   }
-}
-
-/** Nobody can sign it any more: it ends when its proposer needs the place, which may be never. */
-function isOver({ state, stamp }: Ticket, time: bigint): boolean {
-  return state === 'stamped' && livenessAt(stamp, time) === 'expired'
 }

@@ -5,6 +5,7 @@
 import type { Ledger } from '../ledger.ts'
 import type { Ticket } from '../ticket.ts'
 import { ApiError, Refused } from './errors.ts'
+import { UnderWay } from './under-way.ts'
 
 type Most = {
   /** Pages of an account that wait. */
@@ -16,11 +17,8 @@ type Most = {
 export class WaitingPages {
   private readonly ledger: () => Ledger
   private readonly most: Most
-  /**
-   * Being recorded: several requests of an account are served at once. Of a trade both sides may come at
-   * the same time, and are one page of each account.
-   */
-  private readonly underWay = new Map<number, object[]>()
+  /** Of a trade both sides may come at the same time, and are one page of each account. */
+  private readonly underWay = new UnderWay<object>()
 
   constructor(ledger: () => Ledger, most: Most) {
     this.ledger = ledger
@@ -29,7 +27,7 @@ export class WaitingPages {
 
   private countOf(account: number, but: object | null): number {
     const ledger = this.ledger()
-    const underWay = new Set(this.underWay.get(account))
+    const underWay = new Set(this.underWay.of(account))
     if (but !== null) underWay.delete(but)
     return ledger.pendingOf(account).length + ledger.unsignedOf(account).length + underWay.size
   }
@@ -52,18 +50,11 @@ export class WaitingPages {
     for (const side of sides)
       if (side === account || trade?.sides.has(side) === true) this.require(side, account, trade)
     const page = trade ?? {}
-    for (const side of sides) this.underWay.set(side, [...(this.underWay.get(side) ?? []), page])
+    for (const side of sides) this.underWay.add(side, page)
     try {
       return await work()
     } finally {
-      for (const side of sides) this.end(side, page)
+      for (const side of sides) this.underWay.end(side, page)
     }
-  }
-
-  private end(side: number, page: object): void {
-    const all = this.underWay.get(side) ?? []
-    const left = all.toSpliced(all.indexOf(page), 1)
-    if (left.length === 0) this.underWay.delete(side)
-    else this.underWay.set(side, left)
   }
 }

@@ -75,6 +75,8 @@ async function one(options: WorkOptions, job: TakenJob): Promise<void> {
     const circuit = circuits.get(job.circuit)
     if (circuit === undefined) throw new Error(`circuit ${job.circuit} is not one of mine`)
     const input = seal.open(job.circuit, job.sealed)
+    // The end may have come while the store still answered: a signal that has fired fires no more.
+    signal.throwIfAborted()
     const proof = await prove({ ...circuit, input, signal: AbortSignal.any([signal, lost.signal]) })
     const isTaken = await store.finish(job, proof)
     const seconds = ((performance.now() - started) / 1000).toFixed(1)

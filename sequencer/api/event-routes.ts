@@ -31,6 +31,8 @@ export function eventRoutes(desk: Desk): void {
     const { socket } = request.raw
     const gone = (): void => end.abort()
     socket.once('close', gone)
+    // One that has closed already says so no more.
+    if (socket.destroyed) gone()
     const { wait = '0' } = request.query as { wait?: string }
     const [after, holder] = [afterOf(request), holderOf(request)]
     const events = await feeds

@@ -67,7 +67,7 @@ export class Feeds {
     end: AbortSignal,
   ) {
     const now = eventsAfter(feed, reader, after)
-    if (now.length > 0 || seconds === 0) return now
+    if (now.length > 0 || seconds === 0 || end.aborted) return now
     const leave = this.enter(holder)
     try {
       await new Promise<void>((resolve) => {

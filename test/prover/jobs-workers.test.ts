@@ -16,6 +16,23 @@ import { CIRCUIT, found, pause, PROOF, seal, useJobs, worker } from './jobs-stor
 import { until } from '../until.ts'
 import { BROKEN, compileOpening, OPENING, type Opening } from './opening.ts'
 
+/** A proof that takes until nobody wants it. A signal that has fired already is heard, too. */
+function untilGivenUp() {
+  let asked = 0
+  let givenUp = 0
+  const prove = ({ signal }: { readonly signal?: AbortSignal }): Promise<Proof> =>
+    new Promise((_resolve, reject) => {
+      asked++
+      const end = (): void => {
+        givenUp++
+        reject(new ProveError('child', 'was aborted'))
+      }
+      if (signal?.aborted === true) end()
+      else signal?.addEventListener('abort', end, { once: true })
+    })
+  return { prove, asked: () => asked, givenUp: () => givenUp }
+}
+
 describe.skipIf('missing' in found)('proving jobs with workers', () => {
   const { closing, fresh, url, serverUrl, endLeases } = useJobs()
   let opening: Opening
@@ -148,17 +165,11 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
 
   it('a worker that lost its lease gives the job up, and another proves it', async () => {
     const store = await fresh()
-    let aborted = false
+    const proving = untilGivenUp()
     const slow = start(store, {
       name: 'slow',
       leaseMs: 300,
-      prove: ({ signal }) =>
-        new Promise((_resolve, reject) =>
-          signal?.addEventListener('abort', () => {
-            aborted = true
-            reject(new ProveError('child', 'was aborted'))
-          }),
-        ),
+      prove: proving.prove,
     })
     const remote = createRemoteProver({ store, seal, pollMs: 20 })
     const proof = remote.prove(keyOf(), OPENING)
@@ -171,7 +182,7 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
       job = await store.take(worker('quick'), 600_000)
       return job !== null
     })
-    await until(() => aborted)
+    await until(() => proving.givenUp() === 1)
     expect(slow.log.join()).toContain('the lease was lost')
     const taken = job as unknown as TakenJob
     const made = await honest({ input: seal.open(CIRCUIT, taken.sealed) })
@@ -181,12 +192,8 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
 
   it('a worker that ends puts its job back', async () => {
     const store = await fresh()
-    const waiting = start(store, {
-      prove: ({ signal }) =>
-        new Promise((_resolve, reject) =>
-          signal?.addEventListener('abort', () => reject(new ProveError('child', 'aborted'))),
-        ),
-    })
+    const proving = untilGivenUp()
+    const waiting = start(store, { prove: proving.prove })
     const name = seal.name(CIRCUIT, OPENING)
     await store.submit({
       name,
@@ -194,9 +201,40 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
       sealed: seal.close(CIRCUIT, OPENING),
       maxAttempts: 1,
     })
-    await until(async () => (await store.look(name))?.state === 'leased')
+    await until(() => proving.asked() === 1)
     await waiting.end()
     expect(await store.look(name)).toMatchObject({ state: 'waiting', attempts: 0 })
+  })
+
+  it('a worker that ends while the store still answers puts its job back unproven', async () => {
+    const store = await fresh()
+    const name = seal.name(CIRCUIT, OPENING)
+    await store.submit({
+      name,
+      circuit: CIRCUIT,
+      sealed: seal.close(CIRCUIT, OPENING),
+      maxAttempts: 1,
+    })
+    const proving = untilGivenUp()
+    let isTaken = false
+    let answer = (): void => {}
+    const slow: JobStore = {
+      ...store,
+      take: async (...asked) => {
+        const job = await store.take(...asked)
+        isTaken = true
+        await new Promise<void>((resolve) => (answer = resolve))
+        return job
+      },
+    }
+    const waiting = start(slow, { prove: proving.prove })
+    await until(() => isTaken)
+    expect(await store.look(name)).toMatchObject({ state: 'leased', attempts: 1 })
+    const ended = waiting.end()
+    answer()
+    await ended
+    expect(await store.look(name)).toMatchObject({ state: 'waiting', attempts: 0 })
+    expect(proving.asked()).toBe(0)
   })
 
   it('a proof of something else is not taken, whoever put it there', async () => {
@@ -241,17 +279,8 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
 
   it('a proof that nobody wants any more is given up by its worker, and its input goes', async () => {
     const store = await fresh()
-    let isStopped = false
-    const { log } = start(store, {
-      leaseMs: 300,
-      prove: ({ signal }) =>
-        new Promise((_, reject) =>
-          signal?.addEventListener('abort', () => {
-            isStopped = true
-            reject(new Error('stopped'))
-          }),
-        ),
-    })
+    const proving = untilGivenUp()
+    const { log } = start(store, { leaseMs: 300, prove: proving.prove })
     const remote = createRemoteProver({ store, seal, pollMs: 20 })
     const end = new AbortController()
     const asked = remote.prove(keyOf(), OPENING, undefined, end.signal).catch((e: unknown) => e)
@@ -260,7 +289,7 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     end.abort()
     expect(String(await asked)).toContain('not wanted')
     expect(await store.look(name)).toBeNull()
-    await until(() => isStopped)
+    await until(() => proving.givenUp() === 1)
     await until(() => log.some((line) => line.includes('the lease was lost')))
     // The worker is free for the next.
     const next = { ...OPENING, shift: 8n }

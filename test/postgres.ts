@@ -61,8 +61,6 @@ export async function startPostgres(bin: string): Promise<TestPostgres> {
     `port=${port}`,
     'listen_addresses=127.0.0.1',
     `unix_socket_directories=${folder}`,
-    // A crowded disk must not hold it up: what outlives its processes is all that is wanted.
-    'fsync=off',
   ]
   const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((s) => ['-c', s])], {
     ...as,

@@ -190,12 +190,13 @@ export function appendLine(path: string, size: number, line: Line): number {
   }
 }
 
-const LOCK_ATTEMPTS = 50
+const LOCK_ATTEMPTS = 250
 const LOCK_PAUSE_MS = 20
 
 /**
  * One writer at a time: two processes could otherwise sign two pages on one head. A writer holds the
- * lock for milliseconds, so another waits for a second before it complains.
+ * lock for as long as a line takes to the disk, so another waits for five seconds before it complains:
+ * a crowded disk takes one or two.
  */
 export function withLock<T>(path: string, work: () => T): T {
   const release = takeLock(`${path}.lock`)

@@ -117,7 +117,8 @@ export class DayOracle {
       url: apps[i]?.listeningOrigin ?? '',
       address,
     }))
-    const wallet = new NonceManager(new Wallet(payerKey, provider))
+    // Asked for each time: a nonce that is counted here goes on where L1 has refused a transaction.
+    const wallet = new Wallet(payerKey, provider)
     const collector = { provider, wallet, contract: oracle, peers, tables }
     return new DayOracle({ options, provider, collector, clock, signers, apps, now })
   }

@@ -20,6 +20,9 @@ function secret(name: string): string {
   return value
 }
 
+// A parent that ends while the contract is configured ends this one, too.
+process.on('disconnect', () => process.exit(0))
+if (process.connected === false) process.exit(0)
 const oracle = await DayOracle.open({
   ...(JSON.parse(secret('CLOISTER_ORACLE')) as Configuration),
   adminKey: secret('ADMIN_KEY'),
@@ -53,5 +56,4 @@ process.on('message', (command: Command) => {
     if (command.command === 'stop') process.exit(0)
   })
 })
-process.on('disconnect', () => process.exit(0))
 process.send?.(JSON.stringify({ ready: true }))

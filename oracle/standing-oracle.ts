@@ -76,7 +76,8 @@ export class StandingOracle {
     const { chainId } = await provider.getNetwork()
     const now = { time: (await provider.getBlock('latest'))?.timestamp ?? 0 }
     const keys = options.signerKeys.map((key) => new SigningKey(key))
-    const wallet = new NonceManager(new Wallet(payerKey, provider))
+    // Asked for each time: a nonce that is counted here goes on where L1 has refused a transaction.
+    const wallet = new Wallet(payerKey, provider)
     const unmet = { provider, wallet, contract: oracle, peers: [], tables }
     const admin = new NonceManager(new Wallet(options.adminKey, provider))
     if ((await readState(unmet)).quorum === 0)

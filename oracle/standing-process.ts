@@ -23,6 +23,9 @@ const tell = (message: object): void => {
   process.send?.(JSON.stringify(message))
 }
 
+// A parent that ends while the oracle is opened ends this one, too.
+process.on('disconnect', () => process.exit(0))
+if (process.connected === false) process.exit(0)
 const { everySeconds, ...configuration } = JSON.parse(secret('CLOISTER_ORACLE')) as Configuration
 const oracle = await StandingOracle.open({
   ...configuration,
@@ -37,7 +40,6 @@ process.on('message', ({ command }: { command: string }) => {
   isStopped = true
   stopping.abort()
 })
-process.on('disconnect', () => process.exit(0))
 
 let isReady = false
 while (!isStopped) {

@@ -99,6 +99,8 @@ export function createProverPool(
       if (running >= concurrency) await new Promise<void>((resume) => waiting.push(resume))
       else running++
       try {
+        // What became of the pool, or of the wish, while it waited for its turn.
+        if (isClosed) throw new ProveError('child', 'the pool of provers was closed')
         if (job.signal?.aborted === true)
           throw new ProveError('child', `proof with ${job.zkeyPath} was aborted before it began`)
         const child = take(job)

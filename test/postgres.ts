@@ -82,7 +82,8 @@ export async function startPostgres(bin: string): Promise<TestPostgres> {
       const ended = new Promise((resolve) => server.once('exit', resolve))
       // Immediate: nothing in it is wanted any more.
       server.kill('SIGQUIT')
-      await ended
+      // One that has ended by itself tells it no more.
+      if (server.exitCode === null && server.signalCode === null) await ended
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -90,7 +91,8 @@ export async function startPostgres(bin: string): Promise<TestPostgres> {
 
 async function untilReady(url: string, server: ChildProcess, errors: () => string): Promise<void> {
   for (let attempt = 0; attempt < 3_000; attempt++) {
-    if (server.exitCode !== null) throw new Error(`postgres has ended: ${errors()}`)
+    if (server.exitCode !== null || server.signalCode !== null)
+      throw new Error(`postgres has ended: ${errors()}`)
     const sql = postgres(url, { max: 1, connect_timeout: 2, onnotice: () => {} })
     try {
       await sql`select 1`

@@ -66,7 +66,8 @@ export type Stored = {
   readonly rotating?: Rotating | null
 }
 
-const LOCK_ATTEMPTS = 20
+/** Five seconds: a command that asks the house and L1 may hold it for one or two on a crowded machine. */
+const LOCK_ATTEMPTS = 50
 const LOCK_PAUSE_MS = 100
 
 export class MemberStore {

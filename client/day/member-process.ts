@@ -37,6 +37,9 @@ const l1Key = process.env['MEMBER_L1_KEY'] ?? ''
 delete process.env['MEMBER_SEED']
 delete process.env['MEMBER_L1_KEY']
 
+// Waiting for the house has no end of its own: a parent that ends meanwhile ends this one, too.
+process.on('disconnect', () => process.exit(0))
+if (process.connected === false) process.exit(0)
 const instruments = new Map(Object.entries(JSON.parse(instrumentsJson) as Record<string, number>))
 const api = new HouseApi(houseUrl)
 const house = await untilOpen()
@@ -274,5 +277,4 @@ process.on('message', (message: MemberCommand) => {
       ),
   )
 })
-process.on('disconnect', () => process.exit(0))
 process.send?.(stringify({ ready: true }))

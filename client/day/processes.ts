@@ -1,5 +1,6 @@
 /** Child processes of the day: an embedded L1, the sequencer, the oracle, the members. They end with their parent. */
 import { fork, spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,18 +8,21 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const children = new Set<ChildProcess>()
 
+/** Below those that systems give to whoever connects: what listens here does so minutes later. */
+const [FIRST_PORT, LAST_PORT] = [10_000, 32_000] as const
+
 export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+  for (;;) {
+    const port = randomInt(FIRST_PORT, LAST_PORT)
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        typeof address === 'object' && address !== null
-          ? resolve(address.port)
-          : reject(new Error('no free port')),
-      )
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }
 
@@ -48,7 +52,8 @@ export async function startL1(port: number): Promise<void> {
   })
   const url = `http://127.0.0.1:${port}`
   for (let attempt = 0; attempt < 600; attempt++) {
-    if (child.exitCode !== null) throw new Error(`the embedded L1 did not start: ${complaint}`)
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the embedded L1 did not start: ${complaint}`)
     try {
       const answer = await fetch(url, {
         method: 'POST',

@@ -147,6 +147,7 @@ async function day(folder: string): Promise<Conclusion> {
     return tableInWords(result)
   }
   const firstTable = post(ROUND_TABLES[0] as number)
+  firstTable.catch(() => {})
   await Promise.all(members.map((m) => m.ready))
   note('members connected')
   const directory: Record<string, number> = {}
@@ -199,6 +200,7 @@ async function day(folder: string): Promise<Conclusion> {
     if (!SETTLING_ROUNDS.includes(round)) continue
     await settling
     settling = settleOne()
+    settling.catch(() => {})
   }
   await settling
   // The night passes; what expires is settled, and the last batch converts it for whom it touches.

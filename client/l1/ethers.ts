@@ -12,7 +12,7 @@ import {
   Transaction,
   Wallet,
 } from 'ethers'
-import type { InterfaceAbi } from 'ethers'
+import type { InterfaceAbi, TransactionRequest, TransactionResponse } from 'ethers'
 
 export { id as keccakOf, Interface, getAddress }
 
@@ -91,11 +91,23 @@ class BoundedProvider extends JsonRpcProvider {
   }
 }
 
+/** Counts what was sent; what was not leaves no gap, behind which no later transaction would be mined. */
+class OwnSigner extends NonceManager {
+  override async sendTransaction(transaction: TransactionRequest): Promise<TransactionResponse> {
+    try {
+      return await super.sendTransaction(transaction)
+    } catch (error) {
+      this.reset()
+      throw error
+    }
+  }
+}
+
 /** `key`: 32 bytes in hex. The key stays in this object. */
 export function accountOn(rpcUrl: string, key: string): OwnAccount {
   const provider = new BoundedProvider(rpcUrl, undefined, { cacheTimeout: -1, pollingInterval: 50 })
   const wallet = new Wallet(key, provider)
-  const signer = new NonceManager(wallet)
+  const signer = new OwnSigner(wallet)
   return {
     address: wallet.address,
     contract: (address, abi) => ownContract(new Contract(address, [...abi], signer)),

@@ -5,6 +5,9 @@ const tell = (message: object, then = (): void => {}): void => {
   process.send?.(JSON.stringify(message), then)
 }
 
+// The chain is made again before anything is heard: a parent that ends meanwhile ends this one, too.
+process.on('disconnect', () => process.exit(0))
+if (process.connected === false) process.exit(0)
 try {
   const { log, port } = JSON.parse(process.env['CLOISTER_L1'] ?? '') as {
     readonly log: string
@@ -17,7 +20,6 @@ try {
     l1.close()
     process.exit(0)
   })
-  process.on('disconnect', () => process.exit(0))
   const { blocks, steps, tornBytes } = l1
   tell({ ready: true, url: `http://127.0.0.1:${listening}`, blocks, steps, tornBytes })
 } catch (error) {

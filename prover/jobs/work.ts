@@ -26,6 +26,8 @@ export type WorkOptions = {
 
 const LEASE_MS = 30_000
 const POLL_MS = 500
+/** However long its leases are: a house takes whom it has not heard of for a minute to be gone. */
+const ANNOUNCE_MS = 10_000
 
 /** Resolves when the signal has come and every job is put back or done. */
 export async function work(options: WorkOptions): Promise<void> {
@@ -43,7 +45,7 @@ async function announce(options: WorkOptions): Promise<void> {
     await store
       .announce({ name, circuits: [...circuits.keys()] })
       .catch((error: unknown) => log(`the job store does not answer: ${wordOf(error)}`))
-    await pause(leaseMs / 3, signal)
+    await pause(Math.min(ANNOUNCE_MS, leaseMs / 3), signal)
   }
 }
 

@@ -314,7 +314,8 @@ describe('the command', () => {
     )
     let out = ''
     child.stdout.on('data', (data: Buffer) => (out += data.toString()))
-    const code = new Promise((resolve) => child.once('exit', resolve))
+    // What it said is read whole only when its streams have ended, too.
+    const code = new Promise((resolve) => child.once('close', resolve))
     const lines = () =>
       out
         .trim()

@@ -51,7 +51,7 @@ export async function startNode(): Promise<{
         },
       )
   const url = `http://127.0.0.1:${port}`
-  while (child.exitCode === null) {
+  while (child.exitCode === null && child.signalCode === null) {
     const answer = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -60,7 +60,7 @@ export async function startNode(): Promise<{
     if (answer?.ok === true) return { url, process: child }
     await new Promise((wake) => setTimeout(wake, 100))
   }
-  throw new Error(`the local chain ended with code ${child.exitCode}`)
+  throw new Error(`the local chain ended with ${child.signalCode ?? `code ${child.exitCode}`}`)
 }
 
 export class TestChain {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PROJECT_ROOT } from '../../prover/artifacts.ts'
+import { until } from '../until.ts'
 import { findPostgres, startPostgres, type TestPostgres } from '../postgres.ts'
 
 const BIN = join(PROJECT_ROOT, 'client', 'bin', 'cloister.mjs')
@@ -87,16 +88,15 @@ describe.skipIf('missing' in found)('a prover whose log takes nothing', () => {
     const ended = new Promise<string>((done) =>
       child.on('close', (code, signal) => done(`${out}${signal ?? code}`)),
     )
-    const sql = postgres(server.url, { max: 1 })
-    const count = async (): Promise<number> =>
-      (await sql`select 1 from pg_stat_activity where datname = ${name}`).length
-    // It asks for jobs, and thus has said that it waits for them.
-    await expect.poll(count, { timeout: 20_000 }).toBeGreaterThan(0)
-    await new Promise((done) => setTimeout(done, 500))
+    const jobs = postgres(url, { max: 1, onnotice: () => {} })
+    // It is announced, and thus has said that it waits for jobs. There are no tables at first.
+    await until(async () => {
+      const rows = await jobs`select 1 from cloister_prover.workers`.catch(() => [])
+      return rows.length > 0
+    })
+    await jobs.end()
     child.kill('SIGTERM')
-    const said = await ended
-    await sql.end()
-    return said
+    return ended
   }
 
   test.skipIf(!existsSync('/dev/full'))('because its disk is full works on', async () => {

@@ -11,7 +11,11 @@ import { Worker } from '../../client/day/processes.ts'
 const folder = mkdtempSync(join(tmpdir(), 'cloister-chain-'))
 const wallet = new Wallet(`0x${'0e'.repeat(32)}`)
 const started: Worker[] = []
-afterEach(() => started.splice(0).forEach((worker) => worker.kill()))
+afterEach(async () => {
+  const running = started.splice(0)
+  for (const worker of running) worker.kill()
+  await Promise.all(running.map(({ ended }) => ended))
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function start(log: string) {

@@ -55,6 +55,8 @@ async function freezeAt(tip: bigint, baseFee: bigint | null, gasPrice = 3n * GWE
       response.end(JSON.stringify(Array.isArray(all) ? all.map(one) : one(all)))
     })
   })
+  // A connection that is ended while it is asked is a call that fails.
+  server.keepAliveTimeout = 0
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const ended = await new OwnerL1(url, HOUSE, KEY)

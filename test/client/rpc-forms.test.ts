@@ -134,6 +134,8 @@ describe('over HTTP', () => {
   })
   const answering = async (answer: (response: ServerResponse) => void): Promise<Transport> => {
     server = createServer((_request, response) => answer(response))
+    // A connection that is ended while it is asked is a call that fails.
+    server.keepAliveTimeout = 0
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
     return httpTransport(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
   }

@@ -44,11 +44,18 @@ beforeAll(async () => {
     const server = createServer((_, response) => {
       response.end(say[i] === undefined ? 'null' : JSON.stringify({ instrumentsHash: say[i] }))
     })
+    // A connection that is ended while it is asked is a signer that does not answer.
+    server.keepAliveTimeout = 0
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
     servers.push(server)
   }
 })
-afterAll(() => servers.forEach((server) => server.close()))
+afterAll(() =>
+  servers.forEach((server) => {
+    server.closeAllConnections()
+    server.close()
+  }),
+)
 
 test('what is proposed counts for nothing, until a quorum has it configured', async () => {
   await confirmFirst(world, { listed: OLD })

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
 import { confirmTable, postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
@@ -455,14 +456,21 @@ describe('who lies about an average', () => {
   test('one that takes its time is asked everything at once', async () => {
     await goTo(EXPIRY - BigInt(WINDOW) - 10n, '6100')
     await goTo(EXPIRY - 900n, '6100')
-    let isOpen = false
+    let hear = (): void => {}
+    const heard = new Promise<void>((resolve) => (hear = resolve))
+    let isAnswered = false
     const isAskedMeanwhile: boolean[] = []
     const slow = await startLiar(KEYS[0]!, async (path, body) => {
-      if (path === '/settling') isAskedMeanwhile.push(isOpen)
+      if (path === '/settling') {
+        isAskedMeanwhile.push(!isAnswered)
+        hear()
+      }
       if (!path.startsWith('/observation')) return asNode(0, path, body)
-      isOpen = true
-      await new Promise((resolve) => setTimeout(resolve, 1500))
-      isOpen = false
+      // It says what it sees when it is asked the other question, or after a minute.
+      const late = new AbortController()
+      await Promise.race([heard, sleep(60_000, undefined, { signal: late.signal }).catch(() => {})])
+      late.abort()
+      isAnswered = true
       return asNode(0, path, body)
     })
     toClose.push(slow.close)

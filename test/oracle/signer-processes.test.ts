@@ -153,7 +153,10 @@ test('three signers and a collector bring the table of a recorded hour to L1', a
       lines: [],
       err: `collector: --patience must be a whole number from 1 to 999, not "${bad}"\n`,
     })
-  const first = await collect()
+  // One whose round took more than a minute is told that its time is past, and comes again.
+  let first = await collect()
+  while (/Time(MustBeNow|MustBeFresh)/.test(String(first.lines[0]?.['why'])))
+    first = await collect()
   expect(first.err).toBe('')
   expect(first.lines).toMatchObject([
     { event: 'posted', number: '1', isConfirmed: false, answers: ['signed', 'signed', 'signed'] },

@@ -55,6 +55,8 @@ beforeAll(async () => {
         return response.writeHead(404).end()
     }
   })
+  // A connection that is ended while it is asked is a source that does not answer.
+  server.keepAliveTimeout = 0
   await new Promise<void>((done) => {
     server.listen(0, '127.0.0.1', done)
   })

@@ -148,6 +148,8 @@ export async function startLiar(
       })()
     })
   })
+  // A connection that is ended while it is asked is a signer that does not answer.
+  server.keepAliveTimeout = 0
   await new Promise<void>((done) => {
     server.listen(0, '127.0.0.1', done)
   })

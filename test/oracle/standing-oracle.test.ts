@@ -60,4 +60,15 @@ test('publishes its worlds where an earlier version published others, and posts 
   const count = await provider.getTransactionCount(founder.address)
   expect(await round()).toBe(3)
   expect(await provider.getTransactionCount(founder.address)).toBe(count)
+  // A table that L1 refuses costs that table alone.
+  const standing = await StandingOracle.open(options)
+  const role = (await cloister.getFunction('ORACLE')()) as string
+  try {
+    await send(admin!, cloister, 'revokeRole', role, contract)
+    await expect(standing.table()).rejects.toThrow()
+    await send(admin!, cloister, 'grantRole', role, contract)
+    expect((await standing.table()).number).toBe(4)
+  } finally {
+    await standing.close()
+  }
 })

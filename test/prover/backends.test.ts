@@ -27,6 +27,7 @@ import {
   withPrivateDirectory,
 } from '../../prover/private-files.ts'
 import { findRapidsnark, rapidsnarkFromEnvironment } from '../../prover/rapidsnark.ts'
+import { until } from '../until.ts'
 import { BROKEN, compileOpening, OPENING, type Opening } from './opening.ts'
 
 let folder: string
@@ -209,8 +210,7 @@ describe('a binary that does what it likes', () => {
     const killed = pool.prove(job).catch((error: unknown) => error)
     // Until the binary runs its file lies there.
     const file = join(folder, 'pid')
-    while (!existsSync(file) || !readFileSync(file, 'utf8').includes('\n'))
-      await new Promise((resolve) => setTimeout(resolve, 50))
+    await until(() => existsSync(file) && readFileSync(file, 'utf8').includes('\n'))
     const witness = readFileSync(join(folder, 'witness'), 'utf8').trim()
     expect(witness.startsWith(privateRoot())).toBe(true)
     expect(statSync(witness).size).toBeGreaterThan(0)
@@ -285,6 +285,20 @@ describe('a pool', () => {
       'before it began',
     )
     pool.close()
+  })
+
+  it('that is closed starts nothing for whoever still waits for a turn', async () => {
+    const pool = createProverPool(1)
+    const words = [0, 1, 2].map(() =>
+      pool.prove({ ...opening, input: OPENING }).then(
+        () => 'proven',
+        (error: unknown) => String(error),
+      ),
+    )
+    pool.close()
+    const [underWay, ...waiting] = await Promise.all(words)
+    expect(underWay).toContain('ended with SIGKILL and no proof')
+    for (const word of waiting) expect(word).toContain('the pool of provers was closed')
   })
 
   it('has room for one at least', () => {

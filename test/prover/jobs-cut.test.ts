@@ -143,7 +143,7 @@ describe.skipIf('missing' in found)(
       const door = await openSilentDoor(Number(new URL(url()).port))
       const store = await openPostgresJobs({
         url: url().replace(/:[0-9]+\//, `:${door.port}/`),
-        patienceMilliseconds: 2_000,
+        patienceMilliseconds: 10_000,
       })
       closing.push(async () => {
         await door.close()

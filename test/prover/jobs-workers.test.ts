@@ -81,7 +81,8 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     const signals = await expected()
     expect((await remote.prove(keyOf(), OPENING, signals)).publicSignals).toEqual(signals)
     expect(await store.look(seal.name(CIRCUIT, OPENING))).toBeNull()
-    expect(await remote.missing(keyOf())).toBeNull()
+    // It announces itself beside its work, on another connection.
+    await until(async () => (await remote.missing(keyOf())) === null)
     expect(await remote.missing({ keyHash: 'b' })).toContain('no prover')
   })
 
@@ -166,11 +167,17 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
   it('a worker that lost its lease gives the job up, and another proves it', async () => {
     const store = await fresh()
     const proving = untilGivenUp()
-    const slow = start(store, {
-      name: 'slow',
-      leaseMs: 300,
-      prove: proving.prove,
-    })
+    let takes = 0
+    // It takes one job, once: it may lose it sooner, where it was held up itself.
+    const once: JobStore = {
+      ...store,
+      take: async (...asked) => {
+        const job = takes === 0 ? await store.take(...asked) : null
+        if (job !== null) takes++
+        return job
+      },
+    }
+    const slow = start(once, { name: 'slow', leaseMs: 300, prove: proving.prove })
     const remote = createRemoteProver({ store, seal, pollMs: 20 })
     const proof = remote.prove(keyOf(), OPENING)
     const name = seal.name(CIRCUIT, OPENING)
@@ -182,8 +189,8 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
       job = await store.take(worker('quick'), 600_000)
       return job !== null
     })
-    await until(() => proving.givenUp() === 1)
-    expect(slow.log.join()).toContain('the lease was lost')
+    await until(() => slow.log.join().includes('the lease was lost'))
+    expect(proving.givenUp()).toBe(proving.asked())
     const taken = job as unknown as TakenJob
     const made = await honest({ input: seal.open(CIRCUIT, taken.sealed) })
     expect(await store.finish(taken, made)).toBe(true)
@@ -289,7 +296,7 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     end.abort()
     expect(String(await asked)).toContain('not wanted')
     expect(await store.look(name)).toBeNull()
-    await until(() => proving.givenUp() === 1)
+    await until(() => proving.givenUp() > 0)
     await until(() => log.some((line) => line.includes('the lease was lost')))
     // The worker is free for the next.
     const next = { ...OPENING, shift: 8n }

@@ -29,6 +29,8 @@ beforeAll(async () => {
       return void response.write(file.subarray(0, 1000), () => response.destroy())
     response.end(file)
   })
+  // A connection that is ended while it is asked is a call that fails.
+  server.keepAliveTimeout = 0
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
 })

@@ -13,6 +13,7 @@ export type WorkerSetup = {
   readonly name: string
   /** Takes a job and never proves it. */
   readonly isStuck: boolean
+  readonly leaseMs: number
 }
 
 const setup = JSON.parse(process.argv[2] ?? '') as WorkerSetup
@@ -31,7 +32,7 @@ await work({
     return setup.isStuck ? new Promise(() => {}) : pool.prove(job)
   },
   name: setup.name,
-  leaseMs: 5_000,
+  leaseMs: setup.leaseMs,
   pollMs: 50,
   log: say,
   signal: stop.signal,

@@ -13,6 +13,7 @@ import type { ShapeKey } from '../../prover/artifacts.ts'
 import { JobsProver } from '../../sequencer/proving.ts'
 import { main } from '../../client/cli/main.ts'
 import { findPostgres, startPostgres, type TestPostgres } from '../postgres.ts'
+import { until } from '../until.ts'
 import { compileOpening, OPENING, type Opening } from './opening.ts'
 import type { WorkerSetup } from './worker-process.ts'
 
@@ -39,7 +40,9 @@ describe.skipIf('missing' in found)('a worker process', () => {
   function start(url: string, name: string, isStuck: boolean) {
     const { zkeyPath, wasmPath, verificationKeyPath } = opening
     const job = { zkeyPath, wasmPath, verificationKeyPath, singleThread: true }
-    const setup: WorkerSetup = { url, key: KEY, circuit: CIRCUIT, job, name, isStuck }
+    // Short for one that will be killed; long for one that may only be slow.
+    const leaseMs = isStuck ? 5_000 : 300_000
+    const setup: WorkerSetup = { url, key: KEY, circuit: CIRCUIT, job, name, isStuck, leaseMs }
     const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
     const script = join(import.meta.dirname, 'worker-process.ts')
     const child = spawn(process.execPath, ['--import', tsx, script, JSON.stringify(setup)], {
@@ -94,7 +97,8 @@ describe.skipIf('missing' in found)('a worker process', () => {
     const input = OPENING as unknown as Parameters<JobsProver['prove']>[1]
     const { publicSignals } = await proveHere(opening.zkeyPath, opening.wasmPath, OPENING)
     expect(await prover.prove(key, input, publicSignals)).toMatchObject({ protocol: 'groth16' })
-    expect(await prover.missing(key)).toBeNull()
+    // It announces itself beside its work, on another connection.
+    await until(async () => (await prover.missing(key)) === null)
     // The same input, and another statement than the one it proves.
     await expect(prover.prove(key, input, ['1', '7'])).rejects.toThrow('ProofMustVerify')
     expect(parked).toHaveLength(1)

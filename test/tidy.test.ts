@@ -201,6 +201,12 @@ describe('files', () => {
     expect(odd).toEqual([])
   })
 
+  it('make no key pair by a job of Node, which can lock its thread for ever (client/session.ts)', () => {
+    const calls = /\bgenerateKeyPair(Sync)?\s*\(|\bsubtle\.generateKey\s*\(/
+    expect(calls.test('generateKeyPairSync("ed25519")')).toBe(true)
+    expect(SOURCES.filter((name) => calls.test(text(name)))).toEqual([])
+  })
+
   it('name no host of a package registry', () => {
     // In pieces, so that this file does not name them either.
     const hosts = [

@@ -1,14 +1,15 @@
 /** What a day amounts to: recomputed from L1 and from leaves that their owners opened, never from the sequencer's word. */
 import type { BatchReport } from '../api.ts'
 import { hexWord } from '../../circuits/hex-word.ts'
+import { FEE_ACCOUNT_INDEX } from '../../circuits/params.ts'
 import { footprintOf } from '../l1/footprint.ts'
 import { readFundingTables, type FundingTables } from '../l1/oracle-tables.ts'
-import { rebuild, type Rebuilt } from '../l1/rebuild.ts'
-import { vaultOf } from '../l1/ledger.ts'
-import { connect } from '../l1/rpc.ts'
+import { openAccount, rebuild, type Rebuilt } from '../l1/rebuild.ts'
+import { connect, type L1 } from '../l1/rpc.ts'
 import { sweepsOnL1, sweepText } from '../exit/sweeps.ts'
 import type { DayTrade } from './csv.ts'
 import type { MemberCheck } from './check.ts'
+import { conservationFaults, type OpenedLeaf } from './conservation.ts'
 import { PERPETUAL } from './instruments.ts'
 import {
   fundingIntervals,
@@ -33,6 +34,8 @@ export type Claim = { readonly name: string; readonly expected: bigint; readonly
 export type Facts = {
   readonly rpcUrl: string
   readonly contract: string
+  /** The operator opens its own leaf with it, as each member opens its own. */
+  readonly feeAccountViewKey: bigint
   readonly trades: readonly DayTrade[]
   readonly results: readonly RoundResult[]
   readonly batches: readonly BatchReport[]
@@ -75,7 +78,8 @@ export async function conclude(facts: Facts): Promise<Conclusion> {
     if (!holds) failures.push(what)
     return holds
   }
-  const rebuilt = await rebuild(facts.rpcUrl, facts.contract)
+  const l1 = await connect(facts.rpcUrl, facts.contract)
+  const rebuilt = await rebuild(facts.rpcUrl, facts.contract, { atBlock: l1.head.number })
   const clientRoot = hexWord(rebuilt.tree.root)
   const l1Root = hexWord(rebuilt.batches.at(-1)?.event.newRoot ?? 0n)
   hold(rebuilt.faults.length === 0, 'the events on L1 contradict each other')
@@ -97,60 +101,82 @@ export async function conclude(facts: Facts): Promise<Conclusion> {
       `trade ${trade.tradeId} (line ${trade.line}): expected ${trade.expect}, got ${outcome?.rule ?? outcome?.state ?? 'nothing'}`,
     )
   }
-  const proven = facts.batches.reduce((sum, b) => sum + b.trades, 0)
-  hold(
-    proven === facts.trades.filter((t) => t.expect === 'settle').length,
-    'not every accepted trade was proven',
-  )
   for (const { name, expected, received } of facts.claims)
     hold(expected > 0n && received === expected, `the withdrawal of ${name} did not arrive`)
   const quotes = await readFundingTables(facts.rpcUrl, facts.contract)
   const { expiries, intervals } = lifecycleOf(facts, rebuilt, quotes, hold)
 
-  // Conservation: vault = balances + unconsumed deposits + unclaimed withdrawals, instruments sum to zero.
-  const totals = rebuilt.totals.get(1)
-  const vault = totals === undefined ? null : vaultOf(totals)
-  const cash = facts.checks.reduce((sum, check) => sum + BigInt(check.cash), 0n)
-  // The fee account is the operator's to open; what it holds is what members paid.
-  const fees = vault === null ? 0n : vault.balances - cash
-  const sums = new Map<number, bigint>()
-  for (const { balances } of facts.checks)
-    for (const { id, quantity } of balances) sums.set(id, (sums.get(id) ?? 0n) + BigInt(quantity))
-  const feePerPage = rebuilt.batches.at(-1)?.parts.header.fee ?? 0n
-  const pages = facts.batches.reduce((sum, b) => sum + b.pages, 0)
-  // Per token the vault of events; marks of derivatives cancel, so cash and fees are all of it.
-  const conserved = [
-    hold(
-      vault !== null && fees === feePerPage * BigInt(pages),
-      'vault and balances differ by more than the fees of the proven pages',
-    ),
-    hold(
-      [...sums.values()].every((sum) => sum === 0n),
-      'an instrument does not sum to zero over all members',
-    ),
-  ].every(Boolean)
+  // Leaves of everybody, each opened by its owner; the operator's is the fee account.
+  const feeAccount = openAccount(rebuilt, FEE_ACCOUNT_INDEX, facts.feeAccountViewKey)
+  const leaves = [{ ...feeAccount, account: FEE_ACCOUNT_INDEX }, ...facts.checks.map(leafOf)]
+  const conservation = conservationFaults(rebuilt, leaves, await heldBy(l1, rebuilt))
+  failures.push(...conservation)
+  const trades = tradesProven(facts, rebuilt, feeAccount.cash, hold)
   const { total } = footprintOf(rebuilt)
-  const sweep = sweepText(await sweepsOnL1(await connect(facts.rpcUrl, facts.contract)))
+  const sweep = sweepText(await sweepsOnL1(l1))
   return {
     facts,
     failures,
-    feesCollected: fees,
+    feesCollected: feeAccount.cash,
     expiries,
     intervals,
     sweep,
     outsiderBytes: { commitments: total.commitmentBytes, ciphertext: total.cipherBytes },
     line: {
       batches: rebuilt.batches.length,
-      trades: proven,
+      trades,
       refused: [...outcomes.values()].filter((o) => o.state === 'refused').length,
       l1Root,
       clientRoot,
-      conserved,
+      conserved: conservation.length === 0,
       settled: expiries.length,
       funding: Number(sumOf(intervals.map(paidIn))) / 1e6,
       seconds: Math.round(facts.seconds),
     },
   }
+}
+
+const leafOf = ({ account, cash, balances }: MemberCheck): OpenedLeaf => ({
+  account,
+  cash: BigInt(cash),
+  balances: balances.map(({ id, quantity }) => ({ id, quantity: BigInt(quantity) })),
+})
+
+/** What each token says that the contract holds, in its smallest unit. */
+async function heldBy(l1: L1, { tokens }: Rebuilt): Promise<ReadonlyMap<number, bigint>> {
+  const all = [...tokens.values()].map(async ({ id, address }) => {
+    return [id, await l1.balanceOf(address, l1.contract)] as const
+  })
+  return new Map(await Promise.all(all))
+}
+
+/**
+ * Trades that were proven: every page pays one fee into the fee account, whose leaf says how many were, and
+ * of these L1 shows the withdrawals; the rest are the two sides of each trade. Reports must agree.
+ */
+function tradesProven(
+  { batches, trades }: Facts,
+  rebuilt: Rebuilt,
+  fees: bigint,
+  hold: (holds: boolean, what: string) => boolean,
+): number {
+  const fee = rebuilt.batches.at(-1)?.parts.header.fee ?? 0n
+  const reported = batches.reduce((sum, b) => sum + b.pages, 0)
+  hold(
+    fees === fee * BigInt(reported),
+    'the fee account holds another sum than the fees of all pages that were reported',
+  )
+  const sides = (fee === 0n ? reported : Number(fees / fee)) - rebuilt.withdrawals.size
+  const proven = sides / 2
+  hold(
+    proven === batches.reduce((sum, b) => sum + b.trades, 0),
+    'more or fewer trades were reported than the pages that were proven have sides for',
+  )
+  hold(
+    proven === trades.filter((t) => t.expect === 'settle').length,
+    'not every accepted trade was proven',
+  )
+  return proven
 }
 
 /** The last word counts: that of a client that would not sign, then that of the side that broke a rule. */

@@ -77,6 +77,7 @@ async function day(folder: string): Promise<Conclusion> {
   const sweeper = accounts.at(-1) as Account
   const [admin, operator, collector] = accounts as [Account, Account, Account]
   const tables = join(folder, 'tables')
+  const feeAccountViewKey = `0x${hex(31)}`
   const port = options.port || (await freePort())
   const sequencer = new Worker('sequencer', 'sequencer/main.ts', [], {
     CLOISTER_SEQUENCER: JSON.stringify({
@@ -97,7 +98,7 @@ async function day(folder: string): Promise<Conclusion> {
     CLOISTER_PROVER: process.env['CLOISTER_PROVER'] ?? 'engine',
     OPERATOR_KEY: operator.key,
     ADMIN_KEY: admin.key,
-    FEE_ACCOUNT_VIEW_KEY: `0x${hex(31)}`,
+    FEE_ACCOUNT_VIEW_KEY: feeAccountViewKey,
   })
   // Members start at once and wait for the house: most of their start is loading libraries.
   const members = MEMBER_NAMES.map(
@@ -239,6 +240,7 @@ async function day(folder: string): Promise<Conclusion> {
   const conclusion = await conclude({
     rpcUrl,
     contract: house.contract,
+    feeAccountViewKey: BigInt(feeAccountViewKey),
     trades,
     results,
     batches,

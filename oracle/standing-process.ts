@@ -23,6 +23,10 @@ const tell = (message: object): void => {
   process.send?.(JSON.stringify(message))
 }
 
+// From the first line on: a parent that ends while L1 is asked leaves nobody behind.
+process.on('disconnect', () => process.exit(0))
+if (process.connected === false) process.exit(0)
+
 const { everySeconds, ...configuration } = JSON.parse(secret('CLOISTER_ORACLE')) as Configuration
 const oracle = await StandingOracle.open({
   ...configuration,
@@ -37,7 +41,6 @@ process.on('message', ({ command }: { command: string }) => {
   isStopped = true
   stopping.abort()
 })
-process.on('disconnect', () => process.exit(0))
 
 let isReady = false
 while (!isStopped) {

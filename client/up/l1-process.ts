@@ -5,6 +5,10 @@ const tell = (message: object, then = (): void => {}): void => {
   process.send?.(JSON.stringify(message), then)
 }
 
+// From the first line on: a parent that ends while the chain is made again leaves nobody behind.
+process.on('disconnect', () => process.exit(0))
+if (process.connected === false) process.exit(0)
+
 try {
   const { log, port } = JSON.parse(process.env['CLOISTER_L1'] ?? '') as {
     readonly log: string
@@ -17,7 +21,6 @@ try {
     l1.close()
     process.exit(0)
   })
-  process.on('disconnect', () => process.exit(0))
   const { blocks, steps, tornBytes } = l1
   tell({ ready: true, url: `http://127.0.0.1:${listening}`, blocks, steps, tornBytes })
 } catch (error) {

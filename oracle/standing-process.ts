@@ -23,9 +23,10 @@ const tell = (message: object): void => {
   process.send?.(JSON.stringify(message))
 }
 
-// A parent that ends while the oracle is opened ends this one, too.
+// From the first line on: a parent that ends while L1 is asked leaves nobody behind.
 process.on('disconnect', () => process.exit(0))
 if (process.connected === false) process.exit(0)
+
 const { everySeconds, ...configuration } = JSON.parse(secret('CLOISTER_ORACLE')) as Configuration
 const oracle = await StandingOracle.open({
   ...configuration,

@@ -117,7 +117,8 @@ export class Worker {
         detached: isApart,
       }),
     )
-    this.ended = new Promise((resolve) => this.child.once('exit', resolve))
+    // Not 'exit': what it said last, which may be why it ends, can come after that.
+    this.ended = new Promise((resolve) => this.child.once('close', resolve))
     this.ready = new Promise((resolve, reject) => {
       this.child.on('message', (text: string) => {
         const message = JSON.parse(text) as Message
@@ -130,7 +131,7 @@ export class Worker {
         if (message.error === undefined) waiter.resolve(message as never)
         else waiter.reject(new Error(`${name}: ${message.error}`))
       })
-      this.child.once('exit', (code) => {
+      this.child.once('close', (code) => {
         const error = new Error(`${name} ended with code ${code}`)
         reject(error)
         for (const { reject: fail } of this.waiting.values()) fail(error)

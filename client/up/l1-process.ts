@@ -5,9 +5,10 @@ const tell = (message: object, then = (): void => {}): void => {
   process.send?.(JSON.stringify(message), then)
 }
 
-// The chain is made again before anything is heard: a parent that ends meanwhile ends this one, too.
+// From the first line on: a parent that ends while the chain is made again leaves nobody behind.
 process.on('disconnect', () => process.exit(0))
 if (process.connected === false) process.exit(0)
+
 try {
   const { log, port } = JSON.parse(process.env['CLOISTER_L1'] ?? '') as {
     readonly log: string

@@ -35,9 +35,7 @@ describe('an L1 that is silent', () => {
     const { members, ...opened } = await Floor.open([1000])
     floor = opened.floor
     floor.l1.news = () => new Promise(() => {})
-    const started = performance.now()
     await expect(members[0]!.api.account()).resolves.toMatchObject({ account: members[0]!.account })
-    expect(performance.now() - started).toBeLessThan(60_000)
   })
 })
 

@@ -51,6 +51,8 @@ const FEE_VIEW_KEY = 777n
 const OPERATOR_KEY = new Uint8Array(32).fill(5)
 const OPERATOR = addressOfPrivateKey(OPERATOR_KEY)
 const DOMAIN = 12345n
+/** On a machine that stands still for a while nobody is slow, unless a test says so. */
+const PATIENT = { headersTimeout: 290_000, requestTimeout: 300_000, feedTimeout: 300_000 }
 const keyOf = (shape: Shape) =>
   ({ shape, keyHash: '22'.repeat(32), zkeyPath: 'floor.development.zkey' }) as ShapeKey
 /** Fewer rows and hardly any pages. */
@@ -231,7 +233,7 @@ export class Floor {
     const floor = new Floor(random, journal, new MemoryL1(), shapes)
     floor.l1.post(floor.rows)
     await floor.house.open()
-    floor.app = await serve(floor.house, 0, api)
+    floor.app = await serve(floor.house, 0, { ...api, limits: { ...PATIENT, ...api.limits } })
     const address = floor.app.server.address()
     if (typeof address !== 'object' || address === null) throw new Error('no address')
     floor.url = `http://127.0.0.1:${address.port}`

@@ -29,6 +29,8 @@ const OTHER = signingKey(new Uint8Array(32).fill(4))
 const OPERATOR = `0x${'05'.repeat(32)}`
 const ORDER = 2736030358979909402780800718157159386076813972158567259200215660948447373041n
 
+/** Of a real process: none is given up because the machine stands still. */
+const PATIENT = { patienceMilliseconds: 600_000 }
 const untilReady = (helpers: Helpers, count: number): Promise<void> =>
   until(() => helpers.alive >= count, 'the helpers do not load')
 
@@ -96,7 +98,7 @@ describe('a helper', () => {
   })
 
   it('says of every signature what the house says, also of odd ones', async () => {
-    helpers = new Helpers({ count: 1 })
+    helpers = new Helpers({ count: 1, ...PATIENT })
     await untilReady(helpers, 1)
     const message = 123456789n
     const right = sign(KEY, message)
@@ -120,18 +122,18 @@ describe('a helper', () => {
   })
 
   it('signs the receipt that the house would sign, and none without the key', async () => {
-    helpers = new Helpers({ count: 1, operatorKey: OPERATOR })
+    helpers = new Helpers({ count: 1, operatorKey: OPERATOR, ...PATIENT })
     await untilReady(helpers, 1)
     const text = 'cloister receipt 1 17 99 5'
     expect(await helpers.receipt(text)).toBe(receiptSignerOf(OPERATOR)(text))
     await helpers.close()
-    helpers = new Helpers({ count: 1 })
+    helpers = new Helpers({ count: 1, ...PATIENT })
     await untilReady(helpers, 1)
     expect(await helpers.receipt(text)).toBeNull()
   })
 
   it('answers the questions of one account in their order, whatever it is asked', async () => {
-    helpers = new Helpers({ count: 3 })
+    helpers = new Helpers({ count: 3, ...PATIENT })
     await untilReady(helpers, 3)
     const order: string[] = []
     const right = sign(KEY, 5n)
@@ -149,7 +151,7 @@ describe('a helper', () => {
   })
 
   it('that has not loaded is not waited for', async () => {
-    helpers = new Helpers({ count: 1 })
+    helpers = new Helpers({ count: 1, ...PATIENT })
     expect(helpers.isIdle).toBe(true)
     expect(await helpers.verify(17, KEY.publicKey, 5n, sign(KEY, 5n))).toBeNull()
   })
@@ -278,7 +280,7 @@ describe('what a helper has verified', () => {
   })
 
   it('is what the house answers by, and the journal alone gives the same state', async () => {
-    const helpers = new Helpers({ count: 1 })
+    const helpers = new Helpers({ count: 1, ...PATIENT })
     await untilReady(helpers, 1)
     const journal = new MemoryJournal()
     const asked: boolean[] = []
@@ -303,7 +305,7 @@ describe('what a helper has verified', () => {
   })
 
   it('is written beside the page, believed at a restart, and verified again by an auditor', async () => {
-    const helpers = new Helpers({ count: 1 })
+    const helpers = new Helpers({ count: 1, ...PATIENT })
     await untilReady(helpers, 1)
     const journal = new MemoryJournal()
     const { floor, members } = await Floor.open([1_000, 1_000], null, journal, { helpers })
@@ -372,7 +374,7 @@ describe('what a helper has verified', () => {
   })
 
   it('is refused where it was wrong, by the name of the rule', async () => {
-    const helpers = new Helpers({ count: 1 })
+    const helpers = new Helpers({ count: 1, ...PATIENT })
     await untilReady(helpers, 1)
     const { floor, members } = await Floor.open([1_000, 1_000], null, undefined, { helpers })
     try {

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { MemoryJournal, JournalError } from '../../sequencer/journal/journal.ts'
 import { logOf } from '../../sequencer/log.ts'
 import { Metrics } from '../../sequencer/metrics.ts'
 import { serveOperator } from '../../sequencer/operator.ts'
 import { Batches } from '../../sequencer/batches.ts'
+import { until } from '../until.ts'
 import { Floor } from './floor.ts'
 
 const docs = (name: string): string =>
@@ -91,7 +92,10 @@ describe('what dashboard and alerts name', () => {
 
 describe('a house that is watched', () => {
   let floor: Floor | null = null
-  afterEach(() => floor?.close())
+  afterEach(async () => {
+    vi.useRealTimers()
+    await floor?.close()
+  })
 
   it('says how old its queue is, and how full its batch', async () => {
     const opened = await Floor.open([1000, 1000])
@@ -102,13 +106,13 @@ describe('a house that is watched', () => {
     expect(await value(metrics, 'cloister_queue_pages')).toBe(0)
     expect(await value(metrics, 'cloister_queue_age_seconds')).toBe(0)
     expect(await value(metrics, 'cloister_oracle_age_seconds')).toBeNaN()
+    // The clock stands: stamps are of whole seconds.
+    const now = 1000 * Math.ceil(Date.now() / 1000)
+    vi.useFakeTimers({ toFake: ['Date'], now })
     await floor.trade(a, b, [{ instrument: 1024, quantity: 1n, price: 50_000_000n }])
     expect(await value(metrics, 'cloister_queue_pages')).toBe(2)
-    // At least a millisecond: on a fast machine all of it happens within one.
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    const age = await value(metrics, 'cloister_queue_age_seconds')
-    expect(age).toBeGreaterThan(0)
-    expect(age).toBeLessThan(60)
+    vi.setSystemTime(now + 7_500)
+    expect(await value(metrics, 'cloister_queue_age_seconds')).toBe(7.5)
     const report = await new Batches(floor.house, metrics, quiet).next()
     expect(await value(metrics, 'cloister_queue_pages')).toBe(0)
     expect(await value(metrics, 'cloister_batch_fill_ratio')).toBe(2 / (report?.pageSlots ?? 0))
@@ -172,8 +176,7 @@ describe('a house that is watched', () => {
     const metrics = new Metrics()
     const batches = new Batches(floor.house, metrics, quiet)
     batches.every(0.02, false)
-    while (!isProving || (await value(metrics, 'cloister_missed_ticks_total')) < 3)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(async () => isProving && (await value(metrics, 'cloister_missed_ticks_total')) >= 3)
     // A stop waits for it as long as it was told to, and no longer.
     expect(await batches.stop(0.05)).toBe(false)
     finish()

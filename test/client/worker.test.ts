@@ -1,4 +1,5 @@
 /** The processes of a day: whoever asks one that ends, or has ended, is told so. */
+import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -16,6 +17,14 @@ writeFileSync(
   })
   process.send?.(JSON.stringify({ ready: true }))`,
 )
+/** Each listens to its parent, and works for it alone. */
+const PROCESSES = [
+  'client/up/l1-process.ts',
+  'client/day/member-process.ts',
+  'oracle/day-process.ts',
+  'oracle/standing-process.ts',
+  'sequencer/main.ts',
+]
 const start = () => new Worker('child', relative(ROOT, script), [], {})
 
 it('answers, and says that it ends to everybody who waits', async () => {
@@ -33,4 +42,16 @@ it('is asked after its end: an error, neither silence nor the end of who asks', 
   await worker.ended
   await expect(worker.ask({ command: 'hello' })).rejects.toThrow('child is not there any more')
   await worker.stop()
+})
+
+it.each(PROCESSES)('whose parent has gone before it listens ends: %s', async (file) => {
+  const child = fork(join(ROOT, file), [], {
+    cwd: ROOT,
+    execArgv: ['--import', 'tsx'],
+    env: { ...process.env, MEMBER_SEED: '5a'.repeat(32) },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  const ended = new Promise((resolve) => child.once('exit', (...how) => resolve(how)))
+  child.disconnect()
+  expect(await ended).toEqual([0, null])
 })

@@ -22,8 +22,6 @@ const say = (message: unknown): void => {
 }
 
 export async function main(parts?: Parts): Promise<void> {
-  // A parent that ended while this was loaded says so no more.
-  if (process.connected === false) process.exit(0)
   if (process.argv.slice(2).includes('--help')) {
     process.stdout.write(`${configurationHelp()}\n`)
     return process.disconnect?.()

@@ -31,12 +31,16 @@ const REFRESH =
   'if this is meant: UPDATE_FINGERPRINTS="why" npx vitest run test/prover/fingerprints.test.ts'
 const measured: Record<string, Fingerprint> = {}
 
+/** Circuits whose development keys and verifiers are committed as well: those of a local house. */
+const WITH_KEYS = ['mini', 'small', 'entry', 'escape', 'escape-settled', 'sweep-small']
+
 /** What an earlier run left costs nothing to compare. */
-function isCached(name: string): boolean {
+function isCached(name: string, file = 'compiled'): boolean {
   const entry = entryOfCircuit(name) ?? ''
   const folder = join(PROJECT_ROOT, '.cache', 'circuits', `${name}-${sourceHash(entry)}`)
-  return existsSync(join(folder, 'compiled'))
+  return existsSync(join(folder, file))
 }
+const isKeyCached = (name: string): boolean => isCached(name, `${name}.development.vkey.json`)
 
 afterAll(shutdown)
 
@@ -58,7 +62,7 @@ it.for(CIRCUIT_NAMES.filter((name) => name !== 'mini' && name !== 'escape'))(
   async (name, context) => {
     if (!isLong && !isCached(name))
       return context.skip(`${name} is not compiled here; CLOISTER_LONG=1 compiles it`)
-    const withKey = name === 'small' && (isLong || why !== undefined)
+    const withKey = WITH_KEYS.includes(name) && (isLong || why !== undefined || isKeyCached(name))
     const found = await fingerprintOf(name, { withKey })
     measured[name] = found
     if (why === undefined)
@@ -69,6 +73,14 @@ it.for(CIRCUIT_NAMES.filter((name) => name !== 'mini' && name !== 'escape'))(
 it('every circuit that a house may have a verifier of has a committed fingerprint', () => {
   expect(CIRCUIT_NAMES.filter((name) => committed.shapes[name] === undefined)).toEqual([])
   expect(CIRCUIT_NAMES).toContain('sweep-wide')
+})
+
+it('those that a local house has verifiers of have committed keys and verifiers, too', () => {
+  for (const name of WITH_KEYS)
+    expect(committed.shapes[name]?.developmentKey, name).toEqual({
+      keyHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      verifierSha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    })
 })
 
 it('the tools are those that made the fingerprints', () => {

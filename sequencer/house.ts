@@ -17,7 +17,7 @@ import { JournalError, MemoryJournal, type Journal } from './journal/journal.ts'
 import { encodeRecord, type InputOf, type Kind, type TablePosted } from './journal/record.ts'
 import { appliedOf, applyEntry, checkGenesis, genesisOf, replayInto } from './journal/replay.ts'
 import { LostViewKeys } from './journal/shown-keys.ts'
-import type { L1Table, SequencerL1 } from './l1.ts'
+import type { L1News, L1Table, SequencerL1 } from './l1.ts'
 import type { Ledger } from './ledger.ts'
 import { Pipeline, type BatchReport, type BatchWish } from './pipeline.ts'
 import type { RandomBelow } from './room.ts'
@@ -210,7 +210,8 @@ export class House {
   private async takeNews(): Promise<void> {
     await this.open()
     try {
-      await this.recordNews()
+      // Each part is a record of its own: a restart between two goes on behind the first.
+      while (await this.recordNews());
       await this.viewKeys.find(this)
     } catch (error) {
       // It was not recorded, so it is still news.
@@ -220,9 +221,25 @@ export class House {
     }
   }
 
-  private async recordNews(): Promise<void> {
-    const { tables: all, nextBlock = 0, blockHash, fees, ...news } = await this.l1.news()
-    const latest = all.at(-1)?.number ?? 0n
+  /** Whether L1 has more than this look took. */
+  private async recordNews(): Promise<boolean> {
+    const { isPart = false, latestTable = 0n, ...all } = await this.l1.news()
+    await this.recordPart(all, latestTable)
+    return isPart
+  }
+
+  private async recordPart(
+    {
+      tables: all,
+      nextBlock = 0,
+      blockHash,
+      fees,
+      ...news
+    }: Omit<L1News, 'isPart' | 'latestTable'>,
+    latestTable: bigint,
+  ): Promise<void> {
+    const last = all.at(-1)?.number ?? 0n
+    const latest = last > latestTable ? last : latestTable
     // Of the others nobody is asked for rows any more.
     const tables = all.filter(({ number }) => number + KEPT > latest).map((t) => this.tableOf(t))
     const lists = [

@@ -66,6 +66,8 @@ export type L1Options = {
   readonly gas?: Partial<GasPolicy>
   /** Where the contract was deployed: nothing before it is looked at. */
   readonly firstBlock?: number
+  /** Bytes of a record that one look takes at most. */
+  readonly lookBytes?: number
   readonly alarm?: (alarm: Alarm) => void
   /** In place of HTTP. */
   readonly transport?: Transport
@@ -117,7 +119,11 @@ export class SequencerL1 {
     this.alarm = alarm
     this.pollMilliseconds = pollMilliseconds ?? (this.chain.confirmations > 1 ? 2_000 : 100)
     const of = { chain: this.chain, address: contract, coder: () => this.coder, alarm }
-    this.follower = new Follower({ ...of, firstBlock: options.firstBlock ?? 0 })
+    this.follower = new Follower({
+      ...of,
+      firstBlock: options.firstBlock ?? 0,
+      ...(options.lookBytes === undefined ? {} : { lookBytes: options.lookBytes }),
+    })
     this.calls = new Calls({
       ...of,
       operator: this.self,
@@ -192,8 +198,9 @@ export class SequencerL1 {
   }
 
   /**
-   * What is new in the blocks that count. Throws Diverged when a block that the journal stands on has
-   * vanished, NoAgreement while the nodes are silent or contradict each other.
+   * What is new in the blocks that count, or the part of it that a record holds (`isPart`). Throws Diverged
+   * when a block that the journal stands on has vanished, NoAgreement while the nodes are silent or
+   * contradict each other.
    */
   news(): Promise<L1News> {
     return this.follower.news()

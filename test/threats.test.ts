@@ -6,13 +6,15 @@ import { describe, expect, it } from 'vitest'
 const ROOT = join(import.meta.dirname, '..')
 const DOCUMENTS = ['docs/threats.md', 'README.md']
 
-/** `folder/file` "words of the name". */
+/** `folder/file`, or deeper, and "words of the name". */
 const named = (text: string) =>
-  [...text.matchAll(/`([a-z0-9-]+\/[a-z0-9-]+)` "([^"]+)"/g)].map(([, file = '', words = '']) => ({
-    path: join(ROOT, 'test', `${file}.test.ts`),
-    file,
-    words,
-  }))
+  [...text.matchAll(/`([a-z0-9-]+(?:\/[a-z0-9-]+)+)` "([^"]+)"/g)].map(
+    ([, file = '', words = '']) => ({
+      path: join(ROOT, 'test', `${file}.test.ts`),
+      file,
+      words,
+    }),
+  )
 
 /** A test with the lists of attacks that it runs: the names of its cases stand there. */
 function withLists(path: string): string {

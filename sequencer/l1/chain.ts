@@ -22,6 +22,9 @@ export type Receipt = {
 
 /** Blocks asked for at once: public nodes refuse more than some thousands. */
 const SPAN_BLOCKS = 2_000
+/** Nodes refuse answers of ten thousand events or so, or take longer for them than they are waited for. */
+const MANY_LOGS = 4_000
+const FEW_LOGS = 1_000
 const HASH = /^0x[0-9a-f]{64}$/i
 const HEX = /^0x[0-9a-f]*$/i
 
@@ -37,6 +40,8 @@ export class Chain {
   readonly pool: Pool
   /** A block counts when there are so many from it on, itself included: 1 is the head. */
   readonly confirmations: number
+  /** Blocks that the next question for events is about. */
+  private span = SPAN_BLOCKS
 
   constructor(pool: Pool, confirmations: number) {
     if (!Number.isInteger(confirmations) || confirmations < 0)
@@ -85,21 +90,35 @@ export class Chain {
     )
   }
 
-  /** In their order. `to` is looked at again afterwards, so what came belongs to its fork. */
-  async logs(address: string, from: number, to: Place): Promise<readonly Log[]> {
-    const logs: Log[] = []
-    for (let first = from; first <= to.number; first += SPAN_BLOCKS) {
-      const last = Math.min(first + SPAN_BLOCKS - 1, to.number)
-      const filter = { address, fromBlock: hex(first), toBlock: hex(last) }
-      logs.push(
-        ...(await this.pool.agreed('eth_getLogs', [filter], (value) =>
-          (value as readonly unknown[]).map((log) => logOf(log, address, first, last)),
-        )),
+  /**
+   * Events in their order, from a block on and up to `last`: as far as nodes are asked at once. Where they
+   * give no answer the next question is about half as many blocks, down to one: what anybody has put into
+   * a few blocks may be more than a node gives in one answer.
+   */
+  async logs(
+    address: string,
+    from: number,
+    to: number,
+  ): Promise<{ readonly logs: readonly Log[]; readonly last: number }> {
+    const last = Math.min(from + this.span - 1, to)
+    const filter = { address, fromBlock: hex(from), toBlock: hex(last) }
+    try {
+      const logs = await this.pool.agreed('eth_getLogs', [filter], (value) =>
+        (value as readonly unknown[])
+          .map((log) => logOf(log, address, from, last))
+          .sort((a, b) => a.blockNumber - b.blockNumber || a.index - b.index),
       )
+      if (logs.length > MANY_LOGS) this.narrow()
+      else if (logs.length < FEW_LOGS) this.span = Math.min(2 * this.span, SPAN_BLOCKS)
+      return { logs, last }
+    } catch (error) {
+      this.narrow()
+      throw error
     }
-    if ((await this.block(to.number)).hash !== to.hash)
-      throw new NoAgreement(`L1: block ${to.number} changed while its events were read`)
-    return logs
+  }
+
+  private narrow(): void {
+    this.span = Math.max(1, Math.floor(this.span / 2))
   }
 
   /** Null while no block has it, as far as enough nodes say. */

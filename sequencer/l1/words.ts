@@ -31,6 +31,10 @@ export type L1News = {
   readonly nextBlock?: number
   /** Hash of the block before it: by it a later look knows whether that block still is. */
   readonly blockHash?: string
+  /** There is more in the blocks that count: too much for one record, or for one answer of a node. */
+  readonly isPart?: true
+  /** Of a part that has tables: the number of L1's latest, since later ones come in later parts. */
+  readonly latestTable?: bigint
 }
 /** What L1 has said last of its fee, in micro-dollars a page. */
 export type Fees = {

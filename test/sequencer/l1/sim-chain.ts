@@ -31,6 +31,8 @@ type State = {
   readonly roots: readonly bigint[]
   readonly openDeposits: ReadonlySet<bigint>
   readonly requestCount: number
+  /** Of the latest table. */
+  readonly tableNumber: bigint
   readonly served: number
   /** Addresses that batches paid to. */
   readonly paid: readonly bigint[]
@@ -146,6 +148,7 @@ export class SimChain {
       roots: [genesisRoot],
       openDeposits: new Set(),
       requestCount: 0,
+      tableNumber: 0n,
       served: 0,
       paid: [],
     }
@@ -304,6 +307,8 @@ export class SimChain {
         return give(at.state.roots[Number(call.args[0])] ?? 0n)
       case 'vault':
         return give(1n << 50n)
+      case 'tableNumber':
+        return give(at.state.tableNumber)
       case 'submitBatch':
         this.settle(at.state, data, at.time)
         return '0x'
@@ -372,5 +377,6 @@ function zeroOf(type: ParamType, given: Readonly<Record<string, bigint>> = {}): 
 function applied(state: State, { name, args }: Event): State {
   if (name === 'Deposited')
     return { ...state, openDeposits: new Set([...state.openDeposits, args[0] as bigint]) }
+  if (name === 'TablePosted') return { ...state, tableNumber: args[0] as bigint }
   return name === 'RequestQueued' ? { ...state, requestCount: state.requestCount + 1 } : state
 }

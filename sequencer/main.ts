@@ -22,6 +22,8 @@ const say = (message: unknown): void => {
 }
 
 export async function main(parts?: Parts): Promise<void> {
+  // A parent that ended while this was loaded says so no more.
+  if (process.connected === false) process.exit(0)
   if (process.argv.slice(2).includes('--help')) {
     process.stdout.write(`${configurationHelp()}\n`)
     return process.disconnect?.()
@@ -52,8 +54,6 @@ export async function main(parts?: Parts): Promise<void> {
   process.on('SIGTERM', () => end('SIGTERM'))
   process.on('SIGINT', () => end('SIGINT'))
   process.on('disconnect', () => process.exit(0))
-  // A parent that ended while this was loaded says so no more; without one there is nothing to say.
-  if (process.connected === false) process.exit(0)
   // Circuits take minutes the first time: who waits at a terminal is told what for.
   const telling = tellingParent(log)
   const service = await startService({

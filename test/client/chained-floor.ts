@@ -19,7 +19,7 @@ import type { EventBody, L1Event } from '../../client/l1/events.ts'
 import { Member } from '../../client/member.ts'
 import { serve } from '../../sequencer/api.ts'
 import type { Submission } from '../../sequencer/l1.ts'
-import { Floor, MemoryL1, FEE } from '../sequencer/floor.ts'
+import { Floor, MemoryL1, FEE, PATIENT } from '../sequencer/floor.ts'
 import { freePort } from '../free-port.ts'
 import { FakeNode } from './fake-node.ts'
 import { cloister, type Ran } from './command.ts'
@@ -149,7 +149,7 @@ export class ChainedFloor {
     await floor.house.open()
     // Of those that no other is given while the door is shut.
     const port = await freePort()
-    floor.app = await serve(floor.house, port)
+    floor.app = await serve(floor.house, port, { limits: PATIENT })
     floor.url = `http://127.0.0.1:${port}`
     chained.rpcUrl = await chained.node.listen()
     return chained
@@ -166,7 +166,9 @@ export class ChainedFloor {
     await this.floor.app?.close()
   }
   async reopen(): Promise<void> {
-    this.floor.app = await serve(this.floor.house, Number(new URL(this.floor.url).port))
+    this.floor.app = await serve(this.floor.house, Number(new URL(this.floor.url).port), {
+      limits: PATIENT,
+    })
   }
 
   /** From here on the house hears of its batches on L1 when `heard` says so. */

@@ -28,6 +28,7 @@ import { contractsOf } from '../../sequencer/solidity.ts'
 import { PROOF } from '../contracts/batch-data.ts'
 import { keepUp, provider } from '../contracts/l1.ts'
 import { startRpc } from '../oracle/rpc.ts'
+import { PATIENT } from '../sequencer/floor.ts'
 
 export const FEE = 100n
 const FEE_VIEW_KEY = 777n
@@ -134,7 +135,7 @@ export async function openHouse(memberCount: number): Promise<LifecycleHouse> {
     tables,
     note: (line) => notes.push(line),
   })
-  const app: FastifyInstance = await serve(house, 0)
+  const app: FastifyInstance = await serve(house, 0, { limits: PATIENT })
   const members: (Member & { readonly door: MemberL1 })[] = []
   for (let i = 0; i < memberCount; i++) {
     const door = new MemberL1(rpc.url, contract, token, await fundedKey())

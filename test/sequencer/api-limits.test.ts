@@ -203,6 +203,8 @@ describe('sockets', () => {
   const socketTo = (url: string, text = ''): Socket => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     socket.on('error', () => {})
+    // Who reads nothing may not hear of the end either.
+    socket.resume()
     if (text !== '') socket.write(text)
     return socket
   }
@@ -288,6 +290,7 @@ it('one address has so many sockets, and gets another when it closes one', async
     const socket = connect(Number(new URL(opened.url).port), '127.0.0.1')
     socket.on('error', () => {})
     socket.on('close', () => closed++)
+    socket.resume()
     sockets.push(socket)
   }
   await until(() => closed >= 20)

@@ -11,7 +11,7 @@ import { EVENTS_KEPT } from '../../sequencer/feed.ts'
 import { MemoryJournal } from '../../sequencer/journal/journal.ts'
 import { until } from '../until.ts'
 import { ask, Caller } from './caller.ts'
-import { Floor } from './floor.ts'
+import { Floor, PATIENT } from './floor.ts'
 
 const FUTURE = 1024
 let floor: Floor
@@ -39,7 +39,7 @@ afterEach(() => floor.close())
 async function restarted<T>(look: (url: string) => Promise<T>): Promise<T> {
   const again = new Floor(null, journal, floor.l1)
   await again.house.open()
-  const app = await serve(again.house, 0)
+  const app = await serve(again.house, 0, { limits: PATIENT })
   try {
     return await look(app.listeningOrigin)
   } finally {

@@ -52,7 +52,7 @@ const OPERATOR_KEY = new Uint8Array(32).fill(5)
 const OPERATOR = addressOfPrivateKey(OPERATOR_KEY)
 const DOMAIN = 12345n
 /** On a machine that stands still for a while nobody is slow, unless a test says so. */
-const PATIENT = { headersTimeout: 290_000, requestTimeout: 300_000, feedTimeout: 300_000 }
+export const PATIENT = { headersTimeout: 290_000, requestTimeout: 300_000, feedTimeout: 300_000 }
 const keyOf = (shape: Shape) =>
   ({ shape, keyHash: '22'.repeat(32), zkeyPath: 'floor.development.zkey' }) as ShapeKey
 /** Fewer rows and hardly any pages. */

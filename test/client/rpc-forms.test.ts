@@ -177,7 +177,7 @@ describe('over HTTP', () => {
       more()
     }, 4e6)
     await expect(node('eth_getLogs', [])).rejects.toThrow('the answer is too long')
-    // Twice asked, each time a little more than is taken: what the sockets hold comes to it.
-    expect(sent).toBeLessThan(100e6)
+    // Twice asked, each time more than is taken by what is on its way: far from all of it.
+    expect(sent).toBeLessThan(1e9)
   })
 })

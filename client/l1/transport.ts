@@ -16,8 +16,11 @@ const ANSWER_BYTES = 128 * 1024 * 1024
 const TOO_LONG = Symbol('too long')
 const MESSAGE_LENGTH = 300
 
-/** JSON-RPC over HTTP. Errors name the host only: the rest of an RPC address often is a key. */
-export function httpTransport(rpcUrl: string): Transport {
+/**
+ * JSON-RPC over HTTP. Errors name the host only: the rest of an RPC address often is a key.
+ * @param most Bytes of an answer; a test has less to wait for.
+ */
+export function httpTransport(rpcUrl: string, most = ANSWER_BYTES): Transport {
   const { host } = parseUrl(rpcUrl)
   let id = 0
   const attempt = async (
@@ -40,7 +43,7 @@ export function httpTransport(rpcUrl: string): Transport {
     if (response.status === 429) return { retry: `HTTP ${response.status}` }
     if (response.status === 413 || response.status >= 500)
       return { retry: `HTTP ${response.status}`, isTooMuch: true }
-    const text = await textOf(response).catch(() => null)
+    const text = await textOf(response, most).catch(() => null)
     if (text === TOO_LONG) return { retry: 'the answer is too long', isTooMuch: true }
     const body = bodyOf(text)
     if (body === null && response.ok)
@@ -97,14 +100,14 @@ function bodyOf(text: string | null): Body | null {
 }
 
 /** TOO_LONG where it is, read no further: the node decides how much it sends, and this process holds it. */
-async function textOf(response: Response): Promise<string | typeof TOO_LONG> {
+async function textOf(response: Response, most: number): Promise<string | typeof TOO_LONG> {
   const parts: Uint8Array[] = []
   let length = 0
   for await (const part of response.body ?? []) {
     parts.push(part as Uint8Array)
     length += (part as Uint8Array).length
     // Leaving the loop ends the connection.
-    if (length > ANSWER_BYTES) return TOO_LONG
+    if (length > most) return TOO_LONG
   }
   return Buffer.concat(parts).toString('utf8')
 }

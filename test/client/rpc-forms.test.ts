@@ -132,12 +132,15 @@ describe('over HTTP', () => {
     server.closeAllConnections()
     server.close()
   })
-  const answering = async (answer: (response: ServerResponse) => void): Promise<Transport> => {
+  const answering = async (
+    answer: (response: ServerResponse) => void,
+    most?: number,
+  ): Promise<Transport> => {
     server = createServer((_request, response) => answer(response))
     // A connection that is ended while it is asked is a call that fails.
     server.keepAliveTimeout = 0
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-    return httpTransport(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    return httpTransport(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, most)
   }
   it('a refusal is one line without control characters, however it is written', async () => {
     const evil = `no\n\u001b[31mWITHDRAW NOW\u0007\u202e ${'x'.repeat(5_000)}`
@@ -172,9 +175,9 @@ describe('over HTTP', () => {
         }
       }
       more()
-    })
+    }, 4e6)
     await expect(node('eth_getLogs', [])).rejects.toThrow('the answer is too long')
-    // Twice asked, each time a little more than is taken.
-    expect(sent).toBeLessThan(400e6)
+    // Twice asked, each time more than is taken by what is on its way: far from all of it.
+    expect(sent).toBeLessThan(1e9)
   })
 })

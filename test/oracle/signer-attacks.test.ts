@@ -24,9 +24,9 @@ import {
   tableDigest,
   type TableReport,
 } from '../../oracle/signer/report.ts'
+import { registerRoot } from '../../oracle/signer/register.ts'
 import {
   readSettlement,
-  registerRoot,
   settlementBytes,
   settlementReportOf,
   type SettlementDocument,

@@ -28,7 +28,7 @@ import {
   type Domain,
   type TableReport,
 } from '../../oracle/signer/report.ts'
-import { registerRoot } from '../../oracle/signer/settlement.ts'
+import { registerRoot } from '../../oracle/signer/register.ts'
 import { readInputs } from '../../oracle/verify/inputs.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'

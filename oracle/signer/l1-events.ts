@@ -93,7 +93,9 @@ export class OracleEvents {
     if (memory !== null && (await this.hashOf(memory.until)) !== memory.hash) return null
     const history = historyIn([...(memory?.events ?? []), ...fresh])
     if (!(await this.isWhole(history, head))) return null
-    if (hash !== null) this.remember(memory, { until, hash, head, events: fresh })
+    // A number that is missing is no reason to believe less of the rest, but none to remember it.
+    if (hash !== null && isWithoutGap(history))
+      this.remember(memory, { until, hash, head, events: fresh })
     return history
   }
 
@@ -148,6 +150,11 @@ export class OracleEvents {
     const rest = upTo(until).filter(({ block }) => block > seen.until)
     this.seen = { after: this.memory, until, hash, head, events: rest }
   }
+}
+
+/** Another oracle may have posted to the house in between, so that a gap is nobody's lie. */
+function isWithoutGap({ tables }: History): boolean {
+  return tables.every(({ number }, i) => i === 0 || number === (tables[i - 1]?.number ?? 0n) + 1n)
 }
 
 /** Without the tables before KEEP_SECONDS, but for the last confirmed one and all after it. */

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { CIPHER_WORD_COUNT, SHAPES } from '../circuits/params.ts'
+import { CIPHER_WORD_COUNT, SHAPES, SLOT_COUNT, WORLD_COUNT } from '../circuits/params.ts'
 import { PEERS } from './bench/peers.ts'
 import { cloister } from './client/command.ts'
 
@@ -17,6 +17,7 @@ const DOCUMENTS = [
 const readme = read('README.md')
 const costs = JSON.parse(read('test/law/costs.json')) as {
   readonly shapes: Readonly<Record<string, { readonly constraints: number }>>
+  readonly wide: Readonly<Record<string, number>>
 }
 const gas = read('test/contracts/__snapshots__/gas.test.ts.snap')
 const number = (text: string | undefined): number => Number((text ?? '').replaceAll(',', ''))
@@ -63,6 +64,14 @@ describe('what it costs', () => {
       expect(readme).toContain(/^\w+/.exec(system)?.[0] ?? system)
       expect(source.length).toBeGreaterThan(10)
     }
+  })
+  it('is the same where thirty-two worlds are weighed against sixteen', () => {
+    const [wide, mini] = [costs.wide['18 balances, 32 worlds'], costs.shapes['mini']?.constraints]
+    expect([WORLD_COUNT, SLOT_COUNT]).toEqual([16, 18])
+    const more = Math.round((100 * (wide ?? 0)) / (mini ?? 0) - 100)
+    expect(read('docs/risk.md')).toContain(
+      `${thousands(wide ?? 0)} constraints instead of ${thousands(mini ?? 0)} in the mini shape (+${more} %`,
+    )
   })
   it('is the same in the list of what is open', () => {
     const of = (name: string) => costs.shapes[name]?.constraints ?? 0

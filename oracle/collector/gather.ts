@@ -27,10 +27,10 @@ import {
   type SettlementReport,
   type TableReport,
 } from '../signer/report.ts'
+import { type SettledValue } from '../signer/register.ts'
 import {
   readSettlement,
   settlementBytes,
-  type SettledValue,
   type FallbackDocument,
   type SettlementDocument,
 } from '../signer/settlement.ts'

@@ -6,13 +6,12 @@ import { parseArgs } from 'node:util'
 import { INSTRUMENTS, RECORDED_INDEX } from '../day-2020-03-12.ts'
 import { recordedPerpetuals } from '../day-replay.ts'
 import { JsonRpcProvider } from '../ethers.ts'
-import { bindingsIn, fundingBaseIn, readHistory, referenceTableIn } from '../verify/chain.ts'
-import { readSettlingView } from '../verify/settling.ts'
-import { documentHash, objectOf, textOf } from './canonical.ts'
+import { objectOf, textOf } from './canonical.ts'
 import { configFrom, readConfig, readKey, readSecret, type SignerConfig } from './config.ts'
 import { SECONDS, wholeOption } from '../options.ts'
 import { STANDARD_SET } from '../worlds.ts'
 import { instrumentsBytes, worldsBytes } from './engine.ts'
+import { viewOfL1 } from './l1-view.ts'
 import { KEEP_SECONDS } from './look.ts'
 import type { Policy } from './policy.ts'
 import { integerOf } from './report.ts'
@@ -157,7 +156,7 @@ async function main(): Promise<void> {
     ...(file !== undefined && existsSync(file) ? { memory: memoryIn(file) } : {}),
     ...(file === undefined ? {} : { remember: (memory) => keep(file, memory) }),
     ...(samples === undefined ? {} : sampleFile(samples, KEEP_SECONDS)),
-    ...(rpc === undefined ? {} : viewOfL1(rpc, config, documents)),
+    ...(rpc === undefined ? {} : nodeAt(rpc, config, documents)),
   })
   const host = values.host ?? '127.0.0.1'
   const app = await serveSigner(signer, { port, host, ...(token === undefined ? {} : { token }) })
@@ -174,16 +173,9 @@ async function main(): Promise<void> {
   }
 }
 
-/** Confirmed tables, read anew each time: the last is another one every minute. */
-function viewOfL1(rpc: string, { domain }: SignerConfig, { instruments }: Documents) {
+function nodeAt(rpc: string, { domain }: SignerConfig, { instruments }: Documents) {
   const provider = new JsonRpcProvider(checkUrl(rpc).href, undefined, { staticNetwork: true })
-  const read = () => readHistory(provider, domain.contract)
-  return {
-    bindings: async () => bindingsIn(await read(), documentHash(instruments)),
-    fundingBase: async () => fundingBaseIn(await read()),
-    settlingView: () => readSettlingView(provider, domain.contract),
-    tableBefore: async (time: number) => referenceTableIn(await read(), time),
-  }
+  return viewOfL1(provider, domain.contract, instruments)
 }
 
 /** What it cannot read it must not forget: it would sign a second opinion of a second. */

@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { InputError, listOf, objectOf, textOf, wholeOf } from './canonical.ts'
+import { UnreliableNode } from './l1-events.ts'
 import { Refusal } from './observe.ts'
 import { integerOf, stringify, tableReportFrom } from './report.ts'
 import type { Signer } from './signer.ts'
@@ -57,7 +58,8 @@ export async function serveSigner(signer: Signer, listen: Listen): Promise<Fasti
     const status = (error as { statusCode?: number }).statusCode
     const isTheirs = status !== undefined && status < 500
     // A RangeError is the engine's: a market that cannot become a table.
-    const isTold = error instanceof Error && (error instanceof RangeError || isTheirs)
+    const isOurs = error instanceof RangeError || error instanceof UnreliableNode
+    const isTold = error instanceof Error && (isOurs || isTheirs)
     const message = isTold ? error.message : 'the signer could not answer'
     return reply.code(isTheirs ? status : 500).send({ refused: null, message })
   })

@@ -1,6 +1,4 @@
 /** Settlement values from averaged prices, and the register's roots before and after them. */
-import { mod } from '../../circuits/field.ts'
-import { settledRow, settlementsOf } from '../../circuits/table.ts'
 import {
   documentBytes,
   InputError,
@@ -12,6 +10,7 @@ import {
 } from './canonical.ts'
 import { decimalOfMicro, microOf } from './decimal.ts'
 import { expiryOf, settlementValue, underlyingOf, type InstrumentSpec } from './engine.ts'
+import { registerRoots, type Register, type RegisterRoots, type SettledValue } from './register.ts'
 import type { SettlementReport } from './report.ts'
 
 /** Times are of the market's clock. */
@@ -41,7 +40,6 @@ export type ReferenceTable = {
   readonly number: number
   readonly references: readonly { readonly underlying: number; readonly price: bigint }[]
 }
-export type SettledValue = { readonly id: number; readonly value: bigint }
 
 export function settlementBytes(document: SettlementDocument): string {
   return documentBytes(document)
@@ -113,33 +111,53 @@ export function valuesOf(
   })
 }
 
-/** The register's root after these entries, in the order of posting. */
-export function registerRoot(settled: readonly SettledValue[]): bigint {
-  return mod(settlementsOf(settled.map(({ id, value }) => settledRow(id, value))).tree.root)
+type Given = {
+  readonly serial: bigint
+  readonly ids: readonly number[]
+  readonly settled: readonly SettledValue[]
+  readonly document: SettlementDocument
+  /** Of L1's clock; the document's is the market's, the same unless a day is replayed. */
+  readonly window: readonly [number, number]
 }
 
 export function settlementReportOf(
   instruments: readonly InstrumentSpec[],
-  given: {
-    readonly serial: bigint
-    readonly ids: readonly number[]
-    readonly settled: readonly SettledValue[]
-    readonly document: SettlementDocument
-    /** Of L1's clock; the document's is the market's, the same unless a day is replayed. */
-    readonly window: readonly [number, number]
-  },
+  given: Given,
 ): SettlementReport {
-  const { serial, settled, document, window } = given
-  const ids = [...given.ids].sort((a, b) => a - b)
-  const added = valuesOf(instruments, ids, document)
+  const added = addedBy(instruments, given)
+  return withRoots(given, added, registerRoots(given.settled, added))
+}
+
+/** The same by roots that somebody else keeps: of tens of thousands of entries they are most of the work. */
+export async function settlementReportBy(
+  register: Register,
+  instruments: readonly InstrumentSpec[],
+  given: Given,
+): Promise<SettlementReport> {
+  const added = addedBy(instruments, given)
+  return withRoots(given, added, await register.roots(given.settled, added))
+}
+
+function addedBy(
+  instruments: readonly InstrumentSpec[],
+  { ids, document }: Given,
+): readonly SettledValue[] {
+  const inOrder = [...ids].sort((a, b) => a - b)
+  return valuesOf(instruments, inOrder, document)
+}
+
+function withRoots(
+  { serial, document, window }: Given,
+  added: readonly SettledValue[],
+  roots: RegisterRoots,
+): SettlementReport {
   return {
     serial,
     windowStart: BigInt(window[0]),
     windowEnd: BigInt(window[1]),
-    previousRoot: registerRoot(settled),
-    newRoot: registerRoot([...settled, ...added]),
+    ...roots,
     data: settlementBytes(document),
-    ids: ids.map(BigInt),
+    ids: added.map(({ id }) => BigInt(id)),
     values: added.map(({ value }) => value),
   }
 }

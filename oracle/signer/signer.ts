@@ -19,6 +19,7 @@ import {
 import { Lookout, type Look, type LookoutOptions } from './look.ts'
 import { settlingKey, withSettling, type SettlingState } from './market-document.ts'
 import { Refusal, type Observed } from './observe.ts'
+import { Register, type SettledValue } from './register.ts'
 import {
   addressOfKey,
   confirmationDigest,
@@ -35,12 +36,11 @@ import {
   fallbackOf,
   readSettlement,
   settlementBytes,
-  settlementReportOf,
+  settlementReportBy,
   termsOfSettlement,
   type AverageDocument,
   type FallbackDocument,
   type ReferenceTable,
-  type SettledValue,
   type SettlementDocument,
 } from './settlement.ts'
 import {
@@ -110,6 +110,7 @@ export class Signer {
   private readonly instruments: ReturnType<typeof readInstruments>
   private readonly worlds: ReturnType<typeof readWorlds>
   private readonly looks = new Map<number, Promise<Look>>()
+  private readonly register = new Register()
   private memory: Memory
   private bindings: Bindings | null = null
 
@@ -304,7 +305,8 @@ export class Signer {
       given?.version === 2
         ? await this.requireFallback(ids, window, given)
         : await this.requireSettlement(ids, window, given)
-    const report = settlementReportOf(this.instruments, { serial, ids, settled, document, window })
+    const terms = { serial, ids, settled, document, window }
+    const report = await settlementReportBy(this.register, this.instruments, terms)
     const digest = settlementDigest(config.domain, report)
     return { signer: this.address, report, digest, signature: this.sign(digest) }
   }

@@ -40,6 +40,7 @@ export const ORACLE_ABI = [
   'function underlying(uint256 id) view returns ((uint16 band, uint16 jumpBand, uint16 feedBand, ' +
     'uint32 feedMaxAge, address feed) band, uint256 confirmed, uint256 candidate, bool isActive)',
   'function latest() view returns (uint64 number, uint64 time, bool isConfirmed)',
+  'function latestDigest() view returns (bytes32)',
   'function pendingSettlement() view returns (uint64 serial, uint64 dueAt, bool isPending, ' +
     'bytes32 digest)',
 ]

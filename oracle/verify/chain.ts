@@ -5,7 +5,8 @@ import type { Bindings } from '../signer/binding.ts'
 import { documentHash, InputError } from '../signer/canonical.ts'
 import { readMarket } from '../signer/market-document.ts'
 import type { SettlementReport } from '../signer/report.ts'
-import type { ReferenceTable, SettledValue } from '../signer/settlement.ts'
+import type { SettledValue } from '../signer/register.ts'
+import type { ReferenceTable } from '../signer/settlement.ts'
 import { ORACLE_ABI } from './abi.ts'
 
 export type ChainEvent = {
@@ -108,13 +109,17 @@ export function oracleAt(address: string, runner: ConstructorParameters<typeof C
   return new Contract(address, oracleInterface, runner)
 }
 
-/** Halves a range that the node finds too large; events of other interfaces are skipped. */
+/**
+ * Halves a range that the node finds too large; events of other interfaces are skipped.
+ * @param blocks First and last that are asked for; all up to the head where none are named.
+ */
 export async function eventsOf(
   provider: AbstractProvider,
   address: string,
   abi: Interface = oracleInterface,
+  blocks?: readonly [first: number, last: number],
 ): Promise<readonly ChainEvent[]> {
-  const head = await provider.getBlockNumber()
+  const [first, last] = blocks ?? [0, await provider.getBlockNumber()]
   const read = async (from: number, to: number): Promise<readonly ChainEvent[]> => {
     let logs
     try {
@@ -131,7 +136,7 @@ export async function eventsOf(
       return [{ name: parsed.name, args: argsOf(parsed), block, index, transaction }]
     })
   }
-  const found = await read(0, head)
+  const found = await read(first, last)
   return [...found].sort((a, b) => a.block - b.block || a.index - b.index)
 }
 
@@ -142,10 +147,18 @@ function argsOf(parsed: LogDescription): Readonly<Record<string, unknown>> {
 }
 
 export async function readHistory(provider: AbstractProvider, address: string): Promise<History> {
-  if ((await provider.getCode(address)) === '0x') {
+  await requireContract(provider, address)
+  return historyIn(await eventsOf(provider, address))
+}
+
+/** No code answers every question with nothing, as an oracle does of which nothing is known. */
+export async function requireContract(provider: AbstractProvider, address: string): Promise<void> {
+  if ((await provider.getCode(address)) === '0x')
     throw new InputError(`there must be a contract at ${address}`)
-  }
-  const events = await eventsOf(provider, address)
+}
+
+/** What events, in order, add up to. */
+export function historyIn(events: readonly ChainEvent[]): History {
   const documents = new Map<string, string>()
   const listed = new Set<number>()
   const expiries = new Map<number, bigint>()
@@ -197,7 +210,7 @@ export async function readHistory(provider: AbstractProvider, address: string): 
     }
     if (name === 'Reported') tables.push(tableIn(args, documents, listed, transaction))
     if (name === 'Confirmed') {
-      const at = tables.findIndex(({ number }) => number === args['number'])
+      const at = tables.findLastIndex(({ number }) => number === args['number'])
       if (at >= 0) tables[at] = { ...(tables[at] as PostedTable), isConfirmed: true }
     }
   }

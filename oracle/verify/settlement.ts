@@ -3,14 +3,13 @@ import type { AbstractProvider } from '../ethers.ts'
 import { InputError } from '../signer/canonical.ts'
 import { BASIS, decimalOfMicro, microOf, mulDivDown } from '../signer/decimal.ts'
 import { readInstruments } from '../signer/engine.ts'
+import { registerRoots, type SettledValue } from '../signer/register.ts'
 import {
   FALLBACK_SECONDS,
   readSettlement,
-  registerRoot,
   termsOfSettlement,
   valuesOf,
   type FallbackDocument,
-  type SettledValue,
 } from '../signer/settlement.ts'
 import { timeWeighted } from '../signer/window.ts'
 import { readHistory, tableBefore, type History, type Proposal } from './chain.ts'
@@ -72,9 +71,9 @@ export async function verifySettlement(
     check('averages on L1 make values', 'they do', error instanceof Error ? error.message : error)
   }
   added.forEach(({ id, value }, i) => check(`value of ${id}`, value, report.values[i]))
-  check('register before', registerRoot(settled), report.previousRoot)
-  if (added.length > 0)
-    check('register after', registerRoot([...settled, ...added]), report.newRoot)
+  const { previousRoot, newRoot } = registerRoots(settled, added)
+  check('register before', previousRoot, report.previousRoot)
+  if (added.length > 0) check('register after', newRoot, report.newRoot)
   notes.push(...sources)
   const holds = checks.every((one) => one.holds)
   return { contract, serial, state, dueAt, checks, notes, holds }

@@ -38,16 +38,17 @@ export function struckIn(
   return struck
 }
 
-/** Both as L1 has them now. */
+/** Both as L1 has them now; the events by whoever reads them. */
 export async function readSettlingView(
   provider: AbstractProvider,
   contract: string,
+  read: () => Promise<History> = () => readHistory(provider, contract),
 ): Promise<SettlingView> {
   const oracle = oracleAt(contract, provider)
   const [, , , windowSeconds] = (await oracle.getFunction(
     'timing',
   )()) as unknown as readonly bigint[]
-  const pins = pinsIn(await readHistory(provider, contract))
+  const pins = pinsIn(await read())
   return { windowSeconds: Number(windowSeconds), pins }
 }
 

@@ -10,7 +10,8 @@ import {
   signDigest,
   type SettlementReport,
 } from '../../oracle/signer/report.ts'
-import { registerRoot, settlementReportOf } from '../../oracle/signer/settlement.ts'
+import { registerRoot } from '../../oracle/signer/register.ts'
+import { settlementReportOf } from '../../oracle/signer/settlement.ts'
 import { confirmationDigest } from '../../oracle/signer/report.ts'
 import { mustRefuse, now, provider, send } from './l1.ts'
 import {

@@ -2,42 +2,32 @@
  * Settlement by what was listed: window and source of each specification; and the fallback for a window
  * that no quorum saw. End to end: five signers over HTTP, a collector, the contract.
  */
-import { SigningKey } from 'ethers'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
-import { confirmTable, postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
-import { tendSettlement } from '../../oracle/collector/settle.ts'
-import { instrumentsBytes, type InstrumentSpec } from '../../oracle/signer/engine.ts'
-import { settlementDigest, signDigest } from '../../oracle/signer/report.ts'
+import { postTable } from '../../oracle/collector/rounds.ts'
+import type { InstrumentSpec } from '../../oracle/signer/engine.ts'
+import { signDigest } from '../../oracle/signer/report.ts'
 import {
   FALLBACK_SECONDS,
   settlementBytes,
-  settlementReportOf,
+  type AverageDocument,
   type FallbackDocument,
+  type SettlementDocument,
 } from '../../oracle/signer/settlement.ts'
 import { readHistory, referenceTableIn } from '../../oracle/verify/chain.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
-import { now, provider, send } from '../contracts/l1.ts'
+import { now, provider } from '../contracts/l1.ts'
 import { DATED } from '../contracts/oracle-market.ts'
-import { KEYS, TIMING, wait, WORLDS, type OracleWorld } from '../contracts/oracle-world.ts'
-import {
-  askSigner,
-  CALM,
-  startFive,
-  startLiar,
-  startSigner,
-  type Node,
-  type Prices,
-} from './signers.ts'
+import { KEYS, TIMING } from '../contracts/oracle-world.ts'
+import { fiveSigners, INDEX, WINDOW } from './five.ts'
+import { askSigner, CALM } from './signers.ts'
 
 const [GOOD, HOUR, OTHER, ETHER] = [1029, 1028, 1027, 1026]
-const WINDOW = Number(TIMING.settlementWindow)
 const EXPIRY = (await now()) + 20_000n
 const dated = (id: number, change: object): InstrumentSpec => {
   const found = DATED.find((spec) => spec.id === id)!
   return { ...found, expiry: Number(EXPIRY), ...change } as InstrumentSpec
 }
-const INDEX = 'recorded 12 March 2020'
 const put = { kind: 'put', underlying: 'BTC', lot: '0.01', strike: 7_000_000_000n }
 /** All of one expiry: one as it should be, one with another window, one with another source, one on ETH. */
 const SPECS: readonly InstrumentSpec[] = [
@@ -56,95 +46,56 @@ const SPECS: readonly InstrumentSpec[] = [
   dated(HOUR, { ...put, name: 'H', settlement: { source: INDEX, windowSeconds: 3600 } }),
   dated(GOOD, { ...put, name: 'G', settlement: { source: INDEX, windowSeconds: WINDOW } }),
 ].sort((a, b) => a.id - b.id)
-const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
 const window = [Number(EXPIRY) - WINDOW, Number(EXPIRY)] as const
 
-let world: OracleWorld
-let nodes: readonly Node[]
-let options: CollectorOptions
-let clock = 0
-let start: string
-const toClose: (() => unknown)[] = []
+const five = await fiveSigners(SPECS, ({ domain }) => ({
+  tableBefore: async (time) => referenceTableIn(await readHistory(provider, domain.contract), time),
+}))
+const { nodes, options, look, goTo, another, settleAs, tend, proposed } = five
 
-async function look(prices: Prices = CALM): Promise<void> {
-  clock = Number(await now())
-  for (const node of nodes) node.see(prices, clock)
-}
-async function goTo(time: bigint, prices: Prices = CALM): Promise<void> {
-  await wait(time - (await now()))
-  await look(prices)
-}
 /** These signers see the whole window, at 6400; ETH only those of the second list. */
 async function watch(seers: readonly number[], ofEther = seers): Promise<void> {
   for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
     await goTo(at, { ...CALM, BTC: '6400' })
     for (const i of seers) {
-      nodes[i]!.see({ BTC: '6400', ETH: ofEther.includes(i) ? CALM.ETH : 'NaN' }, clock)
-      await nodes[i]!.signer.observe(clock).catch(() => {})
+      nodes[i]!.see({ BTC: '6400', ETH: ofEther.includes(i) ? CALM.ETH : 'NaN' }, five.clock())
+      await nodes[i]!.signer.observe(five.clock()).catch(() => {})
     }
   }
 }
-const tend = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, peers }, WINDOW)
-const settle = (i: number, ids: readonly number[], proposal: string | null = null) =>
-  askSigner(nodes[i]!, '/settlement', {
-    serial: 1n,
-    ids,
-    settled: [],
-    window,
-    proposal,
-    isConfirmation: false,
-  })
+const settleBy = (
+  node: Peer,
+  ids: readonly number[],
+  proposal: string | null = null,
+  over: readonly [number, number] = window,
+) => {
+  const body = { serial: 1n, ids, settled: [], window: over, proposal, isConfirmation: false }
+  return askSigner(node, '/settlement', body)
+}
+const settle = (i: number, ids: readonly number[], proposal?: string) =>
+  settleBy(nodes[i]!, ids, proposal)
+const paying = (underlyings: AverageDocument['underlyings']): AverageDocument => ({
+  ...{ version: 1, windowStart: window[0], windowEnd: window[1], underlyings },
+})
 const fallback = async (change: Partial<FallbackDocument> = {}): Promise<string> => {
   const table = referenceTableIn(await readHistory(provider, options.contract), window[1])!
-  return settlementBytes({
-    version: 2,
-    windowStart: window[0],
-    windowEnd: window[1],
-    table: table.number,
-    underlyings: [{ id: 1, name: 'BTC', price: '6067.01' }],
-    ...change,
-  })
+  const { windowStart, windowEnd, underlyings } = paying([{ id: 1, name: 'BTC', price: '6067.01' }])
+  const own = { windowStart, windowEnd, table: table.number, underlyings }
+  return settlementBytes({ version: 2, ...own, ...change })
 }
+const documentIn = (proposal: string): SettlementDocument =>
+  JSON.parse(Buffer.from(proposal.slice(2), 'hex').toString()) as SettlementDocument
 const afterGrace = () => goTo(EXPIRY + BigInt(FALLBACK_SECONDS) + 10n)
 const idsOf = async (peers?: readonly Peer[]) => {
-  const tended = await tend(peers)
-  if (tended.did !== 'proposed') throw new Error(tended.did)
-  const verified = await verifySettlement(provider, options.contract, tended.report.serial)
+  const report = await proposed(peers)
+  const verified = await verifySettlement(provider, options.contract, report.serial)
   expect(verified.checks.filter(({ holds }) => !holds)).toEqual([])
-  return tended.report.ids.map(Number)
+  return report.ids.map(Number)
 }
 const finalise = async () => {
   await goTo((await now()) + TIMING.challengeDelay)
   expect((await tend()).did).toBe('finalised')
 }
-
-beforeAll(async () => {
-  const knowing = ({ domain }: OracleWorld) => ({
-    tableBefore: async (time: number) =>
-      referenceTableIn(await readHistory(provider, domain.contract), time),
-  })
-  ;({ world, nodes, options } = await startFive(SPECS, documents, () => clock, knowing))
-  await look()
-  const { report } = await postTable(options)
-  await goTo((await now()) + 60n)
-  await confirmTable(options, report)
-  start = (await provider.send('evm_snapshot', [])) as string
-})
-afterAll(async () => {
-  for (const node of nodes) await node.close()
-})
-beforeEach(async () => {
-  await provider.send('evm_revert', [start])
-  start = (await provider.send('evm_snapshot', [])) as string
-})
-afterEach(async () => {
-  for (const close of toClose.splice(0)) await close()
-  // What was seen in another test must not be known in the next.
-  for (const { signer } of nodes) {
-    ;(signer.log as unknown as { samples: Map<string, unknown> }).samples.clear()
-    ;(signer as unknown as { looks: Map<number, unknown> }).looks.clear()
-  }
-})
 
 describe('what was listed decides', () => {
   test('a signer names the rule: another window, another source, both of its own terms', async () => {
@@ -154,35 +105,23 @@ describe('what was listed decides', () => {
     await expect(settle(0, [HOUR])).rejects.toThrow('WindowMustMatch: H is averaged over 3600 s')
     await expect(settle(0, [OTHER])).rejects.toThrow('SourceMustMatch: O settles by my friend')
     await expect(settle(0, [OTHER, GOOD])).rejects.toThrow('SourceMustMatch')
-    const wide = { serial: 1n, ids: [GOOD], settled: [], proposal: null, isConfirmation: false }
-    await expect(
-      askSigner(nodes[0]!, '/settlement', { ...wide, window: [window[0] + 900, window[1]] }),
-    ).rejects.toThrow('WindowMustMatch')
+    const short = [window[0] + 900, window[1]] as const
+    await expect(settleBy(nodes[0]!, [GOOD], null, short)).rejects.toThrow('WindowMustMatch')
   })
   test('a signer whose sources are no index settles nothing that names one', async () => {
-    const bare = await startSigner(world.domain, KEYS[0]!, () => clock, documents, {
+    const bare = await another(0, {
       config: {
         ...nodes[0]!.config,
         underlyings: nodes[0]!.config.underlyings.map((one) => ({ ...one, index: null })),
       },
     })
-    toClose.push(bare.close)
     for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 1n]) {
       await goTo(at)
-      nodes[0]!.see(CALM, clock)
-      await bare.signer.observe(clock)
+      nodes[0]!.see(CALM, five.clock())
+      await bare.signer.observe(five.clock())
     }
     await goTo(EXPIRY + 10n)
-    await expect(
-      askSigner(bare, '/settlement', {
-        serial: 1n,
-        ids: [GOOD],
-        settled: [],
-        window,
-        proposal: null,
-        isConfirmation: false,
-      }),
-    ).rejects.toThrow('SourceMustMatch')
+    await expect(settleBy(bare, [GOOD])).rejects.toThrow('SourceMustMatch')
   })
   test('a listing with other terms spoils the settlement of nothing else', async () => {
     await watch([0, 1, 2, 3, 4])
@@ -196,37 +135,24 @@ describe('what was listed decides', () => {
     async (count) => {
       await watch([0, 1, 2, 3, 4])
       await goTo(EXPIRY + 10n)
+      const prices = [
+        { id: 1, name: 'BTC', price: '1' },
+        { id: 2, name: 'ETH', price: '1' },
+      ]
+      const document = paying(prices)
       const liars = await Promise.all(
-        KEYS.slice(0, count).map((key) =>
-          startLiar(key, (path, body) => {
-            const document = {
-              version: 1 as const,
-              windowStart: window[0],
-              windowEnd: window[1],
-              underlyings: [
-                { id: 1, name: 'BTC', price: '1' },
-                { id: 2, name: 'ETH', price: '1' },
-              ],
-            }
+        KEYS.slice(0, count).map((key, i) =>
+          five.liar(i, (path, body) => {
             if (path.startsWith('/averages')) return { signer: '', document }
             const { ids } = body as { ids: number[] }
-            const report = settlementReportOf(SPECS, {
-              serial: 1n,
-              ids,
-              settled: [],
-              document,
-              window,
-            })
-            const digest = settlementDigest(world.domain, report)
-            return { signer: '', report, digest, signature: signDigest(key, digest) }
+            const lie = five.settlementAt(ids, window, document)
+            return { signer: '', ...lie, signature: signDigest(key, lie.digest) }
           }),
         ),
       )
-      toClose.push(...liars.map(({ close }) => close))
-      const tended = await tend([...liars, ...nodes.slice(count)])
-      if (tended.did !== 'proposed') throw new Error(tended.did)
+      const report = await proposed([...liars, ...nodes.slice(count)])
       // (7000 - 6400) * 0.01, and (200 - 136.59) * 0.1.
-      expect(tended.report.values).toEqual([6_341_000n, 6_000_000n])
+      expect(report.values).toEqual([6_341_000n, 6_000_000n])
     },
   )
 })
@@ -244,11 +170,10 @@ describe('a window that no quorum saw', () => {
       expect(await idsOf()).toEqual([id])
       await finalise()
     }
-    const tended = await tend()
-    if (tended.did !== 'proposed') throw new Error(tended.did)
-    expect(tended.report.ids.map(Number)).toEqual([GOOD])
+    const report = await proposed()
+    expect(report.ids.map(Number)).toEqual([GOOD])
     // (7000 - 6067.01) * 0.01 of the table; the two that saw 6400 do not sign.
-    expect(tended.report.values).toEqual([9_329_900n])
+    expect(report.values).toEqual([9_329_900n])
     const verified = await verifySettlement(provider, options.contract, 4n)
     expect(verified).toMatchObject({ holds: true, state: 'pending' })
     expect(verified.notes[0]).toContain('no quorum said that it saw the window')
@@ -289,25 +214,11 @@ describe('a window that no quorum saw', () => {
       // Also not together with what has no average.
       await expect(settle(2, [HOUR, GOOD], proposal)).rejects.toThrow('FallbackMustBeNeeded')
       const said = (await settle(0, [GOOD], proposal)) as { report: object; signature: string }
-      const keys = KEYS.slice(0, count)
-      const report = settlementReportOf(SPECS, {
-        serial: 1n,
-        ids: [GOOD],
-        settled: [],
-        window,
-        document: JSON.parse(Buffer.from(proposal.slice(2), 'hex').toString()) as FallbackDocument,
-      })
-      const digest = settlementDigest(world.domain, report)
+      const { digest } = five.settlementAt([GOOD], window, documentIn(proposal))
       expect(signDigest(KEYS[0]!, digest)).toBe(said.signature)
-      await expect(
-        send(
-          world.anyone,
-          world.oracle,
-          'settle',
-          report,
-          keys.map((key: SigningKey) => signDigest(key, digest)),
-        ),
-      ).rejects.toThrow('QuorumMustSign')
+      await expect(settleAs(count, [GOOD], window, documentIn(proposal))).rejects.toThrow(
+        'QuorumMustSign',
+      )
       // And the proper value is still to be had.
       expect(await idsOf()).toEqual([ETHER, GOOD])
     },
@@ -319,7 +230,7 @@ test('a settlement that the register holds up for as long as it can is still one
   // Looking at something else all the while, as a signer does.
   for (const day of [1n, 7n, 14n, 21n, 29n]) {
     await goTo(EXPIRY + day * 86_400n)
-    for (const node of nodes) await node.signer.observe(clock)
+    for (const node of nodes) await node.signer.observe(five.clock())
   }
   const proposal = await fallback()
   for (const i of [0, 1, 2])
@@ -334,9 +245,9 @@ describe('a fallback is signed', () => {
   test('when it is due, not a second before', async () => {
     const proposal = await fallback()
     await goTo(EXPIRY + BigInt(FALLBACK_SECONDS) - 1n)
-    clock = Number(EXPIRY) + FALLBACK_SECONDS - 1
+    await look(CALM, Number(EXPIRY) + FALLBACK_SECONDS - 1)
     await expect(settle(0, [GOOD], proposal)).rejects.toThrow('FallbackMustWait')
-    clock++
+    await look(CALM, Number(EXPIRY) + FALLBACK_SECONDS)
     await settle(0, [GOOD], proposal)
   })
   test('at that table alone, not at a price or table that somebody prefers', async () => {
@@ -365,38 +276,13 @@ describe('a fallback is signed', () => {
     await settle(0, [GOOD], await fallback())
   })
   test('by nobody without a view of L1', async () => {
-    const blind = await startSigner(world.domain, KEYS[0]!, () => clock, documents)
-    toClose.push(blind.close)
+    const blind = await another(0)
     await afterGrace()
-    await expect(
-      askSigner(blind, '/settlement', {
-        serial: 1n,
-        ids: [GOOD],
-        settled: [],
-        window,
-        proposal: await fallback(),
-        isConfirmation: false,
-      }),
-    ).rejects.toThrow('FallbackMustHaveTable')
+    await expect(settleBy(blind, [GOOD], await fallback())).rejects.toThrow('FallbackMustHaveTable')
   })
   test('and verify finds one that a quorum of liars signed: too early, or at another price', async () => {
     const sign = async (change: Partial<FallbackDocument>) => {
-      const document = JSON.parse(Buffer.from((await fallback(change)).slice(2), 'hex').toString())
-      const report = settlementReportOf(SPECS, {
-        serial: 1n,
-        ids: [GOOD],
-        settled: [],
-        document: document as FallbackDocument,
-        window,
-      })
-      const digest = settlementDigest(world.domain, report)
-      await send(
-        world.anyone,
-        world.oracle,
-        'settle',
-        report,
-        KEYS.slice(0, 3).map((key) => signDigest(key, digest)),
-      )
+      await settleAs(3, [GOOD], window, documentIn(await fallback(change)))
       const { checks } = await verifySettlement(provider, options.contract, 1n)
       return checks.filter(({ holds }) => !holds).map(({ what }) => what)
     }

@@ -2,17 +2,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
-import { confirmTable, postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
-import { tendSettlement } from '../../oracle/collector/settle.ts'
+import { describe, expect, test } from 'vitest'
+import { NoQuorum } from '../../oracle/collector/gather.ts'
+import { postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
 import {
   computeTable,
-  instrumentsBytes,
   readMarket,
   STANDARD_WORLDS,
   type InstrumentSpec,
 } from '../../oracle/signer/engine.ts'
+import { OracleEvents } from '../../oracle/signer/l1-events.ts'
+import { viewOfL1 } from '../../oracle/signer/l1-view.ts'
 import { KEEP_SECONDS } from '../../oracle/signer/look.ts'
 import {
   marketBytes,
@@ -24,27 +24,26 @@ import {
   decodeMarks,
   reportOf,
   settlementDigest,
-  signDigest,
   tableDigest,
   tableReportFrom,
   vetoDigest,
   type SettlementReport,
 } from '../../oracle/signer/report.ts'
-import { settlementBytes, settlementReportOf } from '../../oracle/signer/settlement.ts'
+import { settlementBytes } from '../../oracle/signer/settlement.ts'
 import { sampleFile } from '../../oracle/signer/sample-file.ts'
 import { readSettlingView } from '../../oracle/verify/settling.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
 import { now, provider, send } from '../contracts/l1.ts'
 import { DATED } from '../contracts/oracle-market.ts'
-import { KEYS, TIMING, wait, WORLDS, type OracleWorld } from '../contracts/oracle-world.ts'
+import { TIMING, type OracleWorld } from '../contracts/oracle-world.ts'
 import { until } from '../until.ts'
-import { askSigner, CALM, startFive, startLiar, startSigner, type Node } from './signers.ts'
+import { fiveSigners, forget, INDEX, WINDOW } from './five.ts'
+import { lyingNode } from './lying-node.ts'
+import { askSigner, CALM, type Node } from './signers.ts'
 
 const GOOD = 1029
-const WINDOW = Number(TIMING.settlementWindow)
 const EXPIRY = (await now()) + 20_000n
-const INDEX = 'recorded 12 March 2020'
 /** One put of this expiry, struck at 7000; the others live on. */
 const SPECS: readonly InstrumentSpec[] = DATED.map((spec) => {
   if (!('expiry' in spec)) return spec
@@ -52,25 +51,17 @@ const SPECS: readonly InstrumentSpec[] = DATED.map((spec) => {
   const expiry = Number(EXPIRY) + (spec.id === GOOD ? 0 : 40_000_000)
   return { ...spec, expiry, settlement } as InstrumentSpec
 })
-const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
-
-let world: OracleWorld
-let nodes: readonly Node[]
-let options: CollectorOptions
-let clock = 0
-let start: string
-const toClose: (() => unknown)[] = []
-
 const viewOf = ({ domain }: OracleWorld) => ({
   settlingView: () => readSettlingView(provider, domain.contract),
 })
 
+const five = await fiveSigners(SPECS, viewOf)
+const { world, nodes, options, documents, signedBy, settleAs, proposed } = five
+
 /** All sources say this from now on; these signers look. */
 async function goTo(time: bigint, btc: string, seers: readonly number[] = [0, 1, 2, 3, 4]) {
-  await wait(time - (await now()))
-  clock = Number(await now())
-  for (const node of nodes) node.see({ ...CALM, BTC: btc }, clock)
-  for (const i of seers) await nodes[i]!.signer.observe(clock)
+  await five.goTo(time, { ...CALM, BTC: btc })
+  for (const i of seers) await nodes[i]!.signer.observe(five.clock())
 }
 /** Through the window at 6400 for its first half, and 6000 for its second. */
 async function watch(seers?: readonly number[]): Promise<void> {
@@ -83,8 +74,8 @@ async function watchApart(other: string): Promise<void> {
   for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) {
     await goTo(at, '6100', [0, 1, 2])
     for (const i of [3, 4]) {
-      nodes[i]!.see({ ...CALM, BTC: other }, clock)
-      await nodes[i]!.signer.observe(clock)
+      nodes[i]!.see({ ...CALM, BTC: other }, five.clock())
+      await nodes[i]!.signer.observe(five.clock())
     }
   }
 }
@@ -97,15 +88,6 @@ const paying = (price: string) => ({
   ...{ version: 1 as const, windowStart: window[0], windowEnd: window[1] },
   underlyings: [{ id: 1, name: 'BTC', price }],
 })
-const signedBy = (count: number, digest: string) =>
-  KEYS.slice(0, count).map((key) => signDigest(key, digest))
-/** These many propose a settlement at this price. */
-async function settleAs(count: number, price: string): Promise<void> {
-  const terms = { serial: 1n, ids: [GOOD], settled: [], window }
-  const report = settlementReportOf(SPECS, { ...terms, document: paying(price) })
-  const digest = settlementDigest(world.domain, report)
-  await send(world.anyone, world.oracle, 'settle', report, signedBy(count, digest))
-}
 /** Some seconds pass with each transaction: the average of a half is not exactly that of the prices. */
 const AVERAGE = 6200
 const round = (change: Partial<CollectorOptions> = {}) => postTable({ ...options, ...change })
@@ -118,70 +100,39 @@ const markOf = (marks: string) => decodeMarks(marks).find(({ id }) => id === GOO
 /** What a put at 7000 on a hundredth pays at a price, in micros. */
 const paidAt = (price: string | number) => BigInt(Math.round((7000 - Number(price)) * 1e4))
 const verify = (number: bigint) => verifyTable({ provider, contract: options.contract, number })
-const settle = (peers: readonly Peer[] = nodes) => tendSettlement({ ...options, peers }, WINDOW)
-async function proposed(peers: readonly Peer[] = nodes) {
-  const tended = await settle(peers)
-  if (tended.did !== 'proposed') throw new Error(tended.did)
-  return tended
-}
 /** What a signer would answer; where it refuses, nothing that could be read. */
 const asNode = (i: number, path: string, body: unknown): Promise<unknown> =>
   askSigner(nodes[i]!, path, body === null ? undefined : body).catch(() => 'no')
 const saidBy = async (i: number): Promise<readonly SettlingState[]> =>
-  (await nodes[i]!.signer.settling(clock, [GOOD])).settling
+  (await nodes[i]!.signer.settling(five.clock(), [GOOD])).settling
 /** A table with these averages at another price, or without any. */
 async function proposeTo(
-  i: number,
+  node: Node,
   number: bigint,
   known: readonly SettlingState[],
   price: number | null,
 ): Promise<unknown> {
-  const { market } = await nodes[i]!.signer.observe(clock)
+  const { market } = await node.signer.observe(five.clock())
   const given = price === null ? [] : known.map((one) => ({ ...one, price: textOf(price) }))
   const rows = SPECS.flatMap(({ kind, id }) => (kind === 'cash' ? [] : [id]))
   const proposal = marketBytes(withSettling(market, given))
-  return askSigner(nodes[i]!, '/report', { number: `${number}`, time: clock, rows, proposal })
+  return askSigner(node, '/report', {
+    number: `${number}`,
+    time: five.clock(),
+    rows,
+    proposal,
+  })
 }
 const textOf = (price: number): string => String(Math.round(price * 1e6) / 1e6)
-const forget = (node: Node) => {
-  ;(node.signer.log as unknown as { samples: Map<string, unknown> }).samples.clear()
-  ;(node.signer as unknown as { looks: Map<number, unknown> }).looks.clear()
-  // The same seconds come again in the next test.
-  ;(node.signer as unknown as { memory: object }).memory = { time: '0', digest: '' }
-}
 
 /** Signs anything; says this of the window. */
-const liarAt = async (i: number, price: (own: string) => string) => {
-  const liar = await startLiar(KEYS[i]!, async (path, body) => {
+const liarAt = (i: number, price: (own: string) => string) =>
+  five.liar(i, async (path, body) => {
     const said = await asNode(i, path, body)
-    if (path !== '/settling') return said
-    if (said === 'no') return said
+    if (path !== '/settling' || said === 'no') return said
     const { settling, ...rest } = said as { settling: readonly SettlingState[] }
     return { ...rest, settling: settling.map((one) => ({ ...one, price: price(one.price) })) }
   })
-  toClose.push(liar.close)
-  return liar
-}
-
-beforeAll(async () => {
-  ;({ world, nodes, options } = await startFive(SPECS, documents, () => clock, viewOf))
-  await goTo((await now()) + 1n, '6067.01')
-  const { report } = await round()
-  await goTo((await now()) + 60n, '6067.01')
-  await confirmTable(options, report)
-  start = (await provider.send('evm_snapshot', [])) as string
-})
-afterAll(async () => {
-  for (const node of nodes) await node.close()
-})
-beforeEach(async () => {
-  await provider.send('evm_revert', [start])
-  start = (await provider.send('evm_snapshot', [])) as string
-})
-afterEach(async () => {
-  for (const close of toClose.splice(0)) await close()
-  for (const node of nodes) forget(node)
-})
 
 describe('from the window to the register', () => {
   test('a table before it, in it, after it, and the settlement: one price, to the micro', async () => {
@@ -208,12 +159,12 @@ describe('from the window to the register', () => {
     expect(averages(next.report.market)).toEqual([whole])
     expect(markOf(next.report.marks)).toBe(paidAt(whole!.price))
     expect((await verify(next.report.number)).holds).toBe(true)
-    const tended = await proposed()
-    expect(tended.report.values).toEqual([markOf(next.report.marks)])
+    const { values } = await proposed()
+    expect(values).toEqual([markOf(next.report.marks)])
     const verified = await verifySettlement(provider, options.contract, 1n)
     expect(verified.holds).toBe(true)
     await goTo((await now()) + TIMING.challengeDelay, '6200')
-    expect((await settle()).did).toBe('finalised')
+    expect((await five.tend()).did).toBe('finalised')
     await goTo((await now()) + 60n, '6200')
     expect(averages((await round()).report.market)).toEqual([])
   })
@@ -221,13 +172,13 @@ describe('from the window to the register', () => {
   test('a settlement that is proposed first is what the tables say until it is final', async () => {
     await watch()
     await goTo(EXPIRY + 10n, '6000')
-    const tended = await proposed()
+    const { values } = await proposed()
     // One of five has another average, within the tolerance; without L1 the median could move.
     for (const node of nodes.slice(0, 2)) forget(node)
     await goTo(EXPIRY + 60n, '6050')
     const { report, answers } = await round()
     expect(answers.every((one) => 'digest' in one)).toBe(true)
-    expect([markOf(report.marks)]).toEqual(tended.report.values)
+    expect([markOf(report.marks)]).toEqual(values)
     expect((await verify(report.number)).holds).toBe(true)
   })
 
@@ -237,9 +188,8 @@ describe('from the window to the register', () => {
     await goTo(EXPIRY + 10n, '6100')
     const { report } = await round({ peers: nodes.slice(0, 3) })
     expect([priceIn(report.market), markOf(report.marks)]).toEqual([6100, 9_000_000n])
-    const tended = await settle(nodes.slice(2))
-    if (tended.did !== 'proposed') throw new Error(tended.did)
-    expect(tended.report.values).toEqual([9_000_000n])
+    const { values } = await proposed(nodes.slice(2))
+    expect(values).toEqual([9_000_000n])
     // Nor does one sign another near it: what rows were valued at is what is paid.
     const proposal = settlementBytes(paying('6112.2'))
     const body = { serial: 1n, ids: [GOOD], settled: [], window, proposal, isConfirmation: false }
@@ -250,12 +200,12 @@ describe('from the window to the register', () => {
   test('what is struck is no average any more', async () => {
     await watch()
     await goTo(EXPIRY + 10n, '6000')
-    const tended = await proposed()
+    const report = await proposed()
     await goTo(EXPIRY + 60n, '6050')
     const held = await round()
     expect(averages(held.report.market)).toHaveLength(1)
     for (const node of nodes) forget(node)
-    await strike(tended.report)
+    await strike(report)
     await goTo(EXPIRY + 120n, '6050')
     expect(averages((await round()).report.market)).toEqual([])
   })
@@ -263,10 +213,10 @@ describe('from the window to the register', () => {
   test('nor does verify miss it: who sees another then says that', async () => {
     await watch()
     await goTo(EXPIRY + 10n, '6000')
-    const tended = await proposed()
+    const report = await proposed()
     await goTo(EXPIRY + 60n, '6050')
     const held = await round()
-    await strike(tended.report)
+    await strike(report)
     await goTo(EXPIRY + 120n, '6050')
     const liars = await Promise.all(
       [0, 1, 2].map((i) => liarAt(i, (own) => textOf(Number(own) + 1))),
@@ -295,8 +245,8 @@ describe('who has not seen the window', () => {
     const second = await round({ peers })
     expect(second.answers.every((one) => 'digest' in one)).toBe(true)
     expect(averages(second.report.market)).toEqual(averages(first.report.market))
-    const tended = await proposed(peers)
-    expect(tended.report.values).toEqual([markOf(first.report.marks)])
+    const { values } = await proposed(peers)
+    expect(values).toEqual([markOf(first.report.marks)])
   })
 
   test('holds up no table: what fewer than a quorum know is left out', async () => {
@@ -311,11 +261,10 @@ describe('who has not seen the window', () => {
   test('nor where a liar makes two of them a quorum: the round after goes on without', async () => {
     await watch([0, 1])
     await goTo(EXPIRY + 10n, '6000')
-    const liar = await startLiar(KEYS[2]!, async (path, body) => {
+    const liar = await five.liar(2, async (path, body) => {
       if (path === '/settling') return askSigner(nodes[0]!, path, body)
       return asNode(2, path, body)
     })
-    toClose.push(liar.close)
     const peers = [nodes[0]!, nodes[1]!, liar, nodes[3]!, nodes[4]!]
     await expect(round({ peers })).rejects.toThrow(NoQuorum)
     await goTo(EXPIRY + 70n, '6000')
@@ -327,17 +276,14 @@ describe('who has not seen the window', () => {
     const folder = mkdtempSync(join(tmpdir(), 'cloister-settling-'))
     const file = (i: number) => join(folder, `${i}.jsonl`)
     const sit = async (i: number) => {
-      const more = { ...viewOf(world), ...sampleFile(file(i), KEEP_SECONDS) }
-      const node = await startSigner(world.domain, KEYS[i]!, () => clock, documents, more)
-      toClose.push(node.close)
-      return node
+      return five.another(i, { ...viewOf(world), ...sampleFile(file(i), KEEP_SECONDS) })
     }
     const both = [await sit(0), await sit(1)]
     const look = async (time: bigint, btc: string, seats: readonly Node[]) => {
       await goTo(time, btc, [2, 3, 4])
       for (const seat of seats) {
-        seat.see({ ...CALM, BTC: btc }, clock)
-        await seat.signer.observe(clock)
+        seat.see({ ...CALM, BTC: btc }, five.clock())
+        await seat.signer.observe(five.clock())
       }
     }
     await look(EXPIRY - BigInt(WINDOW) - 10n, '6400', both)
@@ -346,7 +292,7 @@ describe('who has not seen the window', () => {
     const again = [await sit(0), await sit(1)]
     await look(EXPIRY - 450n, '6000', again)
     const ask = async (node: Node) => {
-      const body = { time: clock, rows: [GOOD] }
+      const body = { time: five.clock(), rows: [GOOD] }
       return ((await askSigner(node, '/settling', body)) as { settling: unknown[] }).settling
     }
     expect(await ask(again[0]!)).toHaveLength(1)
@@ -355,6 +301,62 @@ describe('who has not seen the window', () => {
     const { answers, report } = await round({ peers: [...again, ...nodes.slice(2)] })
     expect(answers.map((one) => 'digest' in one)).toEqual([true, false, true, true, true])
     expect(priceIn(report.market)).toBeCloseTo(AVERAGE, 0)
+  })
+})
+
+describe('a node of L1 that lies to a signer', () => {
+  const liesOf = (lie: ReturnType<typeof lyingNode>['lie'], seen: number) => [
+    // As it was before the table with the average; and as it is, without that table, or any event.
+    () => (lie.head = () => seen - 8),
+    () => (lie.logs = (logs) => logs.filter(({ blockNumber }) => Number(blockNumber) < seen)),
+    () => (lie.logs = () => []),
+  ]
+  test('does not make it sign a table, or a settlement, without what L1 has', async () => {
+    const node = lyingNode()
+    const { contract } = options
+    const events = new OracleEvents(node.provider, contract, 3)
+    const seat = await five.another(
+      0,
+      viewOfL1(node.provider, contract, documents.instruments, events),
+    )
+    const begin = EXPIRY - BigInt(WINDOW) - 10n
+    for (const [at, btc] of [[begin, '6400'] as const, [EXPIRY - 900n, '6000'] as const]) {
+      await goTo(at, btc)
+      seat.see({ ...CALM, BTC: btc }, five.clock())
+      await seat.signer.observe(five.clock())
+    }
+    await goTo(EXPIRY + 10n, '6000')
+    const { report } = await round()
+    const seen = await provider.getBlockNumber()
+    for (const seconds of [70n, 130n]) {
+      await provider.send('hardhat_mine', ['0x4'])
+      await goTo(EXPIRY + seconds, '6000')
+      seat.see({ ...CALM, BTC: '6000' }, five.clock())
+      const body = { time: five.clock(), rows: [GOOD] }
+      expect(await askSigner(seat, '/settling', body)).toMatchObject({
+        settling: averages(report.market),
+      })
+    }
+    const number = report.number + 1n
+    const propose = (price: number | null) =>
+      proposeTo(seat, number, averages(report.market), price)
+    node.takeAsked()
+    await propose(priceIn(report.market)!)
+    await expect(propose(null)).rejects.toThrow('AverageMustBeKept')
+    // What is deep was not asked for again.
+    expect(node.takeAsked().every(([first]) => first > seen)).toBe(true)
+    // Near what it saw itself: without what L1 has it would sign that.
+    const proposal = settlementBytes(paying(textOf(priceIn(report.market)! + 1)))
+    const body = { serial: 1n, ids: [GOOD], settled: [], window, proposal, isConfirmation: false }
+    for (const tell of liesOf(node.lie, seen)) {
+      tell()
+      // It stays by what it remembers, or says nothing at all.
+      const refusal = /AverageMustBeKept|L1 must (be at block|show every event)/
+      await expect(propose(null)).rejects.toThrow(refusal)
+      await expect(askSigner(seat, '/settlement', body)).rejects.toThrow(refusal)
+      node.tellTruth()
+    }
+    await propose(priceIn(report.market)!)
   })
 })
 
@@ -380,7 +382,8 @@ describe('who lies about an average', () => {
     const { report } = await round()
     await goTo(EXPIRY + 70n, '6000')
     const number = report.number + 1n
-    const propose = (price: number | null) => proposeTo(0, number, averages(report.market), price)
+    const propose = (price: number | null) =>
+      proposeTo(nodes[0]!, number, averages(report.market), price)
     const kept = priceIn(report.market)!
     await expect(propose(null)).rejects.toThrow('AverageMustBeKept')
     await expect(propose(kept + 0.000001)).rejects.toThrow('AverageMustBeKept')
@@ -405,8 +408,11 @@ describe('who lies about an average', () => {
     const state = await saidBy(2)
     const number = (await round({ isBare: true })).report.number + 1n
     await goTo(EXPIRY + 70n, '6100')
-    const signed = (await proposeTo(2, number, state, edge)) as { report: never; signature: string }
-    await expect(proposeTo(3, number, state, edge)).rejects.toThrow('ProposalMustBeNear')
+    const signed = (await proposeTo(nodes[2]!, number, state, edge)) as {
+      report: never
+      signature: string
+    }
+    await expect(proposeTo(nodes[3]!, number, state, edge)).rejects.toThrow('ProposalMustBeNear')
     const report = tableReportFrom(signed.report)
     const digest = tableDigest(world.domain, report)
     const signatures = [...signedBy(2, digest), signed.signature]
@@ -415,20 +421,17 @@ describe('who lies about an average', () => {
     const peers = nodes.slice(2)
     const next = await round({ peers })
     expect(priceIn(next.report.market)).toBe(edge)
-    const tended = await proposed(peers)
-    expect(tended.report.values).toEqual([paidAt(edge)])
+    const { values } = await proposed(peers)
+    expect(values).toEqual([paidAt(edge)])
   })
 
   test('two, and one honest that does not read L1: tables and settlement repeat what that has', async () => {
     const view = () => Promise.resolve({ windowSeconds: WINDOW, pins: new Map<string, string>() })
-    const blind = await startSigner(world.domain, KEYS[2]!, () => clock, documents, {
-      settlingView: view,
-    })
-    toClose.push(blind.close)
+    const blind = await five.another(2, { settlingView: view })
     const go = async (at: bigint) => {
       await goTo(at, '6100')
-      blind.see({ ...CALM, BTC: '6112.2' }, clock)
-      await blind.signer.observe(clock)
+      blind.see({ ...CALM, BTC: '6112.2' }, five.clock())
+      await blind.signer.observe(five.clock())
     }
     for (const at of [EXPIRY - BigInt(WINDOW) - 10n, EXPIRY - 900n, EXPIRY - 1n]) await go(at)
     await go(EXPIRY + 10n)
@@ -436,34 +439,32 @@ describe('who lies about an average', () => {
     expect(priceIn(first.report.market)).toBe(6100)
     const liars = await Promise.all(
       [0, 1].map((i) =>
-        startLiar(KEYS[i]!, async (path, body) => {
+        five.liar(i, async (path, body) => {
           if (path === '/report' || path === '/settlement') return 'no'
           const said = JSON.stringify(await asNode(i, path, body))
           return path.startsWith('/observation') ? said : said.replaceAll('"6100"', '"9999999"')
         }),
       ),
     )
-    toClose.push(...liars.map(({ close }) => close))
     const peers = [...liars, blind, ...nodes.slice(3)]
     await go(EXPIRY + 70n)
     await expect(round({ peers })).rejects.toThrow('AverageMustBeKept')
     await go(EXPIRY + 130n)
     expect(priceIn((await round({ peers, isBare: true })).report.market)).toBe(6100)
-    const tended = await proposed(peers)
-    expect(tended.report.values).toEqual([paidAt(6100)])
+    const { values } = await proposed(peers)
+    expect(values).toEqual([paidAt(6100)])
   })
 
   test('one that takes its time is asked everything at once', async () => {
     await goTo(EXPIRY - BigInt(WINDOW) - 10n, '6100')
     await goTo(EXPIRY - 900n, '6100')
     let asked = 0
-    const slow = await startLiar(KEYS[0]!, async (path, body) => {
+    const slow = await five.liar(0, async (path, body) => {
       if (path === '/settling') asked++
       // It says what it sees once it is asked the other question, too.
       if (path.startsWith('/observation')) await until(() => asked > 0)
       return asNode(0, path, body)
     })
-    toClose.push(slow.close)
     const { report } = await round({ peers: [slow, ...nodes.slice(1)] })
     expect([priceIn(report.market), asked]).toEqual([6100, 1])
   })
@@ -473,14 +474,14 @@ describe('who lies about an average', () => {
     await goTo(EXPIRY + 10n, '6000')
     const kept = await round()
     await goTo(EXPIRY + 70n, '6000')
-    const { market } = await nodes[0]!.signer.observe(clock)
+    const { market } = await nodes[0]!.signer.observe(five.clock())
     const [own] = averages(kept.report.market)
     const lied = withSettling(market, [
       { ...own!, source: 'my friend' },
       { ...own!, price: '6400' },
     ])
     const [specs, number] = [SPECS.filter(({ kind }) => kind !== 'cash'), kept.report.number + 1n]
-    const given = { number, time: BigInt(clock), ...documents, market: lied }
+    const given = { number, time: BigInt(five.clock()), ...documents, market: lied }
     const report = reportOf(computeTable(lied, specs, STANDARD_WORLDS), given)
     const digest = tableDigest(world.domain, report)
     await send(world.anyone, world.oracle, 'post', report, signedBy(3, digest))
@@ -492,7 +493,7 @@ describe('who lies about an average', () => {
     ]
     expect(await wrong()).toEqual(expected)
     // Nor does it become right by a settlement that they propose after it.
-    await settleAs(3, '6400')
+    await settleAs(3, [GOOD], window, paying('6400'))
     expect(await wrong()).toEqual(expected)
   })
 })

@@ -1,24 +1,16 @@
 /** End to end: what one lying signer, a collector or an eavesdropper may try with a round's words. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { gatherTable, medianSettlement, type Peer } from '../../oracle/collector/gather.ts'
-import {
-  confirmTable,
-  postTable,
-  readState,
-  TableMustWait,
-  type CollectorOptions,
-} from '../../oracle/collector/rounds.ts'
-import { tendSettlement } from '../../oracle/collector/settle.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { gatherTable, medianSettlement } from '../../oracle/collector/gather.ts'
+import { postTable, readState, TableMustWait } from '../../oracle/collector/rounds.ts'
 import {
   computeTable,
-  instrumentsBytes,
-  readMarket,
   marketBytes,
+  readMarket,
   STANDARD_WORLDS,
 } from '../../oracle/signer/engine.ts'
+import { registerRoot } from '../../oracle/signer/register.ts'
 import {
   reportOf,
-  settlementDigest,
   signDigest,
   signerOf,
   tableDigest,
@@ -26,23 +18,15 @@ import {
 } from '../../oracle/signer/report.ts'
 import {
   readSettlement,
-  registerRoot,
   settlementBytes,
-  settlementReportOf,
   type SettlementDocument,
 } from '../../oracle/signer/settlement.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { DATED, marketDocument } from '../contracts/oracle-market.ts'
 import { now, provider, send } from '../contracts/l1.ts'
-import {
-  countedTables,
-  KEYS,
-  TIMING,
-  wait,
-  WORLDS,
-  type OracleWorld,
-} from '../contracts/oracle-world.ts'
-import { CALM, LIMITS, startFive, startLiar, type Node, type Prices } from './signers.ts'
+import { countedTables, KEYS, TIMING } from '../contracts/oracle-world.ts'
+import { fiveSigners } from './five.ts'
+import { CALM, LIMITS, type Prices } from './signers.ts'
 
 const SHORT = 1029
 const EXPIRY = (await now()) + 20_000n
@@ -52,71 +36,15 @@ const later = (id: number) => (id === SHORT ? 0 : id === UNSEEN ? -5_000 : 40_00
 const SPECS = DATED.map((spec) =>
   'expiry' in spec ? { ...spec, expiry: Number(EXPIRY) + later(spec.id) } : spec,
 )
-const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
 const LIST = SPECS.filter(({ kind }) => kind !== 'cash')
 
-let world: OracleWorld
-let nodes: readonly Node[]
-let options: CollectorOptions
-let clock = 0
-let start: string
-const toClose: (() => unknown)[] = []
+const five = await fiveSigners(SPECS)
+const { world, nodes, options, documents, look, pass } = five
 
-async function look(prices: Prices = CALM): Promise<void> {
-  clock = Number(await now())
-  for (const node of nodes) node.see(prices, clock)
-}
-async function pass(seconds: bigint, prices: Prices = CALM): Promise<void> {
-  const base = await now()
-  await wait(base + seconds > BigInt(clock) + seconds ? seconds : BigInt(clock) + seconds - base)
-  await look(prices)
-}
-const rootOf = () => computeTable(marketDocument(clock), LIST, STANDARD_WORLDS).root
+const rootOf = () => computeTable(marketDocument(five.clock()), LIST, STANDARD_WORLDS).root
 const counted = () => countedTables(world)
-/** The first of the list lies; `true` answers are its own node's. */
-async function withFirst(
-  lie: (path: string, said: Record<string, unknown>) => unknown,
-): Promise<readonly Peer[]> {
-  const made = await startLiar(KEYS[0]!, async (path, body) => {
-    const said: unknown = await (
-      await fetch(
-        `${nodes[0]!.url}${path}`,
-        body === null
-          ? {}
-          : {
-              method: 'POST',
-              body: JSON.stringify(body),
-              headers: { 'content-type': 'application/json' },
-            },
-      )
-    ).json()
-    return lie(path, said as Record<string, unknown>)
-  })
-  toClose.push(made.close)
-  return [made, ...nodes.slice(1)]
-}
-
-beforeAll(async () => {
-  ;({ world, nodes, options } = await startFive(SPECS, documents, () => clock))
-  await look()
-  const { report } = await postTable(options)
-  await pass(60n)
-  await confirmTable(options, report)
-  await pass(60n)
-})
-afterAll(async () => {
-  for (const node of nodes) await node.close()
-})
-beforeEach(async () => {
-  start = (await provider.send('evm_snapshot', [])) as string
-  await pass(60n)
-})
-afterEach(async () => {
-  for (const close of toClose.splice(0)) await close()
-  await provider.send('evm_revert', [start])
-  await pass(200n)
-  start = (await provider.send('evm_snapshot', [])) as string
-})
+/** The first of the list lies; what it is given to change is its own node's. */
+const withFirst = (lie: Parameters<typeof five.withLiarAt>[1]) => five.withLiarAt(0, lie)
 
 describe('the first signer of the list', () => {
   test.each([-7, 7, 1_000_000_000])(
@@ -124,7 +52,7 @@ describe('the first signer of the list', () => {
     async (off) => {
       const peers = await withFirst((path, said) =>
         path.startsWith('/observation')
-          ? { ...said, market: { ...(said['market'] as object), time: clock + off } }
+          ? { ...said, market: { ...(said['market'] as object), time: five.clock() + off } }
           : said,
       )
       const { report } = await postTable({ ...options, peers })
@@ -292,12 +220,11 @@ describe('a settlement', () => {
   }
   const windowStart = EXPIRY - TIMING.settlementWindow
   const window = [Number(windowStart), Number(EXPIRY)] as const
-  beforeAll(async () => {
-    await wait(windowStart - 10n - (await now()))
-    await look()
-    for (const { signer } of nodes) await signer.observe(clock)
+  beforeEach(async () => {
+    await five.goTo(windowStart - 10n)
+    for (const { signer } of nodes) await signer.observe(five.clock())
     await pass(TIMING.settlementWindow / 2n)
-    for (const { signer } of nodes) await signer.observe(clock)
+    for (const { signer } of nodes) await signer.observe(five.clock())
     await pass(TIMING.settlementWindow)
   })
   test('at the price of another underlying: no signer signs it, and verify finds one that is', async () => {
@@ -311,21 +238,7 @@ describe('a settlement', () => {
       nodes[1]!.signer.settlementConfirmation(1n, [SHORT], [], window, proposal),
     ).rejects.toThrow('NamesMustMatch')
     // Signed by three all the same.
-    const report = settlementReportOf(SPECS, {
-      serial: 1n,
-      ids: [SHORT],
-      settled: [],
-      document: swapped(own),
-      window,
-    })
-    const digest = settlementDigest(world.domain, report)
-    await send(
-      world.anyone,
-      world.oracle,
-      'settle',
-      report,
-      KEYS.slice(0, 3).map((key) => signDigest(key, digest)),
-    )
+    await five.settleAs(3, [SHORT], window, swapped(own))
     const verified = await verifySettlement(provider, world.domain.contract, 1n)
     expect(verified.holds).toBe(false)
     expect(verified.checks.filter(({ holds }) => !holds).map(({ what }) => what)).toEqual([
@@ -353,13 +266,12 @@ describe('a settlement', () => {
         ? { ...said, document: change(said['document'] as SettlementDocument) }
         : said,
     )
-    const tended = await tendSettlement({ ...options, peers }, Number(TIMING.settlementWindow))
-    if (tended.did !== 'proposed') throw new Error(tended.did)
+    const report = await five.proposed(peers)
     // What nobody saw does not hold up what everybody saw.
-    expect(tended.report.ids).toEqual([BigInt(SHORT)])
+    expect(report.ids).toEqual([BigInt(SHORT)])
     // The put is at 7000, the lot 0.01, the price 6067.01.
-    expect(tended.report.values).toEqual([9_329_900n])
-    expect(tended.report.newRoot).toBe(registerRoot([{ id: SHORT, value: 9_329_900n }]))
+    expect(report.values).toEqual([9_329_900n])
+    expect(report.newRoot).toBe(registerRoot([{ id: SHORT, value: 9_329_900n }]))
     expect(await verifySettlement(provider, world.domain.contract, 1n)).toMatchObject({
       holds: true,
     })
@@ -378,11 +290,10 @@ describe('a settlement', () => {
       ids.map(() => 1n),
       root,
     )
-    const tend = () => tendSettlement(options, Number(TIMING.settlementWindow))
-    expect(await tend()).toEqual({ did: 'held', count: 2 })
+    expect(await five.tend()).toEqual({ did: 'held', count: 2 })
     const operator = ((await provider.send('eth_accounts', [])) as string[])[1]!
     await send(operator, cloister, 'confirmConverted', 64n)
-    expect((await tend()).did).toBe('proposed')
+    expect((await five.tend()).did).toBe('proposed')
   })
   test('needs the averages of what expires alone', async () => {
     const { signer } = nodes[1]!
@@ -429,8 +340,8 @@ describe('sources of one underlying that fall silent', () => {
     const { signer } = nodes[0]!
     const known = (name: string) => signer.log.of(name).length
     const [btc, eth] = [known('BTC'), known('ETH')]
-    nodes[0]!.see({ ...CALM, ETH: 'NaN' }, clock)
-    await expect(signer.observe(clock)).rejects.toThrow('SourcesMustSuffice')
+    nodes[0]!.see({ ...CALM, ETH: 'NaN' }, five.clock())
+    await expect(signer.observe(five.clock())).rejects.toThrow('SourcesMustSuffice')
     // The refusal does not wait for the other's sources.
     await expect.poll(() => [known('BTC'), known('ETH')]).toEqual([btc + 1, eth])
   })

@@ -3,24 +3,12 @@ import { mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SigningKey, ethers } from 'ethers'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { tableOf } from '../../circuits/table.ts'
 import { gatherTable, NoQuorum, type Peer } from '../../oracle/collector/gather.ts'
-import {
-  confirmTable,
-  openReport,
-  postTable,
-  readState,
-  type CollectorOptions,
-} from '../../oracle/collector/rounds.ts'
-import { tendSettlement } from '../../oracle/collector/settle.ts'
-import { DATED } from '../contracts/oracle-market.ts'
-import {
-  computeTable,
-  instrumentsBytes,
-  marketBytes,
-  STANDARD_WORLDS,
-} from '../../oracle/signer/engine.ts'
+import { confirmTable, openReport, postTable, readState } from '../../oracle/collector/rounds.ts'
+import { computeTable, marketBytes, STANDARD_WORLDS } from '../../oracle/signer/engine.ts'
+import { registerRoot } from '../../oracle/signer/register.ts'
 import {
   reportOf,
   signDigest,
@@ -28,31 +16,16 @@ import {
   type Domain,
   type TableReport,
 } from '../../oracle/signer/report.ts'
-import { registerRoot } from '../../oracle/signer/settlement.ts'
 import { readInputs } from '../../oracle/verify/inputs.ts'
-import { verifyTable } from '../../oracle/verify/verify.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
-import { marketDocument } from '../contracts/oracle-market.ts'
+import { verifyTable } from '../../oracle/verify/verify.ts'
+import { DATED, marketDocument } from '../contracts/oracle-market.ts'
 import { now, provider, send } from '../contracts/l1.ts'
-import {
-  BTC,
-  countedTables,
-  KEYS,
-  LISTED,
-  TIMING,
-  wait,
-  WORLDS,
-  type OracleWorld,
-} from '../contracts/oracle-world.ts'
-import { CALM, LIMITS, startFive, startLiar, type Node, type Prices } from './signers.ts'
+import { BTC, countedTables, KEYS, LISTED, TIMING, wait } from '../contracts/oracle-world.ts'
+import { fiveSigners } from './five.ts'
+import { CALM, LIMITS, type Prices } from './signers.ts'
 
 const SHORT = 1029
-let world: OracleWorld
-let nodes: readonly Node[]
-let options: CollectorOptions
-let clock = 0
-let start: string
-const toClose: (() => unknown)[] = []
 const EXPIRY = (await now()) + 20_000n
 // One put expires on the clock of this chain, under a document that says so, too.
 const SPECS = DATED.map((spec) =>
@@ -62,44 +35,13 @@ const SPECS = DATED.map((spec) =>
       ? { ...spec, expiry: Number(EXPIRY) + 40_000_000 }
       : spec,
 )
-const documents = { worlds: WORLDS, instruments: instrumentsBytes(SPECS) }
 const LIST = SPECS.filter(({ kind }) => kind !== 'cash')
 
-beforeAll(async () => {
-  ;({ world, nodes, options } = await startFive(SPECS, documents, () => clock))
-  // The first table of all is confirmed by the large quorum.
-  await look()
-  const { report } = await postTable(options)
-  await pass(60n)
-  await confirmTable(options, report)
-  await pass(60n)
-})
-afterAll(async () => {
-  for (const node of nodes) await node.close()
-})
-beforeEach(async () => {
-  start = (await provider.send('evm_snapshot', [])) as string
-  await pass(60n)
-})
-afterEach(async () => {
-  for (const close of toClose.splice(0)) await close()
-  await provider.send('evm_revert', [start])
-  await pass(200n) // Signers remember what they signed: the clock of a reverted chain must not go back.
-  start = (await provider.send('evm_snapshot', [])) as string
-})
+const five = await fiveSigners(SPECS)
+const { world, nodes, options, documents, look, pass, tend } = five
 
-/** Signers and their sources learn the time of the chain. */
-async function look(prices: Prices = CALM): Promise<void> {
-  clock = Number(await now())
-  for (const node of nodes) node.see(prices, clock)
-}
-async function pass(seconds: bigint, prices: Prices = CALM): Promise<void> {
-  const base = await now()
-  await wait(base + seconds > BigInt(clock) + seconds ? seconds : BigInt(clock) + seconds - base)
-  await look(prices)
-}
 const rootOf = (prices: Prices = CALM): bigint => {
-  const market = marketDocument(clock, micro(prices.BTC), micro(prices.ETH))
+  const market = marketDocument(five.clock(), micro(prices.BTC), micro(prices.ETH))
   return computeTable(market, LIST, STANDARD_WORLDS).root
 }
 const micro = (text: string): bigint => BigInt(Math.round(Number(text) * 1e6))
@@ -111,10 +53,10 @@ const roundWith = (peers: readonly Peer[], timeoutMs = LIMITS.timeoutMs) =>
 async function liar(
   key: SigningKey,
   lie: (report: TableReport) => TableReport,
-  observe: (clock: number) => unknown = (time) => ({ market: marketDocument(time) }),
+  observe: (time: number) => unknown = (time) => ({ market: marketDocument(time) }),
 ): Promise<Peer> {
-  const made = await startLiar(key, (path, body) => {
-    if (path.startsWith('/observation')) return observe(clock)
+  return five.liarOf(key, (path, body) => {
+    if (path.startsWith('/observation')) return observe(five.clock())
     const { number, time } = body as { number: string; time: number }
     const market = marketDocument(time)
     const table = computeTable(market, LIST, STANDARD_WORLDS)
@@ -128,8 +70,6 @@ async function liar(
     const digest = tableDigest(world.domain, report)
     return { signer: '', report, digest, signature: signDigest(key, digest) }
   })
-  toClose.push(made.close)
-  return made
 }
 
 describe('honest signers', () => {
@@ -150,20 +90,19 @@ describe('honest signers', () => {
     })
   })
   test('who see slightly different prices sign the median', async () => {
-    nodes.forEach((node, i) => node.see({ ...CALM, BTC: `60${65 + i}` }, clock))
+    nodes.forEach((node, i) => node.see({ ...CALM, BTC: `60${65 + i}` }, five.clock()))
     const { report, isConfirmed } = await postTable(options)
     expect(isConfirmed).toBe(true)
     expect(report.references[0]!.price).toBe(6_067_000_000n)
   })
   test('one who sees something else by more than the tolerance does not sign', async () => {
-    nodes[0]!.see({ ...CALM, BTC: '6200' }, clock)
+    nodes[0]!.see({ ...CALM, BTC: '6200' }, five.clock())
     const { answers } = await postTable(options)
     expect(answers.map((one) => 'digest' in one)).toEqual([false, true, true, true, true])
   })
   test('two may be gone or hang, three may not', async () => {
     const gone: Peer = { url: 'http://127.0.0.1:1', address: nodes[0]!.address }
-    const hanging = await startLiar(KEYS[1]!, () => new Promise(() => {}))
-    toClose.push(hanging.close)
+    const hanging = await five.liar(1, () => new Promise(() => {}))
     const before = (await counted()).length
     await expect(roundWith([gone, hanging, gone, nodes[3]!, nodes[4]!], 4000)).rejects.toThrow(
       NoQuorum,
@@ -230,22 +169,8 @@ describe('one or two lying signers', () => {
     }
   })
   test('send what another signed, or a body without end', async () => {
-    const thief = await startLiar(KEYS[0]!, async (path, body) =>
-      (
-        await fetch(
-          `${nodes[2]!.url}${path}`,
-          body === null
-            ? {}
-            : {
-                method: 'POST',
-                body: JSON.stringify(body),
-                headers: { 'content-type': 'application/json' },
-              },
-        )
-      ).text(),
-    )
-    const bloated = await startLiar(KEYS[1]!, () => ' '.repeat(1_000_000))
-    toClose.push(thief.close, bloated.close)
+    const thief = await five.liar(0, (path, body) => five.rawOf(2, path, body))
+    const bloated = await five.liar(1, () => ' '.repeat(1_000_000))
     await honestRootStands([thief, bloated, ...nodes.slice(2)])
   })
   test("a stranger in the collector's list does not spoil the call", async () => {
@@ -264,13 +189,7 @@ describe('three lying signers are a quorum, and yet', () => {
     const table = computeTable(market, LIST, STANDARD_WORLDS)
     const report = lie(reportOf(table, { number, time: BigInt(time), ...documents, market }))
     const digest = tableDigest(domain as Domain, report)
-    return send(
-      world.anyone,
-      world.oracle,
-      'post',
-      report,
-      KEYS.slice(0, 3).map((key) => signDigest(key, digest)),
-    )
+    return send(world.anyone, world.oracle, 'post', report, five.signedBy(3, digest))
   }
   test('ten times the price moves nobody: it is indicative, and the next honest table counts', async () => {
     const before = await counted()
@@ -328,7 +247,7 @@ describe('bad data that all signers see', () => {
     expect(await counted()).toEqual(before)
   })
   test('frozen sources are no table', async () => {
-    const stale = clock
+    const stale = five.clock()
     await pass(200n)
     for (const node of nodes) node.see(CALM, stale)
     await expect(postTable(options)).rejects.toThrow('SourcesMustSuffice')
@@ -415,13 +334,7 @@ describe('a true fall of a third', () => {
       })
       const lie = { ...report, tableRoot: report.tableRoot + 1n }
       const digest = tableDigest(domain, lie)
-      await send(
-        world.anyone,
-        world.oracle,
-        'post',
-        lie,
-        KEYS.slice(0, 3).map((key) => signDigest(key, digest)),
-      )
+      await send(world.anyone, world.oracle, 'post', lie, five.signedBy(3, digest))
       await expect(openReport(options)).rejects.toThrow('must be what its inputs give')
     })
   })
@@ -443,16 +356,16 @@ describe('expiry', () => {
       const prices = { ...CALM, BTC: early ? '6000' : '6600' }
       if (at === windowStart - 10n) await look(prices)
       else await pass(300n, prices)
-      for (const { signer } of nodes) await signer.observe(clock)
+      for (const { signer } of nodes) await signer.observe(five.clock())
     }
     await pass(400n)
-    expect((await tendSettlement(options, Number(TIMING.settlementWindow))).did).toBe('proposed')
+    expect((await tend()).did).toBe('proposed')
     const verified = await verifySettlement(provider, world.domain.contract, 1n)
     expect(verified).toMatchObject({ holds: true, state: 'pending' })
     expect(verified.notes[0]).toContain('BTC averaged 6403.333333; too few confirmed tables')
-    expect((await tendSettlement(options, Number(TIMING.settlementWindow))).did).toBe('waited')
+    expect((await tend()).did).toBe('waited')
     await pass(TIMING.challengeDelay)
-    const tended = await tendSettlement(options, Number(TIMING.settlementWindow))
+    const tended = await tend()
     if (tended.did !== 'finalised') throw new Error(tended.did)
     const value = tended.report.values[0]!
     // 590 s at 6000 and 1,210 s at 6600 average 6403.333333; the put is at 7000, the lot 0.01.
@@ -462,10 +375,10 @@ describe('expiry', () => {
     expect(await world.cloister.getFunction('settlementRoot')()).toBe(
       registerRoot([{ id: SHORT, value }]),
     )
-    expect((await tendSettlement(options, Number(TIMING.settlementWindow))).did).toBe('nothing')
+    expect((await tend()).did).toBe('nothing')
     await pass(60n)
     const { report } = await postTable(options)
     expect((report.marks.length - 2) / 26).toBe(LISTED.length - 1)
-    expect(marketBytes(marketDocument(clock))).toBe(report.market)
+    expect(marketBytes(marketDocument(five.clock()))).toBe(report.market)
   })
 })

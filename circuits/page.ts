@@ -87,6 +87,19 @@ export function stampSeconds(stamp: bigint): bigint {
   return stamp >> BigInt(STAMP_RANDOM_BITS)
 }
 
+/**
+ * Seconds after its stamp in which a trade is signed by both sides. A page lives for eighteen hours, and who
+ * has signed first would give the other side that long to see where prices go. Clients sign within two
+ * minutes; the house takes a page for twice that, since clocks differ and a journal that was cut is
+ * signed anew.
+ */
+export const SIGNING_SECONDS = 240n
+
+/** Whether a stamped trade that a side has not signed yet is not to be signed any more. */
+export function isPastSigning(stamp: bigint, time: bigint): boolean {
+  return time > stampSeconds(stamp) + SIGNING_SECONDS
+}
+
 export type Liveness = 'early' | 'live' | 'expired'
 
 /** live: 0 <= batch time - stamp < life, both in stamp units, batch time counted to the end of its second. */

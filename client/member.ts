@@ -9,7 +9,7 @@ import {
 } from '../circuits/account.ts'
 import { documentHash } from '../circuits/document.ts'
 import { eighthOf } from '../circuits/eddsa.ts'
-import { stampOf, type Entry, type Page } from '../circuits/page.ts'
+import { isPastSigning, stampOf, type Entry, type Page } from '../circuits/page.ts'
 import type { RuleName } from '../circuits/rules.ts'
 import {
   HouseApi,
@@ -60,6 +60,8 @@ export type MemberOptions = {
 }
 
 const POLL_MILLISECONDS = 40
+/** What the clock of the house may be behind. */
+const CLOCK_SECONDS = 30n
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const nowSeconds = (): bigint => BigInt(Math.floor(Date.now() / 1000))
 
@@ -172,7 +174,8 @@ export class Member {
   }
 
   /**
-   * Signs this member's page of a stamped trade and waits until both sides are in, or one is refused.
+   * Signs this member's page of a stamped trade and waits until both sides are in, one is refused, or it
+   * is too late for the other one (StampMustBeLive, four and a half minutes after the stamp at most).
    * @param document What the payload is the hash of; without it no perpetual is signed.
    */
   async settleTicket(ticket: TicketView, document: string | null = null): Promise<Outcome> {
@@ -200,6 +203,11 @@ export class Member {
       if (now.receipt !== null) {
         await this.keep(now.receipt)
         return outcome(null)
+      }
+      // By both clocks: the house takes no side any more, whatever is left of its second.
+      if (now.state === 'stamped' && isPastSigning(page.stamp, nowSeconds() - CLOCK_SECONDS)) {
+        this.leaveOut(ticket.id)
+        return outcome('StampMustBeLive')
       }
       await pause(POLL_MILLISECONDS)
       // The house has cut the journal below this page, or owes a receipt for it: it comes again.

@@ -230,9 +230,15 @@ function whatIfLines({ refusedBy, isRescue, after, difference }: WhatIf): readon
         ? 'would be accepted without fee: no negative world gets worse'
         : 'would be accepted'
   return [
-    `The trade ${verdict}. After it and its fee:`,
+    // Judged as a rescue it pays no fee, and is shown as it was judged.
+    `The trade ${verdict}. After it${isRescue || refusedBy === 'AccountMustBeSolvent' ? ', without a fee' : ' and its fee'}:`,
     ...marginLines(after),
     '  what the circuit checks to be at least zero, in micro-dollars:',
+    ...(difference.some((d, s) => d !== after.worth[s])
+      ? [
+          '  (of a world that is worth less than zero after it, the change: what makes none of them worse is accepted)',
+        ]
+      : []),
     ...difference.map((d, s) => `  ${worldName(s).padEnd(44)} ${String(d).padStart(24)}`),
   ]
 }

@@ -1,5 +1,7 @@
 /** What an account may ask, about itself alone. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isPastSigning, SIGNING_SECONDS } from '../../circuits/page.ts'
+import type { House } from '../house.ts'
 import { pageId, UNWANTED } from '../resign.ts'
 import { tell, type Refusal, type Ticket } from '../ticket.ts'
 import type { Admitted } from '../ticket.ts'
@@ -257,6 +259,16 @@ function tradeRoutes(desk: Desk): void {
   )
 }
 
+/**
+ * Nobody signs a trade hours after its other side did, at prices of then. It is asked before a page is
+ * recorded, so a journal means what it meant; the trade stays stamped, and settles never.
+ */
+function requireInTime(house: House, { stamp }: Ticket): void {
+  if (!isPastSigning(stamp, house.conditions().time)) return
+  const detail = `both sides sign within ${SIGNING_SECONDS} s of the stamp: propose the trade again`
+  throw new Refused({ refused: 'StampMustBeLive', detail })
+}
+
 function pageRoutes(desk: Desk): void {
   const { house: houseOf } = desk
   const take = async (account: number, body: Values): Promise<Admitted> => {
@@ -270,6 +282,7 @@ function pageRoutes(desk: Desk): void {
     // Of a trade of others, or that is settled or refused, nothing will wait: the house says why.
     const isOwn = trade?.proposer === account || trade?.counterparty === account
     const isVain = ticket !== null && (!isOwn || trade?.state !== 'stamped')
+    if (trade !== null && !isVain) requireInTime(house, trade)
     const made = async (): Promise<Admitted | Refusal> => {
       const [verified = null] = await verifyAhead(house, desk.helpers, account, [signed])
       const record = { kind: 'page', ticket, signed, clientId } as const

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ownerKeyHash, viewKeyHash } from '../../circuits/account.ts'
 import { HouseApi, HouseError, type HouseStatus, type TicketView } from '../../client/api.ts'
-import { headAfter, stampOf } from '../../circuits/page.ts'
+import { headAfter, SIGNING_SECONDS, stampOf, stampSeconds } from '../../circuits/page.ts'
 import { JournalError, STAMP_BOUND_SECONDS } from '../../client/journal.ts'
 import { memberKeys, type MemberKeys } from '../../client/keys.ts'
 import { replay } from '../../client/l1/replay.ts'
@@ -148,6 +148,25 @@ describe('a member signs no trade', () => {
     api.ticket = { ...stamped(now() + off - way), state: 'refused', refused: 'TradeMustMatch' }
     await member.settleTicket({ ...api.ticket, state: 'stamped', refused: null })
     expect(api.pageCount).toBe(1)
+  })
+
+  it.each([
+    ['a second too late for both clocks', SIGNING_SECONDS + 31n, 'StampMustBeLive'],
+    ['as long as the house may still take it', SIGNING_SECONDS + 30n, 'TradeMustMatch'],
+  ])('that the other side does not, and waits %s', async (_, seconds, rule) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 })
+    const ticket = stamped(now())
+    api.ticket = ticket
+    let looks = 0
+    vi.spyOn(api, 'trade').mockImplementation(async () => {
+      if (looks++ === 0)
+        vi.setSystemTime(Number(stampSeconds(BigInt(ticket.stamp)) + seconds) * 1000)
+      // Who still waits by then is told something else.
+      return looks === 1 ? ticket : { ...ticket, state: 'refused', refused: 'TradeMustMatch' }
+    })
+    expect(await member.settleTicket(ticket)).toMatchObject({ state: 'refused', rule })
+    expect(member.journal.state.pending).toEqual([])
+    expect(member.journal.state.head).toBe(member.journal.state.settledHead)
   })
 
   it('on top of one that was refused', async () => {

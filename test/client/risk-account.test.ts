@@ -135,7 +135,30 @@ describe('what if', () => {
     const sell = [{ instrument: 1031, quantity: -1000n, price }]
     const { text, code } = marginReport('ANN', account, rowOf, model, sell, 100n, FRESH)
     expect(code).toBe(1)
-    expect(text).toContain('would be refused by AccountMustBeSolvent')
+    expect(text).toContain('would be refused by AccountMustBeSolvent. After it, without a fee:')
+  })
+
+  it('says of a world below zero that its change is shown, and of no other trade', () => {
+    const ask = (quantity: bigint) => {
+      const legs = [{ instrument: 1031, quantity, price }]
+      return marginReport('ANN', account, rowOf, model, legs, 100n, FRESH)
+    }
+    const words = 'of a world that is worth less than zero after it, the change'
+    const { text, json } = ask(-1000n)
+    expect(text).toContain(words)
+    const { difference, after } = json['whatIf'] as {
+      readonly difference: readonly string[]
+      readonly after: { readonly worth: readonly { readonly microDollars: string }[] }
+    }
+    const before = (json['worth'] as { readonly microDollars: string }[]).map((w) => w.microDollars)
+    const changes = after.worth.map(({ microDollars }, s) =>
+      BigInt(microDollars) < 0n
+        ? BigInt(microDollars) - BigInt(before[s] ?? 0)
+        : BigInt(microDollars),
+    )
+    expect(difference).toEqual(changes.map(String))
+    expect(ask(5n).text).toContain('After it and its fee:')
+    expect(ask(5n).text).not.toContain(words)
   })
 })
 

@@ -58,9 +58,9 @@ export async function up(options: UpOptions): Promise<Up> {
   const logs: number[] = []
   const kill = async (): Promise<void> => {
     for (const worker of started) worker.kill()
-    folder.release()
-    // Whoever starts it again at once finds the ports free.
+    // Whoever starts it again at once finds the ports free, and the journal.
     await Promise.all(started.map(({ ended }) => ended))
+    folder.release()
   }
   const begin = (name: string, file: string, env: Record<string, string>): Worker => {
     const log = openSync(folder.file(`logs/${name}.log`), 'a', 0o600)

@@ -4,7 +4,7 @@ import { signedOf, type Coder, type Operator } from './ethers.ts'
 import { GAS_POLICY, type GasPolicy } from './gas.ts'
 import type { Alarm } from './pool.ts'
 import { RpcError } from './rpc.ts'
-import { Sender, type Job, type Outcome } from './sender.ts'
+import { Closed, Sender, type Job, type Outcome } from './sender.ts'
 import { BatchRefused } from './words.ts'
 
 /** What the journal knows of the transactions of a batch, and where the next one is recorded. */
@@ -37,6 +37,7 @@ const PASSING = /^TimeMustNotBeAhead\(/
 export class Calls {
   private readonly options: CallsOptions
   private sending: Promise<Sender> | null = null
+  private isClosed = false
 
   constructor(options: CallsOptions) {
     this.options = options
@@ -78,10 +79,13 @@ export class Calls {
   }
 
   close(): void {
+    this.isClosed = true
     this.sending?.then((sender) => sender.close()).catch(() => {})
   }
 
   private async run(job: Omit<Job, 'isPassing' | 'gasLimit'>): Promise<Outcome> {
+    // Before the first call there is no sender that could have been told.
+    if (this.isClosed) throw new Closed('the door to L1 is closed')
     const coder = this.options.coder()
     const isPassing = (data: string): boolean => PASSING.test(coder.error(data) ?? '')
     return (await this.sender()).run({ ...job, isPassing, gasLimit: GAS_LIMIT })

@@ -319,8 +319,14 @@ export class Floor {
     return [...this.house.ledger.accounts.values()].reduce((sum, a) => sum + a.cash, 0n)
   }
 
-  async close(): Promise<void> {
+  /** From here on no member is heard: one that waits for its other side signs anew when it sees a cut. */
+  async shut(): Promise<void> {
     await this.app?.close()
+    this.app = null
+  }
+
+  async close(): Promise<void> {
+    await this.shut()
     await this.house.close()
     rmSync(this.folder, { recursive: true, force: true })
   }

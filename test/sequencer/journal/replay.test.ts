@@ -41,6 +41,8 @@ const floors: Floor[] = []
 async function day(journal: Journal, seed: number, steps: number): Promise<Floor> {
   const { floor } = await dayOn(journal, seed, steps)
   floors.push(floor)
+  // What it has come to is looked at for a while.
+  await floor.shut()
   return floor
 }
 

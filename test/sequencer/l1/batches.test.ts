@@ -64,6 +64,16 @@ describe('a batch', () => {
     expect(world.chain.roots).toEqual([])
   })
 
+  it('that comes to a door which was closed before is neither signed nor sent', async () => {
+    const world = await ready()
+    const { job, recorded } = jobOf(1n)
+    world.l1.close()
+    const sent = watched(world.l1.submit(FIRST, job))
+    await world.pass(60)
+    expect(sent.error).toBeInstanceOf(Closed)
+    expect([recorded, world.chain.pool, world.chain.roots]).toEqual([[], [], []])
+  })
+
   it('that the contract refuses is never signed', async () => {
     const world = await ready()
     const { job, recorded } = jobOf(1n)

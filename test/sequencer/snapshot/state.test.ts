@@ -42,6 +42,7 @@ beforeAll(async () => {
   full = await fullDay(journal, 3, 40)
   middle = journal.payloads.length
   await full.end()
+  await full.floor.shut()
 })
 afterAll(async () => {
   await full.floor.close()

@@ -344,8 +344,14 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     const { log } = start(store)
     const sql = postgres(serverUrl(), { max: 1, onnotice: () => {} })
     closing.push(() => sql.end())
-    const kill = () => sql`select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = 'cloister-prover' and datname = ${new URL(url()).pathname.slice(1)}`
+    const alive = (pid: number) => sql`select 1 from pg_stat_activity where pid = ${pid}`
+    const kill = async (): Promise<void> => {
+      const told = await sql<{ pid: number }[]>`
+        select pid, pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'cloister-prover' and datname = ${new URL(url()).pathname.slice(1)}`
+      // They are told, and end when they hear it: none does so in the midst of what is asked later.
+      for (const { pid } of told) await until(async () => (await alive(pid)).length === 0)
+    }
     await kill()
     await pause(100)
     await kill()

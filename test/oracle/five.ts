@@ -9,6 +9,7 @@ import { settlementDigest, type SettlementReport } from '../../oracle/signer/rep
 import { settlementReportOf, type SettlementDocument } from '../../oracle/signer/settlement.ts'
 import type { SignerOptions } from '../../oracle/signer/signer.ts'
 import { now, provider, send } from '../contracts/l1.ts'
+import { DATED } from '../contracts/oracle-market.ts'
 import {
   KEYS,
   signaturesOf,
@@ -30,41 +31,26 @@ export function forget({ signer }: Node): void {
   kept.memory = { time: '0', digest: '' }
 }
 
-export async function fiveSigners(
-  specs: readonly InstrumentSpec[],
-  more?: (world: OracleWorld) => Partial<SignerOptions>,
-) {
-  let clock = 0
-  const documents = { worlds: WORLDS, instruments: instrumentsBytes(specs) }
-  const { world, nodes, options } = await startFive(specs, documents, () => clock, more)
-  const toClose: (() => unknown)[] = []
+/** One of these instruments expires then, at averages of the index; the others live on. */
+export function oneExpiring(id: number, at: bigint): readonly InstrumentSpec[] {
+  return DATED.map((spec) => {
+    if (!('expiry' in spec)) return spec
+    const settlement = { source: INDEX, windowSeconds: WINDOW }
+    const expiry = Number(at) + (spec.id === id ? 0 : 40_000_000)
+    return { ...spec, expiry, settlement } as InstrumentSpec
+  })
+}
 
-  /** Signers and their sources learn the time of the chain, or another. */
-  async function look(prices: Prices = CALM, time?: number): Promise<void> {
-    clock = time ?? Number(await now())
-    for (const node of nodes) node.see(prices, clock)
-  }
-  /** Signers remember what they signed: where a test puts the chain back, their clock goes on. */
-  async function pass(seconds: bigint, prices?: Prices): Promise<void> {
-    const [base, last] = [await now(), BigInt(clock)]
-    await wait((base > last ? base : last) + seconds - base)
-    await look(prices)
-  }
-  async function goTo(time: bigint, prices?: Prices): Promise<void> {
-    await wait(time - (await now()))
-    await look(prices)
-  }
-  async function another(i: number, change: Partial<SignerOptions> = {}): Promise<Node> {
-    const node = await startSigner(world.domain, KEYS[i]!, () => clock, documents, change)
-    toClose.push(node.close)
-    return node
-  }
+type Answer = Parameters<typeof startLiar>[1]
+
+/** Those that answer as they like; closed at the end of the test. */
+function liarsBeside(nodes: readonly Node[], toClose: (() => unknown)[]) {
   async function liarOf(...given: Parameters<typeof startLiar>): Promise<Peer> {
     const made = await startLiar(...given)
     toClose.push(made.close)
     return made
   }
-  const liar = (i: number, answer: Parameters<typeof startLiar>[1]) => liarOf(KEYS[i]!, answer)
+  const liar = (i: number, answer: Answer) => liarOf(KEYS[i]!, answer)
   /** What node `i` answers, whether it refuses or not. */
   async function rawOf(i: number, path: string, body: unknown): Promise<Record<string, unknown>> {
     const headers = { 'content-type': 'application/json' }
@@ -80,6 +66,14 @@ export async function fiveSigners(
     const made = await liar(i, async (path, body) => lie(path, await rawOf(i, path, body)))
     return nodes.map((node, at) => (at === i ? made : node))
   }
+  return { liarOf, liar, rawOf, withLiarAt }
+}
+
+/** Settlements that come about as they should, and those that a quorum signs whatever anybody saw. */
+function settlementsOf(
+  specs: readonly InstrumentSpec[],
+  { world, nodes, options }: Awaited<ReturnType<typeof startFive>>,
+) {
   const signedBy = (count: number, digest: string) => signaturesOf(digest, KEYS.slice(0, count))
   /** The first settlement of these ids at these prices, whatever anybody saw. */
   function settlementAt(
@@ -105,7 +99,39 @@ export async function fiveSigners(
     if (tended.did !== 'proposed') throw new Error(tended.did)
     return tended.report
   }
+  return { signedBy, settlementAt, settleAs, tend, proposed }
+}
 
+export async function fiveSigners(
+  specs: readonly InstrumentSpec[],
+  more?: (world: OracleWorld) => Partial<SignerOptions>,
+) {
+  let clock = 0
+  const documents = { worlds: WORLDS, instruments: instrumentsBytes(specs) }
+  const five = await startFive(specs, documents, () => clock, more)
+  const { world, nodes, options } = five
+  const toClose: (() => unknown)[] = []
+
+  /** Signers and their sources learn the time of the chain, or another. */
+  async function look(prices: Prices = CALM, time?: number): Promise<void> {
+    clock = time ?? Number(await now())
+    for (const node of nodes) node.see(prices, clock)
+  }
+  /** Signers remember what they signed: where a test puts the chain back, their clock goes on. */
+  async function pass(seconds: bigint, prices?: Prices): Promise<void> {
+    const [base, last] = [await now(), BigInt(clock)]
+    await wait((base > last ? base : last) + seconds - base)
+    await look(prices)
+  }
+  async function goTo(time: bigint, prices?: Prices): Promise<void> {
+    await wait(time - (await now()))
+    await look(prices)
+  }
+  async function another(i: number, change: Partial<SignerOptions> = {}): Promise<Node> {
+    const node = await startSigner(world.domain, KEYS[i]!, () => clock, documents, change)
+    toClose.push(node.close)
+    return node
+  }
   await look()
   const { report } = await postTable(options)
   await pass(60n)
@@ -131,7 +157,8 @@ export async function fiveSigners(
     options,
     documents,
     clock: () => clock,
-    ...{ look, pass, goTo, another, liarOf, liar, rawOf, withLiarAt },
-    ...{ signedBy, settlementAt, settleAs, tend, proposed },
+    ...{ look, pass, goTo, another },
+    ...liarsBeside(nodes, toClose),
+    ...settlementsOf(specs, five),
   }
 }

@@ -5,12 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { NoQuorum } from '../../oracle/collector/gather.ts'
 import { postTable, type CollectorOptions } from '../../oracle/collector/rounds.ts'
-import {
-  computeTable,
-  readMarket,
-  STANDARD_WORLDS,
-  type InstrumentSpec,
-} from '../../oracle/signer/engine.ts'
+import { computeTable, readMarket, STANDARD_WORLDS } from '../../oracle/signer/engine.ts'
 import { OracleEvents } from '../../oracle/signer/l1-events.ts'
 import { viewOfL1 } from '../../oracle/signer/l1-view.ts'
 import { KEEP_SECONDS } from '../../oracle/signer/look.ts'
@@ -35,22 +30,17 @@ import { readSettlingView } from '../../oracle/verify/settling.ts'
 import { verifySettlement } from '../../oracle/verify/settlement.ts'
 import { verifyTable } from '../../oracle/verify/verify.ts'
 import { now, provider, send } from '../contracts/l1.ts'
-import { DATED } from '../contracts/oracle-market.ts'
 import { TIMING, type OracleWorld } from '../contracts/oracle-world.ts'
 import { until } from '../until.ts'
-import { fiveSigners, forget, INDEX, WINDOW } from './five.ts'
+import { fiveSigners, forget, oneExpiring, WINDOW } from './five.ts'
 import { lyingNode } from './lying-node.ts'
 import { askSigner, CALM, type Node } from './signers.ts'
 
 const GOOD = 1029
 const EXPIRY = (await now()) + 20_000n
-/** One put of this expiry, struck at 7000; the others live on. */
-const SPECS: readonly InstrumentSpec[] = DATED.map((spec) => {
-  if (!('expiry' in spec)) return spec
-  const settlement = { source: INDEX, windowSeconds: WINDOW }
-  const expiry = Number(EXPIRY) + (spec.id === GOOD ? 0 : 40_000_000)
-  return { ...spec, expiry, settlement } as InstrumentSpec
-})
+/** A put of this expiry, struck at 7000. */
+const SPECS = oneExpiring(GOOD, EXPIRY)
+
 const viewOf = ({ domain }: OracleWorld) => ({
   settlingView: () => readSettlingView(provider, domain.contract),
 })

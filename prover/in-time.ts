@@ -1,5 +1,13 @@
 /** Waiting that ends: a host that is gone closes no connection, and a question to it has no answer for a quarter of an hour. */
 
+/**
+ * Runs once what lies in the sockets was read. Timers come before sockets: where this thread was held up,
+ * the answer that a time limit was about may be there already.
+ */
+export function behindSockets(act: () => void): void {
+  setImmediate(act)
+}
+
 /** A thread that stands still, as where a long journal is replayed, counts as one of so many parts of the time. */
 const PARTS = 8
 
@@ -23,7 +31,7 @@ export function inTime<T>(
     }
     const part = (): void => {
       parts--
-      if (parts === 0) setImmediate(giveUp)
+      if (parts === 0) behindSockets(giveUp)
       else timer = setTimeout(part, milliseconds / PARTS)
     }
     let timer = setTimeout(part, milliseconds / PARTS)

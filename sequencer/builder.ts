@@ -2,7 +2,7 @@
  * Chooses what goes into the next batch: L1 requests first, then deposits, accounts to be flagged or
  * released, holders of settled instruments, trades in stamp order, and cover.
  */
-import type { Shape } from '../circuits/params.ts'
+import { FEE_ACCOUNT_INDEX, type Shape } from '../circuits/params.ts'
 import { excessOf } from '../circuits/batch-size.ts'
 import {
   executeBatch,
@@ -118,7 +118,7 @@ export function chooseBatch(
     const cover = chooseCover(room, ledger.accounts, context, excluded.accounts, random)
     // Before anybody has registered there is nobody to hide.
     if (work + cover.length === 0 && waiting.due !== 'silence') return nothing
-    const covered = { ...plan, cover: [...plan.cover, ...cover] }
+    const covered = withViewKeys(ledger, { ...plan, cover: [...plan.cover, ...cover] })
     const outcome = executeBatch(ledger.accounts, covered)
     const held =
       outcome.ok && waiting.sweepTable !== undefined
@@ -228,7 +228,11 @@ function latestTrader(plan: BatchPlan): number | undefined {
  * Accounts that no page of theirs can leave: the first page was tried alone and broke a rule. The
  * account at fault is the one that the rejection names; its counterparty only waits.
  */
-function unprovableIn(ledger: Book, plan: BatchPlan, { trades }: Excluded): readonly Unprovable[] {
+function unprovableIn(
+  ledger: Book,
+  plan: Pick<BatchPlan, 'journals'>,
+  { trades }: Excluded,
+): readonly Unprovable[] {
   return [...ledger.pending].flatMap(([index, pages]) => {
     const first = pages[0]
     const rejection = first === undefined ? undefined : trades.get(first.trade)
@@ -245,7 +249,7 @@ function planOf(
   context: Context,
   excluded: Excluded,
   room: Room,
-): BatchPlan {
+): Omit<BatchPlan, 'viewKeys'> {
   const fits = (...accounts: readonly number[]): boolean => room.take(accounts)
   // Who is to be called has room before anybody who comes in from L1: a call that is late stops the sweep.
   const kept = due
@@ -309,7 +313,7 @@ function planOf(
     context,
     requests,
     credits: credits.sort((a, b) => (a.id < b.id ? -1 : 1)),
-    ...journalsOf(ledger, taken, context.time),
+    journals: journalsOf(ledger, taken, context.time),
     flags,
     cover: swept.filter((index) => !taken.has(index)),
   }
@@ -319,9 +323,8 @@ function journalsOf(
   ledger: Book,
   taken: ReadonlyMap<number, readonly PendingPage[]>,
   time: bigint,
-): Pick<BatchPlan, 'journals' | 'viewKeys'> {
+): BatchPlan['journals'] {
   const journals = new Map<number, JournalRun>()
-  const viewKeys = new Map(ledger.viewKeys)
   for (const [index, pages] of taken) {
     const last = pages.at(-1) as PendingPage
     const signer = ledger.ownerKeys.get(index)
@@ -331,9 +334,24 @@ function journalsOf(
     // A rotation that has expired is skipped like any page, and changes no key.
     const isRotated = last.rotation !== undefined && !isExpired(last, time)
     journals.set(index, isRotated ? { ...run, rotation: last.rotation } : run)
-    if (isRotated) viewKeys.set(index, last.rotation.viewKey)
   }
-  return { journals, viewKeys }
+  return journals
+}
+
+/** With the keys of those that it touches: of all others it would be a copy of them for every plan. */
+function withViewKeys(ledger: Book, plan: Omit<BatchPlan, 'viewKeys'>): BatchPlan {
+  const { requests, credits, journals, flags, cover } = plan
+  const touched = [
+    FEE_ACCOUNT_INDEX,
+    ...[...requests, ...credits].map(({ account }) => account),
+    ...[...journals.keys(), ...(flags?.keys() ?? []), ...cover],
+  ]
+  const viewKeys = new Map<number, bigint>()
+  for (const index of touched) {
+    const viewKey = journals.get(index)?.rotation?.viewKey ?? ledger.viewKeys.get(index)
+    if (viewKey !== undefined) viewKeys.set(index, viewKey)
+  }
+  return { ...plan, viewKeys }
 }
 
 function isExpired({ page }: PendingPage, time: bigint): boolean {

@@ -10,9 +10,23 @@ import {
 import type { Account } from '../circuits/account.ts'
 import type { BatchContext } from '../circuits/batch.ts'
 import { groupByNode, placesOf } from '../circuits/rows.ts'
-import { rowLookup, worthOf } from '../circuits/table.ts'
+import type { Settlements } from '../circuits/table.ts'
+import { standingsAt } from './standing.ts'
 
 const WINDOW_SIZE = TREE_ARITY ** WINDOW_DEPTH
+
+/** Windows by the instruments in them: the register of one batch is looked at for every plan of it. */
+const windowsOf = new WeakMap<Settlements, ReadonlyMap<number, number>>()
+
+function windowsIn(settlements: Settlements): ReadonlyMap<number, number> {
+  const known = windowsOf.get(settlements)
+  if (known !== undefined) return known
+  const made = new Map(
+    settlements.rows.map((row, place) => [row.id, Math.floor(place / WINDOW_SIZE)]),
+  )
+  windowsOf.set(settlements, made)
+  return made
+}
 
 /** A number from 0 below the bound, uniform; a house takes it from its system's generator. */
 export type RandomBelow = (bound: number) => number
@@ -31,9 +45,7 @@ export class Room {
     this.shape = shape
     this.context = context
     this.accounts = accounts
-    this.windowOf = new Map(
-      context.settlements.rows.map((row, place) => [row.id, Math.floor(place / WINDOW_SIZE)]),
-    )
+    this.windowOf = windowsIn(context.settlements)
   }
 
   /**
@@ -41,21 +53,23 @@ export class Room {
    * instrument that a batch trades away again is counted too: room is never overstated.
    */
   take(accounts: readonly number[], instruments: readonly number[] = []): boolean {
-    const touched = new Set([...this.touched, ...accounts])
-    const held = accounts
-      .filter((index) => !this.touched.has(index))
-      .flatMap((index) => this.accounts.get(index)?.balances ?? [])
-      .map(({ id }) => id)
-    const ids = [...held, ...instruments.filter((id) => id > CASH_ID)]
+    const coming = new Set(accounts.filter((index) => !this.touched.has(index)))
+    // Asked for whoever waits, in every plan of a batch: most are refused here.
+    if (this.touched.size + coming.size > this.shape.members) return false
+    const held = [...coming].flatMap((index) => this.accounts.get(index)?.balances ?? [])
+    const ids = [...held.map(({ id }) => id), ...instruments.filter((id) => id > CASH_ID)]
+    const added = ids.filter((id) => !this.rows.has(id))
+    if (added.length > 0 && !this.takeRows(added)) return false
+    coming.forEach((index) => this.touched.add(index))
+    return true
+  }
+
+  private takeRows(ids: readonly number[]): boolean {
     const rows = new Set([...this.rows, ...ids])
     const windows = new Set([...this.windows, ...ids.flatMap((id) => this.windowOf.get(id) ?? [])])
-    if (
-      touched.size > this.shape.members ||
-      this.slotsFor(rows) > this.shape.rows ||
-      windows.size > WINDOW_COUNT
-    )
-      return false
-    touched.forEach((index) => this.touched.add(index))
+    // No row takes less than a slot.
+    if (rows.size > this.shape.rows || windows.size > WINDOW_COUNT) return false
+    if (this.slotsFor(rows) > this.shape.rows) return false
     rows.forEach((id) => this.rows.add(id))
     windows.forEach((window) => this.windows.add(window))
     return true
@@ -109,7 +123,8 @@ export function chooseCover(
   excluded: ReadonlySet<number>,
   random: RandomBelow,
 ): readonly number[] {
-  const rowOf = rowLookup(context.table, context.settlements)
+  if (room.isFull) return []
+  const standingOf = standingsAt(context)
   const candidates = [...accounts.keys()]
     .filter((i) => i >= FIRST_MEMBER_INDEX && !room.touched.has(i) && !excluded.has(i))
     .sort((a, b) => a - b)
@@ -123,8 +138,8 @@ export function chooseCover(
     const index = candidates[at] as number
     candidates[at] = candidates.at(-1) as number
     candidates.pop()
-    const worth = worthOf(accounts.get(index) as Account, rowOf)
-    if (typeof worth === 'number' || worth.some((w) => w < 0n)) continue
+    const standing = standingOf(accounts.get(index) as Account)
+    if (standing === 'unlisted' || standing.isNegative) continue
     if (room.take([index])) cover.push(index)
   }
   return cover

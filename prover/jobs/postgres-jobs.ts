@@ -6,6 +6,7 @@
 import postgres from 'postgres'
 import { inTime } from '../in-time.ts'
 import type { Proof } from '../groth16.ts'
+import { isSchemaName } from './schema-name.ts'
 import type { JobState, JobStore, JobView, TakenJob } from './store.ts'
 
 export type PostgresJobsOptions = {
@@ -18,7 +19,6 @@ export type PostgresJobsOptions = {
 
 /** Within a lease, so that a worker that is cut off gives its job up before another has it. */
 const PATIENCE_MILLISECONDS = 10_000
-const SCHEMA = /^[a-z_][a-z0-9_]{0,40}$/
 /** A worker that is gone for good is forgotten after this. */
 const WORKER_DAYS = 7
 /** For whoever looks at why; older ones go. */
@@ -30,7 +30,7 @@ export async function openPostgresJobs({
   schema = 'cloister_prover',
   patienceMilliseconds = PATIENCE_MILLISECONDS,
 }: PostgresJobsOptions): Promise<JobStore> {
-  if (!SCHEMA.test(schema)) throw new Error(`${schema} is no name for a schema`)
+  if (!isSchemaName(schema)) throw new Error(`${schema} is no name for a schema`)
   const sql = connectTo(url)
   try {
     await inTime(prepare(sql, schema), patienceMilliseconds, silence)

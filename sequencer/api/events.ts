@@ -3,6 +3,7 @@
  * the log, not a queue: a slow reader costs no memory, and one that takes nothing is cut.
  */
 import type { WebSocket } from 'ws'
+import { behindSockets } from '../../prover/in-time.ts'
 import type { Feed, Reader } from '../feed.ts'
 import { stringify } from '../wire.ts'
 import { ApiError } from './errors.ts'
@@ -121,8 +122,7 @@ export class Feeds {
     }
     const stop = feed.listen(reader, send)
     const beat = setInterval(() => {
-      // Where this thread was held up the answer may lie in its socket already: that is read first.
-      if (!hasAnswered) return void setImmediate(() => hasAnswered || socket.terminate())
+      if (!hasAnswered) return behindSockets(() => void (hasAnswered || socket.terminate()))
       if (!isLive()) return socket.close(CLOSED.sessionEnded, 'SessionMustBeLive')
       hasAnswered = false
       signs = 0

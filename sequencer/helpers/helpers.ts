@@ -9,6 +9,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Point, Signature } from '../../circuits/eddsa.ts'
+import { behindSockets } from '../../prover/in-time.ts'
 import { READY, type Asked, type Done, type Start, type Task } from './task.ts'
 
 export type HelpersOptions = {
@@ -94,9 +95,8 @@ export class Helpers {
       const giveUp = (): void => {
         if (helper.waiting.has(id)) this.giveUp(place, helper, 'it does not answer')
       }
-      // Where this thread was held up the answer may have come already: that is read first.
       const late = setTimeout(
-        () => void setImmediate(giveUp),
+        () => behindSockets(giveUp),
         this.options.patienceMilliseconds ?? PATIENCE_MILLISECONDS,
       )
       helper.waiting.set(id, (answer) => {

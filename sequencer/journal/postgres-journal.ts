@@ -3,6 +3,7 @@
  * with every leader, checked in each append, so that one who has lost the lock and does not know it
  * cannot write. Followers read along and take over.
  */
+import { isSchemaName } from '../../prover/jobs/schema-name.ts'
 import { chainHash, originHash } from './frame.ts'
 import { GroupCommit, JournalError, type Entry, type Head, type Journal } from './journal.ts'
 import {
@@ -13,7 +14,6 @@ import {
   hashOf,
   PATIENCE_MILLISECONDS,
   prepare,
-  SCHEMA,
   whole,
   type Meta,
   type PostgresOptions,
@@ -49,7 +49,7 @@ export class PostgresFollower {
   static async open(given: PostgresOptions): Promise<PostgresFollower> {
     const defaults = { schema: 'cloister', patienceMilliseconds: PATIENCE_MILLISECONDS }
     const options = { ...defaults, log: () => {}, ...given }
-    if (!SCHEMA.test(options.schema))
+    if (!isSchemaName(options.schema))
       throw new JournalError('JournalMustBeKnown', `${options.schema} is no name for a schema`)
     const sql = connectTo(options.url)
     try {

@@ -19,7 +19,6 @@ export type Sql = postgres.Sql
 export type Meta = { readonly identity: Uint8Array; readonly epoch: bigint }
 
 const FORMAT = 1
-export const SCHEMA = /^[a-z_][a-z0-9_]{0,40}$/
 /** Seconds after which a leader that has fallen silent loses its session. */
 const SILENCE = { tcp_keepalives_idle: 5, tcp_keepalives_interval: 2, tcp_keepalives_count: 3 }
 /** A full disk of the server or a checkpoint takes seconds; after this nothing is to be hoped for. */

@@ -1,4 +1,5 @@
 /** JSON-RPC to one node of L1. What it answers is a word of that node, not yet a fact. */
+import { behindSockets } from '../../prover/in-time.ts'
 
 /** The node's own refusal; `data` is what a contract reverted with. */
 export class RpcError extends Error {
@@ -65,9 +66,8 @@ export function nodeAt(
         end.abort()
         reject(new NoAnswer(`silent for ${timeoutMilliseconds} ms`))
       }
-      // Where this thread was held up the answer may lie in its socket already: that is read first.
       timer = setTimeout(
-        () => (transport === overHttp ? setImmediate(giveUp) : giveUp()),
+        () => (transport === overHttp ? behindSockets(giveUp) : giveUp()),
         timeoutMilliseconds,
       )
     })

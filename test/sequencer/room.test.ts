@@ -80,6 +80,39 @@ describe('cover', () => {
     const room = new Room(SHAPE, state, context())
     expect(chooseCover(room, state, context(), new Set(), () => 0)).toEqual([16])
   })
+  test('where there is no room for cover nobody is looked at, nor drawn', () => {
+    const looked: string[] = []
+    const watched = new Proxy(accounts(holding(), holding(), holding()), {
+      get: (state, key) => {
+        looked.push(String(key))
+        const value: unknown = Reflect.get(state, key)
+        return typeof value === 'function' ? value.bind(state) : value
+      },
+    })
+    const room = new Room({ ...SHAPE, members: 2 }, watched, context())
+    expect(room.take([16, 17])).toBe(true)
+    // Nor is anybody who waits, once no account has room any more.
+    looked.splice(0)
+    expect(room.take([18], [1024])).toBe(false)
+    const random = (): number => {
+      throw new Error('drawn')
+    }
+    expect(chooseCover(room, watched, context(), new Set(), random)).toEqual([])
+    expect(looked).toEqual([])
+  })
+  test('values an account once, however often cover is chosen at a table', () => {
+    let reads = 0
+    const poor = Object.defineProperty({ balances: [] }, 'cash', {
+      get: () => {
+        reads++
+        return -1n
+      },
+    }) as unknown as Account
+    const [at, state] = [context(), accounts(poor)]
+    for (let turn = 0; turn < 3; turn++)
+      expect(chooseCover(new Room(SHAPE, state, at), state, at, new Set(), () => 0)).toEqual([])
+    expect(reads).toBe(1)
+  })
   test('asks the generator for each account among those that are left', () => {
     const bounds: number[] = []
     const state = accounts(...Array.from({ length: 20 }, () => holding()))

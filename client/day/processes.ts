@@ -32,14 +32,18 @@ export function stopAll(): void {
   for (const child of children) child.kill('SIGTERM')
 }
 
-/** Hardhat's node, offline; resolves when it answers. */
-export async function startL1(port: number): Promise<void> {
+/** Hardhat's node, offline, with the accounts of a phrase; resolves when it answers. */
+export async function startL1(port: number, phrase: string): Promise<void> {
   const hardhat = join(ROOT, 'node_modules', 'hardhat', 'internal', 'cli', 'bootstrap.js')
   const child = keep(
     spawn(process.execPath, [hardhat, 'node', '--hostname', '127.0.0.1', '--port', String(port)], {
       cwd: ROOT,
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
+      env: {
+        ...process.env,
+        HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true',
+        CLOISTER_L1_PHRASE: phrase,
+      },
     }),
   )
   let complaint = ''

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const children = new Set<ChildProcess>()
+const STDERR = 2
 
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -71,7 +72,7 @@ export async function startL1(port: number, phrase: string): Promise<void> {
 export type WorkerOptions = {
   /** Gets what the process says without being asked. */
   readonly onNote?: (line: string) => void
-  /** An open file for what the process logs; else this terminal. */
+  /** An open file for what the process says; else the error stream of this one. */
   readonly logFile?: number
   /** Ctrl-C at the terminal reaches the parent alone, which stops its processes in their order. */
   readonly isApart?: boolean
@@ -106,7 +107,8 @@ export class Worker {
     { onNote = () => {}, logFile, isApart = false }: WorkerOptions = {},
   ) {
     this.name = name
-    const out = logFile ?? 'inherit'
+    // What any of them says, when it ends as well, comes behind no last line of JSON.
+    const out = logFile ?? STDERR
     this.child = keep(
       fork(join(ROOT, file), args, {
         cwd: ROOT,

@@ -47,8 +47,15 @@ module.exports = {
     cache: '.cache/hardhat/cache',
     artifacts: '.cache/hardhat/artifacts',
   },
-  // Another id only for tests of what a public chain refuses.
   networks: {
-    hardhat: { hardfork: 'prague', chainId: Number(process.env.CLOISTER_TEST_CHAIN_ID ?? 31337) },
+    hardhat: {
+      hardfork: 'prague',
+      // Another id only for tests of what a public chain refuses.
+      chainId: Number(process.env.CLOISTER_TEST_CHAIN_ID ?? 31337),
+      // A day draws its own accounts (client/day/l1-accounts.ts); tests have Hardhat's.
+      ...(process.env.CLOISTER_L1_PHRASE && {
+        accounts: { mnemonic: process.env.CLOISTER_L1_PHRASE },
+      }),
+    },
   },
 }

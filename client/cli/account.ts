@@ -1,5 +1,4 @@
 /** `cloister account`: an account of one's own, and what is in it. */
-import { eighthOf } from '../../circuits/eddsa.ts'
 import { worthOf } from '../../circuits/table.ts'
 import { openAccount, rebuild, replayFrom, type Rebuilt } from '../l1/rebuild.ts'
 import { connect, httpTransport } from '../l1/rpc.ts'
@@ -8,6 +7,7 @@ import type { TableView } from '../api.ts'
 import { findHouse, rpcOf, untilBatch, type Common, type Result } from './day.ts'
 import { Undone } from './failures.ts'
 import { accountOf, journalOf, keysInWords, leafOf } from './keys-on-l1.ts'
+import { registeredAccount } from './registration.ts'
 import { openStore, Session } from './session.ts'
 import type { MemberStore } from './store.ts'
 import { rowsUnder, servedTable } from './table-on-l1.ts'
@@ -79,19 +79,12 @@ async function fund({ l1, house, store }: Session, amount: bigint): Promise<void
 }
 
 /** A registration that a former command sent and did not live to write down. */
-async function adoptRegistration({ member, house, l1 }: Session): Promise<void> {
-  if (member.record.account !== null) return
+async function adoptRegistration({ member, house, l1, store, ring }: Session): Promise<void> {
   const rebuilt = await replayFrom(await connect(house.rpcUrl, house.status.contract))
-  const { x, y } = eighthOf(member.keys.signing)
-  const found = [...rebuilt.registrations.values()].find(
-    (r) =>
-      r.x === x &&
-      r.y === y &&
-      r.viewKeyHash === member.keys.viewKeyHash &&
-      rebuilt.l1Owners.get(r.account) === l1.address,
-  )
-  if (found === undefined) return
-  member.adopt(found.account)
+  const { account } = member.record
+  const known = { name: store.name, account, ring, l1Address: l1.address }
+  const registered = registeredAccount(rebuilt, known)
+  if (account === null && registered !== null) member.adopt(registered)
 }
 
 function open(rebuilt: Rebuilt, { member, ownerKeyHash }: Session) {

@@ -1,8 +1,17 @@
-/** The accounts of Hardhat's embedded chain: their mnemonic is public, they hold play money only. */
-import { accountsOf } from '../l1/ethers.ts'
+/**
+ * The accounts of one day's embedded chain, which hold play money only. Each day draws others: with the
+ * same ones every day's contract would have the same address, and a member kept from yesterday would be
+ * taken for one of today.
+ */
+import { accountsOf, newPhrase } from '../l1/ethers.ts'
 
-const MNEMONIC = 'test test test test test test test test test test test junk'
+export type DayAccounts = {
+  /** What the chain makes them from. */
+  readonly phrase: string
+  readonly accounts: ReturnType<typeof accountsOf>
+}
 
-export function developmentAccounts(count: number): ReturnType<typeof accountsOf> {
-  return accountsOf(MNEMONIC, count)
+export function newAccounts(count: number): DayAccounts {
+  const phrase = newPhrase()
+  return { phrase, accounts: accountsOf(phrase, count) }
 }

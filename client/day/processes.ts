@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const children = new Set<ChildProcess>()
+const STDERR = 2
 
 /** Below those that systems give to whoever connects: what listens here does so minutes later. */
 const [FIRST_PORT, LAST_PORT] = [10_000, 32_000] as const
@@ -36,14 +37,18 @@ export function stopAll(): void {
   for (const child of children) child.kill('SIGTERM')
 }
 
-/** Hardhat's node, offline; resolves when it answers. */
-export async function startL1(port: number): Promise<void> {
+/** Hardhat's node, offline, with the accounts of a phrase; resolves when it answers. */
+export async function startL1(port: number, phrase: string): Promise<void> {
   const hardhat = join(ROOT, 'node_modules', 'hardhat', 'internal', 'cli', 'bootstrap.js')
   const child = keep(
     spawn(process.execPath, [hardhat, 'node', '--hostname', '127.0.0.1', '--port', String(port)], {
       cwd: ROOT,
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true' },
+      env: {
+        ...process.env,
+        HARDHAT_DISABLE_TELEMETRY_PROMPT: 'true',
+        CLOISTER_L1_PHRASE: phrase,
+      },
     }),
   )
   let complaint = ''
@@ -72,7 +77,7 @@ export async function startL1(port: number): Promise<void> {
 export type WorkerOptions = {
   /** Gets what the process says without being asked. */
   readonly onNote?: (line: string) => void
-  /** An open file for what the process logs; else this terminal. */
+  /** An open file for what the process says; else the error stream of this one. */
   readonly logFile?: number
   /** Ctrl-C at the terminal reaches the parent alone, which stops its processes in their order. */
   readonly isApart?: boolean
@@ -107,7 +112,8 @@ export class Worker {
     { onNote = () => {}, logFile, isApart = false }: WorkerOptions = {},
   ) {
     this.name = name
-    const out = logFile ?? 'inherit'
+    // What any of them says, when it ends as well, comes behind no last line of JSON.
+    const out = logFile ?? STDERR
     this.child = keep(
       fork(join(ROOT, file), args, {
         cwd: ROOT,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EXPIRING_OPTION, INSTRUMENT_NAMES, ROUND_TABLES } from './instruments.ts'
 import { parseDayTrades } from './csv.ts'
-import { developmentAccounts } from './l1-accounts.ts'
+import { newAccounts } from './l1-accounts.ts'
 import type { MemberCheck } from './check.ts'
 import { DAY_HELP, dayOptions } from './options.ts'
 import { freePort, ROOT, startL1, stopAll, Worker } from './processes.ts'
@@ -69,10 +69,10 @@ async function day(folder: string): Promise<Conclusion> {
   note('circuits and DEVELOPMENT keys are made once and cached')
   const l1Port = await freePort()
   const rpcUrl = `http://127.0.0.1:${l1Port}`
-  const l1 = startL1(l1Port)
+  const { phrase, accounts } = newAccounts(4 + MEMBER_NAMES.length)
+  const l1 = startL1(l1Port, phrase)
   // Whoever needs it first says why it is not there.
   l1.catch(() => {})
-  const accounts = developmentAccounts(4 + MEMBER_NAMES.length)
   type Account = (typeof accounts)[0]
   const sweeper = accounts.at(-1) as Account
   const [admin, operator, collector] = accounts as [Account, Account, Account]

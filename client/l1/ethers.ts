@@ -1,4 +1,5 @@
 /** The client's one door to ethers: what signs and encodes for L1. Everything else is plain values. */
+import { randomBytes } from 'node:crypto'
 import {
   AbiCoder,
   Contract,
@@ -148,6 +149,10 @@ function ownContract(contract: Contract): OwnContract {
 }
 
 /** Accounts of a mnemonic by the usual path m/44'/60'/0'/0/i. */
+export function newPhrase(): string {
+  return Mnemonic.fromEntropy(randomBytes(16)).phrase
+}
+
 export function accountsOf(
   phrase: string,
   count: number,

@@ -1,8 +1,10 @@
 /** The processes of a day: whoever asks one that ends, or has ended, is told so. */
-import { fork } from 'node:child_process'
+import { execFile, fork } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, expect, it } from 'vitest'
 import { ROOT, Worker } from '../../client/day/processes.ts'
 
@@ -54,4 +56,24 @@ it.each(PROCESSES)('whose parent has gone before it listens ends: %s', async (fi
   const ended = new Promise((resolve) => child.once('exit', (...how) => resolve(how)))
   child.disconnect()
   expect(await ended).toEqual([0, null])
+})
+
+it('says nothing on the output of who started it, where the answer to --json stands', async () => {
+  const child = join(folder, 'talking.ts')
+  writeFileSync(child, "console.log('said by a library')\nprocess.send?.('{\"ready\":true}')\n")
+  const parent = join(folder, 'parent.mts')
+  const processes = pathToFileURL(join(ROOT, 'client', 'day', 'processes.ts')).href
+  writeFileSync(
+    parent,
+    `import { Worker } from ${JSON.stringify(processes)}
+    const worker = new Worker('child', ${JSON.stringify(relative(ROOT, child))}, [], {})
+    await worker.ready
+    worker.kill()
+    await worker.ended
+    console.log('the answer')`,
+  )
+  const run = promisify(execFile)(process.execPath, ['--import', 'tsx', parent], { cwd: ROOT })
+  const { stdout, stderr } = await run
+  expect(stdout).toBe('the answer\n')
+  expect(stderr).toContain('said by a library\n')
 })

@@ -119,6 +119,11 @@ const FULL = 'PagesMustBeFew'
 const REOPENED: ReadonlySet<string> = new Set(['SessionMustBeLive', 'InstanceMustBeCurrent'])
 const TRIES = 3
 const RETRY_MILLISECONDS = 200
+/** A house that stood still has not heard such a request whole, and has done nothing for it. */
+const TOO_LATE = 408
+
+const pause = (): Promise<unknown> =>
+  new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS))
 
 /** JSON with bigints as decimal strings. */
 export const encode = (value: unknown): string =>
@@ -174,16 +179,21 @@ export class HouseApi {
     headers: Record<string, string>,
     end: AbortSignal | null = null,
   ): Promise<Answered> {
-    try {
-      const response = await fetch(
-        `${this.url}${path}`,
-        body === null
-          ? { method, headers, signal: end }
-          : { method, headers: { 'content-type': 'application/json', ...headers }, body },
-      )
-      return { status: response.status, value: await response.json() }
-    } catch {
-      throw new HouseError(`no answer from the house at ${this.url}: is it running?`)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await fetch(
+          `${this.url}${path}`,
+          body === null
+            ? { method, headers, signal: end }
+            : { method, headers: { 'content-type': 'application/json', ...headers }, body },
+        )
+        const value: unknown = await response.json()
+        if (response.status !== TOO_LATE || attempt === TRIES)
+          return { status: response.status, value }
+      } catch {
+        throw new HouseError(`no answer from the house at ${this.url}: is it running?`)
+      }
+      await pause()
     }
   }
 
@@ -192,9 +202,22 @@ export class HouseApi {
     return new HouseError(`the house refused ${method} ${path} (${status}): ${detail}`, code)
   }
 
-  /** Without a signature. */
+  /** A house closes what nobody has used for a while, perhaps at the moment that it is used again. */
+  private async again<T>(isSafe: boolean, work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!isSafe || attempt === TRIES) throw error
+        await pause()
+      }
+    }
+  }
+
+  /** Without a signature. What only asks is sent again if no answer came. */
   private async call<T>(method: 'GET' | 'POST', path: string, value?: unknown): Promise<T> {
-    const answer = await this.send(method, path, value === undefined ? null : encode(value), {})
+    const body = value === undefined ? null : encode(value)
+    const answer = await this.again(method === 'GET', () => this.send(method, path, body, {}))
     if (answer.status !== 200) throw this.failure(method, path, answer)
     return answer.value as T
   }
@@ -233,7 +256,7 @@ export class HouseApi {
       } catch (error) {
         // Every request is the same asked twice: by its client id, or by what it names.
         if (attempt === TRIES || end?.aborted === true) throw error
-        await new Promise((wake) => setTimeout(wake, RETRY_MILLISECONDS))
+        await pause()
       }
     }
   }

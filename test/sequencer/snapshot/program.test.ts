@@ -76,7 +76,7 @@ it('has no state but that of the core: what modules keep are answers of pure fun
   expect(kept.sort()).toEqual(KEPT)
 })
 
-/** `verified` is carried, `FLAG_RULES` never changes; `known*` and `foundRight` compute again what they do not find. */
+/** `verified` is carried, `FLAG_RULES` never changes; `known*`, `windowsOf` and `foundRight` compute again what they do not find. */
 const KEPT = [
   'circuits/account.ts knownLeaves',
   'circuits/batch.ts foundRight',
@@ -84,5 +84,6 @@ const KEPT = [
   'circuits/page.ts knownHeads',
   'sequencer/admission.ts verified',
   'sequencer/builder.ts FLAG_RULES',
-  'sequencer/flagging.ts known',
+  'sequencer/room.ts windowsOf',
+  'sequencer/standing.ts known',
 ]

@@ -74,6 +74,13 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     return { log, end }
   }
 
+  /** Its name. */
+  async function submitted(store: JobStore, input: CircuitInput, maxAttempts: number) {
+    const name = seal.name(CIRCUIT, input)
+    await store.submit({ name, circuit: CIRCUIT, sealed: seal.close(CIRCUIT, input), maxAttempts })
+    return name
+  }
+
   it('a proof is asked for, made elsewhere, verified, and nothing of it stays', async () => {
     const store = await fresh()
     start(store)
@@ -90,7 +97,6 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     const store = await fresh()
     const canary = 987_654_321_987_654_321n
     const input = { ...OPENING, value: canary }
-    const name = seal.name(CIRCUIT, input)
     const sql = postgres(url(), { max: 1 })
     closing.push(() => sql.end())
     const dump = async (): Promise<string> =>
@@ -98,12 +104,7 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
         await sql`select name, circuit, encode(sealed, 'escape') as sealed, failure, proof
           from cloister_prover.jobs`,
       )
-    await store.submit({
-      name,
-      circuit: CIRCUIT,
-      sealed: seal.close(CIRCUIT, input),
-      maxAttempts: 3,
-    })
+    const name = await submitted(store, input, 3)
     expect(await dump()).toContain(name)
     expect(await dump()).not.toContain(String(canary))
     start(store)
@@ -201,13 +202,7 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
     const store = await fresh()
     const proving = untilGivenUp()
     const waiting = start(store, { prove: proving.prove })
-    const name = seal.name(CIRCUIT, OPENING)
-    await store.submit({
-      name,
-      circuit: CIRCUIT,
-      sealed: seal.close(CIRCUIT, OPENING),
-      maxAttempts: 1,
-    })
+    const name = await submitted(store, OPENING, 1)
     await until(() => proving.asked() === 1)
     await waiting.end()
     expect(await store.look(name)).toMatchObject({ state: 'waiting', attempts: 0 })
@@ -215,13 +210,7 @@ describe.skipIf('missing' in found)('proving jobs with workers', () => {
 
   it('a worker that ends while the store still answers puts its job back unproven', async () => {
     const store = await fresh()
-    const name = seal.name(CIRCUIT, OPENING)
-    await store.submit({
-      name,
-      circuit: CIRCUIT,
-      sealed: seal.close(CIRCUIT, OPENING),
-      maxAttempts: 1,
-    })
+    const name = await submitted(store, OPENING, 1)
     const proving = untilGivenUp()
     let isTaken = false
     let answer = (): void => {}

@@ -177,7 +177,7 @@ export class HouseApi {
     path: string,
     body: string | null,
     headers: Record<string, string>,
-    end: AbortSignal | null = null,
+    { end = null, isAsking = false }: { end?: AbortSignal | null; isAsking?: boolean } = {},
   ): Promise<Answered> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -191,7 +191,9 @@ export class HouseApi {
         if (response.status !== TOO_LATE || attempt === TRIES)
           return { status: response.status, value }
       } catch {
-        throw new HouseError(`no answer from the house at ${this.url}: is it running?`)
+        // A house closes what nobody has used for a while, perhaps at the moment that it is used again.
+        if (!isAsking || attempt === TRIES)
+          throw new HouseError(`no answer from the house at ${this.url}: is it running?`)
       }
       await pause()
     }
@@ -202,22 +204,10 @@ export class HouseApi {
     return new HouseError(`the house refused ${method} ${path} (${status}): ${detail}`, code)
   }
 
-  /** A house closes what nobody has used for a while, perhaps at the moment that it is used again. */
-  private async again<T>(isSafe: boolean, work: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await work()
-      } catch (error) {
-        if (!isSafe || attempt === TRIES) throw error
-        await pause()
-      }
-    }
-  }
-
   /** Without a signature. What only asks is sent again if no answer came. */
   private async call<T>(method: 'GET' | 'POST', path: string, value?: unknown): Promise<T> {
     const body = value === undefined ? null : encode(value)
-    const answer = await this.again(method === 'GET', () => this.send(method, path, body, {}))
+    const answer = await this.send(method, path, body, {}, { isAsking: method === 'GET' })
     if (answer.status !== 200) throw this.failure(method, path, answer)
     return answer.value as T
   }
@@ -249,7 +239,7 @@ export class HouseApi {
       const session = await this.liveSession()
       try {
         const headers = session.headers(method, path, body ?? '')
-        const answer = await this.send(method, path, body, headers, end)
+        const answer = await this.send(method, path, body, headers, { end: end ?? null })
         const code = (answer.value as Failure).error?.code ?? ''
         if (answer.status !== 401 || !REOPENED.has(code) || attempt === TRIES) return answer
         this.session = null

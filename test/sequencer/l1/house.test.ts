@@ -11,11 +11,11 @@ import { row } from '../../law/house.ts'
 import { prepare } from '../simulation/service.ts'
 import {
   FEE,
-  feeAccount,
   FEE_VIEW_KEY,
   FUTURE,
   genesisRoot,
   SHAPE,
+  simDeployment,
 } from '../simulation/settings.ts'
 import { ADDRESS, proofOf, SimChain } from './sim-chain.ts'
 import { nodesOf } from './sim-nodes.ts'
@@ -57,13 +57,7 @@ function worldOf(proofSeconds = 0) {
   const open = (): House => {
     const house = new House({
       rpcUrl: '',
-      deployment: {
-        contract: ADDRESS,
-        token: ADDRESS,
-        chainId: 31337n,
-        feeAccount: feeAccount(),
-        shapeIds: new Map([[SHAPE.name, 1n]]),
-      },
+      deployment: simDeployment(),
       domain: 12345n,
       l1: new SequencerL1(urls, ADDRESS, KEY, {
         transport,

@@ -20,7 +20,7 @@ import { newsOf, NO_NEWS } from '../../../sequencer/l1/news.ts'
 import { NoAgreement } from '../../../sequencer/l1/pool.ts'
 import { contractsOf } from '../../../sequencer/solidity.ts'
 import { row } from '../../law/house.ts'
-import { FEE, feeAccount, FEE_VIEW_KEY, FUTURE, SHAPE } from '../simulation/settings.ts'
+import { FEE, FEE_VIEW_KEY, FUTURE, simDeployment } from '../simulation/settings.ts'
 import { ADDRESS, SimChain } from './sim-chain.ts'
 import { nodesOf } from './sim-nodes.ts'
 import { KEY, worldOf, type World } from './world.ts'
@@ -241,13 +241,7 @@ function houseOn(chain: SimChain, lookBytes: number, tables: readonly Table[], j
   const { urls, transport } = nodesOf(chain, 1)
   return new House({
     rpcUrl: '',
-    deployment: {
-      contract: ADDRESS,
-      token: ADDRESS,
-      chainId: 31337n,
-      feeAccount: feeAccount(),
-      shapeIds: new Map([[SHAPE.name, 1n]]),
-    },
+    deployment: simDeployment(),
     domain: 12345n,
     l1: new SequencerL1(urls, ADDRESS, KEY, { transport, confirmations: 1, lookBytes }),
     prove: () => Promise.reject(new Error('no prover')),

@@ -16,7 +16,7 @@ import { SequencerL1 } from '../../../sequencer/l1.ts'
 import { row } from '../../law/house.ts'
 import { ADDRESS, proofOf, type SimChain } from '../l1/sim-chain.ts'
 import { diskThat, dyingAt } from '../journal/dying-disk.ts'
-import { FEE, feeAccount, FEE_VIEW_KEY, FUTURE, KEY, SHAPE } from './settings.ts'
+import { FEE, FEE_VIEW_KEY, FUTURE, KEY, SHAPE, simDeployment } from './settings.ts'
 
 export const TRADES = 3
 const keys = [1, 2].map((i) => signingKey(new Uint8Array(32).fill(i)))
@@ -53,13 +53,7 @@ export async function serve(directory: string, rpcUrl: string, dieAt: number): P
   })
   const house = new House({
     rpcUrl,
-    deployment: {
-      contract: ADDRESS,
-      token: ADDRESS,
-      chainId: 31337n,
-      feeAccount: feeAccount(),
-      shapeIds: new Map([[SHAPE.name, 1n]]),
-    },
+    deployment: simDeployment(),
     domain: 12345n,
     l1,
     prove: (_key, input) => around(async () => proofOf(input)),

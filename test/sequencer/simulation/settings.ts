@@ -2,6 +2,7 @@
 import { leafHash, type Account, feeAccountOf } from '../../../circuits/account.ts'
 import { TREE_DEPTH, type Shape } from '../../../circuits/params.ts'
 import { Tree } from '../../../circuits/tree.ts'
+import { ADDRESS } from '../l1/sim-chain.ts'
 
 export const FEE = 100n
 export const FUTURE = 1024
@@ -26,6 +27,15 @@ export const SHAPE: Shape = {
 }
 
 export const feeAccount = (): Account => feeAccountOf(FEE_VIEW_KEY, 0n)
+
+/** On the simulated chain, where contract and token need no addresses of their own. */
+export const simDeployment = () => ({
+  contract: ADDRESS,
+  token: ADDRESS,
+  chainId: 31337n,
+  feeAccount: feeAccount(),
+  shapeIds: new Map([[SHAPE.name, 1n]]),
+})
 
 export const genesisRoot = (() => {
   const tree = new Tree(TREE_DEPTH)

@@ -26,12 +26,12 @@ import { nodesOf } from '../l1/sim-nodes.ts'
 import {
   DOMAIN,
   FEE,
-  feeAccount,
   FEE_VIEW_KEY,
   FUTURE,
   genesisRoot,
   KEY,
   SHAPE,
+  simDeployment,
 } from './settings.ts'
 
 const DIRECTORY = '/journal'
@@ -257,13 +257,7 @@ export class World {
   private houseOf(process: Process, journal: Journal, l1: SequencerL1, core: Core | null): House {
     return new House({
       rpcUrl: '',
-      deployment: {
-        contract: ADDRESS,
-        token: ADDRESS,
-        chainId: 31337n,
-        feeAccount: feeAccount(),
-        shapeIds: new Map([[SHAPE.name, 1n]]),
-      },
+      deployment: simDeployment(),
       domain: DOMAIN,
       l1,
       prove: (_key, input) =>
